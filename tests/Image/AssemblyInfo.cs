@@ -1,2 +1,2 @@
-// Each test has file systems and processes of its own size: one at a time.
+// Each test uses large file systems and many processes, so they run one at a time.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -2,24 +2,24 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Boot;
 
-/// <summary>A device's way from the first boot to a certificate, as an operator goes it.</summary>
+/// <summary>Provisions a device with a certificate at its first boot, following the operator's steps.</summary>
 internal static class DeviceCertificate
 {
     private const string Server = "/etc/pki/inframanager/server";
 
-    /// <summary>What goes beside the boot loader.</summary>
+    /// <summary>Writes the files that are placed beside the boot loader.</summary>
     public static async Task<string> ProvisionAsync(TestHost host)
     {
         var folder = host.At("provision");
         Directory.CreateDirectory(Path.Combine(folder, "network"));
-        // Ports are cards too: only the management card is configured.
+        // Ports are network cards too, so only the management card is configured.
         await File.WriteAllTextAsync(Path.Combine(folder, "network", "10-management.network"), "[Match]\nMACAddress=52:54:00:00:00:01\n\n[Network]\nDHCP=yes\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "network", "20-ports.network"), "[Match]\nMACAddress=52:54:00:ac:00:00 52:54:00:ac:00:01\n\n[Link]\nUnmanaged=yes\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "inframanager.json"), """{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] }, "Logging": { "Format": "systemd" } }""");
         return folder;
     }
 
-    /// <summary>The device's own key; its request is signed outside and comes back.</summary>
+    /// <summary>The device creates its key; its request is signed outside, and the certificate is installed.</summary>
     public static async Task IssueAsync(TestHost host, QemuMachine machine)
     {
         await machine.UntilAsync($"test -s {Server}/tls.csr", "the first boot makes a certificate request", 900);

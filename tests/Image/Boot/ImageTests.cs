@@ -5,10 +5,10 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Boot;
 
-/// <summary>`make image-test`: the shipped image under emulation, with the real host-stub beside it.</summary>
+/// <summary>`make image-test`: the shipped image under emulation, with the real host-stub on the host.</summary>
 public sealed class ImageTests(ITestOutputHelper output)
 {
-    // Minutes on a machine with two busy cores: emulation takes some twenty times longer than a core of the ACC.
+    // Several minutes on two busy cores: emulation is about twenty times slower than a core of the ACC.
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(20);
 
     private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -16,7 +16,7 @@ public sealed class ImageTests(ITestOutputHelper output)
     private string[] _pods = [];
 
     [QemuFact]
-    public async Task The_image_boots_serves_a_host_and_survives_what_happens_to_it()
+    public async Task The_image_boots_serves_a_host_and_survives_failures()
     {
         await using var host = await TestHost.MakeAsync(cards: 2);
         var image = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE")!;
@@ -42,21 +42,21 @@ public sealed class ImageTests(ITestOutputHelper output)
         var started = _clock.Elapsed;
         machine.Start();
         await machine.ReachAsync(BootLimit);
-        Say("reached over the console's port", started);
+        Report("reached over the console port", started);
 
         await DeviceCertificate.IssueAsync(host, machine);
 
-        await machine.UntilAsync("systemctl is-active inframanager", "inframanager starts when its certificate is there", 900);
+        await machine.UntilAsync("systemctl is-active inframanager", "InfraManager starts after its certificate is installed", 900);
         host.StartAgent();
         await Eventually.TrueAsync(host.IsReadyAsync, () => $"the host is served:\n{host.AgentLog}", 900);
-        Say("first boot: QEMU start to a host that is served, with the certificate's issue", started);
-        await machine.UntilAsync("systemctl is-active accoffload-health", "the slot is found good", 900);
+        Report("first boot: from the start of QEMU to a served host, including issuing the certificate", started);
+        await machine.UntilAsync("systemctl is-active accoffload-health", "the slot is marked good", 900);
     }
 
-    /// <summary>What an operator, and an auditor, would look at.</summary>
+    /// <summary>Checks what an operator or auditor would inspect.</summary>
     private async Task ShippedAsync(QemuMachine machine, string slot)
     {
-        // What was booted is what is shipped, byte for byte, and nothing of the test's is in it.
+        // The booted system is exactly the shipped one and contains nothing of the test.
         Assert.True(await SlotContent.Of(slot).IsInAsync(machine.Disk, "A"), $"slot A does not hold {slot}");
         var files = (await Shell.RunAsync(null, "unsquashfs", ["-q", "-ls", slot]).Succeeded()).Output;
         Assert.Contains("/usr/lib/accoffload/inframanager/inframanager", files);
@@ -74,8 +74,8 @@ public sealed class ImageTests(ITestOutputHelper output)
         Assert.Equal("active", await machine.OutputAsync("systemctl is-active systemd-timesyncd"));
         // The data partition has grown to the end of the disk, which is larger than the image.
         Assert.True(long.Parse(await machine.OutputAsync("df --output=size -k /var | tail -n 1")) > 150 * 1024, await machine.OutputAsync("df -k /var"));
-        output.WriteLine("resident memory of inframanager after its start: " + await machine.OutputAsync("grep VmRSS /proc/$(systemctl show -p MainPID --value inframanager)/status"));
-        output.WriteLine("systemd's own account:\n" + await machine.OutputAsync("systemd-analyze time; systemd-analyze blame --no-pager | head -n 12"));
+        output.WriteLine("resident memory of InfraManager after its start: " + await machine.OutputAsync("grep VmRSS /proc/$(systemctl show -p MainPID --value inframanager)/status"));
+        output.WriteLine("boot time according to systemd:\n" + await machine.OutputAsync("systemd-analyze time; systemd-analyze blame --no-pager | head -n 12"));
         output.WriteLine("memory:\n" + await machine.OutputAsync("free -m 2>/dev/null || head -n 3 /proc/meminfo"));
     }
 
@@ -96,7 +96,7 @@ public sealed class ImageTests(ITestOutputHelper output)
         var status = JsonNode.Parse(await machine.OutputAsync("inframanager ctl --json status"))!;
         Assert.Equal((2, true, true), ((int)status["endpoints"]!, (bool)status["ready"]!, (bool)status["reconciled"]!));
 
-        // Each echo goes through the pipeline in the machine: in at one pod's card and out at the other's, a hop on the way.
+        // Each echo is routed by the pipeline in the machine, from one pod's card to the other's.
         var before = new[] { await PacketsAsync(machine, _pods[0]), await PacketsAsync(machine, _pods[1]) };
         await PingAsync();
         for (var i = 0; i < 2; i++)
@@ -104,23 +104,23 @@ public sealed class ImageTests(ITestOutputHelper output)
             var (received, sent) = await PacketsAsync(machine, _pods[i]);
             Assert.True(received >= before[i].Received + 5 && sent >= before[i].Sent + 5, $"port {i}: {before[i]}, then {(received, sent)}");
         }
-        output.WriteLine("the machine's pipeline knows: " + await machine.OutputAsync("inframanager ctl tables pods"));
+        output.WriteLine("pods in the machine's pipeline: " + await machine.OutputAsync("inframanager ctl tables pods"));
     }
 
-    /// <summary>The service goes and comes, in each of the ways; pods keep their connectivity.</summary>
+    /// <summary>Restarts the service in several ways; pods keep their connectivity.</summary>
     private async Task ServiceAsync(TestHost host, QemuMachine machine)
     {
         var pid = await PidAsync(machine);
         await machine.OutputAsync("systemctl restart inframanager");
         await ServedAsync(host, machine, pid);
 
-        // Killed: started again by systemd.
+        // Killed: restarted by systemd.
         pid = await PidAsync(machine);
         await machine.OutputAsync($"kill -KILL {pid}");
         await ServedAsync(host, machine, pid);
         Assert.NotEqual("0", await machine.OutputAsync("systemctl show -p NRestarts --value inframanager"));
 
-        // Standing still: the watchdog ends it, and it is started again.
+        // Hanging: killed by the watchdog and restarted.
         pid = await PidAsync(machine);
         await machine.OutputAsync($"kill -STOP {pid}");
         await ServedAsync(host, machine, pid);
@@ -134,7 +134,7 @@ public sealed class ImageTests(ITestOutputHelper output)
         Assert.Equal(0, (int)JsonNode.Parse(await machine.OutputAsync("inframanager ctl --json status"))!["endpoints"]!);
     }
 
-    /// <summary>100 ADDs at once, and the power goes: each one that was acknowledged is there after the next boot.</summary>
+    /// <summary>Cuts the power during 100 concurrent ADDs: each acknowledged one exists after the next boot.</summary>
     private async Task PowerCutAsync(TestHost host, QemuMachine machine)
     {
         var pods = new List<string>();
@@ -142,14 +142,14 @@ public sealed class ImageTests(ITestOutputHelper output)
         {
             pods.Add(await host.MakePodAsync($"{i}"));
         }
-        // What was acknowledged, and with which address, is written down here, outside of the machine.
+        // The acknowledged ADDs and their addresses are recorded here, outside the machine.
         var acknowledged = new ConcurrentDictionary<string, string>();
-        // On the twentieth's own heels: on an idle machine a hundred are done between two looks.
+        // Right at the twentieth response: on an idle machine polling could miss the whole burst.
         var cut = new TaskCompletionSource<Task>(TaskCreationOptions.RunContinuationsAsynchronously);
         var answers = 0;
         var adds = pods.Select(async pod =>
         {
-            // As a kubelet does: an ADD that failed, on a busy machine by its time limit, comes again.
+            // Like kubelet, retry an ADD that failed, for example because of a timeout on a busy machine.
             while (!cut.Task.IsCompleted)
             {
                 var run = await host.CniAsync("ADD", pod);
@@ -169,7 +169,7 @@ public sealed class ImageTests(ITestOutputHelper output)
         }).ToArray();
         await Eventually.TrueAsync(() => Task.FromResult(cut.Task.IsCompleted), () => $"ADDs are acknowledged:\n{host.AgentLog}", 900);
         await await cut.Task;
-        // Nobody may tell the ACC again what it has to know by itself.
+        // Stop the agent, so that the ACC must recover the state on its own.
         await host.StopAgentAsync();
         await Task.WhenAll(adds);
         output.WriteLine($"power cut: {acknowledged.Count} of 100 ADDs were acknowledged");
@@ -180,8 +180,8 @@ public sealed class ImageTests(ITestOutputHelper output)
         machine.Start();
         await machine.ReachAsync(BootLimit);
         await machine.OutputAsync("inframanager ctl status --wait 280");
-        Say("QEMU start to READY and tables verified", started);
-        output.WriteLine("READY by the machine's own clock: " + await machine.OutputAsync("systemctl show -p ActiveEnterTimestampMonotonic --value inframanager") + " µs after the kernel's start");
+        Report("from the start of QEMU to READY with verified tables", started);
+        output.WriteLine("READY according to the machine's clock: " + await machine.OutputAsync("systemctl show -p ActiveEnterTimestampMonotonic --value inframanager") + " µs after the kernel's start");
         var endpoints = JsonNode.Parse(await machine.OutputAsync("inframanager ctl --json endpoints"))!["endpoints"]!.AsArray();
         var present = endpoints.ToDictionary(e => (string)e!["containerId"]!, e => (string)e!["addresses"]![0]!);
         Assert.Equal(acknowledged.OrderBy(e => e.Key, StringComparer.Ordinal), present.Where(e => acknowledged.ContainsKey(e.Key)).OrderBy(e => e.Key, StringComparer.Ordinal));
@@ -190,7 +190,7 @@ public sealed class ImageTests(ITestOutputHelper output)
         Assert.Equal("", await machine.OutputAsync("systemctl list-units --no-legend --plain --failed | cut -d' ' -f1"));
     }
 
-    /// <summary>The pods' ports become network cards of the machine, under the names that inframanager waits for.</summary>
+    /// <summary>Connects the pods' ports to network cards of the machine and gives them the names that InfraManager expects.</summary>
     private static async Task WireAsync(TestHost host, QemuMachine machine, string[] pods)
     {
         for (var i = 0; i < pods.Length; i++)
@@ -204,7 +204,7 @@ public sealed class ImageTests(ITestOutputHelper output)
 
     private static Task<string> PidAsync(QemuMachine machine) => machine.OutputAsync("systemctl show -p MainPID --value inframanager");
 
-    /// <summary>What a pod's port counted inside the machine.</summary>
+    /// <summary>The packet counters of a pod's port inside the machine.</summary>
     private static async Task<(long Received, long Sent)> PacketsAsync(QemuMachine machine, string pod)
     {
         var link = JsonNode.Parse(await machine.OutputAsync($"ip -n accoffload-dp -json -stats link show dev {TestHost.PortOf(pod)}"))![0]!;
@@ -221,16 +221,16 @@ public sealed class ImageTests(ITestOutputHelper output)
 
     private async Task ServedAsync(TestHost host, QemuMachine machine, string before)
     {
-        await machine.UntilAsync($"test \"$(systemctl show -p MainPID --value inframanager)\" != {before} && systemctl is-active inframanager && inframanager ctl status --wait 60", "another process serves", 900);
+        await machine.UntilAsync($"test \"$(systemctl show -p MainPID --value inframanager)\" != {before} && systemctl is-active inframanager && inframanager ctl status --wait 60", "a new process serves", 900);
         await Eventually.TrueAsync(host.IsReadyAsync, () => $"the host is served again:\n{host.AgentLog}", 600);
         await PingAsync();
     }
 
-    private void Say(string what, TimeSpan since)
+    private void Report(string what, TimeSpan since)
     {
         var line = $"{what}: {(_clock.Elapsed - since).TotalSeconds:0} s";
         output.WriteLine(line);
-        // Seen while the test runs, too.
+        // Also visible while the test runs.
         Console.WriteLine($"image-test: {line}");
     }
 }

@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Boot;
 
-/// <summary>A partition of a disk's GPT, in bytes.</summary>
+/// <summary>Start and size of a GPT partition in bytes.</summary>
 internal sealed record Partition(long Start, long Size)
 {
     private const int Sector = 512;

@@ -3,8 +3,8 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Image.Tests.Boot;
 
 /// <summary>
-/// The ACC as a virtual machine: firmware, boot loader, disk, a management card that QEMU forwards ports of, and cards that are the pipeline's ports.
-/// The shipped image is not changed: what looks inside is added on the data partition, where an administrator's files are.
+/// The ACC as a virtual machine with firmware, boot loader, disk, a management card with port forwarding, and cards that are ports of
+/// the pipeline. The shipped image is unchanged: the test agent is added on the data partition, like an administrator's files.
 /// </summary>
 internal sealed class QemuMachine : IAsyncDisposable
 {
@@ -19,10 +19,10 @@ internal sealed class QemuMachine : IAsyncDisposable
         _folder = folder;
         _netns = netns;
         _cards = cards;
-        _hands = new GuestHands(HandsSocket, Tail);
+        _hands = new GuestHands(TestAgentSocket, Tail);
     }
 
-    /// <summary>A file that is a second disk of the machine; null for none.</summary>
+    /// <summary>The image file of a second disk; null for none.</summary>
     public string? SecondDisk { get; set; }
 
     public string Disk => Path.Combine(_folder, "disk.img");
@@ -31,7 +31,7 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     private string ConsoleFile => Path.Combine(_folder, "console.log");
 
-    private string HandsSocket => Path.Combine(_folder, "hands.sock");
+    private string TestAgentSocket => Path.Combine(_folder, "hands.sock");
 
     private string MonitorSocket => Path.Combine(_folder, "monitor.sock");
 
@@ -39,12 +39,12 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     private string SavedDisk => Path.Combine(_folder, "saved.img");
 
-    /// <summary>Flashes the image to a disk, which is larger than the image, and puts the test's hands on its data partition.</summary>
-    /// <param name="image">The image, as shipped.</param>
-    /// <param name="folder">Where disk, sockets and console go.</param>
-    /// <param name="netns">Where QEMU runs: port 50002 of its loopback leads to the machine's.</param>
-    /// <param name="provision">What `flash --provision` gets.</param>
-    /// <param name="cards">The TAP devices, in that namespace, that become the machine's further network cards.</param>
+    /// <summary>Flashes the image to a larger disk and adds the test agent to its data partition.</summary>
+    /// <param name="image">The shipped image.</param>
+    /// <param name="folder">The folder for disk, sockets and console.</param>
+    /// <param name="netns">The namespace of QEMU, whose loopback port 50002 is forwarded to the machine.</param>
+    /// <param name="provision">The argument of `flash --provision`.</param>
+    /// <param name="cards">The TAP devices in that namespace for the machine's additional network cards.</param>
     public static async Task<QemuMachine> FlashAsync(string image, string folder, string netns, string provision, string[] cards)
     {
         var machine = new QemuMachine(folder, netns, cards);
@@ -54,16 +54,16 @@ internal sealed class QemuMachine : IAsyncDisposable
         }
 
         await Shell.RunAsync(null, $"{Published.Root}/rootfs/flash", ["--yes", "--provision", provision, image, machine.Disk], limit: TimeSpan.FromMinutes(5)).Succeeded();
-        await machine.AddHandsAsync();
+        await machine.AddTestAgentAsync();
         return machine;
     }
 
-    /// <summary>The address of a port card, by its place.</summary>
+    /// <summary>The MAC address of a port card.</summary>
     public static string CardMac(int index) => $"52:54:00:ac:00:{index:x2}";
 
     public void Start() => Start([]);
 
-    /// <summary>Stands still, is written down whole, memory and disk, and ends; <see cref="ResumeAsync"/> goes on from there, any number of times.</summary>
+    /// <summary>Saves memory and disk and ends the machine. <see cref="ResumeAsync"/> continues from there any number of times.</summary>
     public async Task SaveAsync()
     {
         await QemuMonitor.SaveAsync(MonitorSocket, SavedMemory);
@@ -71,7 +71,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         await CopyAsync(Disk, SavedDisk);
     }
 
-    /// <summary>Goes on in the moment of <see cref="SaveAsync"/>.</summary>
+    /// <summary>Continues from the state of <see cref="SaveAsync"/>.</summary>
     public async Task ResumeAsync()
     {
         await CopyAsync(SavedDisk, Disk);
@@ -79,23 +79,23 @@ internal sealed class QemuMachine : IAsyncDisposable
         await ReachAsync(TimeSpan.FromMinutes(10));
     }
 
-    /// <summary>Waits until the hands answer: systemd has mounted its file systems.</summary>
+    /// <summary>Waits until the test agent responds, which is after systemd has mounted the file systems.</summary>
     public Task ReachAsync(TimeSpan limit) =>
-        _hands.ReachAsync(() => _ = _process!.HasExited ? throw new InvalidOperationException($"QEMU ended:\n{_process.Log}\n{Tail()}") : true, limit);
+        _hands.ReachAsync(() => _ = _process!.HasExited ? throw new InvalidOperationException($"QEMU exited:\n{_process.Log}\n{Tail()}") : true, limit);
 
-    /// <summary>Runs a shell's command line inside.</summary>
+    /// <summary>Runs a shell command in the machine.</summary>
     public Task<ShellResult> AskAsync(string command) => _hands.AskAsync(command);
 
-    /// <summary>Runs a shell's command line inside, with a limit.</summary>
-    public Task<ShellResult> AskAsync(string command, TimeSpan patience) => _hands.AskAsync(command, patience);
+    /// <summary>Runs a shell command in the machine with a time limit.</summary>
+    public Task<ShellResult> AskAsync(string command, TimeSpan limit) => _hands.AskAsync(command, limit);
 
-    /// <summary>The output of a command that must succeed.</summary>
+    /// <summary>Runs a command that must succeed and returns its output.</summary>
     public Task<string> OutputAsync(string command) => _hands.OutputAsync(command);
 
-    /// <summary>Runs a command until it succeeds.</summary>
+    /// <summary>Repeats a command until it succeeds.</summary>
     public Task UntilAsync(string command, string what, int seconds = 300) => _hands.UntilAsync(command, what, seconds);
 
-    /// <summary>The power goes.</summary>
+    /// <summary>Cuts the power.</summary>
     public async Task CutPowerAsync()
     {
         _process!.Kill();
@@ -120,14 +120,14 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     private void Start(string[] more)
     {
-        File.Delete(HandsSocket);
+        File.Delete(TestAgentSocket);
         File.Delete(MonitorSocket);
         List<string> arguments =
         [
             "-machine", "virt,gic-version=3", "-cpu", "neoverse-n1", "-accel", "tcg,thread=multi,tb-size=256", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none",
             "-bios", QemuFactAttribute.Firmware, "-serial", $"file:{ConsoleFile}", "-monitor", "none", "-qmp", $"unix:{MonitorSocket},server=on,wait=off",
             "-drive", $"if=none,id=disk,format=raw,file={Disk},cache=writeback,discard=unmap", "-device", "virtio-blk-pci,drive=disk,bootindex=0",
-            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-chardev", $"socket,id=hands,path={HandsSocket},server=on,wait=off",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-chardev", $"socket,id=hands,path={TestAgentSocket},server=on,wait=off",
             "-device", "virtserialport,chardev=hands,name=image-test",
             "-netdev", "user,id=management,hostfwd=tcp:127.0.0.1:50002-:50002", "-device", "virtio-net-pci,netdev=management,mac=52:54:00:00:00:01,romfile=",
         ];
@@ -144,7 +144,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         _process = new BackgroundProcess(_netns, "qemu-system-aarch64", [.. arguments, .. more]);
     }
 
-    private async Task AddHandsAsync()
+    private async Task AddTestAgentAsync()
     {
         var (start, size) = await Partition.OfAsync(Disk, "accoffload-data");
         var partition = Path.Combine(_folder, "data.img");

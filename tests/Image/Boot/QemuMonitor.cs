@@ -4,10 +4,10 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Boot;
 
-/// <summary>QEMU's own protocol (QMP), for what concerns the machine as a whole.</summary>
+/// <summary>Controls the virtual machine over the QEMU machine protocol (QMP).</summary>
 internal static class QemuMonitor
 {
-    /// <summary>Stops the machine and writes its state to a file, from which QEMU starts with -incoming.</summary>
+    /// <summary>Stops the machine and writes its state to a file that QEMU loads with -incoming.</summary>
     public static async Task SaveAsync(string socket, string file)
     {
         using var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -16,12 +16,12 @@ internal static class QemuMonitor
         using var reader = new StreamReader(stream);
         await using var writer = new StreamWriter(stream) { AutoFlush = true };
         await AskAsync("qmp_capabilities");
-        // At the speed of the disk; the machine is stopped for the last part, and so goes on by itself where it is started from there.
+        // At disk speed. The machine is stopped only for the last part, so that it continues automatically after loading.
         await AskAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 40, ["downtime-limit"] = 120_000 });
         await AskAsync("migrate", new JsonObject { ["uri"] = $"exec:cat >{file}" });
         var status = "";
         await Eventually.TrueAsync(
-            async () => (status = (string?)(await AskAsync("query-migrate"))["status"] ?? "") == "completed" || (status == "failed" ? throw new IOException("QEMU could not write the machine's state down") : false),
+            async () => (status = (string?)(await AskAsync("query-migrate"))["status"] ?? "") == "completed" || (status == "failed" ? throw new IOException("QEMU could not save the machine's state") : false),
             () => $"the machine's state is written: {status}", 300);
 
         async Task<JsonNode> AskAsync(string command, JsonObject? arguments = null)
@@ -41,7 +41,7 @@ internal static class QemuMonitor
                 {
                     throw new IOException($"QEMU, {command}: {error.ToJsonString()}");
                 }
-                // Its greeting and events come in between.
+                // Skip the greeting and events.
                 if (answer["return"] is { } result)
                 {
                     return result;

@@ -2,9 +2,9 @@ using System.Security.Cryptography;
 
 namespace ACCOffload.Image.Tests.Boot;
 
-/// <summary>A root file system, byte for byte.</summary>
-/// <param name="Length">In bytes; what is behind it in a slot is nobody's.</param>
-/// <param name="Digest">SHA-256.</param>
+/// <summary>The content of a root file system.</summary>
+/// <param name="Length">Length in bytes; the rest of a slot is ignored.</param>
+/// <param name="Digest">SHA-256 of the content.</param>
 internal sealed record SlotContent(long Length, string Digest)
 {
     public static SlotContent Of(string file)
@@ -13,7 +13,7 @@ internal sealed record SlotContent(long Length, string Digest)
         return new SlotContent(stream.Length, Convert.ToHexStringLower(SHA256.HashData(stream)));
     }
 
-    /// <summary>Whether a slot (A or B) of a disk holds it whole.</summary>
+    /// <summary>Whether a slot (A or B) of a disk holds exactly this content.</summary>
     public async Task<bool> IsInAsync(string disk, string slot)
     {
         var partition = await Partition.OfAsync(disk, $"accoffload-{slot.ToLowerInvariant()}");

@@ -6,8 +6,8 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Image.Tests.Boot;
 
 /// <summary>
-/// The host beside the machine: its network namespace, in which QEMU and host-stub's agent run, the namespace of its ports, and TAP devices that
-/// take the ports' frames to the machine's network cards.
+/// The host of the machine: the network namespace in which QEMU and host-stub's agent run, the namespace of its ports, and TAP devices
+/// that carry the ports' frames to the machine's network cards.
 /// </summary>
 internal sealed class TestHost : IAsyncDisposable
 {
@@ -42,7 +42,7 @@ internal sealed class TestHost : IAsyncDisposable
             await IpAsync("netns", "add", name);
             await IpAsync("-n", name, "link", "set", "lo", "up");
         }
-        // A bridge with two ports is a wire: no address of the host's may answer on it.
+        // A bridge with two ports acts as a wire: the host must not have addresses on it.
         await Shell.RunAsync(host.Ports, "sysctl", ["-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]).Succeeded();
         foreach (var card in host.Cards)
         {
@@ -82,13 +82,13 @@ internal sealed class TestHost : IAsyncDisposable
         _agent = null;
     }
 
-    /// <summary>The name of a pod's port, which follows from the attachment.</summary>
+    /// <summary>The name of a pod's port, derived from the attachment.</summary>
     public static string PortOf(string pod) =>
         $"acc{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"podnet\0{pod}\0eth0")))[..11]}";
 
     public async Task<bool> IsReadyAsync() => (await CniAsync("STATUS", "none")).ExitCode == 0;
 
-    /// <summary>A pod's namespace.</summary>
+    /// <summary>Creates a pod's namespace.</summary>
     public async Task<string> MakePodAsync(string name)
     {
         var pod = $"{Namespace}-{name}";
@@ -105,10 +105,10 @@ internal sealed class TestHost : IAsyncDisposable
         return AddressIn(run.Output);
     }
 
-    /// <summary>The pod's address, in the answer to an ADD.</summary>
+    /// <summary>The pod's address in the result of an ADD.</summary>
     public static string AddressIn(string result) => JsonNode.Parse(result)!["ips"]![0]!["address"]!.GetValue<string>().Split('/')[0];
 
-    /// <summary>The command as a runtime calls it.</summary>
+    /// <summary>Runs a CNI command like a runtime.</summary>
     public async Task<ShellResult> CniAsync(string command, string pod)
     {
         var input = new JsonObject
@@ -136,7 +136,7 @@ internal sealed class TestHost : IAsyncDisposable
         return await Shell.RunAsync(Namespace, Plugin, [], input.ToJsonString(), environment, TimeSpan.FromMinutes(3));
     }
 
-    /// <summary>A wire from a pod's port to a network card of the machine.</summary>
+    /// <summary>Connects a pod's port to a network card of the machine.</summary>
     public async Task WireAsync(string pod, int card)
     {
         if ((await Shell.RunAsync(Namespace, "ip", ["link", "show", Cards[card]])).ExitCode == 0)
@@ -153,7 +153,7 @@ internal sealed class TestHost : IAsyncDisposable
         await IpAsync("-n", Ports, "link", "set", $"br{card}", "up");
     }
 
-    /// <summary>Takes the wires away, so that the machine can be started again with the same cards.</summary>
+    /// <summary>Removes the wires, so that the machine can be restarted with the same cards.</summary>
     public async Task UnwireAsync()
     {
         for (var i = 0; i < Cards.Length; i++)
@@ -162,7 +162,7 @@ internal sealed class TestHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Echo requests, all of which must come back in the end: the first ones wait for ARP under emulation.</summary>
+    /// <summary>Sends echo requests with a long timeout, because the first ones wait for ARP under emulation.</summary>
     public static async Task<ShellResult> PingAsync(string pod, string address) =>
         await Shell.RunAsync(pod, "ping", ["-n", "-c", "5", "-i", "0.5", "-W", "10", address]);
 

@@ -5,12 +5,15 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Boot;
 
-/// <summary>`make update-test`: signed updates through the real boot loader: one that is good, one that fails its health gate, and some that are cut off.</summary>
+/// <summary>
+/// `make update-test`: signed updates with the real boot loader: a good one, one that fails its health check, and some interrupted by
+/// power loss.
+/// </summary>
 public sealed class UpdateTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(20);
 
-    // UPDATE_TEST_ROUNDS: how many are cut off.
+    // UPDATE_TEST_ROUNDS: the number of interrupted updates.
     private static readonly int Rounds = int.TryParse(Environment.GetEnvironmentVariable("UPDATE_TEST_ROUNDS"), out var rounds) ? rounds : 10;
 
     private const string Variables = "/boot/efi/EFI/accoffload/grubenv";
@@ -18,7 +21,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private readonly Dictionary<string, SlotContent> _versions = [];
 
-    // What runs, and what it knows of the pod that was added before all of this.
+    // The running slot and version, and the endpoint of the pod added at the beginning.
     private string _slot = "A";
     private string _version = "";
     private string _endpoint = "";
@@ -26,7 +29,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
     private string Other => _slot == "A" ? "B" : "A";
 
     [QemuFact]
-    public async Task A_good_update_stays_a_bad_one_goes_and_one_that_is_cut_off_never_was()
+    public async Task A_good_update_stays_and_bad_or_interrupted_ones_are_rolled_back()
     {
         await using var host = await TestHost.MakeAsync(cards: 0);
         var provision = await DeviceCertificate.ProvisionAsync(host);
@@ -40,18 +43,18 @@ public sealed class UpdateTests(ITestOutputHelper output)
             machine.Start();
             await machine.ReachAsync(BootLimit);
             await DeviceCertificate.IssueAsync(host, machine);
-            await machine.UntilAsync("systemctl is-active inframanager accoffload-health", "inframanager runs, the slot is good", 900);
+            await machine.UntilAsync("systemctl is-active inframanager accoffload-health", "InfraManager runs and the slot is marked good", 900);
             host.StartAgent();
             await Eventually.TrueAsync(host.IsReadyAsync, () => $"the host is served:\n{host.AgentLog}", 600);
             var pod = await host.MakePodAsync("a");
             await host.AddAsync(pod);
-            // The host says nothing from here on: what is known later was kept.
+            // The agent is stopped from here on: later state must come from the device itself.
             await host.StopAgentAsync();
             _version = await machine.OutputAsync("cat /usr/lib/accoffload/image/version");
             _versions[_version] = SlotContent.Of(Path.ChangeExtension(image, ".squashfs"));
             _endpoint = await EndpointAsync(machine);
             Assert.Contains(pod, _endpoint);
-            Say("a device with a pod, in slot A");
+            Report("device with a pod, running slot A");
 
             if (Runs("good"))
             {
@@ -68,7 +71,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
                 await CutOffAsync(machine);
             }
 
-            Say("all of it");
+            Report("done");
         }
         catch
         {
@@ -77,7 +80,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>UPDATE_TEST=good,bad,cut: which parts are run; all of them by default.</summary>
+    /// <summary>UPDATE_TEST=good,bad,cut selects the parts to run; all by default.</summary>
     private static bool Runs(string part) =>
         Environment.GetEnvironmentVariable("UPDATE_TEST") is not { Length: > 0 } parts || parts.Split(',').Contains(part);
 
@@ -85,17 +88,17 @@ public sealed class UpdateTests(ITestOutputHelper output)
     {
         var started = _clock.Elapsed;
         await InstallAsync(machine, "next");
-        Say($"installed within {(_clock.Elapsed - started).TotalSeconds:0.0} s");
+        Report($"installed within {(_clock.Elapsed - started).TotalSeconds:0.0} s");
         await RebootAsync(machine);
         (_slot, _version) = (Other, "next");
         await HealthyAsync(machine);
-        Say($"updated from {Other} to {_slot}, found good");
+        Report($"updated from {Other} to {_slot}, marked good");
 
         var forged = await machine.AskAsync("cp /run/bundles/next.raucb /var/tmp/forged.raucb && printf x | dd of=/var/tmp/forged.raucb bs=1 seek=1000000 conv=notrunc status=none; rauc install /var/tmp/forged.raucb; code=$?; rm /var/tmp/forged.raucb; exit $code");
         Assert.NotEqual(0, forged.ExitCode);
         Assert.NotEqual(0, (await machine.AskAsync("rauc install /run/bundles/stranger.raucb")).ExitCode);
         await HealthyAsync(machine);
-        Say("a forged one and a stranger's are refused");
+        Report("modified and foreign-signed bundles are rejected");
     }
 
     private async Task BadAsync(QemuMachine machine)
@@ -103,8 +106,8 @@ public sealed class UpdateTests(ITestOutputHelper output)
         await InstallAsync(machine, "bad");
         var before = machine.Console.Length;
         await machine.AskAsync("systemctl --no-block reboot");
-        // Three starts of the new slot, each ended by the health gate, then the old one without anybody's doing.
-        await Eventually.TrueAsync(() => Task.FromResult(machine.Console[before..].Contains($"slot {_slot}, start", StringComparison.Ordinal)), () => $"the old slot is started again:\n{machine.Tail()}", 3600);
+        // Three boots of the new slot, each ended by the health check, then an automatic fallback to the old one.
+        await Eventually.TrueAsync(() => Task.FromResult(machine.Console[before..].Contains($"slot {_slot}, start", StringComparison.Ordinal)), () => $"the old slot boots again:\n{machine.Tail()}", 3600);
         var console = machine.Console[before..];
         foreach (var start in new[] { 1, 2, 3 })
         {
@@ -113,25 +116,25 @@ public sealed class UpdateTests(ITestOutputHelper output)
 
         await machine.ReachAsync(BootLimit);
         await HealthyAsync(machine);
-        Say($"an update that is never ready: three starts of {Other}, then back to {_slot}");
+        Report($"an update that is never ready: three boots of {Other}, then back to {_slot}");
     }
 
-    /// <summary>Each round goes on from the same moment: a device that is about to install.</summary>
+    /// <summary>Each round resumes from the same saved state, right before an installation.</summary>
     private async Task CutOffAsync(QemuMachine machine)
     {
         await MountAsync(machine);
         await machine.OutputAsync("sync");
         await machine.SaveAsync();
         var (slot, version) = (_slot, _version);
-        Say("written down");
+        Report("state saved");
 
-        // How long an installation takes from there: the power goes within that, or soon after.
+        // The duration of an installation: the power is cut during it or shortly after.
         await machine.ResumeAsync();
         var started = _clock.Elapsed;
         await machine.OutputAsync("rauc install /run/bundles/other.raucb");
         var installation = _clock.Elapsed - started;
         await machine.CutPowerAsync();
-        Say($"an installation takes {installation.TotalSeconds:0.0} s");
+        Report($"an installation takes {installation.TotalSeconds:0.0} s");
 
         var unfinished = 0;
         for (var round = 1; round <= Rounds; round++)
@@ -143,31 +146,31 @@ public sealed class UpdateTests(ITestOutputHelper output)
             await machine.CutPowerAsync();
             machine.Start();
             await machine.ReachAsync(BootLimit);
-            // Done before the power went, or as if it had never begun.
+            // Either completed before the power was cut, or without any effect.
             _slot = await SlotAsync(machine);
             _version = _slot == slot ? version : "other";
             await HealthyAsync(machine);
             unfinished += _slot == slot ? 1 : 0;
-            var startable = await machine.OutputAsync($"grub-editenv {Variables} list | sed -n 's/^\\([AB]\\)_OK=1$/\\1/p'");
+            var bootable = await machine.OutputAsync($"grub-editenv {Variables} list | sed -n 's/^\\([AB]\\)_OK=1$/\\1/p'");
             await machine.CutPowerAsync();
-            // Whatever the boot loader may start is whole, and what runs is what it says.
-            Assert.Contains(_slot, startable.Split('\n'));
-            foreach (var name in startable.Split('\n'))
+            // Every bootable slot holds a complete version, and the running slot holds the expected one.
+            Assert.Contains(_slot, bootable.Split('\n'));
+            foreach (var name in bootable.Split('\n'))
             {
-                List<string> whole = [];
+                List<string> complete = [];
                 foreach (var (known, content) in _versions)
                 {
                     if (await content.IsInAsync(machine.Disk, name))
                     {
-                        whole.Add(known);
+                        complete.Add(known);
                     }
                 }
-                Assert.True(name == _slot ? whole.Contains(_version) : whole.Count > 0, $"slot {name} may be started and holds {(whole is [var found] ? found : "no whole version")}");
+                Assert.True(name == _slot ? complete.Contains(_version) : complete.Count > 0, $"slot {name} is bootable and holds {(complete is [var found] ? found : "no complete version")}");
             }
-            Say($"cut off after {milliseconds} ms: slot {_slot}, version {_version}; may be started: {startable.ReplaceLineEndings(" ")}");
+            Report($"power cut after {milliseconds} ms: slot {_slot}, version {_version}; bootable: {bootable.ReplaceLineEndings(" ")}");
         }
-        Assert.True(unfinished > 0, "no installation was cut off before its end");
-        Say($"{Rounds} cut off, {unfinished} of them before the end of the installation");
+        Assert.True(unfinished > 0, "no installation was interrupted");
+        Report($"{Rounds} power cuts, {unfinished} of them during the installation");
     }
 
     private static async Task InstallAsync(QemuMachine machine, string name)
@@ -193,23 +196,23 @@ public sealed class UpdateTests(ITestOutputHelper output)
                 }
                 catch (Exception e) when (e is TimeoutException or IOException)
                 {
-                    // It answered, and went down before the next question.
+                    // The machine went down between two commands.
                     return false;
                 }
             },
-            () => $"the machine starts again:\n{machine.Tail()}", 1800);
+            () => $"the machine reboots:\n{machine.Tail()}", 1800);
     }
 
     private static Task<string> SlotAsync(QemuMachine machine) => machine.OutputAsync("sed 's/.*rauc.slot=\\(.\\).*/\\1/' /proc/cmdline");
 
-    /// <summary>What inframanager knows, all of it: there is one pod.</summary>
+    /// <summary>The only endpoint known to InfraManager.</summary>
     private static async Task<string> EndpointAsync(QemuMachine machine) =>
         Assert.Single(JsonNode.Parse(await machine.OutputAsync("inframanager ctl --json endpoints"))!["endpoints"]!.AsArray())!.ToJsonString();
 
-    /// <summary>The slot runs the version, was found good, and holds the pod that was added before all of this.</summary>
+    /// <summary>Checks that the slot runs the version, is marked good and has the pod added at the beginning.</summary>
     private async Task HealthyAsync(QemuMachine machine)
     {
-        await machine.UntilAsync("systemctl is-active accoffload-health", "the slot is found good", 1800);
+        await machine.UntilAsync("systemctl is-active accoffload-health", "the slot is marked good", 1800);
         Assert.Equal(_slot, await SlotAsync(machine));
         Assert.Equal(_version, await machine.OutputAsync("cat /usr/lib/accoffload/image/version"));
         Assert.Equal($"{_slot}_OK=1 {_slot}_TRY=0", await machine.OutputAsync($"grub-editenv {Variables} list | grep ^{_slot}_ | sort | paste -sd' '"));
@@ -217,7 +220,8 @@ public sealed class UpdateTests(ITestOutputHelper output)
         Assert.Equal(_endpoint, await EndpointAsync(machine));
     }
 
-    /// <summary>A disk with the shipped root file system as other versions of it, one of which never gets ready, and one that a stranger signed.</summary>
+    /// <summary>Builds a disk with bundles of the shipped root file system as other versions, one of which never gets ready, and one signed
+    /// with a foreign key.</summary>
     private async Task<string> BundlesAsync(TestHost host, string slot)
     {
         var files = Directory.CreateDirectory(host.At("bundles")).FullName;
@@ -227,7 +231,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
         foreach (var version in new[] { "next", "other", "bad" })
         {
             await File.WriteAllTextAsync(Path.Combine(root, "usr/lib/accoffload/image/version"), version + "\n");
-            // What is bad can't start, and the gate knows soon; the others have more time than on hardware, under emulation on a busy machine.
+            // The bad version fails its health check quickly; the others get more time than on hardware, because of emulation.
             Directory.CreateDirectory(Path.Combine(root, "usr/lib/systemd/system/accoffload-health.service.d"));
             await File.WriteAllTextAsync(Path.Combine(root, "usr/lib/systemd/system/accoffload-health.service.d/test.conf"), $"[Service]\nEnvironment=HEALTH_SECONDS={(version == "bad" ? 20 : 1200)}\nTimeoutStartSec=30min\n");
             if (version == "bad")
@@ -266,7 +270,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
         },
         limit: TimeSpan.FromMinutes(5)).Succeeded();
 
-    private void Say(string what)
+    private void Report(string what)
     {
         var line = $"{_clock.Elapsed.TotalSeconds,6:0} s  {what}";
         output.WriteLine(line);

@@ -8,18 +8,18 @@ using ACCOffload.Sandbox.Tests.Machine;
 namespace ACCOffload.Image.Tests.Cluster;
 
 /// <summary>
-/// A bare machine under a real systemd that is both the node and its ACC, reached as by ssh, and a cluster with an API server of the tests; cluster-up runs
-/// outside of it. The machine's journal is kept on its disk.
+/// A bare machine with a real systemd that is both the node and its ACC, reached like over ssh, and a cluster with a fake API server.
+/// cluster-up runs outside the machine. The machine has a persistent journal.
 /// </summary>
 internal sealed class ClusterNode : IAsyncDisposable
 {
     private const string Token = "the-token-of-the-account";
 
-    // systemd's own books: who runs, and the system's journal.
+    // State of systemd itself, and the journal.
     private static readonly string[] Volatile =
     [
         "/proc", "/sys", "/dev", "/run/systemd/units", "/run/systemd/journal/streams", "/run/systemd/propagate", "/run/systemd/incoming", "/run/systemd/unit-root", "/run/systemd/transient", "/run/udev", "/run/log/journal", "/var/log/journal/@",
-        // What systemd-sysusers and userdel leave beside the accounts, whatever they were asked.
+        // Backup and lock files that systemd-sysusers and userdel always leave.
         "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock",
     ];
 
@@ -39,14 +39,14 @@ internal sealed class ClusterNode : IAsyncDisposable
 
     public FakeApiServer Api { get; private set; } = null!;
 
-    /// <summary>Where cluster-up keeps what it knows.</summary>
+    /// <summary>The state folder of cluster-up.</summary>
     public string State => Path.Combine(_folder, "state");
 
     public static async Task<ClusterNode> StartAsync(BuiltPackages packages)
     {
         var machine = await BootedMachine.BootAsync(m =>
         {
-            // A journal that stays, and another network.
+            // A persistent journal and a separate network.
             Directory.CreateDirectory(m.At("var/log/journal"));
             m.Write("etc/cni/net.d/99-bridge.conflist", "{}");
             return Task.CompletedTask;
@@ -77,7 +77,9 @@ internal sealed class ClusterNode : IAsyncDisposable
         $"API_SERVER={Api.Address}", $"PACKAGES={_packages.Folder}", .. parameters,
     ]);
 
-    /// <summary>Runs cluster-up or cluster-down on the machine itself, without a cluster; the repository's rootfs and the tarballs are brought there.</summary>
+    /// <summary>
+    /// Runs cluster-up or cluster-down on the machine itself without a cluster; needs <see cref="BringRepositoryAsync"/>.
+    /// </summary>
     public Task<ShellResult> LocallyAsync(string script, params string[] parameters) =>
         Machine.RunAsync([$"/root/repository/rootfs/cluster/{script}", "NODE=node-1", "STATE=/root/state", .. parameters]);
 
@@ -92,7 +94,7 @@ internal sealed class ClusterNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes the machine an ACC without cluster-up: package, certificate, configuration. The folder of its authority.</summary>
+    /// <summary>Makes the machine an ACC without cluster-up: package, certificate, configuration. Returns the folder of its CA.</summary>
     public async Task<string> ProvisionAccAsync()
     {
         var authority = At("authority");
@@ -116,27 +118,31 @@ internal sealed class ClusterNode : IAsyncDisposable
 
     public Task<ShellResult> DownAsync(params string[] parameters) => RunAsync("cluster-down", parameters);
 
-    /// <summary>The next run is broken at a call of a step: not made (before), or made with its outcome lost (after).</summary>
+    /// <summary>
+    /// Makes the next run fail at a call of a step: instead of the call (before), or after it with its result lost (after).
+    /// </summary>
     public void Break(string step, int call, string when)
     {
         File.Delete(At("calls"));
         File.WriteAllText(At("fault"), $"{step} {call} {when}\n");
     }
 
-    /// <summary>Whether the last <see cref="Break"/> never came about: the step makes fewer calls.</summary>
-    public bool Unbroken => File.Exists(At("fault"));
+    /// <summary>Whether the last <see cref="Break"/> had no effect, because the step makes fewer calls.</summary>
+    public bool FaultUnused => File.Exists(At("fault"));
 
-    /// <summary>What kubectl was asked, in order.</summary>
+    /// <summary>The calls of kubectl, in order.</summary>
     public string[] Asked => File.Exists(At("asked")) ? File.ReadAllLines(At("asked")) : [];
 
-    /// <summary>What inframanager says of itself; null if it does not run.</summary>
+    /// <summary>The status of InfraManager; null if it does not run.</summary>
     public async Task<JsonNode?> StatusAsync()
     {
         var run = await Machine.RunAsync(["inframanager", "ctl", "--json", "status"]);
         return run.ExitCode == 0 ? JsonNode.Parse(run.Output) : null;
     }
 
-    /// <summary>The machine: every file with its mode, owner and what it holds, links, addresses, routes, mounts, accounts, units that failed.</summary>
+    /// <summary>
+    /// A snapshot of the machine: every file with mode, owner and content, links, addresses, routes, mounts, accounts and failed units.
+    /// </summary>
     public async Task<SortedDictionary<string, string>> ListAsync()
     {
         var all = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -152,7 +158,7 @@ internal sealed class ClusterNode : IAsyncDisposable
         {
             all[line[66..]] += $" {line[..64]}";
         }
-        // The kernel numbers a namespace when a link's peer is first looked up there, and keeps the number.
+        // Without namespace IDs: the kernel assigns one at the first lookup of a link's peer and keeps it.
         foreach (var command in new[] { "ip -brief link", "ip -4 address", "ip route", "ip netns list | cut -d' ' -f1", "findmnt --noheadings --list --output TARGET,FSTYPE", "getent passwd", "getent group", "systemctl list-units --no-legend --plain --failed" })
         {
             all["output of " + command] = await Machine.OutputAsync("sh", "-c", command);
@@ -167,7 +173,7 @@ internal sealed class ClusterNode : IAsyncDisposable
         {
             await Api.DisposeAsync();
         }
-        // A name, so that a server of the test can listen there; the namespace is the machine's.
+        // Only removes the name under which the test attached the machine's namespace.
         await Shell.RunAsync(null, "ip", ["netns", "delete", Machine.Name]);
         await Machine.DisposeAsync();
         _pki.Dispose();

@@ -4,14 +4,16 @@ using ACCOffload.Sandbox.Tests.Machine;
 
 namespace ACCOffload.Image.Tests.Cluster;
 
-/// <summary>rootfs/cluster: cluster-up takes a bare machine to a running node with pods, and cluster-down leaves what was there before.</summary>
+/// <summary>
+/// rootfs/cluster: cluster-up turns a bare machine into a running node with pods, and cluster-down restores the previous state.
+/// </summary>
 [Collection(PackagesCollection.Name)]
 public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper output)
 {
     private static readonly string[] Steps = ["prerequisites", "packages", "certificates", "cluster", "acc", "host", "network", "example"];
 
     [MachineFact]
-    public async Task From_bare_to_pods_twice_and_back_to_what_was_there()
+    public async Task Cluster_up_is_idempotent_and_cluster_down_restores_the_machine()
     {
         await using var node = await ClusterNode.StartAsync(packages);
         var before = await node.ListAsync();
@@ -26,16 +28,16 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.Equal(Steps, Outcomes(up).Keys);
         Assert.All(Outcomes(up).Values, outcome => Assert.Equal("done", outcome));
         Assert.Contains("4 pods, all of them in the pipeline", up.Output);
-        // The cluster's service is known by the watch, with the account's token; the pods reach each other.
-        await Eventually.TrueAsync(async () => (int?)(await node.StatusAsync())?["services"] == 1, "the service is known", seconds: 60);
+        // The watch with the account's token finds the cluster's service; the pods reach each other.
+        await Eventually.TrueAsync(async () => (int?)(await node.StatusAsync())?["services"] == 1, "InfraManager knows the service", seconds: 60);
         await PingAsync(node);
         var installed = CleanRoot.Changes(before, await node.ListAsync());
         Assert.Contains(installed, change => change.StartsWith("+ /opt/cni/bin/accoffload ", StringComparison.Ordinal));
-        output.WriteLine($"cluster-up leaves, before its inverse:\n{string.Join('\n', installed)}\n");
-        // Keys are readable for their owners alone.
+        output.WriteLine($"changes made by cluster-up:\n{string.Join('\n', installed)}\n");
+        // Keys are readable only by their owners.
         Assert.All(installed.Where(change => change.Contains("/tls.key ", StringComparison.Ordinal)), change => Assert.Contains(" f 600 ", change));
 
-        // Again: nothing is installed, restarted or issued anew.
+        // A second run installs, restarts and issues nothing.
         var processes = await ProcessesAsync(node);
         var again = (await node.UpAsync()).MustSucceed();
         Assert.DoesNotContain("started", again.Output);
@@ -46,13 +48,13 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
 
         var down = (await node.DownAsync()).MustSucceed();
         output.WriteLine(down.Output);
-        await AssertAsBeforeAsync(node, before);
+        await AssertRestoredAsync(node, before);
         Assert.False(Directory.Exists(node.State));
         Assert.Contains("nothing to do", (await node.DownAsync()).MustSucceed().Output);
     }
 
     [MachineFact]
-    public async Task A_run_that_breaks_at_any_step_says_where_and_the_next_one_goes_on()
+    public async Task A_run_that_fails_at_any_step_reports_it_and_the_next_run_continues()
     {
         await using var node = await ClusterNode.StartAsync(packages);
         var before = await node.ListAsync();
@@ -73,20 +75,20 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         }
 
         (await node.DownAsync()).MustSucceed();
-        await AssertAsBeforeAsync(node, before);
+        await AssertRestoredAsync(node, before);
 
-        // Given up in the middle: what was begun goes, too.
+        // cluster-down after a partial run removes everything.
         foreach (var (step, call) in new[] { ("packages", 2), ("certificates", 3), ("acc", 4), ("host", 3) })
         {
             node.Break(step, call, "after");
             Assert.Contains($"step '{step}' failed", (await node.UpAsync()).Error);
             (await node.DownAsync()).MustSucceed();
-            await AssertAsBeforeAsync(node, before);
+            await AssertRestoredAsync(node, before);
         }
     }
 
     [MachineFact]
-    public async Task What_was_there_before_stays_and_what_is_wrong_is_named()
+    public async Task Existing_files_are_kept_and_wrong_parameters_are_reported()
     {
         await using var node = await ClusterNode.StartAsync(packages);
         var wrong = await node.UpAsync("PACKAGES=/nonexistent", "POD_RANGE=");
@@ -96,14 +98,14 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.Contains("POD_RANGE=10.244.1.0: give a range", (await node.UpAsync("POD_RANGE=10.244.1.0")).Error);
         Assert.Contains("no such parameter", (await node.UpAsync("POD_RAGNE=10.244.1.0/24")).Error);
 
-        // host-stub and a configuration were installed by somebody else.
+        // host-stub and a configuration were installed before.
         await Shell.RunAsync(null, "tar", ["-C", node.Machine.At("root"), "-xzf", packages.File("accoffload-host-stub-*.tar.gz")]).Succeeded();
         await node.Machine.OutputAsync("sh", "-c", "/root/accoffload-host-stub-*/install && rm -r /root/accoffload-host-stub-*");
         await node.Machine.WriteAsync("/etc/cni/net.d/10-accoffload.conflist", "{ \"ours\": true }\n");
         var before = await node.ListAsync();
         (await node.UpAsync()).MustSucceed();
 
-        // Pods that are not the example's are not left without their network.
+        // cluster-down refuses to remove the network of other pods.
         await node.Machine.OutputAsync("ip", "netns", "add", "other");
         await CniAsync(node, "ADD");
         var refused = await node.DownAsync();
@@ -114,11 +116,11 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         await node.Machine.OutputAsync("ip", "netns", "delete", "other");
 
         (await node.DownAsync()).MustSucceed();
-        await AssertAsBeforeAsync(node, before);
+        await AssertRestoredAsync(node, before);
     }
 
     [MachineFact]
-    public async Task On_the_node_itself_without_a_cluster()
+    public async Task Cluster_up_works_on_the_node_itself_without_a_cluster()
     {
         await using var node = await ClusterNode.StartAsync(packages);
         await node.BringRepositoryAsync();
@@ -131,11 +133,11 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         await CniAsync(node, "DEL");
         await node.Machine.OutputAsync("ip", "netns", "delete", "other");
         (await node.LocallyAsync("cluster-down")).MustSucceed();
-        await AssertAsBeforeAsync(node, before);
+        await AssertRestoredAsync(node, before);
     }
 
     [MachineFact]
-    public async Task An_ACC_that_was_provisioned_otherwise()
+    public async Task Cluster_up_works_with_an_ACC_provisioned_otherwise()
     {
         await using var node = await ClusterNode.StartAsync(packages);
         var wrong = await node.UpAsync("ACC=none");
@@ -151,9 +153,9 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         await PingAsync(node);
         var down = (await node.DownAsync()).MustSucceed();
         Assert.Contains("the ACC has forgotten the host's interface", down.Output);
-        // The ACC runs on, and its database is its own.
+        // The ACC keeps running with its own database.
         Assert.Equal(0, (int)(await node.StatusAsync())!["endpoints"]!);
-        await AssertAsBeforeAsync(node, before, except: "/var/lib/accoffload/");
+        await AssertRestoredAsync(node, before, except: "/var/lib/accoffload/");
         Assert.True(File.Exists(Path.Combine(authority, "ca.key")));
     }
 
@@ -164,7 +166,7 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
     {
         node.Break(step, call, when);
         var broken = await run();
-        if (mayHaveLess && node.Unbroken)
+        if (mayHaveLess && node.FaultUnused)
         {
             return;
         }
@@ -186,9 +188,9 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         ["env", $"CNI_COMMAND={command}", "CNI_CONTAINERID=other", "CNI_NETNS=/run/netns/other", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin:/usr/lib/cni", "/opt/cni/bin/accoffload"],
         """{ "cniVersion": "1.0.0", "name": "podnet", "type": "accoffload", "ipam": { "type": "host-local", "ranges": [[{ "subnet": "10.244.1.0/24" }]] } }""")).MustSucceed();
 
-    private async Task AssertAsBeforeAsync(ClusterNode node, SortedDictionary<string, string> before, string? except = null)
+    private async Task AssertRestoredAsync(ClusterNode node, SortedDictionary<string, string> before, string? except = null)
     {
-        // Interfaces go a moment after the processes that held their namespace.
+        // Interfaces disappear a moment after the processes that held their namespace.
         IReadOnlyList<string> left = [];
         try
         {

@@ -3,7 +3,9 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Deploy;
 
-/// <summary>host-stub/deploy/node with its defaults and the published binaries, in a clean root file system: what the DaemonSet leaves on a node.</summary>
+/// <summary>
+/// host-stub/deploy/node with its defaults and the published binaries in a clean root file system: what the DaemonSet leaves on a node.
+/// </summary>
 public sealed class CleanNodeTests(ITestOutputHelper output) : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("accoffload-node-");
@@ -11,7 +13,7 @@ public sealed class CleanNodeTests(ITestOutputHelper output) : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [PackageFact]
-    public async Task What_the_DaemonSet_put_on_a_node_goes_with_it()
+    public async Task Uninstalling_the_DaemonSet_removes_what_it_installed()
     {
         await using var root = await CleanRoot.MakeAsync();
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "network.conflist"), "{}");
@@ -28,10 +30,10 @@ public sealed class CleanNodeTests(ITestOutputHelper output) : IDisposable
         output.WriteLine($"installed:\n{string.Join('\n', installed)}");
         Assert.Contains("+ opt/cni/bin/accoffload l 777 0 0 /usr/lib/accoffload/host-stub/host-stub", installed);
         Assert.Contains(installed, change => change.StartsWith("+ etc/pki/infraagent/client/tls.key f 600 0 0 ", StringComparison.Ordinal));
-        // It runs there, as the runtime runs it.
+        // The plugin runs as called by the runtime.
         Assert.Contains("supportedVersions", (await root.RunAsync("env", "CNI_COMMAND=VERSION", "/opt/cni/bin/accoffload")).MustSucceed().Output);
 
-        // By default state and certificates stay; twice changes nothing more.
+        // By default state and certificates stay; a second run changes nothing.
         Directory.CreateDirectory(root.At("var/lib/host-stub"));
         await NodeAsync(root, "uninstall");
         await NodeAsync(root, "uninstall");

@@ -3,7 +3,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Deploy;
 
-/// <summary>host-stub/deploy: what the DaemonSet does on a node, in a folder that stands for its root file system, and the manifests.</summary>
+/// <summary>host-stub/deploy: the DaemonSet's script on a folder that represents the node's root file system, and the manifests.</summary>
 public sealed class DeployTests : IDisposable
 {
     private static readonly string Deploy = Path.Combine(Published.Root, "host-stub/deploy");
@@ -12,7 +12,7 @@ public sealed class DeployTests : IDisposable
 
     public DeployTests()
     {
-        // A node with a runtime, and another network's plugin.
+        // A node with a runtime and a plugin of another network.
         foreach (var folder in new[] { "node/opt/plugins", "node/etc/networks", "node/usr/lib", "source", "certificates" })
         {
             Directory.CreateDirectory(At(folder));
@@ -31,7 +31,7 @@ public sealed class DeployTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task What_is_installed_is_removed_again_and_nothing_else()
+    public async Task Uninstall_removes_exactly_what_was_installed()
     {
         var before = List();
         (await NodeAsync("install")).MustSucceed();
@@ -43,7 +43,7 @@ public sealed class DeployTests : IDisposable
         Assert.Equal("/usr/lib/ours/host-stub/host-stub", new FileInfo(At("node/opt/plugins/accoffload")).LinkTarget);
         Assert.True(File.GetUnixFileMode(At("node/usr/lib/ours/host-stub/host-stub")).HasFlag(UnixFileMode.OtherExecute));
 
-        // Again: nothing is touched. A new version: put in place of the old one, which may be running.
+        // A second run changes nothing. A new version replaces the old one, which may be running.
         var again = (await NodeAsync("install")).MustSucceed();
         Assert.DoesNotContain("installed", again.Output);
         await using (var running = File.OpenRead(At("node/usr/lib/ours/host-stub/host-stub")))
@@ -61,7 +61,7 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
-    public async Task An_installation_that_fails_leaves_the_runtime_without_the_network()
+    public async Task A_failed_installation_does_not_leave_a_network_configuration()
     {
         File.Delete(At("source/host-stub"));
         var run = await NodeAsync("install");
@@ -71,7 +71,7 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
-    public async Task Certificates_are_their_owners_alone()
+    public async Task Certificates_are_readable_only_by_their_owner()
     {
         (await NodeAsync("certificates")).MustSucceed();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(At("node/etc/ours/tls.key")));
@@ -79,7 +79,7 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
-    public async Task The_manifest_holds_a_configuration_that_the_agent_takes()
+    public async Task The_manifest_contains_a_valid_agent_configuration()
     {
         var run = (await Shell.RunAsync(null, $"{Deploy}/render",
             ["host-stub.yaml.in", "IMAGE=registry.example/host-stub:1", "ACC_ADDRESS=https://192.0.2.1:50002", "RUN_DIR=/run/elsewhere", """IPAM={"type":"host-local","ranges":[[{"subnet":"10.244.1.0/24"}]]}"""])).MustSucceed();
@@ -101,7 +101,7 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
-    public async Task Each_node_gets_a_secret_of_its_own_with_its_own_role()
+    public async Task Each_node_gets_its_own_secret_with_its_own_role()
     {
         await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", At("pki")]).Succeeded();
         var run = (await Shell.RunAsync(null, $"{Deploy}/tls-secrets", ["--dir", At("pki"), "--image", "registry.example/host-stub:1", "node-1", "node-2"])).MustSucceed();

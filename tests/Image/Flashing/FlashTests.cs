@@ -4,7 +4,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Flashing;
 
-/// <summary>rootfs/flash, on files as disks: what it refuses, what it detects, and what it leaves when it is cut off.</summary>
+/// <summary>rootfs/flash on loop devices: checks before writing, verification, and interrupted writes.</summary>
 public sealed class FlashTests : IAsyncLifetime
 {
     private const int MiB = 1024 * 1024;
@@ -20,7 +20,7 @@ public sealed class FlashTests : IAsyncLifetime
         {
             return;
         }
-        // A disk like the ACC's: a table, a FAT partition at 1 MiB, and bytes of no pattern that a faulty device could have by chance.
+        // A disk like the ACC's: a partition table, a FAT partition at 1 MiB, and random bytes, so that a match cannot be accidental.
         await using (var stream = new FileStream(Image, FileMode.Create))
         {
             stream.SetLength(ImageMiB * MiB);
@@ -40,7 +40,7 @@ public sealed class FlashTests : IAsyncLifetime
     }
 
     [FlashFact]
-    public async Task A_disk_gets_the_image_and_this_devices_configuration()
+    public async Task A_disk_gets_the_image_and_the_device_configuration()
     {
         await using var disk = await DiskAsync(ImageMiB + 16);
         await Shell.RunAsync(null, "xz", ["-0", "--keep", Image]).Succeeded();
@@ -67,7 +67,7 @@ public sealed class FlashTests : IAsyncLifetime
     }
 
     [FlashFact]
-    public async Task A_damaged_image_is_refused_and_the_disk_not_touched()
+    public async Task A_damaged_image_is_rejected_and_the_disk_is_unchanged()
     {
         await using var disk = await DiskAsync(ImageMiB);
         await using (var stream = new FileStream(Image, FileMode.Open))
@@ -76,13 +76,13 @@ public sealed class FlashTests : IAsyncLifetime
             stream.WriteByte(0);
             stream.WriteByte(1);
         }
-        await RefusedAsync(disk, "is damaged", "--yes", Image, disk.Path);
+        await AssertRejectedAsync(disk, "is damaged", "--yes", Image, disk.Path);
         File.Delete(Path.Combine(_folder, "SHA256SUMS"));
-        await RefusedAsync(disk, "no checksum", "--yes", Image, disk.Path);
+        await AssertRejectedAsync(disk, "no checksum", "--yes", Image, disk.Path);
     }
 
     [FlashFact]
-    public async Task A_wrong_signature_is_refused()
+    public async Task A_wrong_signature_is_rejected()
     {
         await using var disk = await DiskAsync(ImageMiB);
         foreach (var name in new[] { "ours", "other" })
@@ -92,19 +92,19 @@ public sealed class FlashTests : IAsyncLifetime
         }
         await Shell.RunAsync(null, "openssl", ["dgst", "-sha256", "-sign", At("ours.key"), "-out", At("SHA256SUMS.sig"), At("SHA256SUMS")]).Succeeded();
 
-        await RefusedAsync(disk, "not a signature", "--yes", "--key", At("other.pem"), Image, disk.Path);
+        await AssertRejectedAsync(disk, "not a signature", "--yes", "--key", At("other.pem"), Image, disk.Path);
         (await FlashAsync("--yes", "--key", At("ours.pem"), Image, disk.Path)).MustSucceed();
     }
 
     [FlashFact]
-    public async Task A_disk_that_is_too_small_is_refused()
+    public async Task A_disk_that_is_too_small_is_rejected()
     {
         await using var disk = await DiskAsync(ImageMiB - 1);
-        await RefusedAsync(disk, "too small", "--yes", Image, disk.Path);
+        await AssertRejectedAsync(disk, "too small", "--yes", Image, disk.Path);
     }
 
     [FlashFact]
-    public async Task A_disk_that_is_in_use_is_refused()
+    public async Task A_disk_in_use_is_rejected()
     {
         await using var disk = await DiskAsync(ImageMiB);
         await Shell.RunAsync(null, "mkfs.ext4", ["-q", disk.Path]).Succeeded();
@@ -116,7 +116,7 @@ public sealed class FlashTests : IAsyncLifetime
             Assert.NotEqual(0, refused.ExitCode);
             Assert.Contains($"mounted on {mounted}", refused.Error);
             Assert.Contains("unmount", refused.Error);
-            // Nor by its other name.
+            // Also rejected through the backing file.
             Assert.Contains("in use", (await FlashAsync("--yes", Image, disk.File)).Error);
         }
         finally
@@ -126,39 +126,39 @@ public sealed class FlashTests : IAsyncLifetime
     }
 
     [FlashFact]
-    public async Task A_script_without_yes_is_refused_not_asked()
+    public async Task A_script_without_yes_is_rejected_without_a_prompt()
     {
         await using var disk = await DiskAsync(ImageMiB);
-        await RefusedAsync(disk, "--yes", Image, disk.Path);
+        await AssertRejectedAsync(disk, "--yes", Image, disk.Path);
     }
 
     [FlashFact]
-    public async Task A_write_that_is_cut_off_leaves_a_disk_that_nothing_boots_from()
+    public async Task An_interrupted_write_leaves_a_disk_that_does_not_boot()
     {
         await using var disk = await DiskAsync(ImageMiB);
         (await FlashAsync("--yes", Image, disk.Path)).MustSucceed();
 
-        // Killed, with everything written but the end.
+        // Killed before the last part is written.
         var run = await FlashWithAsync("""case "$*" in *seek=1*) "$real" "$@"; kill -KILL "$PPID"; exit 1 ;; esac""", "--yes", Image, disk.Path);
         Assert.NotEqual(0, run.ExitCode);
         Assert.Contains("does not hold the image", (await FlashAsync("--verify", Image, disk.Path)).Error);
         Assert.DoesNotContain("accoffload-esp", (await Shell.RunAsync(null, "sfdisk", ["--dump", disk.Path])).Output);
 
-        // A device that takes no more.
+        // The device stops accepting data.
         run = await FlashWithAsync("""case "$*" in *seek=1*) head -c 9000000 | "$real" "$@"; echo "dd: no space" >&2; exit 1 ;; esac""", "--yes", Image, disk.Path);
         Assert.NotEqual(0, run.ExitCode);
         Assert.Contains("will not boot", run.Error);
 
-        // And again, whole.
+        // A complete run afterwards succeeds.
         (await FlashAsync("--yes", Image, disk.Path)).MustSucceed();
         await FlashAsync("--verify", Image, disk.Path).Succeeded();
     }
 
     [FlashFact]
-    public async Task What_the_device_lost_is_seen_although_the_page_cache_has_it()
+    public async Task Verification_detects_data_loss_hidden_by_the_page_cache()
     {
         await using var disk = await DiskAsync(ImageMiB);
-        // The whole disk is read into the cache of the device, then the byte changes beneath it.
+        // Reads the whole disk into the page cache, then changes a byte underneath.
         var change = $$"""case "$*" in *seek=1*) "$real" "$@" && cat {{disk.Path}} >/dev/null && printf x | "$real" of={{disk.File}} bs=1 seek={{(44 * MiB) + 5}} conv=notrunc status=none; exit ;; esac""";
         var run = await FlashWithAsync(change, "--yes", Image, disk.Path);
         Assert.NotEqual(0, run.ExitCode);
@@ -176,7 +176,7 @@ public sealed class FlashTests : IAsyncLifetime
     private async Task SumAsync(string file) =>
         await File.AppendAllTextAsync(At("SHA256SUMS"), $"{Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(file)))}  {Path.GetFileName(file)}\n");
 
-    /// <summary>Runs it with a dd of our own before the real one.</summary>
+    /// <summary>Runs flash with a wrapper script for dd.</summary>
     private async Task<ShellResult> FlashWithAsync(string dd, params string[] arguments)
     {
         var bin = Directory.CreateDirectory(At("bin")).FullName;
@@ -187,7 +187,7 @@ public sealed class FlashTests : IAsyncLifetime
             limit: TimeSpan.FromMinutes(2));
     }
 
-    private static async Task RefusedAsync(LoopDevice disk, string reason, params string[] arguments)
+    private static async Task AssertRejectedAsync(LoopDevice disk, string reason, params string[] arguments)
     {
         var before = SHA256.HashData(await File.ReadAllBytesAsync(disk.File));
         var run = await FlashAsync(arguments);

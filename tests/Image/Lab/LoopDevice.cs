@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Lab;
 
-/// <summary>A file as a disk.</summary>
+/// <summary>A loop device backed by a file.</summary>
 internal sealed class LoopDevice : IAsyncDisposable
 {
     private LoopDevice(string path, string file)
@@ -13,7 +13,7 @@ internal sealed class LoopDevice : IAsyncDisposable
 
     public string Path { get; }
 
-    /// <summary>What the device's sectors are kept in.</summary>
+    /// <summary>The backing file.</summary>
     public string File { get; }
 
     public static async Task<LoopDevice> AttachAsync(string file, long bytes)

@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Packages;
 
-/// <summary>The packages of this machine's architecture, built once for all tests that need them.</summary>
+/// <summary>The packages for this machine's architecture, built once for all tests that need them.</summary>
 public sealed class BuiltPackages : IAsyncLifetime
 {
     public string Folder { get; } = Directory.CreateTempSubdirectory("accoffload-packages-").FullName;
@@ -18,6 +18,6 @@ public sealed class BuiltPackages : IAsyncLifetime
     internal static Task BuildAsync(string folder, params string[] options) =>
         Shell.RunAsync(null, $"{Published.Root}/rootfs/package/build", ["--out", folder, .. options, Published.Rid], limit: TimeSpan.FromMinutes(8)).Succeeded();
 
-    /// <summary>The one file that the pattern names.</summary>
+    /// <summary>The only file that matches the pattern.</summary>
     public string File(string pattern) => Assert.Single(Directory.GetFiles(Folder, pattern));
 }

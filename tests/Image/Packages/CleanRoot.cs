@@ -4,11 +4,11 @@ using ACCOffload.Sandbox.Tests.Machine;
 
 namespace ACCOffload.Image.Tests.Packages;
 
-/// <summary>A root file system of Debian with systemd, nothing running in it, that a package is installed into.</summary>
+/// <summary>A Debian root file system with systemd but no running processes, into which packages are installed.</summary>
 internal sealed class CleanRoot : IAsyncDisposable
 {
-    // What a package manager keeps about packages, and logs.
-    private static readonly string[] Books = ["var/lib/dpkg/", "var/lib/rpm/", "usr/lib/sysimage/", "var/lib/accoffload-packages", "var/log/", "var/cache/", "tmp/", "root/", "run/"];
+    // Databases of package managers, logs and temporary files.
+    private static readonly string[] IgnoredPaths = ["var/lib/dpkg/", "var/lib/rpm/", "usr/lib/sysimage/", "var/lib/accoffload-packages", "var/log/", "var/cache/", "tmp/", "root/", "run/"];
 
     private CleanRoot(string folder) => Folder = folder;
 
@@ -20,7 +20,7 @@ internal sealed class CleanRoot : IAsyncDisposable
         var folder = Path.Combine(Path.GetDirectoryName(tree)!, $"package-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}");
         await Shell.RunAsync(null, "cp", ["--archive", "--reflink=auto", tree, folder], limit: TimeSpan.FromMinutes(3)).Succeeded();
         await Shell.RunAsync(null, "mount", ["-t", "proc", "proc", Path.Combine(folder, "proc")]).Succeeded();
-        // The tree was made without documentation; a package's own is to be seen.
+        // The tree excludes documentation, but that of our packages must be installed.
         foreach (var exclusions in Directory.GetFiles(Path.Combine(folder, "etc/dpkg/dpkg.cfg.d")))
         {
             File.Delete(exclusions);
@@ -29,7 +29,7 @@ internal sealed class CleanRoot : IAsyncDisposable
         return new CleanRoot(folder);
     }
 
-    /// <summary>Runs a program in it.</summary>
+    /// <summary>Runs a program in the root file system.</summary>
     public Task<ShellResult> RunAsync(params string[] command) => Shell.RunAsync(null, "chroot", [Folder, .. command], limit: TimeSpan.FromMinutes(2));
 
     public string At(string path) => Path.Combine(Folder, path.TrimStart('/'));
@@ -45,7 +45,7 @@ internal sealed class CleanRoot : IAsyncDisposable
                 File.Delete(At("root/package.deb"));
                 break;
             case PackageKind.Rpm:
-                // Its database knows nothing of what Debian installed.
+                // --nodeps, because the rpm database does not know the Debian packages.
                 await Shell.RunAsync(null, "rpm", ["--root", Folder, "--install", "--nodeps", packages.File($"accoffload-{component}-*.rpm")]).Succeeded();
                 break;
             default:
@@ -72,7 +72,7 @@ internal sealed class CleanRoot : IAsyncDisposable
         }
     }
 
-    /// <summary>Each file and folder: its kind, mode, owner, and what it holds.</summary>
+    /// <summary>Every file and folder with type, mode, owner and content hash.</summary>
     public async Task<SortedDictionary<string, string>> ListAsync()
     {
         var found = await Shell.RunAsync(null, "find", [Folder, "-xdev", "-mindepth", "1", "-printf", "%P\t%y %m %U %G %l\n"], limit: TimeSpan.FromMinutes(2)).Succeeded();
@@ -80,7 +80,7 @@ internal sealed class CleanRoot : IAsyncDisposable
         foreach (var line in found.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var parts = line.Split('\t', 2);
-            if (Books.Any(book => (parts[0] + "/").StartsWith(book, StringComparison.Ordinal)))
+            if (IgnoredPaths.Any(book => (parts[0] + "/").StartsWith(book, StringComparison.Ordinal)))
             {
                 continue;
             }
@@ -91,11 +91,11 @@ internal sealed class CleanRoot : IAsyncDisposable
         return all;
     }
 
-    /// <summary>What is new in <paramref name="after"/> (+), other (!) or gone (-), a line each.</summary>
+    /// <summary>The entries that are new (+), changed (!) or missing (-) in <paramref name="after"/>, one per line.</summary>
     public static IReadOnlyList<string> Changes(SortedDictionary<string, string> before, SortedDictionary<string, string> after) =>
     [
         .. after.Where(file => !before.ContainsKey(file.Key)).Select(file => $"+ {file.Key} {file.Value}")
-            // The last byte of an account file may be a date: that it is other says enough.
+            // Account files may contain dates, so only the fact of a change is compared.
             .Concat(after.Where(file => before.TryGetValue(file.Key, out var old) && old != file.Value).Select(file => $"! {file.Key}"))
             .Concat(before.Keys.Where(file => !after.ContainsKey(file)).Select(file => $"- {file}")),
     ];

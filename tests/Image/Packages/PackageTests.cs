@@ -1,24 +1,26 @@
 namespace ACCOffload.Image.Tests.Packages;
 
-/// <summary>`make package`: what a .deb, an .rpm and a tarball install into a clean root file system, and what they leave.</summary>
+/// <summary>
+/// `make package`: what a .deb, an .rpm and a tarball install into a clean root file system, and what remains after removal.
+/// </summary>
 [Collection(PackagesCollection.Name)]
 public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper output)
 {
-    // What systemd-sysusers leaves; users stay by Debian's and Fedora's rules, since files may belong to them.
+    // Changed by systemd-sysusers. By the policies of Debian and Fedora users stay, since they may own files.
     private static readonly string[] Accounts = ["etc/group", "etc/gshadow", "etc/passwd", "etc/shadow", "etc/group-", "etc/gshadow-", "etc/passwd-", "etc/shadow-", "etc/.pwd.lock"];
 
     private static readonly PackageKind[] Kinds = [PackageKind.Deb, PackageKind.Rpm, PackageKind.Tarball];
 
     [PackageFact]
-    public Task All_three_of_inframanager_install_the_same_and_leave_the_same() =>
+    public Task All_package_formats_of_inframanager_install_and_leave_the_same_files() =>
         CompareAsync("inframanager", "inframanager.service", "etc/accoffload/inframanager.json", "/usr/bin/inframanager");
 
     [PackageFact]
-    public Task All_three_of_host_stub_install_the_same_and_leave_the_same() =>
+    public Task All_package_formats_of_host_stub_install_and_leave_the_same_files() =>
         CompareAsync("host-stub", "host-stub-agent.service", "etc/accoffload/host-stub.json", "/opt/cni/bin/accoffload");
 
     [PackageFact]
-    public async Task The_same_commit_gives_the_same_bytes()
+    public async Task Builds_are_reproducible()
     {
         var again = Directory.CreateTempSubdirectory("accoffload-packages-");
         try
@@ -47,11 +49,11 @@ public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper outpu
             await root.InstallAsync(kind, packages, component);
             installed.Add(CleanRoot.Changes(clean, await root.ListAsync()));
             Assert.Contains("0.", (await root.RunAsync(program.StartsWith("/opt", StringComparison.Ordinal) ? "/usr/bin/host-stub" : program, "--version")).MustSucceed().Output);
-            // It knows its user and is not started by being installed.
+            // The unit's user exists, and the installation does not enable the unit.
             (await root.RunAsync("systemd-analyze", "verify", "--man=no", unit)).MustSucceed();
             Assert.Equal("disabled", (await root.RunAsync("systemctl", "is-enabled", unit)).Output.Trim());
 
-            // Configuration that was changed survives a removal and a second installation.
+            // A changed configuration survives removal and reinstallation.
             (await root.RunAsync("systemctl", "enable", unit)).MustSucceed();
             await File.AppendAllTextAsync(root.At(configuration), "// ours\n");
             await root.RemoveAsync(kind, component, purge: false);
@@ -67,7 +69,7 @@ public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper outpu
             File.Delete(root.At(configuration + ".rpmsave"));
             await root.RemoveAsync(kind, component, purge: true);
             var after = CleanRoot.Changes(clean, await root.ListAsync()).Where(change => !Accounts.Contains(change.Split(' ')[1])).ToList();
-            // rpm knows no purge: the folders for certificates are the administrator's to remove.
+            // rpm has no purge: the administrator must remove the certificate folders.
             left.Add([.. after.Where(change => kind != PackageKind.Rpm || !change.StartsWith("+ etc/pki", StringComparison.Ordinal))]);
             output.WriteLine($"{kind} installs:\n{string.Join('\n', installed[^1])}\n{kind} leaves:\n{string.Join('\n', after)}\n");
         }

@@ -4,7 +4,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Sandbox.Tests.Exposure;
 
-/// <summary>How much a unit leaves open, as `systemd-analyze security` counts it: 0 is nothing, 10 everything.</summary>
+/// <summary>The exposure of the units according to `systemd-analyze security`, from 0 (fully confined) to 10.</summary>
 public sealed partial class ExposureTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("accoffload-exposure-").FullName;
@@ -16,7 +16,7 @@ public sealed partial class ExposureTests : IDisposable
     [InlineData("inframanager.service", true, 2.3)]
     [InlineData("host-stub-agent.service", false, 4.0)]
     [InlineData("host-stub-ports.service", false, 4.0)]
-    public async Task A_units_exposure_is_within_its_limit(string unit, bool embedded, double limit)
+    public async Task The_exposure_of_a_unit_is_within_its_limit(string unit, bool embedded, double limit)
     {
         foreach (var overlay in new[] { "overlay", "overlay-host" })
         {
@@ -25,7 +25,7 @@ public sealed partial class ExposureTests : IDisposable
 
         if (embedded)
         {
-            // A copy: what a link points to would be looked for outside of the root.
+            // A copy, because a link's target would be resolved outside the root.
             var folder = Directory.CreateDirectory($"{_root}/etc/systemd/system/inframanager.service.d").FullName;
             File.Copy($"{_root}/usr/share/accoffload/embedded.conf", $"{folder}/embedded.conf");
         }
@@ -33,7 +33,7 @@ public sealed partial class ExposureTests : IDisposable
         var report = await Shell.RunAsync(null, "systemd-analyze", ["security", "--offline=true", "--no-pager", $"--root={_root}", unit]).Succeeded();
         var exposure = double.Parse(Overall().Match(report.Output).Groups[1].Value, CultureInfo.InvariantCulture);
         Assert.True(exposure <= limit, $"{unit}: {exposure}, more than {limit}\n{report.Output}");
-        // The report is about this configuration: the capability is there with the drop-in only.
+        // Makes sure that the report covers this configuration: only the drop-in adds the capability.
         var raw = report.Output.Split('\n').Single(line => line.Contains("CapabilityBoundingSet=~CAP_NET_ADMIN ", StringComparison.Ordinal));
         Assert.Equal(unit == "host-stub-agent.service" || embedded, raw.StartsWith('✗'));
     }

@@ -4,7 +4,10 @@ using ACCOffload.Sandbox.Tests.Machine;
 
 namespace ACCOffload.Sandbox.Tests.Units;
 
-/// <summary>A machine that the published binaries, the units and the configuration of rootfs were put into as a package would, and pods made as a runtime does.</summary>
+/// <summary>
+/// A machine with the published binaries, the units and the configuration of rootfs installed as by a package, and pods added as by a
+/// runtime.
+/// </summary>
 internal sealed class InstalledNode : IAsyncDisposable
 {
     public const string Manager = "inframanager.service";
@@ -39,16 +42,16 @@ internal sealed class InstalledNode : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Machine.DisposeAsync();
 
-    /// <summary>Where a test may change a unit; <see cref="RestoreAsync"/> takes it back.</summary>
-    public static string TrialDropIn(string unit) => $"/run/systemd/system/{unit}.d/trial.conf";
+    /// <summary>The path of a drop-in by which a test may change a unit; <see cref="RestoreAsync"/> removes it.</summary>
+    public static string TestDropIn(string unit) => $"/run/systemd/system/{unit}.d/trial.conf";
 
-    /// <summary>The units as shipped, running, and no pods.</summary>
+    /// <summary>Restores the shipped units, starts them and removes all pods.</summary>
     public async Task RestoreAsync()
     {
         var changed = false;
         foreach (var unit in new[] { Manager, Agent })
         {
-            changed |= (await Machine.RunAsync(["rm", TrialDropIn(unit)])).ExitCode == 0;
+            changed |= (await Machine.RunAsync(["rm", TestDropIn(unit)])).ExitCode == 0;
         }
 
         await Machine.OutputAsync("systemctl", "daemon-reload");
@@ -61,12 +64,12 @@ internal sealed class InstalledNode : IAsyncDisposable
         }
     }
 
-    /// <summary>The units run, and the agent's attachments are known to the ACC.</summary>
+    /// <summary>Waits until the units run and the ACC knows the agent's attachments.</summary>
     public Task ReadyAsync() => Eventually.TrueAsync(
         async () => (await CniAsync("STATUS", "none")).ExitCode == 0 && await StatusAsync() is { } status && (bool)status["reconciled"]! && (int)status["endpoints"]! >= 1,
-        "agent and inframanager are ready", seconds: 60);
+        "agent and InfraManager are ready", seconds: 60);
 
-    /// <summary>A property as `systemctl show` tells it.</summary>
+    /// <summary>A unit property from `systemctl show`.</summary>
     public Task<string> ShowAsync(string unit, string property) => Machine.OutputAsync("systemctl", "show", "--property", property, "--value", unit);
 
     public async Task<JsonNode?> StatusAsync()
@@ -77,7 +80,7 @@ internal sealed class InstalledNode : IAsyncDisposable
 
     public Task<string> JournalAsync() => Machine.OutputAsync("journalctl", "--no-pager", "--output=short-precise", "--boot");
 
-    /// <summary>A pod's network namespace, and ADD as a runtime calls it; the pod's address.</summary>
+    /// <summary>Creates a pod's network namespace, runs ADD like a runtime and returns the pod's address.</summary>
     public async Task<string> AddPodAsync(string pod, string kind = "veth")
     {
         _kinds[pod] = kind;
@@ -102,7 +105,9 @@ internal sealed class InstalledNode : IAsyncDisposable
         _results.Remove(pod);
     }
 
-    /// <summary>Three echo requests; all must come back. One at a time: ping waits for as long as it is told only until its first answer.</summary>
+    /// <summary>
+    /// Sends three echo requests, which must all be answered. They are separate pings, because -W only applies until the first reply.
+    /// </summary>
     public async Task PingAsync(string? pod, string address)
     {
         string[] ping = ["ping", "-n", "-c", "1", "-W", "10", address];

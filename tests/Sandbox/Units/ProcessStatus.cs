@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ACCOffload.Sandbox.Tests.Units;
 
-/// <summary>What the kernel says of a process in /proc/PID/status.</summary>
+/// <summary>The contents of /proc/PID/status.</summary>
 internal sealed class ProcessStatus(string text)
 {
     private readonly Dictionary<string, string> _fields = text.Split('\n', StringSplitOptions.RemoveEmptyEntries)
@@ -12,7 +12,7 @@ internal sealed class ProcessStatus(string text)
 
     public bool NoNewPrivileges => _fields["NoNewPrivs"] == "1";
 
-    /// <summary>System calls are filtered, by filters of the process's own: the machine has none.</summary>
+    /// <summary>Whether system calls are filtered; the machine itself has no filters.</summary>
     public bool Filtered => _fields["Seccomp"] == "2";
 
     public string Effective => Names(_fields["CapEff"]);
@@ -21,7 +21,7 @@ internal sealed class ProcessStatus(string text)
 
     public string Bounding => Names(_fields["CapBnd"]);
 
-    // The numbers of linux/capability.h that the units name.
+    // Capability numbers of linux/capability.h that the units use.
     private static string Names(string mask)
     {
         var bits = ulong.Parse(mask, NumberStyles.HexNumber, CultureInfo.InvariantCulture);

@@ -2,7 +2,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Sandbox.Tests.Units;
 
-/// <summary>The wait before a start, for what systemd says of the service; systemctl and sleep are stand-ins.</summary>
+/// <summary>The delay before a start depending on the state reported by systemd; systemctl and sleep are fakes.</summary>
 public sealed class RestartDelayTests : IDisposable
 {
     private const long Minute = 60_000_000;
@@ -12,22 +12,22 @@ public sealed class RestartDelayTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Theory]
-    // By hand, and the first restarts.
+    // A manual start, and the first restarts.
     [InlineData(0, 0, 0, 100, "")]
     [InlineData(2, 90, 95, 100, "")]
-    // It ends soon after each start.
+    // The service exits soon after each start.
     [InlineData(3, 90, 95, 100, "2")]
     [InlineData(4, 90, 95, 100, "4")]
     [InlineData(6, 90, 95, 100, "16")]
     [InlineData(7, 90, 95, 100, "30")]
     [InlineData(1000, 90, 95, 100, "30")]
-    // It ran well, and ended now.
+    // The service ran for a long time and has just exited.
     [InlineData(1000, 0, 15 * Minute, (15 * Minute) + 1_000_000, "")]
-    // It ran well once, and can't start since.
+    // The service ran for a long time but has failed to start since.
     [InlineData(5, 0, 15 * Minute, 16 * Minute, "8")]
-    // It never started.
+    // The service has never started.
     [InlineData(4, 0, 0, 15 * Minute, "4")]
-    public async Task The_wait_follows_from_what_was(int restarts, long entered, long left, long now, string seconds)
+    public async Task The_delay_depends_on_the_restart_history(int restarts, long entered, long left, long now, string seconds)
     {
         Write("systemctl", $"""
             [ "$*" = "show --property=NRestarts,ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic,InactiveExitTimestampMonotonic some.service" ] || exit 1

@@ -2,9 +2,9 @@ namespace ACCOffload.Sandbox.Tests.Units;
 
 internal enum TargetKind
 {
-    /// <summary>The soft target in inframanager, with the drop-in for it.</summary>
+    /// <summary>The soft target in InfraManager, with its drop-in.</summary>
     Embedded,
 
-    /// <summary>A target as infrap4d is one: a unit of its own, over TLS.</summary>
+    /// <summary>A target like infrap4d: a separate unit, connected over TLS.</summary>
     External,
 }

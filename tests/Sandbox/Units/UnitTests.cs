@@ -4,7 +4,7 @@ using ACCOffload.Sandbox.Tests.Machine;
 
 namespace ACCOffload.Sandbox.Tests.Units;
 
-/// <summary>The demo's steps with the units as they are shipped, started by a real systemd; once for each kind of target.</summary>
+/// <summary>The demo's steps with the shipped units under a real systemd, for each kind of target.</summary>
 public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
 {
     private const string ProbeEnd = "probed";
@@ -12,13 +12,13 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     private readonly TargetKind _kind = shared.Kind;
     private InstalledNode _node = null!;
 
-    // What a test left behind when it failed does not fail the next.
+    // Restores the node, so that leftovers of a failed test do not affect the next one.
     public async ValueTask InitializeAsync() => _node = await shared.FreshAsync();
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     [MachineFact]
-    public async Task The_units_are_watched_and_confined()
+    public async Task The_units_use_the_watchdog_and_are_confined()
     {
         foreach (var unit in new[] { InstalledNode.Manager, InstalledNode.Agent })
         {
@@ -32,21 +32,21 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         var embedded = _kind == TargetKind.Embedded;
         await ConfinedAsync(InstalledNode.Manager, embedded ? "net_admin net_raw sys_admin" : "");
         await ConfinedAsync(InstalledNode.Agent, "dac_override net_admin sys_ptrace sys_admin");
-        await NoComplaintAsync();
+        await AssertNothingDeniedAsync();
 
         var verified = await _node.Machine.RunAsync(["systemd-analyze", "verify", InstalledNode.Manager, InstalledNode.Agent, InstalledNode.Ports]);
         Assert.Equal((0, "", ""), (verified.ExitCode, verified.Output, verified.Error));
     }
 
     [MachineFact]
-    public async Task Two_pods_reach_each_other_and_go()
+    public async Task Two_pods_reach_each_other_and_can_be_removed()
     {
-        await PodsComeAndGoAsync();
-        await NoComplaintAsync();
+        await AddAndRemovePodsAsync();
+        await AssertNothingDeniedAsync();
     }
 
     [MachineFact]
-    public async Task Pods_with_TAPs_reach_each_other_and_go()
+    public async Task Pods_with_TAPs_reach_each_other_and_can_be_removed()
     {
         var (a, b) = (await _node.AddPodAsync("tap-a", "tap"), await _node.AddPodAsync("tap-b", "tap"));
         Assert.Contains("tun type tap", await _node.Machine.OutputAsync("ip", "-n", "tap-a", "-details", "link", "show", "eth0"));
@@ -56,18 +56,18 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         await _node.RemovePodAsync("tap-a");
         await _node.RemovePodAsync("tap-b");
         Assert.Equal(1, (int)(await _node.StatusAsync())!["endpoints"]!);
-        await NoComplaintAsync();
+        await AssertNothingDeniedAsync();
     }
 
     [MachineFact]
-    public async Task A_killed_service_comes_back_and_the_pods_go_on()
+    public async Task A_killed_service_is_restarted_and_pods_keep_working()
     {
         var (a, b) = (await _node.AddPodAsync("pod-a"), await _node.AddPodAsync("pod-b"));
         foreach (var unit in new[] { InstalledNode.Manager, InstalledNode.Agent })
         {
             var before = await _node.ShowAsync(unit, "MainPID");
             await _node.Machine.OutputAsync("systemctl", "kill", "--signal=SIGKILL", unit);
-            // The target lives on where it is a process of its own, and so do the packets.
+            // A separate target keeps running and forwarding.
             if (_kind == TargetKind.External)
             {
                 await _node.PingAsync("pod-a", b);
@@ -88,10 +88,10 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     }
 
     [MachineFact]
-    public async Task What_fails_again_and_again_is_tried_less_and_less_often()
+    public async Task A_failing_service_is_restarted_with_increasing_delays()
     {
         await _node.Machine.RunAsync(["systemctl", "stop", InstalledNode.Manager]);
-        await _node.Machine.WriteAsync(InstalledNode.TrialDropIn(InstalledNode.Manager), "[Service]\nType=exec\nWatchdogSec=0\nExecStart=\nExecStart=/bin/false\n");
+        await _node.Machine.WriteAsync(InstalledNode.TestDropIn(InstalledNode.Manager), "[Service]\nType=exec\nWatchdogSec=0\nExecStart=\nExecStart=/bin/false\n");
         await _node.Machine.OutputAsync("systemctl", "daemon-reload");
         await _node.Machine.RunAsync(["systemctl", "start", InstalledNode.Manager]);
         foreach (var seconds in new[] { 2, 4, 8 })
@@ -100,8 +100,8 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         }
 
         Assert.Equal("activating start-pre", $"{await _node.ShowAsync(InstalledNode.Manager, "ActiveState")} {await _node.ShowAsync(InstalledNode.Manager, "SubState")}");
-        // Who repairs it does not have to wait.
-        await _node.Machine.OutputAsync("rm", InstalledNode.TrialDropIn(InstalledNode.Manager));
+        // A manual restart after the repair does not wait.
+        await _node.Machine.OutputAsync("rm", InstalledNode.TestDropIn(InstalledNode.Manager));
         await _node.Machine.OutputAsync("systemctl", "daemon-reload");
         await _node.Machine.OutputAsync("systemctl", "restart", InstalledNode.Manager);
         await _node.ReadyAsync();
@@ -109,7 +109,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     }
 
     [MachineFact]
-    public async Task They_stop_cleanly_and_find_everything_when_they_start_again()
+    public async Task The_services_stop_cleanly_and_keep_their_state()
     {
         var a = await _node.AddPodAsync("pod-a");
         await _node.Machine.OutputAsync("systemctl", "stop", InstalledNode.Manager, InstalledNode.Agent);
@@ -125,25 +125,25 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         await _node.PingAsync(null, a);
         await _node.CheckPodAsync("pod-a");
         await _node.RemovePodAsync("pod-a");
-        await NoComplaintAsync();
+        await AssertNothingDeniedAsync();
     }
 
     [MachineFact]
-    public async Task InfraManager_never_tries_what_its_filter_refuses()
+    public async Task InfraManager_uses_no_filtered_system_call()
     {
-        // A refused system call is an error that could go unnoticed; here it is the end of the process.
-        await _node.Machine.WriteAsync(InstalledNode.TrialDropIn(InstalledNode.Manager), "[Service]\nSystemCallErrorNumber=kill\n");
+        // By default a filtered system call returns an error that could go unnoticed; here it kills the process.
+        await _node.Machine.WriteAsync(InstalledNode.TestDropIn(InstalledNode.Manager), "[Service]\nSystemCallErrorNumber=kill\n");
         await _node.Machine.OutputAsync("systemctl", "daemon-reload");
         await _node.Machine.OutputAsync("systemctl", "restart", InstalledNode.Manager);
         await _node.ReadyAsync();
-        await PodsComeAndGoAsync();
+        await AddAndRemovePodsAsync();
         Assert.Equal("0 success", $"{await _node.ShowAsync(InstalledNode.Manager, "NRestarts")} {await _node.ShowAsync(InstalledNode.Manager, "Result")}");
     }
 
     [MachineFact]
-    public async Task What_a_unit_is_denied_is_denied()
+    public async Task Units_cannot_do_what_they_are_denied()
     {
-        // The same unit around a shell that tries.
+        // The same unit runs a shell script that tries each operation.
         const string Probe = """
             #!/bin/sh
             try() { name=$1; shift; if "$@" >/dev/null 2>&1; then echo "can $name"; else echo "cannot $name"; fi; }
@@ -167,7 +167,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         string[] denied = ["write-usr", "write-etc", "read-home", "see-devices", "make-devices", "make-mounts", "make-users", "mount", "set-time", "write-sysctl"];
         Assert.Superset(denied.Select(what => $"cannot {what}").ToHashSet(), manager);
         Assert.Superset(new HashSet<string> { "can read-own-configuration", "can write-own-state" }, manager);
-        // TAPs are the soft target's ports, and infrap4d's own where that is the target.
+        // Only the embedded soft target opens TAPs; infrap4d has its own.
         Assert.Contains(_kind == TargetKind.Embedded ? "can open-tun" : "cannot open-tun", manager);
         if (_kind == TargetKind.External)
         {
@@ -179,7 +179,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         Assert.Superset(new HashSet<string> { "can write-own-state", "cannot open-tun" }, agent);
     }
 
-    private async Task PodsComeAndGoAsync()
+    private async Task AddAndRemovePodsAsync()
     {
         var (a, b) = (await _node.AddPodAsync("pod-a"), await _node.AddPodAsync("pod-b"));
         await _node.PingAsync("pod-a", b);
@@ -211,8 +211,8 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
 
     private async Task<long> NumberAsync(string unit, string property) => long.Parse(await _node.ShowAsync(unit, property), CultureInfo.InvariantCulture);
 
-    /// <summary>Nothing was killed by a filter or refused by the kernel.</summary>
-    private async Task NoComplaintAsync()
+    /// <summary>Checks that the journal reports nothing killed by a filter or denied by the kernel.</summary>
+    private async Task AssertNothingDeniedAsync()
     {
         var journal = await _node.JournalAsync();
         foreach (var word in new[] { "SIGSYS", "status=31", "core-dump", "Operation not permitted", "EPERM", "Permission denied", "EACCES" })
@@ -226,19 +226,19 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         await _node.Machine.RunAsync(["systemctl", "stop", unit]);
         await _node.Machine.WriteAsync("/opt/probe", script);
         await _node.Machine.OutputAsync("chmod", "755", "/opt/probe");
-        await _node.Machine.WriteAsync(InstalledNode.TrialDropIn(unit), "[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nExecStart=\nExecStart=/opt/probe\n");
+        await _node.Machine.WriteAsync(InstalledNode.TestDropIn(unit), "[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nExecStart=\nExecStart=/opt/probe\n");
         await _node.Machine.OutputAsync("systemctl", "daemon-reload");
         await _node.Machine.OutputAsync("systemctl", "start", unit);
-        // The journal may have the last lines a moment after the unit has ended.
-        HashSet<string> said = [];
+        // The last lines may reach the journal a moment after the unit has exited.
+        HashSet<string> lines = [];
         await Eventually.TrueAsync(
             async () =>
             {
-                said = [.. (await _node.Machine.OutputAsync("journalctl", "--no-pager", "--output=cat", "--unit", unit, "--identifier=probe")).Split('\n')];
-                return said.Contains(ProbeEnd);
+                lines = [.. (await _node.Machine.OutputAsync("journalctl", "--no-pager", "--output=cat", "--unit", unit, "--identifier=probe")).Split('\n')];
+                return lines.Contains(ProbeEnd);
             },
-            () => $"the probe's last line; it said: {string.Join(", ", said)}");
-        return said;
+            () => $"the probe's last line; its output: {string.Join(", ", lines)}");
+        return lines;
     }
 
     /// <summary>One machine for the tests of a class, booted when the first of them runs.</summary>
