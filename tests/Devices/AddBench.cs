@@ -3,12 +3,12 @@ using ACCOffload.Devices.Tests.Machine;
 
 namespace ACCOffload.Devices.Tests;
 
-/// <summary>What an ADD with a virtual function costs, as a ratio; it says so and demands nothing.</summary>
+/// <summary>Reports the time of an ADD with a virtual function relative to the ip tool; there is no limit.</summary>
 [Collection("VM")]
 public sealed class AddBench(DeviceMachine machine, ITestOutputHelper output)
 {
     [VmFact]
-    public async Task An_ADD_against_the_same_steps_with_the_ip_tool()
+    public async Task ADD_is_compared_with_the_same_steps_of_the_ip_tool()
     {
         const int Rounds = 15;
         var words = (await machine.OutputAsync($"/usr/lib/devices-test/bench {Rounds}")).Split(' ');

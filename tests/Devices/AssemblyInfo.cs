@@ -1,2 +1,2 @@
-// One machine for all.
+// All tests share one machine.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

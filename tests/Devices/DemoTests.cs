@@ -2,16 +2,16 @@ using ACCOffload.Devices.Tests.Machine;
 
 namespace ACCOffload.Devices.Tests;
 
-/// <summary>The demo with the devices that Debian's kernel has, also where the machine that runs the tests has them not.</summary>
+/// <summary>The demo with device kinds of Debian's kernel that the host's kernel may lack.</summary>
 [Collection("VM")]
 public sealed class DemoTests(DeviceMachine machine)
 {
     [VmTheory]
     [InlineData("ipvlan")]
     [InlineData("tap")]
-    public async Task The_demo_shows_pods_with(string device)
+    public async Task The_demo_works_with(string device)
     {
-        var before = await WorldAsync();
+        var before = await SnapshotAsync();
         var output = await machine.OutputAsync($"modprobe -a tun ipvlan && DEVICE={device} /usr/lib/devices-test/demo/tests/demo/demo 2>&1");
 
         Assert.Contains($"devices of the kind {device}", output);
@@ -20,8 +20,8 @@ public sealed class DemoTests(DeviceMachine machine)
         Assert.Contains("300 TCP connections", output);
         Assert.Contains("60 of 60 open connections go on", output);
         Assert.Contains("It works", output);
-        Assert.Equal(before, await WorldAsync());
+        Assert.Equal(before, await SnapshotAsync());
     }
 
-    private Task<string> WorldAsync() => machine.OutputAsync("ip netns list | sort; ip -o link show | awk '{ print $2 }' | sort; pgrep -x inframanager | wc -l; pgrep -x host-stub | wc -l; ls -d /tmp/accoffload* 2>/dev/null | wc -l");
+    private Task<string> SnapshotAsync() => machine.OutputAsync("ip netns list | sort; ip -o link show | awk '{ print $2 }' | sort; pgrep -x inframanager | wc -l; pgrep -x host-stub | wc -l; ls -d /tmp/accoffload* 2>/dev/null | wc -l");
 }

@@ -3,12 +3,12 @@ using ACCOffload.Devices.Tests.Machine;
 
 namespace ACCOffload.Devices.Tests;
 
-/// <summary>devlink and SR-IOV of native-interop against a real kernel: netdevsim's devices, and the card's.</summary>
+/// <summary>devlink and SR-IOV of native-interop with a real kernel: netdevsim devices and the emulated card.</summary>
 [Collection("VM")]
 public sealed class DevlinkTests(DeviceMachine machine)
 {
     [VmFact]
-    public async Task Devices_ports_and_information_are_the_kernels()
+    public async Task Devices_ports_and_information_match_the_kernel()
     {
         await using var device = await SimulatedDevice.AddAsync(machine, 11, ports: 2);
         Assert.Contains(device.Handle, (await machine.ProbeAsync("devices")).AsArray().Select(d => (string?)d));
@@ -27,7 +27,7 @@ public sealed class DevlinkTests(DeviceMachine machine)
     }
 
     [VmFact]
-    public async Task The_switch_has_a_representor_for_each_virtual_function()
+    public async Task In_switchdev_mode_every_virtual_function_has_a_representor()
     {
         await using var device = await SimulatedDevice.AddAsync(machine, 12, ports: 1);
         Assert.Equal("Legacy", (string?)(await machine.ProbeAsync($"eswitch {device.Handle}"))["mode"]);
@@ -49,41 +49,41 @@ public sealed class DevlinkTests(DeviceMachine machine)
     }
 
     [VmFact]
-    public async Task A_functions_rate_is_limited_and_a_refusal_is_told_in_the_kernels_words()
+    public async Task A_rate_limit_is_set_and_a_rejection_has_the_kernel_message()
     {
         await using var device = await SimulatedDevice.AddAsync(machine, 13, ports: 1);
         await machine.OutputAsync($"echo 2 >{device.Folder}/sriov_numvfs");
         await machine.ProbeAsync($"eswitch {device.Handle} switchdev");
         var function = (await machine.ProbeAsync($"ports {device.Handle}")).AsArray().First(p => (string?)p!["flavour"] == "PciVf")!["index"];
 
-        // 10 and 100 Mbit/s, in bytes.
+        // 10 and 100 Mbit/s in bytes per second.
         var rate = await machine.ProbeAsync($"rate {device.Handle} {function} 1250000 12500000");
         Assert.Equal((1250000, 12500000), ((int)rate["share"]!, (int)rate["most"]!));
-        // This driver takes whole Mbit/s and says so.
-        var refused = await machine.ProbeAsync($"rate {device.Handle} {function} 1250000 12500001");
-        Assert.Equal("EINVAL", (string?)refused["errno"]);
-        Assert.Contains("rate", (string?)refused["kernel"]);
-        Assert.Contains((string)refused["kernel"]!, (string?)refused["error"]);
+        // This driver only accepts whole Mbit/s and reports that.
+        var rejected = await machine.ProbeAsync($"rate {device.Handle} {function} 1250000 12500001");
+        Assert.Equal("EINVAL", (string?)rejected["errno"]);
+        Assert.Contains("rate", (string?)rejected["kernel"]);
+        Assert.Contains((string)rejected["kernel"]!, (string?)rejected["error"]);
         Assert.Equal(12500000, (int)(await machine.ProbeAsync($"rate {device.Handle} {function}"))["most"]!);
     }
 
     [VmFact]
-    public async Task What_the_kernel_refuses_says_what_and_where()
+    public async Task A_kernel_error_names_the_operation_and_the_device()
     {
         await using var device = await SimulatedDevice.AddAsync(machine, 14, ports: 1);
-        await Refused($"info {device.Handle}9", "ENODEV", $"devlink device {device.Handle}9");
+        await AssertRejectedAsync($"info {device.Handle}9", "ENODEV", $"devlink device {device.Handle}9");
         // The card is a PCI device, but its driver has no devlink.
-        await Refused($"eswitch pci/{DeviceMachine.PhysicalAddress}", "ENODEV", DeviceMachine.PhysicalAddress);
-        await Refused($"subfunction {device.Handle} 0 7", "EOPNOTSUPP", $"create subfunction 7 of PF 0 on devlink device {device.Handle}");
-        await Refused($"activate {device.Handle} 0", "EOPNOTSUPP", $"{device.Handle}/0");
-        await Refused($"delete {device.Handle} 0", "EOPNOTSUPP", $"delete devlink port {device.Handle}/0");
-        await Refused($"mac {device.Handle} 0 02:00:00:00:00:01", "EOPNOTSUPP", $"{device.Handle}/0");
+        await AssertRejectedAsync($"eswitch pci/{DeviceMachine.PhysicalAddress}", "ENODEV", DeviceMachine.PhysicalAddress);
+        await AssertRejectedAsync($"subfunction {device.Handle} 0 7", "EOPNOTSUPP", $"create subfunction 7 of PF 0 on devlink device {device.Handle}");
+        await AssertRejectedAsync($"activate {device.Handle} 0", "EOPNOTSUPP", $"{device.Handle}/0");
+        await AssertRejectedAsync($"delete {device.Handle} 0", "EOPNOTSUPP", $"delete devlink port {device.Handle}/0");
+        await AssertRejectedAsync($"mac {device.Handle} 0 02:00:00:00:00:01", "EOPNOTSUPP", $"{device.Handle}/0");
     }
 
     [VmFact]
-    public async Task A_subfunction_that_the_kernel_refuses_is_an_ADD_that_tells_the_kernels_words()
+    public async Task ADD_reports_the_kernel_error_if_a_subfunction_is_rejected()
     {
-        // Device:Sf:Device of the agent's configuration.
+        // The device named by Device:Sf:Device in the agent's configuration.
         await using var device = await SimulatedDevice.AddAsync(machine, 1, ports: 1);
         await machine.OutputAsync("ip netns add refused");
         try
@@ -100,7 +100,7 @@ public sealed class DevlinkTests(DeviceMachine machine)
         }
     }
 
-    private async Task Refused(string request, string errno, string text)
+    private async Task AssertRejectedAsync(string request, string errno, string text)
     {
         var answer = await machine.ProbeAsync(request);
         Assert.True(answer is JsonObject && answer["errno"] is not null, $"{request}: {answer}");

@@ -2,12 +2,14 @@ using ACCOffload.Devices.Tests.Machine;
 
 namespace ACCOffload.Devices.Tests;
 
-/// <summary>Pods with SR-IOV virtual functions of a (simulated) card with Linux' own drivers, through plugin, agent, ACC and soft target.</summary>
+/// <summary>
+/// Pods with SR-IOV virtual functions of an emulated card with Linux drivers, through plugin, agent, ACC and soft target.
+/// </summary>
 [Collection("VM")]
 public sealed class VfTests(DeviceMachine machine)
 {
     [VmFact]
-    public async Task Two_pods_with_a_virtual_function_each_reach_each_other_through_the_pipeline()
+    public async Task Two_pods_with_virtual_functions_reach_each_other_through_the_pipeline()
     {
         var sriov = await machine.ProbeAsync($"sriov {DeviceMachine.PhysicalAddress}");
         Assert.Equal(("igb", DeviceMachine.Functions), ((string?)sriov["driver"], (int)sriov["current"]!));
@@ -24,7 +26,7 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Contains("parentdev 0000:01:10.", await machine.OutputAsync("ip -n a -d link show eth0"));
         Assert.Equal(["enp1s0v2", "enp1s0v3", "enp1s0v4", "enp1s0v5", "enp1s0v6"], (await machine.InterfacesAsync()).Select(i => i.Split(' ')[0]));
         Assert.Equal(new[] { a, b }.Order(), await machine.TableAsync());
-        // Both are behind the wire's port; the ACC tells them apart by their MACs.
+        // Both use the port wire; the ACC distinguishes them by MAC.
         var vports = (await machine.JsonAsync("inframanager ctl --json vports"))["vports"]!.AsArray().Where(v => (string?)v!["name"] == "wire").ToArray();
         Assert.Equal(["vf default/a", "vf default/b"], vports.Select(v => $"{v!["device"]} {v["endpoints"]!.AsArray().Single()}").Order());
         Assert.Equal(new[] { await machine.MacAsync("a"), await machine.MacAsync("b") }.Order(), vports.Select(v => (string)v!["mac"]!).Order());
@@ -38,13 +40,13 @@ public sealed class VfTests(DeviceMachine machine)
     }
 
     [VmFact]
-    public async Task The_runtime_may_choose_the_function_and_the_last_one_is_followed_by_a_clear_error()
+    public async Task The_runtime_may_choose_a_function_and_exhaustion_is_a_clear_error()
     {
         var free = await machine.FreeAsync();
         await machine.AddPodAsync("chosen", $$"""{"deviceID":"{{free[5]}}"}""");
         Assert.Contains($"parentdev {free[5]}", await machine.OutputAsync("ip -n chosen -d link show eth0"));
         await machine.OutputAsync("ip netns add more");
-        var taken = await machine.RefusedAsync("ADD", "more", $$"""{"deviceID":"{{free[5]}}"}""");
+        var taken = await machine.FailedAsync("ADD", "more", $$"""{"deviceID":"{{free[5]}}"}""");
         Assert.Equal(11, taken.Code);
         Assert.Contains($"the virtual function {free[5]} is in use", taken.Text);
 
@@ -53,10 +55,10 @@ public sealed class VfTests(DeviceMachine machine)
             await machine.AddPodAsync($"p{i}");
         }
 
-        var refused = await machine.RefusedAsync("ADD", "more");
+        var refused = await machine.FailedAsync("ADD", "more");
         Assert.Equal(11, refused.Code);
         Assert.Contains("no virtual function is free: 7 of 7 are in use", refused.Text);
-        // A node without free devices is no broken node.
+        // STATUS succeeds on a node without free devices.
         Assert.Equal(0, (await machine.AskAsync("/usr/lib/devices-test/cni STATUS")).ExitCode);
 
         await machine.DeletePodAsync("chosen");
@@ -70,15 +72,15 @@ public sealed class VfTests(DeviceMachine machine)
     }
 
     [VmFact]
-    public async Task A_random_address_is_set_in_the_way_that_the_driver_allows()
+    public async Task A_random_MAC_is_set_in_the_way_that_the_driver_supports()
     {
         var before = await machine.InterfacesAsync();
         await machine.ReconfigureAsync(".Device.Vf.Mac = \"random\"");
-        // The agent sets it up again, or no pod had a network.
+        // The agent must bring the interface up again, or pods have no network.
         await machine.OutputAsync("ip link set enp1s0 down");
         try
         {
-            // Twice, because igb lets a function change its address only while the physical function has none for it.
+            // Twice, because igb lets a function change its MAC only while the physical function has not assigned one.
             var seen = new HashSet<string>();
             for (var i = 0; i < 2; i++)
             {
@@ -100,7 +102,7 @@ public sealed class VfTests(DeviceMachine machine)
     }
 
     [VmFact]
-    public async Task Functions_of_namespaces_that_vanish_come_back_as_they_were()
+    public async Task Functions_of_deleted_namespaces_are_restored()
     {
         var free = await machine.FreeAsync();
         var before = await machine.InterfacesAsync();
@@ -118,9 +120,9 @@ public sealed class VfTests(DeviceMachine machine)
 
         await machine.UntilAsync($"host-stub devices --json | jq -e '.pools[] | select(.kind == \"vf\") | .free | length == {DeviceMachine.Functions}'", "all functions are free again");
         Assert.Equal(free, await machine.FreeAsync());
-        await machine.UntilAsync("""test $(inframanager ctl tables pods | grep -c '^  10\.') = 0""", "the ACC knows that they are gone");
+        await machine.UntilAsync("""test $(inframanager ctl tables pods | grep -c '^  10\.') = 0""", "the ACC has removed the pods");
         Assert.Equal(before, await machine.InterfacesAsync());
-        // One that is given again before the runtime tells that its last pod is gone is the new pod's alone.
+        // A function that is reused before the runtime reports the old pod's end belongs only to the new pod.
         var address = await machine.AddPodAsync("after");
         Assert.Equal(0, (await machine.CniAsync("GC", "after", extra: """{"cni.dev/valid-attachments":[{"containerID":"after","ifname":"eth0"}]}""")).ExitCode);
         Assert.Equal([address], await machine.TableAsync());
@@ -131,27 +133,27 @@ public sealed class VfTests(DeviceMachine machine)
     }
 
     [VmFact]
-    public async Task Functions_that_are_taken_away_are_a_clear_error_and_come_back_to_their_pods()
+    public async Task Functions_that_disappear_are_a_clear_error_and_return_to_their_pods()
     {
         var free = await machine.FreeAsync();
         var a = await machine.AddPodAsync("a");
         var b = await machine.AddPodAsync("b");
 
-        // The driver goes, as with an update of it.
+        // The driver is unloaded, as during an update.
         await machine.OutputAsync("modprobe -r igbvf && ip netns add late");
-        var check = await machine.RefusedAsync("CHECK", "a");
+        var check = await machine.FailedAsync("CHECK", "a");
         Assert.Contains($"the virtual function {free[0]} of podnet/a/eth0 is not in the pod", check.Text);
-        var any = await machine.RefusedAsync("ADD", "late");
+        var any = await machine.FailedAsync("ADD", "late");
         Assert.Equal(11, any.Code);
         Assert.Contains("no virtual function is free: 2 of 7 are in use", any.Text);
-        var chosen = await machine.RefusedAsync("ADD", "late", $$"""{"deviceID":"{{free[3]}}"}""");
+        var chosen = await machine.FailedAsync("ADD", "late", $$"""{"deviceID":"{{free[3]}}"}""");
         Assert.Equal(11, chosen.Code);
         Assert.Contains($"the virtual function {free[3]} has no interface in the host's namespace", chosen.Text);
         await machine.OutputAsync("modprobe igbvf");
         await machine.UntilAsync("/usr/lib/devices-test/cni CHECK a && /usr/lib/devices-test/cni CHECK b", "the pods have their functions again");
         await machine.PingsAsync("a", b);
 
-        // The functions themselves go; as many as configured are made anew without a human.
+        // The functions are removed; the configured number is created again automatically.
         await machine.OutputAsync("echo 0 >/sys/class/net/enp1s0/device/sriov_numvfs");
         await machine.UntilAsync("/usr/lib/devices-test/cni CHECK a && /usr/lib/devices-test/cni CHECK b", "the pods have their functions again");
         await machine.PingsAsync("b", a);
@@ -167,7 +169,7 @@ public sealed class VfTests(DeviceMachine machine)
     }
 
     [VmFact]
-    public async Task An_agent_that_is_killed_in_the_midst_of_ADD_loses_no_function()
+    public async Task An_agent_killed_during_ADD_loses_no_function()
     {
         const int Rounds = 20;
         var seed = Environment.TickCount;
@@ -191,7 +193,7 @@ public sealed class VfTests(DeviceMachine machine)
             {
                 cut++;
             }
-            // The runtime tries a sandbox that failed anew after a DEL; sometimes the pod goes without one.
+            // The runtime retries a failed sandbox after a DEL; sometimes the pod is deleted without one.
             await machine.ReadyAsync();
             if (random.Next(3) == 0)
             {
@@ -215,17 +217,17 @@ public sealed class VfTests(DeviceMachine machine)
     }
 
     [VmFact]
-    public async Task A_host_that_starts_anew_has_its_functions_without_a_human()
+    public async Task A_rebooted_host_restores_its_functions()
     {
         var free = await machine.FreeAsync();
         await machine.AddPodAsync("old");
         await machine.RebootAsync();
         await machine.ReadyAsync();
-        await machine.UntilAsync($"host-stub devices --json | jq -e '.pools[] | select(.kind == \"vf\") | .free | length == {DeviceMachine.Functions}'", "as many functions as configured, all free");
+        await machine.UntilAsync($"host-stub devices --json | jq -e '.pools[] | select(.kind == \"vf\") | .free | length == {DeviceMachine.Functions}'", "the configured number of functions exists and is free");
         Assert.Equal(free, await machine.FreeAsync());
-        await machine.UntilAsync("""test $(inframanager ctl tables pods | grep -c '^  10\.') = 0""", "what no pod has is not in the tables");
+        await machine.UntilAsync("""test $(inframanager ctl tables pods | grep -c '^  10\.') = 0""", "the tables hold no entries of old pods");
 
-        // The runtime makes its pods anew, and tells that the old ones are gone.
+        // The runtime recreates its pods and reports the old ones as gone.
         Assert.Equal(0, (await machine.CniAsync("GC", "old", extra: """{"cni.dev/valid-attachments":[]}""")).ExitCode);
         var a = await machine.AddPodAsync("a");
         await machine.AddPodAsync("b");

@@ -5,13 +5,13 @@ using ACCOffload.Integration.Lab;
 namespace ACCOffload.Devices.Tests.Machine;
 
 /// <summary>
-/// A host under emulation: Debian's kernel and a network card with SR-IOV (igb), whose wire leads to another card of the same machine, which is the
-/// pipeline's port. Both sides of the product are installed as their packages install them. The plain boot is what every run starts with: the emulated
-/// card's virtual functions do not survive the saving of a machine.
+/// An emulated host with Debian's kernel and an SR-IOV network card (igb), whose wire leads to another card of the same machine: the
+/// pipeline's port. Both sides of the product are installed as by their packages. Every run boots the machine, because the virtual
+/// functions of the emulated card do not survive a saved state.
 /// </summary>
 public sealed class DeviceMachine : IAsyncLifetime
 {
-    /// <summary>As many virtual functions as the card has.</summary>
+    /// <summary>The number of virtual functions of the card.</summary>
     public const int Functions = 7;
 
     private string _folder = "";
@@ -29,19 +29,19 @@ public sealed class DeviceMachine : IAsyncLifetime
             return;
         }
 
-        var made = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES")!;
+        var built = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES")!;
         _folder = Directory.CreateTempSubdirectory("accoffload-devices-").FullName;
         var socket = Path.Combine(_folder, "hands.sock");
         _hands = new GuestHands(socket, Tail);
         var limit = TimeSpan.FromMinutes(5);
         await Shell.RunAsync(null, Path.Combine(Published.Root, "tests/Devices/vm/product"), [Path.Combine(_folder, "product.img")], limit: limit).Succeeded();
-        await Shell.RunAsync(null, "cp", ["--sparse=always", "--reflink=auto", Path.Combine(made, "disk.img"), Path.Combine(_folder, "disk.img")], limit: limit).Succeeded();
+        await Shell.RunAsync(null, "cp", ["--sparse=always", "--reflink=auto", Path.Combine(built, "disk.img"), Path.Combine(_folder, "disk.img")], limit: limit).Succeeded();
         string[] arguments =
         [
             "-no-user-config", "-nodefaults", "-display", "none", "-monitor", "none", "-serial", $"file:{ConsoleFile}",
             "-machine", "q35", "-cpu", "Nehalem", "-accel", "tcg,thread=multi,tb-size=512", "-smp", "2", "-m", "1024",
-            "-kernel", Path.Combine(made, "vmlinuz"), "-initrd", Path.Combine(made, "initrd"), "-append", "console=ttyS0 quiet edd=off nokaslr mitigations=off",
-            // At fixed places, which the system inside calls enp1s0 and enp0s5.
+            "-kernel", Path.Combine(built, "vmlinuz"), "-initrd", Path.Combine(built, "initrd"), "-append", "console=ttyS0 quiet edd=off nokaslr mitigations=off",
+            // Fixed PCI addresses, which give the interface names enp1s0 and enp0s5.
             "-device", "pcie-root-port,id=rootport,addr=4,chassis=1,slot=1",
             "-netdev", "hubport,id=physical,hubid=0", "-device", "igb,bus=rootport,netdev=physical,mac=52:54:00:00:01:00,romfile=",
             "-netdev", "hubport,id=wire,hubid=0", "-device", "virtio-net-pci,addr=5,netdev=wire,mac=52:54:00:00:02:00,romfile=",
@@ -50,7 +50,7 @@ public sealed class DeviceMachine : IAsyncLifetime
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
             "-chardev", $"socket,id=hands,path={socket},server=on,wait=off", "-device", "virtserialport,chardev=hands,name=image-test",
         ];
-        var fetched = Path.Combine(made, "qemu/run");
+        var fetched = Path.Combine(built, "qemu/run");
         _process = File.Exists(fetched)
             ? new BackgroundProcess(null, fetched, arguments)
             : new BackgroundProcess(null, "qemu-system-x86_64", arguments);
@@ -75,14 +75,14 @@ public sealed class DeviceMachine : IAsyncLifetime
 
     internal Task<ShellResult> AskAsync(string command) => _hands.AskAsync(command);
 
-    /// <summary>The output of a command that must succeed; what an error tells has the services' last words with it.</summary>
+    /// <summary>Runs a command that must succeed and returns its output; an error includes the services' logs.</summary>
     internal async Task<string> OutputAsync(string command)
     {
         var result = await AskAsync(command);
         return result.ExitCode == 0 ? result.Output.TrimEnd() : throw new InvalidOperationException($"{command}: exit code {result.ExitCode}\n{result.Output}\n{await LogAsync()}");
     }
 
-    /// <summary>The JSON that a command prints, whatever its exit code.</summary>
+    /// <summary>Runs a command and returns the JSON that it prints, whatever its exit code.</summary>
     internal async Task<JsonNode> JsonAsync(string command)
     {
         var result = await AskAsync(command);
@@ -110,18 +110,18 @@ public sealed class DeviceMachine : IAsyncLifetime
         }
     }
 
-    /// <summary>Waits until the plugin would serve an ADD, with every virtual function free that is in nobody's use.</summary>
+    /// <summary>Waits until the plugin accepts ADDs and all unused virtual functions are free.</summary>
     internal Task ReadyAsync() => UntilAsync("/usr/lib/devices-test/cni STATUS && host-stub devices --json >/dev/null", "the agent is ready");
 
-    /// <summary>Changes the agent's configuration as jq says, and starts it anew.</summary>
+    /// <summary>Changes the agent's configuration with a jq expression and restarts it.</summary>
     internal async Task ReconfigureAsync(string change)
     {
-        // The shipped file has comments, which jq does not take.
+        // jq does not accept the comments of the shipped file.
         await OutputAsync($"cd /etc/accoffload && sed 's,^ *//.*,,' host-stub.json | jq '{change}' >/run/host-stub.json && cat /run/host-stub.json >host-stub.json && systemctl restart host-stub-agent");
         await ReadyAsync();
     }
 
-    /// <summary>Restarts the machine the orderly way, as an administrator does.</summary>
+    /// <summary>Reboots the machine cleanly.</summary>
     internal async Task RebootAsync()
     {
         var before = await OutputAsync("cat /proc/sys/kernel/random/boot_id");
@@ -132,14 +132,14 @@ public sealed class DeviceMachine : IAsyncLifetime
                 await ReachAsync();
                 return await OutputAsync("cat /proc/sys/kernel/random/boot_id") != before;
             },
-            () => $"the machine starts anew:\n{Tail()}", 300);
+            () => $"the machine reboots:\n{Tail()}", 300);
     }
 
     /// <summary>The services' journal.</summary>
     internal async Task<string> LogAsync() => (await AskAsync("journalctl -q -b --no-pager -o short-monotonic -u host-stub-agent -u inframanager -u devices-wire -n 60; dmesg | tail -n 15")).Output;
 
     private Task ReachAsync() =>
-        _hands.ReachAsync(() => _ = _process!.HasExited ? throw new InvalidOperationException($"QEMU ended:\n{_process.Log}\n{Tail()}") : true, TimeSpan.FromMinutes(8));
+        _hands.ReachAsync(() => _ = _process!.HasExited ? throw new InvalidOperationException($"QEMU exited:\n{_process.Log}\n{Tail()}") : true, TimeSpan.FromMinutes(8));
 
     private string Tail() => File.Exists(ConsoleFile) ? string.Join('\n', File.ReadAllText(ConsoleFile).Split('\n').TakeLast(40)) : "";
 }

@@ -1,6 +1,6 @@
 namespace ACCOffload.Devices.Tests.Machine;
 
-/// <summary>A device of netdevsim in the machine.</summary>
+/// <summary>A netdevsim device in the machine.</summary>
 internal sealed class SimulatedDevice : IAsyncDisposable
 {
     private readonly DeviceMachine _machine;

@@ -1,6 +1,6 @@
 namespace ACCOffload.Devices.Tests.Machine;
 
-/// <summary>As <see cref="VmFactAttribute"/>, for tests with data.</summary>
+/// <summary>Like <see cref="VmFactAttribute"/>, for tests with data.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class VmTheoryAttribute : TheoryAttribute
 {

@@ -5,7 +5,7 @@ using ACCOffload.Devices.Probe;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 
-// One request to the kernel through native-interop; its answer, or what the user would read, as JSON.
+// Executes one request through native-interop and prints the result or the error as JSON.
 var buffer = new ArrayBufferWriter<byte>();
 var code = 0;
 using (var writer = new Utf8JsonWriter(buffer))

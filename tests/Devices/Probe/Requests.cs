@@ -114,7 +114,7 @@ internal static class Requests
         links.SetVf(links.GetLink(name)!.Index, number, change);
     }
 
-    private static DevlinkHandle Handle(string text) => DevlinkHandle.TryParse(text, out var handle) ? handle : throw new ArgumentException($"no handle: {text}");
+    private static DevlinkHandle Handle(string text) => DevlinkHandle.TryParse(text, out var handle) ? handle : throw new ArgumentException($"invalid devlink handle: {text}");
 
     private static uint Number(string text) => uint.Parse(text, CultureInfo.InvariantCulture);
 }
