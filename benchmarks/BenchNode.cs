@@ -8,10 +8,10 @@ using Grpc.Core;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>What the parts ask of a node whose endpoints are attached without a host.</summary>
+/// <summary>Helpers for a node whose endpoints are attached without a host.</summary>
 internal static class BenchNode
 {
-    /// <summary>Attaches endpoints that have no link: their ports wait for one, which is the target's affair.</summary>
+    /// <summary>Attaches endpoints without links; the target waits for their ports.</summary>
     public static async Task AttachAsync(Lab lab, int endpoints, int parallel)
     {
         using var channel = Channels.Offload(lab);
@@ -22,7 +22,7 @@ internal static class BenchNode
             async (i, cancellation) => await client.AttachAsync(Request(i, epoch), deadline: Deadline(), cancellationToken: cancellation));
     }
 
-    /// <summary>The status as soon as it is as wanted.</summary>
+    /// <summary>Waits for a status that satisfies the condition.</summary>
     public static async Task<GetStatusReply> StatusAsync(Lab lab, Func<GetStatusReply, bool> isWanted, TimeSpan limit)
     {
         using var channel = Channels.Control(lab);
@@ -43,14 +43,14 @@ internal static class BenchNode
                 }
                 catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
                 {
-                    // Not yet listening.
+                    // InfraManager does not listen yet.
                 }
             }
 
             await Task.Delay(2);
         }
 
-        throw new TimeoutException($"inframanager did not get there: {status}; its log:\n{lab.Manager!.Log}");
+        throw new TimeoutException($"InfraManager did not reach the expected status; last status: {status}; its log:\n{lab.Manager!.Log}");
     }
 
     public static double ResidentMegabytes(int process)

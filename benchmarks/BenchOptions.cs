@@ -1,17 +1,17 @@
 namespace ACCOffload.Benchmarks;
 
-/// <summary>What to run, and how thoroughly.</summary>
-/// <param name="Quick">Shows that it works; the figures mean little.</param>
-/// <param name="Only">Parts; empty for all.</param>
-/// <param name="Against">Another version's compiled pipeline; null for none.</param>
+/// <summary>The command line options.</summary>
+/// <param name="Quick">Few rounds, as a smoke test; the figures mean little.</param>
+/// <param name="Only">The parts to run; empty for all.</param>
+/// <param name="Against">The compiled pipeline of another version; null for none.</param>
 internal sealed record BenchOptions(bool Quick, IReadOnlySet<string> Only, string? Against)
 {
     public const string Usage = "usage: benchmarks/run [--quick] [--only PART[,PART...]] [--against FILE.spec]";
 
-    /// <summary>Rounds of a measurement: as many as its median needs, or the few that show that it works.</summary>
+    /// <summary>The number of rounds of a measurement, for a full or a quick run.</summary>
     public int Rounds(int full, int quick) => Quick ? quick : full;
 
-    /// <exception cref="ArgumentException">One line that says what is wrong.</exception>
+    /// <exception cref="ArgumentException">An argument is invalid; the message is one line.</exception>
     public static BenchOptions Parse(string[] arguments, IEnumerable<string> parts)
     {
         var quick = false;
@@ -33,19 +33,19 @@ internal sealed record BenchOptions(bool Quick, IReadOnlySet<string> Only, strin
             }
             else
             {
-                throw new ArgumentException($"'{arguments[i]}' is not understood; {Usage}");
+                throw new ArgumentException($"unknown argument '{arguments[i]}'; {Usage}");
             }
         }
 
         var unknown = only.Except(parts).ToArray();
         if (unknown.Length > 0)
         {
-            throw new ArgumentException($"no part is called {unknown[0]}; there are {string.Join(", ", parts)}");
+            throw new ArgumentException($"unknown part {unknown[0]}; the parts are {string.Join(", ", parts)}");
         }
 
         if (against is not null && !File.Exists(against))
         {
-            throw new ArgumentException($"{against}: there is no such file; --against takes a compiled pipeline such as k8s_dp.spec of another commit");
+            throw new ArgumentException($"{against}: file not found; --against takes a compiled pipeline such as k8s_dp.spec of another commit");
         }
 
         return new BenchOptions(quick, only, against);

@@ -5,7 +5,10 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>Runs a CNI plugin as a runtime does, ours and the reference in the same way: a process in the host's namespace, configuration on standard input.</summary>
+/// <summary>
+/// Runs a CNI plugin like a runtime, in the same way for ours and the reference: a process in the host's namespace with the
+/// configuration on standard input.
+/// </summary>
 internal sealed class CniHarness
 {
     private readonly Lab _lab;
@@ -62,7 +65,7 @@ internal sealed class CniHarness
             ["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={containerId}",
         };
         var info = Shell.StartInfo(null, _plugin, [], variables);
-        // The thread is in the namespace, and so is the process: no other program starts it and takes part of the time.
+        // Started by a thread in the namespace, so that no helper program adds to the time.
         using var host = NetNamespace.OpenNamed(_lab.HostNamespace);
         var started = 0L;
         using var process = host.Run(() =>

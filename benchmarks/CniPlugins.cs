@@ -6,7 +6,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>ADD and DEL as a runtime feels them, whole process, against `bridge` with `host-local`: in turns, and 16 at once.</summary>
+/// <summary>ADD and DEL times of the whole process, compared with `bridge` and `host-local`: alternating, and 16 concurrently.</summary>
 internal static partial class CniPlugins
 {
     private const int Concurrent = 16;
@@ -16,7 +16,7 @@ internal static partial class CniPlugins
         await using var lab = await Lab.StartAsync();
         var ours = new Side(CniHarness.Ours(lab), "ours");
         var reference = new Side(CniHarness.Bridge(lab), "reference");
-        await InTurnsAsync(lab, ours, reference, options.Rounds(25, 3));
+        await AlternateAsync(lab, ours, reference, options.Rounds(25, 3));
         report.AddRatioAtMost("cni: ADD", Statistics.Median(ours.Adds), "ms", Statistics.Median(reference.Adds), 0.8);
         report.AddRatioAtMost("cni: DEL", Statistics.Median(ours.Deletes), "ms", Statistics.Median(reference.Deletes), 1.0);
         ours.Clear();
@@ -34,7 +34,7 @@ internal static partial class CniPlugins
         {
             foreach (var side in new[] { ours, reference })
             {
-                await AtOnceAsync(side, namespaces, round);
+                await ConcurrentlyAsync(side, namespaces, round);
             }
         }
 
@@ -42,7 +42,9 @@ internal static partial class CniPlugins
         report.AddCompared($"cni: {Concurrent} DELs at once, until the last", Statistics.Median(ours.Deletes), "ms", Statistics.Median(reference.Deletes));
     }
 
-    /// <summary>What of an ADD is ours: the whole process without the time in which the IPAM plugin or the kernel's link operations were at work, as the agent's log tells.</summary>
+    /// <summary>
+    /// Our own share of an ADD: the whole process minus the time of the IPAM plugin and of link operations, from the agent's log.
+    /// </summary>
     private static async Task OwnShareAsync(BenchOptions options, Report report)
     {
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
@@ -65,7 +67,7 @@ internal static partial class CniPlugins
         var lines = TimesLine().Matches(lab.Agent!.Log).Where(m => whole.ContainsKey(m.Groups["id"].Value)).ToArray();
         if (lines.Length != whole.Count)
         {
-            throw new InvalidOperationException($"the agent told the times of {lines.Length} of {whole.Count} ADDs:\n{lab.Agent.Log}");
+            throw new InvalidOperationException($"the agent logged the times of {lines.Length} of {whole.Count} ADDs:\n{lab.Agent.Log}");
         }
 
         report.AddAtMost("cni: ADD, our own share", Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "others"))), "ms", 5);
@@ -81,14 +83,14 @@ internal static partial class CniPlugins
     [GeneratedRegex(@"ADD of \S+?/(?<id>own\d+)/eth0: (?<all>[\d.]+) ms, (?<others>[\d.]+) of them .*IPAM (?<ipam>[\d.]+), links (?<links>[\d.]+), ACC (?<acc>[\d.]+), store (?<store>[\d.]+)")]
     private static partial Regex TimesLine();
 
-    private static async Task InTurnsAsync(Lab lab, Side ours, Side reference, int pairs)
+    private static async Task AlternateAsync(Lab lab, Side ours, Side reference, int pairs)
     {
         var one = await lab.AddNamespaceAsync("one");
         var other = await lab.AddNamespaceAsync("other");
-        // The first pair makes the bridge and reads the executables from the disk.
+        // The first pair is warm-up: it creates the bridge and loads the executables.
         for (var pair = 0; pair <= pairs; pair++)
         {
-            // Who goes first changes, so that neither always finds the other's caches.
+            // The order alternates, so that neither always profits from the other's caches.
             var (first, second) = pair % 2 == 0 ? (ours, reference) : (reference, ours);
             foreach (var side in new[] { first, second })
             {
@@ -107,7 +109,7 @@ internal static partial class CniPlugins
         }
     }
 
-    private static async Task AtOnceAsync(Side side, string[] namespaces, int round)
+    private static async Task ConcurrentlyAsync(Side side, string[] namespaces, int round)
     {
         string Id(int i) => $"{side.Name}-{round}-{i}";
         var started = Stopwatch.GetTimestamp();

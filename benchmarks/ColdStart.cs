@@ -5,7 +5,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>From starting the process to READY=1, with an empty store and the soft target embedded, as systemd would see it.</summary>
+/// <summary>The time from the start of the process to READY=1, with an empty store and the embedded soft target.</summary>
 internal static class ColdStart
 {
     public static async Task RunAsync(BenchOptions options, Report report)
@@ -27,7 +27,7 @@ internal static class ColdStart
             await using var process = new BackgroundProcess(
                 lab.AccNamespace, Published.InfraManager, ["run", "--config", lab.ManagerConfig], new Dictionary<string, string> { ["NOTIFY_SOCKET"] = path });
             await ReadyAsync(notify, process);
-            // The first round reads the executable from the disk.
+            // The first round is warm-up: it loads the executable from disk.
             if (round > 0)
             {
                 times.Add(Statistics.Milliseconds(started));
@@ -45,7 +45,7 @@ internal static class ColdStart
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         try
         {
-            // What an earlier process said at its end may still be queued; only a start says READY.
+            // Messages of an earlier process may still be queued, but only a start sends READY.
             while (true)
             {
                 var length = await notify.ReceiveAsync(buffer, limit.Token);
@@ -57,7 +57,7 @@ internal static class ColdStart
         }
         catch (OperationCanceledException)
         {
-            throw new TimeoutException($"inframanager did not get ready; its log:\n{process.Log}");
+            throw new TimeoutException($"InfraManager did not become ready; its log:\n{process.Log}");
         }
     }
 }

@@ -11,8 +11,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// A function's way into a pod and back, by the agent's pool and by the same steps with the ip tool, one after the other on the same links. The hardware is a
-/// fake: its answers cost nothing, so what is compared is the part that is ours. The steps are those of a plugin that calls the tool, as the SR-IOV plugin does by netlink.
+/// Moves a function into a pod and back with the agent's pool and with the ip tool, alternating on the same links. The hardware is fake
+/// and costs no time, so that only our part is compared. The tool's steps are those of the SR-IOV plugin.
 /// </summary>
 internal static class DeviceMoves
 {

@@ -8,8 +8,8 @@ using ACCOffload.SoftTarget.Engine;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// The same frames through the same `.spec` with the same rows: our engine, and DPDK's SWX pipeline, both on one thread and without I/O. Sixteen pods, each of
-/// which sends to the next; every packet passes five tables and leaves.
+/// The same frames through the same `.spec` with the same rows: our engine and DPDK's SWX pipeline, both on one thread without I/O.
+/// Sixteen pods each send to the next; every packet passes five tables and is transmitted.
 /// </summary>
 internal static class Engines
 {
@@ -28,7 +28,7 @@ internal static class Engines
         {
             foreach (var row in rows)
             {
-                Must(update.Insert(row.Table.Index, row.Key, default, 0, row.Action.Index, row.Data) == SwxChange.Ok, $"row of {row.Table.Name} refused");
+                Require(update.Insert(row.Table.Index, row.Key, default, 0, row.Action.Index, row.Data) == SwxChange.Ok, $"a row of {row.Table.Name} was rejected");
             }
 
             pipeline.Commit(update);
@@ -43,7 +43,7 @@ internal static class Engines
         {
             await PrepareAsync(oracle, rows, frames);
         }
-        // Twice for the just-in-time compiler.
+        // Two warm-up runs for the just-in-time compiler.
         Measure(worker, frames, packets);
         Measure(worker, frames, packets);
         for (var round = 0; round < options.Rounds(7, 1); round++)
@@ -66,14 +66,14 @@ internal static class Engines
         }
     }
 
-    /// <returns>Packets a second.</returns>
+    /// <returns>Packets per second.</returns>
     private static double Measure(SwxWorker worker, byte[][] frames, int packets)
     {
         var buffer = new byte[2048];
         var started = Stopwatch.GetTimestamp();
         for (var sent = 0; sent < packets;)
         {
-            // As the data plane does: one burst sees one version of the tables.
+            // Like the data plane: one burst sees one version of the tables.
             worker.Enter();
             for (var i = 0; i < Burst; i++, sent++)
             {
@@ -107,7 +107,7 @@ internal static class Engines
         }
 
         var answers = await oracle.ExchangeAsync(commands.ToString());
-        Must(answers is ["committed"], $"DPDK answered {string.Join("; ", answers)}");
+        Require(answers is ["committed"], $"DPDK answered {string.Join("; ", answers)}");
     }
 
     private static async Task<double> MeasureAsync(SwxOracle oracle, int packets)
@@ -124,7 +124,7 @@ internal static class Engines
 
     private static string Address(int pod) => $"10.244.1.{pod + 2}";
 
-    /// <summary>What inframanager writes for a pod.</summary>
+    /// <summary>The rows that InfraManager writes for a pod.</summary>
     private static IEnumerable<Row> Rows(SwxProgram program, int pod)
     {
         byte[] port = [0, 0, 0, (byte)pod], mac = Mac(pod).ToArray(), ip = [10, 244, 1, (byte)(pod + 2)], gateway = Gateway.ToArray();
@@ -137,7 +137,7 @@ internal static class Engines
         Row Make(string table, byte[] key, string action, byte[] data) => new(program.FindTable(table)!, key, program.FindAction(action)!, data);
     }
 
-    private static void Must(bool condition, string otherwise)
+    private static void Require(bool condition, string otherwise)
     {
         if (!condition)
         {
@@ -147,7 +147,7 @@ internal static class Engines
 
     private sealed record Row(SwxTable Table, byte[] Key, SwxAction Action, byte[] Data)
     {
-        /// <summary>As DPDK's control library reads it.</summary>
+        /// <summary>The row in the syntax of DPDK's control library.</summary>
         public string Text()
         {
             var text = new StringBuilder("match");

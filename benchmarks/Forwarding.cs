@@ -8,7 +8,9 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>The same small UDP packets from one pod to another, as fast as one sender can: through the soft target, and through the kernel's bridge.</summary>
+/// <summary>
+/// Small UDP packets from one pod to another at the maximum rate of one sender, through the soft target and through the kernel's bridge.
+/// </summary>
 internal static class Forwarding
 {
     private const int Payload = 22;
@@ -18,18 +20,18 @@ internal static class Forwarding
         await using var lab = await Lab.StartAsync();
         var ours = await PairAsync(lab, CniHarness.Ours(lab), "soft");
         var bridge = await PairAsync(lab, CniHarness.Bridge(lab), "bridge");
-        // Pods of the bridge are neighbours; ours have the gateway between them.
+        // Pods on the bridge are neighbours; ours send through the gateway.
         var oursFrame = Frames.Udp(ours.From.Mac, MacAddress.Parse("02:ac:c0:00:00:01"), ours.From.Address, ours.To.Address, payload: Payload);
         var bridgeFrame = Frames.Udp(bridge.From.Mac, bridge.To.Mac, bridge.From.Address, bridge.To.Address, payload: Payload);
 
         var duration = TimeSpan.FromMilliseconds(options.Rounds(1000, 300));
         var soft = new List<Measure>();
         var kernel = new List<Measure>();
-        await BlastAsync(ours, oursFrame, duration);
+        await SendAtFullRateAsync(ours, oursFrame, duration);
         for (var round = 0; round < options.Rounds(5, 1); round++)
         {
-            soft.Add(await BlastAsync(ours, oursFrame, duration));
-            kernel.Add(await BlastAsync(bridge, bridgeFrame, duration));
+            soft.Add(await SendAtFullRateAsync(ours, oursFrame, duration));
+            kernel.Add(await SendAtFullRateAsync(bridge, bridgeFrame, duration));
         }
 
         report.AddCompared(
@@ -38,12 +40,14 @@ internal static class Forwarding
         report.AddCompared("forwarding: offered by the sender", Statistics.Median(soft.Select(m => m.Sent)), "packets/s", Statistics.Median(kernel.Select(m => m.Sent)));
     }
 
-    /// <summary>The same load while somebody writes rows all the time: two rows of two tables in a Write that every packet needs, or 256 that none does.</summary>
+    /// <summary>
+    /// The same load under constant Writes: of two rows in two tables that every packet needs, or of 256 rows that no packet needs.
+    /// </summary>
     private static async Task UnderChangesAsync(Lab lab, (End From, End To) pair, BenchOptions options, Report report, TimeSpan duration)
     {
         await using var target = await RawP4Runtime.ConnectAsync(lab.TargetSocket);
         var (from, to) = (new PodEnd(pair.From.Namespace, pair.From.Mac, pair.From.Address), new PodEnd(pair.To.Namespace, pair.To.Mac, pair.To.Address));
-        // Both versions lead to the same pod, by another gateway: half of the frames are for either.
+        // Both versions lead to the same pod through different gateways; each matches half of the frames.
         var versions = await TwoVersions.CreateAsync(target, from, [to, to], Payload);
         await versions.SwitchAsync(0);
         var frame = versions.Frame(0);
@@ -53,13 +57,13 @@ internal static class Forwarding
         var (switches, rows) = (new List<double>(), new List<double>());
         for (var round = 0; round < options.Rounds(5, 1); round++)
         {
-            quiet.Add((await BlastAsync(pair, frame, duration)).Delivered);
-            // The first version again and again: its rows are replaced by equal ones, so that every packet can be delivered.
-            var (rate, writes) = await WhileAsync(() => BlastAsync(pair, frame, duration), () => versions.SwitchAsync(0));
+            quiet.Add((await SendAtFullRateAsync(pair, frame, duration)).Delivered);
+            // Rewrites the first version with equal rows, so that every packet can be delivered.
+            var (rate, writes) = await WhileAsync(() => SendAtFullRateAsync(pair, frame, duration), () => versions.SwitchAsync(0));
             switched.Add(rate.Delivered);
             switches.Add(writes);
             var insert = true;
-            (rate, writes) = await WhileAsync(() => BlastAsync(pair, frame, duration), () =>
+            (rate, writes) = await WhileAsync(() => SendAtFullRateAsync(pair, frame, duration), () =>
             {
                 var type = insert ? P4.V1.Update.Types.Type.Insert : P4.V1.Update.Types.Type.Delete;
                 insert = !insert;
@@ -88,7 +92,7 @@ internal static class Forwarding
         return row;
     }
 
-    /// <returns>What the load measured, and how many writes a second were answered meanwhile.</returns>
+    /// <returns>The measured load, and the number of acknowledged Writes per second.</returns>
     private static async Task<(Measure Load, double Writes)> WhileAsync(Func<Task<Measure>> load, Func<Task> write)
     {
         var running = Task.Run(load);
@@ -117,11 +121,11 @@ internal static class Forwarding
         return (ends[0], ends[1]);
     }
 
-    private static async Task<Measure> BlastAsync((End From, End To) pair, byte[] frame, TimeSpan duration)
+    private static async Task<Measure> SendAtFullRateAsync((End From, End To) pair, byte[] frame, TimeSpan duration)
     {
         var before = await ReceivedAsync(pair.To);
         var (sent, seconds) = await Task.Factory.StartNew(() => Send(pair.From, frame, duration), TaskCreationOptions.LongRunning);
-        // What is still queued in front of the soft target comes within this; it is a small part of what was sent.
+        // Waits for packets still queued at the soft target, a small part of those sent.
         var last = await ReceivedAsync(pair.To);
         while (true)
         {

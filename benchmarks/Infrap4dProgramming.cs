@@ -14,12 +14,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// 10,000 rows of `pods` into a target for P4-DPDK, in Writes of 4,096: a server that behaves as infrap4d, without the time of its commits, and a real infrap4d
-/// where ACCOFFLOAD_TEST_INFRAP4D has the command of one.
+/// Writes 10,000 rows of `pods` to P4-DPDK targets, in Writes of 4,096: to a server that behaves like infrap4d, without its commit times,
+/// and to a real infrap4d if ACCOFFLOAD_TEST_INFRAP4D contains its command.
 /// </summary>
 internal static class Infrap4dProgramming
 {
-    /// <summary>The command line of <see cref="MeasureAsync"/> in a process of its own, which is in the namespace that reaches the target.</summary>
+    /// <summary>
+    /// The command that runs <see cref="MeasureAsync"/> in a child process, in the namespace from which the target is reachable.
+    /// </summary>
     public const string Child = "measure-infrap4d";
 
     private const int Entries = 10_000;
@@ -46,8 +48,8 @@ internal static class Infrap4dProgramming
         }
     }
 
-    /// <summary>Prints the seconds of inserting, reading back, reading back by key and deleting.</summary>
-    /// <param name="arguments">Addresses of P4Runtime and gNMI, then certificate, key and CA.</param>
+    /// <summary>Prints the times in seconds of inserting, reading, reading by key and deleting.</summary>
+    /// <param name="arguments">The addresses of P4Runtime and gNMI, certificate, key and CA.</param>
     public static async Task<int> MeasureChildAsync(string[] arguments)
     {
         TargetEndpoint Endpoint(string address) => new() { Address = address, CertificateFile = arguments[2], KeyFile = arguments[3], CaFile = arguments[4], ServerName = "localhost" };
@@ -89,7 +91,7 @@ internal static class Infrap4dProgramming
         var read = Stopwatch.GetElapsedTime(started).TotalSeconds;
         if (rows != Entries)
         {
-            throw new InvalidOperationException($"{rows} rows were read back of {Entries}");
+            throw new InvalidOperationException($"read back {rows} of {Entries} rows");
         }
 
         started = Stopwatch.GetTimestamp();
@@ -102,7 +104,7 @@ internal static class Infrap4dProgramming
         var readByKey = Stopwatch.GetElapsedTime(started).TotalSeconds;
         if (rows != ByKey)
         {
-            throw new InvalidOperationException($"{rows} rows were read back by their keys of {ByKey}");
+            throw new InvalidOperationException($"read back {rows} of {ByKey} rows by key");
         }
 
         return new Times(insert, read, readByKey, await WriteAsync(UpdateKind.Delete));
@@ -118,14 +120,14 @@ internal static class Infrap4dProgramming
         await target.PrepareAsync(lab, section);
         await target.StartAsync();
         string Of(string key) => (string)section[key]!;
-        var said = await Shell.RunAsync(
+        var output = await Shell.RunAsync(
             lab.AccNamespace,
             "dotnet",
             [typeof(Program).Assembly.Location, Child, Of("P4Runtime"), Of("Gnmi"), Of("CertificateFile"), Of("KeyFile"), Of("CaFile")],
             limit: TimeSpan.FromSeconds(300));
-        // Before the namespace goes.
+        // Evaluate it before the namespace is removed.
         await target.DisposeAsync();
-        var numbers = said.MustSucceed().Output.Trim().Split(' ').Select(n => double.Parse(n, CultureInfo.InvariantCulture)).ToArray();
+        var numbers = output.MustSucceed().Output.Trim().Split(' ').Select(n => double.Parse(n, CultureInfo.InvariantCulture)).ToArray();
         return new Times(numbers[0], numbers[1], numbers[2], numbers[3]);
     }
 
@@ -137,6 +139,6 @@ internal static class Infrap4dProgramming
         report.Add($"infrap4d: {target}, 10,000 rows deleted", Entries / seconds.Delete, "entries/s");
     }
 
-    /// <summary>Seconds.</summary>
+    /// <summary>Times in seconds.</summary>
     private sealed record Times(double Insert, double Read, double ReadByKey, double Delete);
 }

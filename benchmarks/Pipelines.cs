@@ -9,8 +9,8 @@ using ACCOffload.SoftTarget.Engine;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// The committed pipeline against another version of it on our engine, in turns: what a change of p4src costs. Datagrams from pod to pod, and a connection
-/// through a service, of which each packet is tracked.
+/// Compares the committed pipeline with another version on our engine, alternating, to show the cost of a change of p4src: datagrams from
+/// pod to pod, and a tracked connection through a service.
 /// </summary>
 internal static partial class Pipelines
 {
@@ -34,7 +34,7 @@ internal static partial class Pipelines
             using var ours = new Run(now, frames);
             using var theirs = new Run(other, frames);
             var packets = options.Rounds(2_000_000, 200_000);
-            // Twice for the just-in-time compiler.
+            // Two warm-up runs for the just-in-time compiler.
             for (var i = 0; i < 2; i++)
             {
                 _ = (ours.Measure(packets), theirs.Measure(packets));
@@ -51,7 +51,7 @@ internal static partial class Pipelines
         }
     }
 
-    // Instructions a packet, which no other work on the machine changes.
+    // Instructions per packet, which do not depend on the load of the machine.
     private static double Instructions(string text, (uint Port, byte[] Frame)[] frames)
     {
         using var run = new Run(SwxProgram.Parse(new InstrumentedSpec(text).Text), frames);
@@ -65,7 +65,7 @@ internal static partial class Pipelines
     private static (uint Port, byte[] Frame)[] Datagrams() =>
         [.. Enumerable.Range(1, 16).Select(pod => ((uint)pod, Packet(pod, 17, Pod(pod), 4321, Pod((pod % 16) + 1), 1234)))];
 
-    // The handshake, which comes again with each round, a question and an answer, both acknowledged.
+    // The handshake, repeated in each round, then a request and a response, both acknowledged.
     private static (uint Port, byte[] Frame)[] Connection()
     {
         const byte syn = 2, psh = 8, ack = 16;
@@ -84,7 +84,7 @@ internal static partial class Pipelines
 
     private static byte[] Packet(int pod, byte protocol, string from, ushort fromPort, string to, ushort toPort, byte flags = 0, uint sequence = 0, uint acknowledgment = 0)
     {
-        // Frames of 64 bytes without their checksum, or with as much data in a segment.
+        // 64-byte frames without the FCS, or segments with a few bytes of data.
         var frame = new byte[protocol == 17 ? 60 : (flags & 8) != 0 ? 76 : 54];
         BinaryPrimitives.WriteUInt64BigEndian(frame, GatewayMac << 16);
         BinaryPrimitives.WriteUInt64BigEndian(frame.AsSpan(6), (0x020000000100ul + (ulong)pod) << 16);
@@ -109,11 +109,11 @@ internal static partial class Pipelines
         return frame;
     }
 
-    // Names of a specification without the numbers that the compiler adds.
+    // The numeric suffix that p4c appends to names.
     [GeneratedRegex("_[0-9]+$")]
-    private static partial Regex Decoration();
+    private static partial Regex CompilerSuffix();
 
-    /// <summary>One version, with its rows.</summary>
+    /// <summary>One version of the pipeline with its rows.</summary>
     private sealed class Run : IDisposable
     {
         private readonly SwxProgram _program;
@@ -142,14 +142,14 @@ internal static partial class Pipelines
             _worker = _pipeline.CreateWorker();
         }
 
-        /// <returns>Packets a second.</returns>
+        /// <returns>Packets per second.</returns>
         public double Measure(int packets)
         {
             var buffer = new byte[2048];
             var started = Stopwatch.GetTimestamp();
             for (var sent = 0; sent < packets;)
             {
-                // As the data plane does: one burst sees one version of the tables.
+                // Like the data plane: one burst sees one version of the tables.
                 _worker.Enter();
                 for (var i = 0; i < Burst && sent < packets; i++, sent++)
                 {
@@ -177,8 +177,8 @@ internal static partial class Pipelines
 
         private void Put(string table, string action, ulong[] key, params ulong[] arguments)
         {
-            var store = _program.Tables.Single(t => Decoration().Replace(t.Name, "") == table);
-            var chosen = store.Actions.Single(a => Decoration().Replace(a.Action.Name, "") == action).Action;
+            var store = _program.Tables.Single(t => CompilerSuffix().Replace(t.Name, "") == table);
+            var chosen = store.Actions.Single(a => CompilerSuffix().Replace(a.Action.Name, "") == action).Action;
             var packed = new byte[store.KeyBytes];
             foreach (var (field, value) in store.Key.Zip(key))
             {
@@ -194,7 +194,7 @@ internal static partial class Pipelines
             using var update = _pipeline.BeginUpdate();
             if (update.Insert(store.Index, packed, default, 0, chosen.Index, data) != SwxChange.Ok)
             {
-                throw new InvalidOperationException($"a row of {table} was refused");
+                throw new InvalidOperationException($"a row of {table} was rejected");
             }
 
             _pipeline.Commit(update);

@@ -4,7 +4,7 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>Entries of the table `pods`, each with another address.</summary>
+/// <summary>Entries of the table `pods` with different addresses.</summary>
 internal static class PodEntries
 {
     public static string PipelineDirectory => Path.Combine(Path.GetDirectoryName(Published.InfraManager)!, "pipeline");

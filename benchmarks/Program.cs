@@ -3,7 +3,7 @@ using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>Runs the parts one after the other; exit code 1 if one could not be measured. A target that is missed is a row, not a failure.</summary>
+/// <summary>Runs the parts in order; exit code 1 if one could not be measured. A missed target is reported but is not a failure.</summary>
 internal static class Program
 {
     private static readonly (string Name, Func<BenchOptions, Report, Task> Run)[] Parts =

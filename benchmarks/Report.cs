@@ -3,17 +3,17 @@ using System.Text.Json;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>One figure of the run.</summary>
-/// <param name="Name">Part and figure.</param>
-/// <param name="Value">Median.</param>
-/// <param name="Unit">Of the value and the reference.</param>
-/// <param name="Reference">The median of what it is compared with, in the same run.</param>
-/// <param name="Ratio">Value by reference, so that the row's target can be read off it.</param>
-/// <param name="Target">What is to be reached; null: for information.</param>
-/// <param name="Met">Whether it is.</param>
+/// <summary>One result of the run.</summary>
+/// <param name="Name">The part and the figure.</param>
+/// <param name="Value">The median.</param>
+/// <param name="Unit">The unit of value and reference.</param>
+/// <param name="Reference">The median of the reference in the same run.</param>
+/// <param name="Ratio">Value divided by reference.</param>
+/// <param name="Target">The target; null if the row is informational.</param>
+/// <param name="Met">Whether the target is met.</param>
 internal sealed record Row(string Name, double Value, string Unit, double? Reference, double? Ratio, string? Target, bool? Met);
 
-/// <summary>Collects rows, prints them as a table, and keeps them in a JSON file.</summary>
+/// <summary>Collects rows, prints them as a table and saves them in a JSON file.</summary>
 internal sealed class Report(string path)
 {
     private static readonly JsonSerializerOptions Json = new()
@@ -63,7 +63,7 @@ internal sealed class Report(string path)
     private void Add(Row row)
     {
         _rows.Add(row);
-        // After each row: a part that fails does not take the others' figures along.
+        // Saved after each row, so that a failing part does not lose the results of the others.
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, JsonSerializer.Serialize(_rows, Json) + "\n");
     }

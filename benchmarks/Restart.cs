@@ -4,7 +4,7 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>A node with 250 endpoints: attaching them, the memory of the control plane, and its restart while the target stays.</summary>
+/// <summary>A node with 250 endpoints: attach rate, memory of the control plane, and its restart while the target keeps running.</summary>
 internal static class Restart
 {
     private const int Endpoints = 250;
@@ -19,7 +19,7 @@ internal static class Restart
 
         using (var channel = Channels.Offload(lab))
         {
-            // The first request of all is not what is measured.
+            // The first request is warm-up.
             await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest(), deadline: BenchNode.Deadline());
         }
 
@@ -38,7 +38,7 @@ internal static class Restart
             times.Add(Statistics.Milliseconds(started));
             if (status.UpdatesSent != 0)
             {
-                throw new InvalidOperationException($"the restart wrote {status.UpdatesSent} rows that were there");
+                throw new InvalidOperationException($"the restart rewrote {status.UpdatesSent} existing rows");
             }
         }
 

@@ -8,8 +8,8 @@ using ACCOffload.Protos.V1;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// A cluster of 10,000 services with 10 endpoints each, watched from an API server of our own: filling an empty node, changing one endpoint of one service, the memory
-/// of the control plane, and its restart while the target stays. The change is compared with the same in a cluster of one service.
+/// A cluster of 10,000 services with 10 endpoints each on a fake API server: filling an empty node, changing one endpoint of one service,
+/// memory of the control plane, and its restart while the target keeps running. The change is compared with a cluster of one service.
 /// </summary>
 internal static class ServiceScale
 {
@@ -43,7 +43,7 @@ internal static class ServiceScale
         {
             api.Put(Kube.Web(ClusterIp(i), $"web-{i}"), Slice(i, 0));
         }
-        // What led here is nobody's to ask for, and would only be in the way of a collection.
+        // Drop the history, which no watch needs and which would slow down garbage collection.
         api.Compact();
         Configure(lab, api, pki);
         await lab.StartTargetAsync();
@@ -79,7 +79,7 @@ internal static class ServiceScale
             status = await SettledAsync(lab, services, pods);
             if (status.UpdatesSent != 0)
             {
-                throw new InvalidOperationException($"the restart wrote {status.UpdatesSent} rows that were there");
+                throw new InvalidOperationException($"the restart rewrote {status.UpdatesSent} existing rows");
             }
         }
 
@@ -96,7 +96,7 @@ internal static class ServiceScale
 
     private static string ClusterIp(int service) => $"10.{96 + (service / 65_536)}.{service / 256 % 256}.{service % 256}";
 
-    /// <summary>The slice of a service. A new generation of it has its first endpoint replaced.</summary>
+    /// <summary>The slice of a service. Each generation has another first endpoint.</summary>
     private static JsonObject Slice(int service, int generation) => Kube.Slice(
         $"web-{service}-abcde", $"web-{service}", [("", "TCP", 8080)],
         [.. Enumerable.Range(0, EndpointsEach).Select(i => Kube.Endpoint(Address((service * EndpointsEach) + i, i == 0 ? generation : 0), "node-2"))]);

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>Rows of `pods` through P4Runtime into a soft target in a process of its own: one a Write, and many.</summary>
+/// <summary>Writes rows of `pods` over P4Runtime to a soft target in a separate process, one per Write and in batches.</summary>
 internal static class TableProgramming
 {
     // `pods` holds 16384.
@@ -28,7 +28,7 @@ internal static class TableProgramming
         var deletes = entries.Select(entry => new EntryUpdate(UpdateKind.Delete, entry)).ToArray();
         var singles = options.Rounds(1000, 200);
 
-        // Both sides compile and grow their buffers.
+        // Warm-up for the just-in-time compiler and the buffers.
         await RoundAsync(session, inserts, deletes, 256);
         var single = new List<double>();
         var batched = BatchSizes.ToDictionary(size => size, _ => new List<Measure>());
@@ -55,7 +55,7 @@ internal static class TableProgramming
         report.Add("tables: allocated by the client", Statistics.Median(batched[best].Select(measure => measure.Allocated)), "bytes/entry");
     }
 
-    /// <summary>The same over TCP with mutual TLS, in the best batches: what encryption costs.</summary>
+    /// <summary>The same over TCP with mutual TLS with the best batch size, to show the cost of encryption.</summary>
     private static async Task OverTlsAsync(Lab lab, BenchOptions options, Report report, int batch, double overSocket)
     {
         var listen = $"127.0.0.1:{FreePort()}";
@@ -118,7 +118,7 @@ internal static class TableProgramming
             count / (inserting + deleting), inserts.Length / inserting, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)count);
     }
 
-    /// <summary>Writes all in batches; in seconds.</summary>
+    /// <summary>Writes all updates in batches and returns the time in seconds.</summary>
     public static async Task<double> WriteAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> updates, int batch, CancellationToken cancellationToken = default)
     {
         var started = Stopwatch.GetTimestamp();
@@ -127,7 +127,7 @@ internal static class TableProgramming
             var result = await session.WriteAsync(updates.Slice(at, Math.Min(batch, updates.Length - at)), cancellationToken);
             if (!result.AllOk)
             {
-                throw new InvalidOperationException($"the target did not take a Write: {result}");
+                throw new InvalidOperationException($"the target rejected a Write: {result}");
             }
         }
 
@@ -136,6 +136,6 @@ internal static class TableProgramming
 
     /// <param name="Rate">Inserts and deletes, entries/s.</param>
     /// <param name="InsertRate">Inserts alone, entries/s.</param>
-    /// <param name="Allocated">By this process, bytes an entry.</param>
+    /// <param name="Allocated">Bytes per entry allocated by this process.</param>
     private sealed record Measure(double Rate, double InsertRate, double Allocated);
 }

@@ -11,7 +11,7 @@ using Update = P4.V1.Update;
 
 namespace ACCOffload.Benchmarks.Micro;
 
-/// <summary>A Write of 1024 inserts into wire form: ours from packed entries, and with the generated messages. Figures are per entry.</summary>
+/// <summary>Serializes a Write of 1024 inserts, from our packed entries and with the generated messages. Figures are per entry.</summary>
 public class EncodeBenchmarks
 {
     private const int Count = 1024;

@@ -12,7 +12,7 @@ using Perfolizer.Horology;
 
 namespace ACCOffload.Benchmarks.Micro;
 
-/// <summary>BenchmarkDotNet in this process; its own reports lie in out/benchmarkdotnet.</summary>
+/// <summary>Runs BenchmarkDotNet in this process; its own reports are in out/benchmarkdotnet.</summary>
 internal static class MicroBenchmarks
 {
     public static Task RunAsync(BenchOptions options, Report report)
@@ -32,7 +32,7 @@ internal static class MicroBenchmarks
             var ours = Find(queues, nameof(QueueBenchmarks.IntentQueue), producers);
             var channel = Find(queues, nameof(QueueBenchmarks.Channel), producers);
             var unbounded = Find(queues, nameof(QueueBenchmarks.Unbounded), producers);
-            // The simplest within 20 % of the best stays: the channel would take its place if it came that near.
+            // The simplest queue within 20 % of the fastest is preferred: at this ratio the channel would replace ours.
             report.AddRatioAtMost($"micro: intent queue, {producers} producers (reference: bounded Channel)", ours.Nanoseconds, "ns/item", channel.Nanoseconds, 0.833);
             report.AddCompared($"micro: intent queue, {producers} producers (reference: ConcurrentQueue without bounds)", ours.Nanoseconds, "ns/item", unbounded.Nanoseconds);
             report.Add($"micro: intent queue, {producers} producers, allocated", ours.Bytes, "bytes/item");

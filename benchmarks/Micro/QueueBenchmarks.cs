@@ -2,12 +2,12 @@ using BenchmarkDotNet.Attributes;
 
 namespace ACCOffload.Benchmarks.Micro;
 
-/// <summary>Items from some producers to one consumer, through the product's queue and others. Figures are per item.</summary>
-// BenchmarkDotNet makes and drops it: Setup and Cleanup are its lifetime.
+/// <summary>Passes items from several producers to one consumer, through the product's queue and others. Figures are per item.</summary>
+// BenchmarkDotNet controls the lifetime through Setup and Cleanup.
 #pragma warning disable CA1001
 public class QueueBenchmarks
 {
-    // Less than the queues hold: no producer is ever refused, so the queue is measured and not the waiting for room.
+    // Less than the queues' capacity, so that no producer is rejected and waiting for room is not measured.
     private const int Items = 1 << 15;
     private readonly IQueuePath _intentQueue = new IntentQueuePath();
     private readonly IQueuePath _channel = new ChannelPath();

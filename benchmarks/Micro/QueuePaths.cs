@@ -4,7 +4,9 @@ using ACCOffload.InfraManager.Programming;
 
 namespace ACCOffload.Benchmarks.Micro;
 
-/// <summary>What the programmer asks of a queue: bounded in items and in bytes, refuses rather than waits, and wakes the one consumer.</summary>
+/// <summary>
+/// The queue that the programmer needs: bounded in items and bytes, rejects instead of waiting, and wakes the single consumer.
+/// </summary>
 internal interface IQueuePath
 {
     bool TryEnqueue(object item);
@@ -19,7 +21,7 @@ internal static class QueueBounds
     public const int ItemBytes = 200;
 }
 
-/// <summary>The product's: a concurrent queue with both bounds and the waking.</summary>
+/// <summary>The product's queue: a concurrent queue with both bounds and wake-up.</summary>
 internal sealed class IntentQueuePath : IQueuePath
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
@@ -46,7 +48,7 @@ internal sealed class IntentQueuePath : IQueuePath
     }
 }
 
-/// <summary>A bounded channel; the byte budget beside it.</summary>
+/// <summary>A bounded channel with a separate byte budget.</summary>
 internal sealed class ChannelPath : IQueuePath
 {
     private readonly Channel<object> _channel = Channel.CreateBounded<object>(new BoundedChannelOptions(QueueBounds.Items) { SingleReader = true });
@@ -83,7 +85,7 @@ internal sealed class ChannelPath : IQueuePath
     }
 }
 
-/// <summary>A concurrent queue with the waking and without the bounds: what those cost.</summary>
+/// <summary>A concurrent queue with wake-up but without bounds, to show their cost.</summary>
 internal sealed class UnboundedPath : IQueuePath
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
