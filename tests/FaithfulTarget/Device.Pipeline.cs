@@ -23,7 +23,7 @@ internal sealed partial class Device
 
             var config = request.Config ?? new ForwardingPipelineConfig();
             var context = ReadContext(config.P4DeviceConfig);
-            var ports = _ports.Made.Count;
+            var ports = _ports.Created.Count;
             if (Behaviours.NeedsPowerOfTwoPorts && !BitOperations.IsPow2(ports))
             {
                 throw Outcome.Internal("Pipeline build failed").ToException();

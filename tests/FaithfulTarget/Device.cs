@@ -34,7 +34,7 @@ internal sealed partial class Device
         {
             lock (_gate)
             {
-                return _ports.Made;
+                return _ports.Created;
             }
         }
     }

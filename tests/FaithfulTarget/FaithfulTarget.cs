@@ -22,7 +22,9 @@ public sealed class FaithfulTarget : IAsyncDisposable
         _port = options.Port;
     }
 
-    /// <summary>The address: <c>unix:/path</c>, <c>http://localhost:port</c> or <c>https://localhost:port</c>. Kept over restarts.</summary>
+    /// <summary>
+    /// The address: <c>unix:/path</c>, <c>http://localhost:port</c> or <c>https://localhost:port</c>. Kept over restarts.
+    /// </summary>
     public string Address => _options switch
     {
         { SocketPath.Length: > 0 } => $"unix:{_options.SocketPath}",

@@ -13,9 +13,9 @@ internal sealed class PortTable(FaithfulOptions options, TapLinks links)
     private FaithfulBehaviours Behaviours => options.Behaviours;
 
     /// <summary>The created ports.</summary>
-    public IReadOnlyDictionary<string, PortState> Made => _ports.Where(p => p.Value.Number is not null).ToDictionary(p => p.Key, p => p.Value);
+    public IReadOnlyDictionary<string, PortState> Created => _ports.Where(p => p.Value.Number is not null).ToDictionary(p => p.Key, p => p.Value);
 
-    public IEnumerable<string> Taps => Made.Where(p => p.Value.Type == "TAP").Select(p => p.Key);
+    public IEnumerable<string> Taps => Created.Where(p => p.Value.Type == "TAP").Select(p => p.Key);
 
     /// <summary>Executes a Set.</summary>
     /// <param name="request">The request.</param>
@@ -70,7 +70,7 @@ internal sealed class PortTable(FaithfulOptions options, TapLinks links)
                 throw Unsupported(request.Prefix, path);
             }
 
-            foreach (var name in parsed.Port == PortPath.All ? Made.Keys : [parsed.Port])
+            foreach (var name in parsed.Port == PortPath.All ? Created.Keys : [parsed.Port])
             {
                 var own = parsed with { Port = name };
                 notification.Update.Add(new Gnmi.Update { Path = own.ToProto(), Val = Value(own) });

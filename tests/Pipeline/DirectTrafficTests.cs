@@ -5,13 +5,13 @@ namespace ACCOffload.PipelineTests;
 /// <summary>
 /// A client uses one source port both for a service and for its backend directly: the backend could not tell the two flows apart.
 /// </summary>
-public sealed class DirectTests : IDisposable
+public sealed class DirectTrafficTests : IDisposable
 {
     private readonly Node _node = new();
     private readonly uint _client;
     private readonly uint _backend;
 
-    public DirectTests()
+    public DirectTrafficTests()
     {
         _client = _node.AddPod(1);
         _backend = _node.AddPod(2);

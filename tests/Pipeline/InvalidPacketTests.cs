@@ -4,14 +4,14 @@ using ACCOffload.PipelineTests.Support;
 namespace ACCOffload.PipelineTests;
 
 /// <summary>Addresses that are never forwarded to or from, and packets shorter than their headers claim.</summary>
-public sealed class HygieneTests : IDisposable
+public sealed class InvalidPacketTests : IDisposable
 {
     private const uint External = 0x08080808;
 
     private readonly Node _node = new();
     private readonly uint _client;
 
-    public HygieneTests() => _client = _node.AddPod(1);
+    public InvalidPacketTests() => _client = _node.AddPod(1);
 
     public void Dispose() => _node.Dispose();
 

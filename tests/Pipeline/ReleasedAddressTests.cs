@@ -3,12 +3,12 @@ using ACCOffload.PipelineTests.Support;
 namespace ACCOffload.PipelineTests;
 
 /// <summary>After a service releases an address, the address is routed normally, except for existing connections.</summary>
-public sealed class LeaveTests : IDisposable
+public sealed class ReleasedAddressTests : IDisposable
 {
     private readonly Node _node = new();
     private readonly uint _client;
 
-    public LeaveTests()
+    public ReleasedAddressTests()
     {
         _client = _node.AddPod(1);
         _node.AddPod(2);

@@ -3,14 +3,14 @@ using ACCOffload.PipelineTests.Support;
 namespace ACCOffload.PipelineTests;
 
 /// <summary>While a row is deleted and reinserted, packets that would match it are dropped and counted.</summary>
-public sealed class HeldTests : IDisposable
+public sealed class RowReplacementTests : IDisposable
 {
     private const ulong HeldAddress = 1;
     private const ulong HeldBackend = 2;
     private readonly Node _node = new();
     private readonly uint _client;
 
-    public HeldTests() => _client = _node.AddPod(1);
+    public RowReplacementTests() => _client = _node.AddPod(1);
 
     public void Dispose() => _node.Dispose();
 

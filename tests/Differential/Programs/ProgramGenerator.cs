@@ -195,7 +195,9 @@ internal sealed class ProgramGenerator
         }
     }
 
-    /// <summary>Draws the next variant from a shuffled deck, so that the programs cover all; in actions mostly variants with arguments.</summary>
+    /// <summary>
+    /// Draws the next variant from a shuffled deck, so that the programs cover all; in actions mostly variants with arguments.
+    /// </summary>
     private string Draw(bool inAction)
     {
         var withArguments = inAction && _dice.Percent(70);

@@ -1,6 +1,6 @@
-// The pipeline reads the time stamp counter with an instruction, so a test can't replace it by a function of its own.
-// While packets run, the counter is made to trap and the handler answers with a clock that only commands advance: learners
-// and meters become exact and nobody waits. Only x86-64 Linux can do that; elsewhere `advance` is refused.
+// The pipeline reads the time stamp counter with an instruction, which can't be replaced by a function. While packets run,
+// reading the counter traps and the handler returns a clock that only commands advance: learners and meters become
+// deterministic and need no waiting. This works on x86-64 Linux only; elsewhere `advance` is rejected.
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include <sys/prctl.h>
 #include <ucontext.h>
 
-// Two seconds and more after 0, which learners take for "never".
+// More than two seconds after 0, which learners treat as "never".
 static uint64_t now = 1ull << 40;
 static bool available;
 
@@ -24,7 +24,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     const uint8_t *instruction = (const uint8_t *)registers[REG_RIP];
 
     (void)info;
-    if (instruction[0] != 0x0F || instruction[1] != 0x31) { // not rdtsc: a real fault, which repeats and ends the program
+    if (instruction[0] != 0x0F || instruction[1] != 0x31) { // not rdtsc: a real fault, which recurs and ends the program
         signal(number, SIG_DFL);
         return;
     }

@@ -1,13 +1,13 @@
-// The protocol: one command a line, answers in the order of the commands, buffered until "end".
+// The protocol: one command per line, answers in the order of the commands, buffered until "end".
 //
-//   entry TABLE add|delete ENTRY          ENTRY as rte_swx_ctl_pipeline_table_entry_read() takes it
+//   entry TABLE add|delete ENTRY          ENTRY in the syntax of rte_swx_ctl_pipeline_table_entry_read()
 //   default TABLE ENTRY                   default action of a table
 //   learner-default LEARNER ENTRY
 //   group SELECTOR add|delete GROUP       add answers "group N": SWX chooses the id
 //   member SELECTOR GROUP add|delete MEMBER WEIGHT
 //   commit                                "committed" or "refused CODE"
-//   offer PORT HEX                        what `rate` sends on the port
-//   rate COUNT                            "rate NANOSECONDS": runs that many of the offered packets, all of which must come out
+//   offer PORT HEX                        sets the packet that `rate` sends on the port
+//   rate COUNT                            "rate NANOSECONDS": runs that many of the offered packets, all of which must be transmitted
 //   packet PORT HEX                       "clone PORT HEX"..., then "out PORT HEX" or "drop"
 //   advance MILLISECONDS
 //   timeout LEARNER ID SECONDS
@@ -21,7 +21,7 @@
 //   learner LEARNER                       "learner HITS MISSES LEARNED REFUSED REARMED FORGOTTEN COUNT..."
 //   end                                   "end"
 //
-// A command that SWX refuses answers "error COMMAND".
+// A command that SWX rejects answers "error COMMAND".
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +49,7 @@ static uint64_t number(char **rest)
     return strtoull(word(rest), NULL, 0);
 }
 
-// What is left of the line, without the line end.
+// The rest of the line, without the line end.
 static char *tail(char *rest)
 {
     rest[strcspn(rest, "\n")] = 0;

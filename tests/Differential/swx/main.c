@@ -43,7 +43,7 @@ int main(int count, char **arguments)
     if (status)
         die("%s: the pipeline is refused: %s", arguments[1], strerror(-status));
 
-    // Says what the tests have to know: the time stamp counter's rate and whether time can be advanced.
+    // Reports the rate of the time stamp counter and whether time can be advanced.
     printf("ready %lu %s\n", rte_get_tsc_hz(), clock_start() ? "clock" : "no-clock");
     fflush(stdout);
     commands_run(pipeline, stdin, stdout);

@@ -17,7 +17,7 @@ static uint32_t noise = 0x9E3779B9;
 static int offered = -1; // port that has the packet
 static uint32_t offered_length;
 static bool gone;
-// SWX drops to a sink of its own, which gives the buffer back: this one has a second owner and only loses a reference.
+// SWX drops packets into its own sink, which frees the buffer: ours has a second owner and only loses a reference.
 static struct rte_mbuf handle;
 static FILE *output;
 
@@ -31,7 +31,7 @@ static void release(void *port)
     (void)port;
 }
 
-// For the rate: as many buffers as packets can be under way at once, each with its fresh copy of the port's frame.
+// For `rate`: as many buffers as packets can be in flight, each with a fresh copy of the port's frame.
 enum { FLIGHT = 64 };
 static struct {
     uint8_t frame[256];
@@ -161,7 +161,7 @@ void ports_configure(struct rte_swx_pipeline *pipeline)
         die("ports refused: %s", strerror(-status));
 }
 
-// What surrounds the packet is different for each: a result that depends on it never looks right twice.
+// The bytes around each packet differ, so that results that depend on them are not repeatable.
 static void fill_with_noise(void)
 {
     for (size_t i = 0; i < sizeof(buffer); i += sizeof(noise)) {

@@ -1,5 +1,5 @@
-// Reads a .spec file and configures the pipeline through the public API: the loader inside DPDK only feeds its code
-// generator, whose output needs a header that is not installed.
+// Reads a .spec file and configures the pipeline through the public API: DPDK's own loader only feeds its code generator,
+// whose output needs a header that is not installed.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,7 +387,7 @@ static void configure_metarray(struct rte_swx_pipeline *pipeline, const struct b
         fail(head, "meter array refused", status);
 }
 
-// In the order in which they may name each other, whatever the order in the file.
+// Configured in dependency order, regardless of the order in the file.
 static const struct {
     const char *keyword;
     void (*configure)(struct rte_swx_pipeline *pipeline, const struct block *block);

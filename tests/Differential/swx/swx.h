@@ -13,9 +13,9 @@
 enum {
     PORTS_IN = 16,   // a power of two, as SWX demands
     PORTS_OUT = 16,
-    HEADROOM = 1024, // what headers may grow into
+    HEADROOM = 1024, // room for pushed headers
     FRAME_MAX = 4096,
-    TAILROOM = 1024, // what a header beyond the end of the packet reads
+    TAILROOM = 1024, // read by headers that extend beyond the end of the packet
     MIRROR_SLOTS = 4,
     MIRROR_SESSIONS = 64,
     STEPS_MAX = 2000000, // of all threads together, for one packet
@@ -32,12 +32,12 @@ void ports_configure(struct rte_swx_pipeline *pipeline);
 // Runs one packet and writes "clone PORT HEX", "out PORT HEX" and "drop" lines.
 void ports_run(struct rte_swx_pipeline *pipeline, unsigned port, const char *hex, FILE *out);
 
-// What ports_rate sends on a port.
+// Sets the packet that ports_rate sends on a port.
 void ports_offer(unsigned port, const char *hex);
-// Runs that many packets, as fast as they go, in turns from all ports that have an offer; the time in nanoseconds.
+// Runs that many packets at full speed, in turn from all ports that have an offer, and returns the time in nanoseconds.
 uint64_t ports_rate(struct rte_swx_pipeline *pipeline, uint64_t count);
 
-// clock.c: the time that the pipeline sees; it stands still unless it is advanced.
+// clock.c: the pipeline's clock, which only advances on command.
 bool clock_start(void);
 void clock_enter(void);
 void clock_leave(void);
