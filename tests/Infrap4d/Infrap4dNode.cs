@@ -112,7 +112,9 @@ internal sealed class Infrap4dNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Creates the TAPs one by one. Until the last one exists the node is not ready, and the status names the missing ones.</summary>
+    /// <summary>
+    /// Creates the TAPs one by one. Until the last one exists the node is not ready, and the status names the missing ones.
+    /// </summary>
     public async Task MakeTapsAsync(TimeSpan interval)
     {
         var lastMissing = $"not there ({Ports[^1]})";

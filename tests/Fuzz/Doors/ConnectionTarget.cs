@@ -116,8 +116,8 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
             }
         }
 
-        /// <summary>Misbehaves after a handshake with a valid certificate. Only another node's certificate keeps requests open: requests of this
-        /// node's certificate share a limit with the legitimate client.</summary>
+        /// <summary>Misbehaves after a handshake with a valid certificate. Only another node's certificate keeps requests open: requests of
+        /// this node's certificate share a limit with the legitimate client.</summary>
         private void Authenticated(Dice dice, TcpClient client)
         {
             var own = dice.OneIn(2);

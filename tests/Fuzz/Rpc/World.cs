@@ -120,7 +120,10 @@ internal sealed class World(NetworkModel model)
         return existing is not null;
     }
 
-    /// <summary>The result of a Sync depends too much on order to predict it simply, so its invariants are checked and the state is taken from the model.</summary>
+    /// <summary>
+    /// The result of a Sync depends too much on order to predict it simply, so its invariants are checked and the state is taken from the
+    /// model.
+    /// </summary>
     public void Synced(SyncIntent sync, SyncOutcome outcome)
     {
         var failed = outcome.Failures.Where(f => f.Key is not null).Select(f => f.Key!.Value).ToHashSet();
