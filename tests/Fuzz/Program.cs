@@ -4,7 +4,10 @@ using Xunit.Runner.InProc.SystemConsole;
 
 namespace ACCOffload.Fuzz;
 
-/// <summary>The test assembly as a program: `fuzz` for the long run (FUZZ_INPUTS, FUZZ_SEED, FUZZ_THREADS, FUZZ_TARGETS (names or their beginnings), FUZZ_EPISODE (repeats one)), or the test runner.</summary>
+/// <summary>
+/// The entry point of the test assembly: `fuzz` starts the long run, anything else the test runner. Environment of the long run:
+/// FUZZ_INPUTS, FUZZ_SEED, FUZZ_THREADS, FUZZ_TARGETS (names or prefixes), FUZZ_EPISODE (replays one).
+/// </summary>
 internal static class Program
 {
     private static async Task<int> Main(string[] args) => args is ["fuzz"] ? Run() : await ConsoleRunner.Run(args);

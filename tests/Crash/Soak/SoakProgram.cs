@@ -7,8 +7,8 @@ using Xunit.Runner.InProc.SystemConsole;
 namespace ACCOffload.Crash.Soak;
 
 /// <summary>
-/// The test assembly as a program. `soak` runs for SOAK_MINUTES (60), prints a line a minute, then the verdict; SOAK_HOSTILE=0 goes without hostile peers,
-/// ACCOFFLOAD_TEST_SEED repeats a run. Any other arguments go to the test runner.
+/// The entry point of the test assembly. `soak` runs for SOAK_MINUTES (60) and prints a line per minute and a final result. SOAK_HOSTILE=0
+/// disables hostile peers, ACCOFFLOAD_TEST_SEED repeats a run. Any other arguments are passed to the test runner.
 /// </summary>
 internal static class SoakProgram
 {

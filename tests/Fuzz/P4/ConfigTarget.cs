@@ -80,7 +80,7 @@ internal sealed class ConfigTarget() : FuzzTarget("p4-config")
             var status = dice.OneIn(6) ? new Status((StatusCode)dice.Below(17), dice.OddText()) : Status.DefaultSuccess;
             var rejectsPush = dice.OneIn(6);
             var pushes = 0;
-            Input = $"{status.StatusCode} {Convert.ToHexString(bytes)} rejectsPush {rejectsPush}";
+            Input = $"{status.StatusCode} {Convert.ToHexString(bytes)} rejects push: {rejectsPush}";
             Invoker.Answer = method =>
             {
                 if (method.EndsWith("/GetForwardingPipelineConfig", StringComparison.Ordinal))

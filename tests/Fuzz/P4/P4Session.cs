@@ -60,7 +60,7 @@ internal abstract class P4Session : FuzzSession
 
                 return Invoker.Stream is { IsWaiting: true };
             },
-            "the session did not open a stream");
+            "the session opens a stream");
         for (var tries = 0; Session.State != SessionState.Primary && tries < 20; tries++)
         {
             Send(Arbitration(StatusCode.OK, Session.ElectionId).ToByteArray());

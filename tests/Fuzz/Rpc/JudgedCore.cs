@@ -7,7 +7,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.Fuzz.Rpc;
 
-/// <summary>The core without its store and target: the product's model and its admission.</summary>
+/// <summary>The programmer without store and target: only the product's model and admission rules.</summary>
 internal sealed class JudgedCore : IProgrammer
 {
     private readonly AdmissionControl _admission;

@@ -6,8 +6,8 @@ using Xunit.v3;
 namespace ACCOffload.Services.Tests.Survival;
 
 /// <summary>
-/// Runs a scenario against the product. A scenario that the product is known to fail names the issue and the reason in <see cref="KnownFailure"/>; until it
-/// is fixed, <c>ACCOFFLOAD_TEST_KNOWN_FAILURES=1</c> shows what goes mismatch.
+/// Runs a scenario against the product. A known failure has the issue and the reason in <see cref="KnownFailure"/>;
+/// <c>ACCOFFLOAD_TEST_KNOWN_FAILURES=1</c> runs it anyway.
 /// </summary>
 /// <param name="arguments">The scenario's arguments after the side.</param>
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
@@ -16,7 +16,7 @@ public sealed class OnPipelineAttribute(params object[] arguments) : DataAttribu
     private static readonly string? MissingPrerequisite = new RootFactAttribute().Skip;
     private static readonly bool RunsAll = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_KNOWN_FAILURES") == "1";
 
-    /// <summary>Why the scenario is skipped: the issue, and what goes mismatch.</summary>
+    /// <summary>Why the scenario is skipped: the issue and what fails.</summary>
     public string? KnownFailure { get; set; }
 
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
