@@ -6,12 +6,12 @@ using System.Net.Sockets;
 namespace ACCOffload.NativeInterop.Addresses;
 
 /// <summary>
-/// Reads IP addresses as people and other programs write them. IPAddress.TryParse takes 10.244.1.050 for an octal number, and accepts hexadecimal numbers, short
-/// forms such as 10.1, zones and brackets. Two programs then mean different addresses by one text, so all of these are refused here.
+/// Strict parsing of IP addresses. IPAddress.TryParse reads 10.244.1.050 as octal and accepts hexadecimal numbers, short forms
+/// such as 10.1, zones and brackets. Two programs could then read different addresses from the same text, so all of these are rejected.
 /// </summary>
 public static class IpText
 {
-    /// <summary>Reads four decimal numbers without leading zeros, or an IPv6 address without a zone.</summary>
+    /// <summary>Parses four decimal numbers without leading zeros, or an IPv6 address without a zone.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPAddress? address)
     {
         address = null;
@@ -36,12 +36,12 @@ public static class IpText
         return IPAddress.TryParse(text, out address) && address.AddressFamily == AddressFamily.InterNetworkV6;
     }
 
-    /// <summary>Reads an address as <see cref="TryParse"/> does.</summary>
-    /// <exception cref="FormatException">Not such a text.</exception>
+    /// <summary>Parses an address as <see cref="TryParse"/> does.</summary>
+    /// <exception cref="FormatException">The text is not in that form.</exception>
     public static IPAddress Parse(string text) =>
         TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not an IP address");
 
-    /// <summary>Reads an address and its prefix length, such as 192.0.2.1/24. Bits beyond the prefix are kept.</summary>
+    /// <summary>Parses an address and its prefix length, such as 192.0.2.1/24. Host bits are kept.</summary>
     public static bool TryParseCidr(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPAddress? address, out int prefixLength)
     {
         address = null;
@@ -50,11 +50,11 @@ public static class IpText
         return slash > 0 && TryParse(text[..slash], out address) && TryParsePrefixLength(text[(slash + 1)..], address, out prefixLength);
     }
 
-    /// <summary>Reads a network, such as 192.0.2.0/24; an address bit beyond the prefix is an error.</summary>
+    /// <summary>Parses a network, such as 192.0.2.0/24; a set host bit is an error.</summary>
     public static bool TryParseNetwork(ReadOnlySpan<char> text, out IPNetwork network)
     {
         network = default;
-        if (!TryParseCidr(text, out var address, out var prefixLength) || HasBitsBeyond(address, prefixLength))
+        if (!TryParseCidr(text, out var address, out var prefixLength) || HasHostBits(address, prefixLength))
         {
             return false;
         }
@@ -63,12 +63,12 @@ public static class IpText
         return true;
     }
 
-    /// <summary>Reads a network as <see cref="TryParseNetwork"/> does.</summary>
-    /// <exception cref="FormatException">Not such a text.</exception>
+    /// <summary>Parses a network as <see cref="TryParseNetwork"/> does.</summary>
+    /// <exception cref="FormatException">The text is not in that form.</exception>
     public static IPNetwork ParseNetwork(string text) =>
         TryParseNetwork(text, out var network) ? network : throw new FormatException($"'{text}' is not a network such as 192.0.2.0/24");
 
-    /// <summary>Reads address:port; an IPv6 address stands in brackets.</summary>
+    /// <summary>Parses address:port; an IPv6 address is in brackets.</summary>
     public static bool TryParseEndPoint(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPEndPoint? endPoint)
     {
         endPoint = null;
@@ -119,14 +119,14 @@ public static class IpText
     private static bool TryParsePrefixLength(ReadOnlySpan<char> text, IPAddress address, out int length) =>
         TryParseDecimal(text, out length) && length <= (address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
 
-    // int.TryParse alone would pass over zero bytes at the end.
+    // int.TryParse alone would ignore trailing zero bytes.
     private static bool TryParseDecimal(ReadOnlySpan<char> text, out int number)
     {
         number = 0;
         return !text.ContainsAnyExceptInRange('0', '9') && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
-    private static bool HasBitsBeyond(IPAddress address, int prefixLength)
+    private static bool HasHostBits(IPAddress address, int prefixLength)
     {
         Span<byte> bytes = stackalloc byte[16];
         _ = address.TryWriteBytes(bytes, out var length);

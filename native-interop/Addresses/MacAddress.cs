@@ -13,7 +13,7 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     private readonly ulong _value;
 
     /// <summary>Creates an address from six bytes in wire order.</summary>
-    /// <exception cref="ArgumentException">Not six bytes.</exception>
+    /// <exception cref="ArgumentException">The length is not six bytes.</exception>
     public MacAddress(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length != Length)
@@ -41,10 +41,7 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     /// <summary>True for a group address (multicast or broadcast).</summary>
     public bool IsMulticast => (_value & 0x0100_0000_0000) != 0;
 
-    /// <summary>True for a locally administered address.</summary>
-    public bool IsLocallyAdministered => (_value & 0x0200_0000_0000) != 0;
-
-    /// <summary>True for 00:00:00:00:00:00, which no interface may have.</summary>
+    /// <summary>True for 00:00:00:00:00:00, which is not a valid interface address.</summary>
     public bool IsZero => _value == 0;
 
     /// <summary>A random unicast, locally administered address.</summary>
@@ -56,10 +53,10 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
         return new MacAddress(bytes);
     }
 
-    /// <summary>Reads six pairs of hexadecimal digits separated by ':' or by '-'.</summary>
+    /// <summary>Parses six pairs of hexadecimal digits separated by ':' or '-'.</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, out MacAddress address) => TryParse(text.AsSpan(), out address);
 
-    /// <summary>Reads six pairs of hexadecimal digits separated by ':' or by '-'.</summary>
+    /// <summary>Parses six pairs of hexadecimal digits separated by ':' or '-'.</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out MacAddress address)
     {
         address = default;
@@ -91,8 +88,8 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
         return true;
     }
 
-    /// <summary>Reads an address as <see cref="TryParse(string?, out MacAddress)"/> does.</summary>
-    /// <exception cref="FormatException">Not such a text.</exception>
+    /// <summary>Parses an address as <see cref="TryParse(string?, out MacAddress)"/> does.</summary>
+    /// <exception cref="FormatException">The text is not in that form.</exception>
     public static MacAddress Parse(string text) =>
         TryParse(text, out var address) ? address : throw new FormatException($"'{text}' is not a MAC address such as 02:00:5e:10:00:01");
 
@@ -101,7 +98,7 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     {
         if (destination.Length < Length)
         {
-            throw new ArgumentException("too short for a MAC address", nameof(destination));
+            throw new ArgumentException("the destination is too short for a MAC address", nameof(destination));
         }
 
         for (var i = 0; i < Length; i++)
@@ -119,7 +116,8 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     }
 
     /// <inheritdoc/>
-    public bool TryFormat(Span<char> destination, out int charsWritten, ReadOnlySpan<char> format = default, IFormatProvider? provider = null)
+    public bool TryFormat(
+        Span<char> destination, out int charsWritten, ReadOnlySpan<char> format = default, IFormatProvider? provider = null)
     {
         charsWritten = 0;
         if (destination.Length < 17)
@@ -162,7 +160,7 @@ public readonly struct MacAddress : IEquatable<MacAddress>, IComparable<MacAddre
     /// <summary>Same address.</summary>
     public static bool operator ==(MacAddress left, MacAddress right) => left.Equals(right);
 
-    /// <summary>Another address.</summary>
+    /// <summary>Different address.</summary>
     public static bool operator !=(MacAddress left, MacAddress right) => !left.Equals(right);
 
     /// <summary>Numeric order.</summary>

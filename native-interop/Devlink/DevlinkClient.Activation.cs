@@ -5,28 +5,41 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Devlink;
 
-/// <content>Waiting for a subfunction.</content>
+/// <content>Activation of a subfunction.</content>
 public sealed partial class DevlinkClient
 {
-    public partial Subfunction ActivateSubfunction(DevlinkHandle device, uint index, TimeSpan limit, CancellationToken cancellation)
+    /// <summary>
+    /// Activates a subfunction if necessary and waits until its driver is attached and its netdev exists. Driven by kernel notifications,
+    /// without polling. After a failure the function may be active and still come up; the caller deletes it (<see cref="DeletePort"/>).
+    /// </summary>
+    /// <param name="device">The device.</param>
+    /// <param name="index">The subfunction's port.</param>
+    /// <param name="limit">How long to wait after the kernel accepted the request.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <exception cref="NetlinkException">
+    /// The port does not exist or disappeared (ENODEV); it is not a subfunction, or belongs to another host (EOPNOTSUPP); it was
+    /// deactivated during the wait (ECANCELED); the wait timed out (ETIMEDOUT); the driver refused (its own error).
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
+    public Subfunction ActivateSubfunction(DevlinkHandle device, uint index, TimeSpan limit, CancellationToken cancellation = default)
     {
         var operation = $"activate the subfunction of devlink port {device}/{index}";
-        // Listen first, so that nothing is missed between the request and the first look.
+        // Subscribe first, so that no event between the request and the first check is missed.
         using var ports = OpenMonitor();
         var subscription = _sockets.SubscribeToLinks();
         using var links = new LinkMonitor(subscription, subscription.Handle);
         using var route = new RouteNetlink(new NetlinkConnection(_sockets.OpenRoute()));
-        var port = GetPort(device, index) ?? throw Absent(operation);
+        var port = GetPort(device, index) ?? throw NotFound(operation);
         if (port is not { Flavour: DevlinkPortFlavour.PciSf, SfNumber: { } number })
         {
-            throw new NetlinkException(operation, Errno.EOPNOTSUPP, "the port is no subfunction's");
+            throw new NetlinkException(operation, Errno.EOPNOTSUPP, "the port does not belong to a subfunction");
         }
 
         if (port.External)
         {
-            throw new NetlinkException(operation, Errno.EOPNOTSUPP, "the subfunction is another host's, where its netdev appears");
+            throw new NetlinkException(operation, Errno.EOPNOTSUPP, "the subfunction belongs to another host; its netdev appears there");
         }
-        // A netdev that is there before the function is switched on belongs to an earlier one that is still going away.
+        // A netdev that exists before activation belongs to an earlier subfunction that is still being removed.
         var earlier = port.FunctionActive == true ? null : FindNetdev(device, number, route);
         if (port.FunctionActive != true)
         {
@@ -34,55 +47,57 @@ public sealed partial class DevlinkClient
         }
 
         using var wait = new EventWait(limit, cancellation, ports.Handle, links.Handle);
-        // What was told before the request was taken is old: the port itself is looked at now.
-        _ = TakeAll(ports, links, device, index);
-        for (var (changed, timeOver) = (true, false); ;)
+        // Events from before the request are stale: read the port itself.
+        _ = DrainEvents(ports, links, device, index);
+        for (var (changed, timedOut) = (true, false); ;)
         {
             if (changed)
             {
-                port = Look(device, index, number, operation);
+                port = CheckPort(device, index, number, operation);
             }
 
             if (FindNetdev(device, number, route) is { } netdev && (port.FunctionAttached == true || netdev.Index != earlier?.Index))
             {
-                // Some drivers tell nobody that the function's driver attached. Its netdev tells.
-                port = Look(device, index, number, operation);
+                // Some drivers send no event when the function's driver attaches. The netdev shows it.
+                port = CheckPort(device, index, number, operation);
                 return new Subfunction(port, netdev.Auxiliary, netdev.Name, netdev.Index);
             }
-            if (timeOver)
+            if (timedOut)
             {
                 var missing = port.FunctionAttached == true
                     ? "its driver attached, but its netdev did not appear"
                     : "no driver attached to it";
                 throw new NetlinkException(operation, Errno.ETIMEDOUT, $"within {limit.TotalSeconds:0.###} s {missing}");
             }
-            // After the time is over everything is looked at once more, whatever was told or not.
-            timeOver = !wait.Next();
-            changed = TakeAll(ports, links, device, index) || timeOver;
+            // Check everything once more after the timeout, whatever events arrived.
+            timedOut = !wait.Next();
+            changed = DrainEvents(ports, links, device, index) || timedOut;
         }
     }
 
-    private DevlinkPort Look(DevlinkHandle device, uint index, uint number, string operation)
+    private DevlinkPort CheckPort(DevlinkHandle device, uint index, uint number, string operation)
     {
         var port = GetPort(device, index);
         if (port is null || port.SfNumber != number)
         {
-            throw Absent($"{operation}: it vanished meanwhile");
+            throw NotFound($"{operation}: the port disappeared");
         }
-        // Where the driver tells no state, nothing says that it was switched off.
-        return port.FunctionActive != false ? port : throw new NetlinkException(operation, Errno.ECANCELED, "it was switched off while it was waited for");
+        // A driver that reports no state gives no sign of deactivation.
+        return port.FunctionActive != false ? port
+            : throw new NetlinkException(operation, Errno.ECANCELED, "the subfunction was deactivated during the wait");
     }
 
-    private static NetlinkException Absent(string operation) => new(operation, Errno.ENODEV);
+    private static NetlinkException NotFound(string operation) => new(operation, Errno.ENODEV);
 
-    private static bool TakeAll(DevlinkMonitor ports, LinkMonitor links, DevlinkHandle device, uint index)
+    private static bool DrainEvents(DevlinkMonitor ports, LinkMonitor links, DevlinkHandle device, uint index)
     {
         var ours = false;
         while (ports.TryRead(out var change))
         {
-            ours |= change.Kind == DevlinkEventKind.Lost || (change.Device == device && (change.Port is null || change.Port.Index == index));
+            ours |= change.Kind == DevlinkEventKind.Lost
+                || (change.Device == device && (change.Port is null || change.Port.Index == index));
         }
-        // A link that came or went is reason to look for the netdev, which is done anyway.
+        // Any link event is a reason to look for the netdev, which the caller does in any case.
         while (links.TryRead(out _))
         {
         }
@@ -95,13 +110,13 @@ public sealed partial class DevlinkClient
         {
             foreach (var name in auxiliary.Netdevs)
             {
-                // It may be renamed between the two readings; then the kernel tells of it, and it is found by its new name.
+                // If it is renamed between the two reads, the kernel sends an event and the next check finds it by its new name.
                 if (InterfaceName.IsValid(name) && route.GetLink(name) is { } link)
                 {
                     return (auxiliary.Name, link.Name, link.Index);
                 }
             }
-            // Sysfs shows the netdevs of the namespace it was mounted in, which need not be ours.
+            // Sysfs shows the netdevs of the namespace it was mounted in, which may differ from ours.
             foreach (var link in route.GetLinks())
             {
                 if (link.ParentBus == "auxiliary" && link.ParentDevice == auxiliary.Name)

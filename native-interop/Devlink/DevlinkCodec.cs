@@ -3,14 +3,15 @@ using ACCOffload.NativeInterop.Pci;
 
 namespace ACCOffload.NativeInterop.Devlink;
 
-/// <summary>Reads what the devlink family says. Attributes that are not known are passed over.</summary>
+/// <summary>Parses messages of the devlink family. Unknown attributes are ignored.</summary>
 internal static class DevlinkCodec
 {
     public static bool ParseDevice(in NetlinkMessage message, out DevlinkHandle device)
     {
         const string Operation = "read a devlink device";
         device = null!;
-        if (!Begin(message, Operation, out var command, out var attributes) || command is not (DevlinkProtocol.New or DevlinkProtocol.Delete))
+        if (!Begin(message, Operation, out var command, out var attributes)
+            || command is not (DevlinkProtocol.DEVLINK_CMD_NEW or DevlinkProtocol.DEVLINK_CMD_DEL))
         {
             return false;
         }
@@ -29,8 +30,9 @@ internal static class DevlinkCodec
     {
         const string Operation = "read a devlink port";
         port = null!;
-        // Older kernels (6.1 for one) answer a dump of ports, and the making of one, with the command of a new device.
-        if (!Begin(message, Operation, out var command, out var attributes) || command is not (DevlinkProtocol.PortNew or DevlinkProtocol.PortDelete or DevlinkProtocol.New))
+        // Older kernels (such as 6.1) answer a port dump and a port creation with DEVLINK_CMD_NEW.
+        if (!Begin(message, Operation, out var command, out var attributes) || command is not (
+            DevlinkProtocol.DEVLINK_CMD_PORT_NEW or DevlinkProtocol.DEVLINK_CMD_PORT_DEL or DevlinkProtocol.DEVLINK_CMD_NEW))
         {
             return false;
         }
@@ -43,40 +45,40 @@ internal static class DevlinkCodec
             handle.Take(attributes);
             switch (attributes.Type)
             {
-                case DevlinkProtocol.PortIndex:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_INDEX:
                     index = attributes.Number<uint>();
                     break;
-                case DevlinkProtocol.PortType:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_TYPE:
                     result = result with { Type = (DevlinkPortType)attributes.Number<ushort>() };
                     break;
-                case DevlinkProtocol.PortFlavour:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_FLAVOUR:
                     result = result with { Flavour = (DevlinkPortFlavour)attributes.Number<ushort>() };
                     break;
-                case DevlinkProtocol.PortNetdevName:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_NETDEV_NAME:
                     result = result with { NetdevName = attributes.Text() is { Length: > 0 } name ? name : null };
                     break;
-                case DevlinkProtocol.PortNetdevIndex:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_NETDEV_IFINDEX:
                     result = result with { NetdevIndex = (int)Math.Min(attributes.Number<uint>(), int.MaxValue) };
                     break;
-                case DevlinkProtocol.PortNumber:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_NUMBER:
                     result = result with { PhysicalNumber = attributes.Number<uint>() };
                     break;
-                case DevlinkProtocol.PortPfNumber:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_PCI_PF_NUMBER:
                     result = result with { PfNumber = attributes.Number<ushort>() };
                     break;
-                case DevlinkProtocol.PortVfNumber:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_PCI_VF_NUMBER:
                     result = result with { VfNumber = attributes.Number<ushort>() };
                     break;
-                case DevlinkProtocol.PortSfNumber:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_PCI_SF_NUMBER:
                     result = result with { SfNumber = attributes.Number<uint>() };
                     break;
-                case DevlinkProtocol.PortController:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_CONTROLLER_NUMBER:
                     result = result with { Controller = attributes.Number<uint>() };
                     break;
-                case DevlinkProtocol.PortExternal:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_EXTERNAL:
                     result = result with { External = attributes.Number<byte>() != 0 };
                     break;
-                case DevlinkProtocol.PortFunction:
+                case DevlinkProtocol.DEVLINK_ATTR_PORT_FUNCTION:
                     var function = attributes.Nested();
                     result = ReadFunction(ref function, result);
                     attributes.Absorb(function);
@@ -84,7 +86,7 @@ internal static class DevlinkCodec
             }
         }
         var device = handle.Complete(attributes, Operation);
-        if (index is null && command == DevlinkProtocol.New)
+        if (index is null && command == DevlinkProtocol.DEVLINK_CMD_NEW)
         {
             return false;
         }
@@ -93,52 +95,11 @@ internal static class DevlinkCodec
         return true;
     }
 
-    public static bool ParseInfo(in NetlinkMessage message, out DevlinkInfo info)
-    {
-        const string Operation = "read the information of a devlink device";
-        info = null!;
-        if (!Begin(message, Operation, out var command, out var attributes) || command != DevlinkProtocol.InfoGet)
-        {
-            return false;
-        }
-
-        var handle = default(HandleParts);
-        var result = new DevlinkInfo { Device = null! };
-        var (onBoard, running, stored) = (new List<DevlinkVersion>(), new List<DevlinkVersion>(), new List<DevlinkVersion>());
-        while (attributes.MoveNext())
-        {
-            handle.Take(attributes);
-            switch (attributes.Type)
-            {
-                case DevlinkProtocol.InfoDriverName:
-                    result = result with { Driver = attributes.Text() };
-                    break;
-                case DevlinkProtocol.InfoSerialNumber:
-                    result = result with { SerialNumber = attributes.Text() };
-                    break;
-                case DevlinkProtocol.InfoBoardSerialNumber:
-                    result = result with { BoardSerialNumber = attributes.Text() };
-                    break;
-                case DevlinkProtocol.InfoVersionFixed:
-                    ReadVersion(ref attributes, onBoard);
-                    break;
-                case DevlinkProtocol.InfoVersionRunning:
-                    ReadVersion(ref attributes, running);
-                    break;
-                case DevlinkProtocol.InfoVersionStored:
-                    ReadVersion(ref attributes, stored);
-                    break;
-            }
-        }
-        info = result with { Device = handle.Complete(attributes, Operation), Fixed = onBoard, Running = running, Stored = stored };
-        return true;
-    }
-
     public static bool ParseEswitch(in NetlinkMessage message, out DevlinkEswitch eswitch)
     {
         const string Operation = "read the switch of a devlink device";
         eswitch = null!;
-        if (!Begin(message, Operation, out var command, out var attributes) || command != DevlinkProtocol.EswitchGet)
+        if (!Begin(message, Operation, out var command, out var attributes) || command != DevlinkProtocol.DEVLINK_CMD_ESWITCH_GET)
         {
             return false;
         }
@@ -152,52 +113,24 @@ internal static class DevlinkCodec
             handle.Take(attributes);
             switch (attributes.Type)
             {
-                case DevlinkProtocol.EswitchMode:
+                case DevlinkProtocol.DEVLINK_ATTR_ESWITCH_MODE:
                     mode = (DevlinkEswitchMode)attributes.Number<ushort>();
                     break;
-                case DevlinkProtocol.EswitchInlineMode:
+                case DevlinkProtocol.DEVLINK_ATTR_ESWITCH_INLINE_MODE:
                     inline = attributes.Number<byte>();
                     break;
-                case DevlinkProtocol.EswitchEncapsulationMode:
+                case DevlinkProtocol.DEVLINK_ATTR_ESWITCH_ENCAP_MODE:
                     encapsulation = attributes.Number<byte>() != 0;
                     break;
             }
         }
         _ = handle.Complete(attributes, Operation);
-        // A driver without modes leaves the attribute out: its switch works by itself.
+        // A driver without modes omits the attribute: its switch runs in legacy mode.
         eswitch = new DevlinkEswitch(mode ?? DevlinkEswitchMode.Legacy, inline, encapsulation);
         return true;
     }
 
-    public static bool ParseRate(in NetlinkMessage message, out DevlinkRate rate)
-    {
-        const string Operation = "read the rate of a devlink port";
-        rate = null!;
-        if (!Begin(message, Operation, out var command, out var attributes) || command != DevlinkProtocol.RateNew)
-        {
-            return false;
-        }
-
-        var handle = default(HandleParts);
-        var result = new DevlinkRate(0, 0);
-        while (attributes.MoveNext())
-        {
-            handle.Take(attributes);
-            if (attributes.Type == DevlinkProtocol.RateTxShare)
-            {
-                result = result with { TxShare = attributes.Number<ulong>() };
-            }
-            else if (attributes.Type == DevlinkProtocol.RateTxMax)
-            {
-                result = result with { TxMax = attributes.Number<ulong>() };
-            }
-        }
-        _ = handle.Complete(attributes, Operation);
-        rate = result;
-        return true;
-    }
-
-    /// <summary>Reads a notification of the "config" group; what is not about devices and ports is left out.</summary>
+    /// <summary>Parses a notification of the "config" group; only devices and ports are of interest.</summary>
     public static bool ParseEvent(in NetlinkMessage message, out DevlinkEvent change)
     {
         change = default;
@@ -208,13 +141,15 @@ internal static class DevlinkCodec
 
         switch (command)
         {
-            case DevlinkProtocol.New or DevlinkProtocol.Delete:
+            case DevlinkProtocol.DEVLINK_CMD_NEW or DevlinkProtocol.DEVLINK_CMD_DEL:
                 _ = ParseDevice(message, out var device);
-                change = new DevlinkEvent(command == DevlinkProtocol.New ? DevlinkEventKind.DeviceChanged : DevlinkEventKind.DeviceRemoved, device, null);
+                change = new DevlinkEvent(command == DevlinkProtocol.DEVLINK_CMD_NEW ? DevlinkEventKind.DeviceChanged
+                    : DevlinkEventKind.DeviceRemoved, device, null);
                 return true;
-            case DevlinkProtocol.PortNew or DevlinkProtocol.PortDelete:
+            case DevlinkProtocol.DEVLINK_CMD_PORT_NEW or DevlinkProtocol.DEVLINK_CMD_PORT_DEL:
                 _ = ParsePort(message, out var port);
-                change = new DevlinkEvent(command == DevlinkProtocol.PortNew ? DevlinkEventKind.PortChanged : DevlinkEventKind.PortRemoved, port.Device, port);
+                change = new DevlinkEvent(command == DevlinkProtocol.DEVLINK_CMD_PORT_NEW ? DevlinkEventKind.PortChanged
+                    : DevlinkEventKind.PortRemoved, port.Device, port);
                 return true;
             default:
                 return false;
@@ -225,8 +160,8 @@ internal static class DevlinkCodec
     {
         command = 0;
         attributes = default;
-        // Netlink's own messages; a socket of generic netlink gets no others but the family's.
-        if (message.Type < GenetlinkCodec.Controller)
+        // Netlink control messages; a generic netlink socket otherwise receives only messages of its family.
+        if (message.Type < GenetlinkCodec.GENL_ID_CTRL)
         {
             return false;
         }
@@ -246,35 +181,19 @@ internal static class DevlinkCodec
         {
             port = attributes.Type switch
             {
-                DevlinkProtocol.FunctionHardwareAddress => port with { FunctionMac = attributes.Mac() },
-                DevlinkProtocol.FunctionState => port with { FunctionActive = attributes.Number<byte>() == DevlinkProtocol.Active },
-                DevlinkProtocol.FunctionOperationalState => port with { FunctionAttached = attributes.Number<byte>() == DevlinkProtocol.Attached },
+                DevlinkProtocol.DEVLINK_PORT_FUNCTION_ATTR_HW_ADDR => port with { FunctionMac = attributes.Mac() },
+                DevlinkProtocol.DEVLINK_PORT_FN_ATTR_STATE =>
+                    port with { FunctionActive = attributes.Number<byte>() == DevlinkProtocol.DEVLINK_PORT_FN_STATE_ACTIVE },
+                DevlinkProtocol.DEVLINK_PORT_FN_ATTR_OPSTATE =>
+                    port with { FunctionAttached = attributes.Number<byte>() == DevlinkProtocol.DEVLINK_PORT_FN_OPSTATE_ATTACHED },
                 _ => port,
             };
         }
         return port;
     }
 
-    private static void ReadVersion(ref AttributeReader attributes, List<DevlinkVersion> versions)
-    {
-        var nest = attributes.Nested();
-        var (name, value) = ("", "");
-        while (nest.MoveNext())
-        {
-            if (nest.Type == DevlinkProtocol.InfoVersionName)
-            {
-                name = nest.Text();
-            }
-            else if (nest.Type == DevlinkProtocol.InfoVersionValue)
-            {
-                value = nest.Text();
-            }
-        }
-        attributes.Absorb(nest);
-        versions.Add(new DevlinkVersion(name, value));
-    }
-
-    private static NetlinkException Malformed(string operation) => NetlinkException.Malformed(operation, "the kernel's description is malformed");
+    private static NetlinkException Malformed(string operation) =>
+        NetlinkException.Malformed(operation, "the kernel's description is malformed");
 
     private struct HandleParts
     {
@@ -283,17 +202,18 @@ internal static class DevlinkCodec
 
         public void Take(in AttributeReader attributes)
         {
-            if (attributes.Type == DevlinkProtocol.BusName)
+            if (attributes.Type == DevlinkProtocol.DEVLINK_ATTR_BUS_NAME)
             {
                 _bus = attributes.Text();
             }
-            else if (attributes.Type == DevlinkProtocol.DeviceName)
+            else if (attributes.Type == DevlinkProtocol.DEVLINK_ATTR_DEV_NAME)
             {
                 _name = attributes.Text();
             }
         }
 
         public readonly DevlinkHandle Complete(in AttributeReader attributes, string operation) =>
-            attributes.Failed || string.IsNullOrEmpty(_bus) || string.IsNullOrEmpty(_name) ? throw Malformed(operation) : new DevlinkHandle(_bus, _name);
+            attributes.Failed || string.IsNullOrEmpty(_bus) || string.IsNullOrEmpty(_name) ? throw Malformed(operation)
+                : new DevlinkHandle(_bus, _name);
     }
 }

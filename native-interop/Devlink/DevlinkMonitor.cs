@@ -4,30 +4,30 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Devlink;
 
-/// <summary>What happened.</summary>
+/// <summary>Kind of a devlink event.</summary>
 public enum DevlinkEventKind
 {
-    /// <summary>A device appeared or something about it changed.</summary>
+    /// <summary>A device was added or changed.</summary>
     DeviceChanged,
-    /// <summary>A device went.</summary>
+    /// <summary>A device was removed.</summary>
     DeviceRemoved,
-    /// <summary>A port appeared or something about it or its function changed.</summary>
+    /// <summary>A port was added, or it or its function changed.</summary>
     PortChanged,
-    /// <summary>A port went.</summary>
+    /// <summary>A port was removed.</summary>
     PortRemoved,
-    /// <summary>Events were lost; read devices and ports anew.</summary>
+    /// <summary>Events were lost; read all devices and ports again.</summary>
     Lost,
 }
 
 /// <summary>One event.</summary>
 /// <param name="Kind">What happened.</param>
 /// <param name="Device">The device; null for <see cref="DevlinkEventKind.Lost"/>.</param>
-/// <param name="Port">The port as it is, or was; null unless the event is one port's.</param>
+/// <param name="Port">The current or, if removed, last state of the port; null if the event is not about a port.</param>
 public readonly record struct DevlinkEvent(DevlinkEventKind Kind, DevlinkHandle? Device, DevlinkPort? Port);
 
 /// <summary>
-/// Tells which devlink devices and ports appear, change and go (group "config"). Open it, then list, then read the events: so none is missed. Not every
-/// driver tells when a function's own driver attaches to it. One thread at a time reads.
+/// Devlink device and port notifications (group "config"). Open the monitor first, then list, then read events, so that none is missed. Not
+/// every driver sends an event when a function's driver attaches. For one reader thread at a time.
 /// </summary>
 public sealed class DevlinkMonitor : IDisposable
 {
@@ -37,13 +37,13 @@ public sealed class DevlinkMonitor : IDisposable
     internal DevlinkMonitor(INetlinkSubscription subscription)
     {
         _subscription = subscription;
-        _reader = new NotificationReader(subscription, "read devlink changes");
+        _reader = new NotificationReader(subscription, "read devlink events");
     }
 
-    /// <summary>The socket, to watch for <see cref="EpollEvents.Read"/>.</summary>
+    /// <summary>The socket; wait on it for <see cref="EpollEvents.Read"/>.</summary>
     public FileDescriptor Handle => _subscription.Handle;
 
-    /// <summary>Takes the next event and never waits.</summary>
+    /// <summary>Reads the next event without blocking.</summary>
     /// <returns>False if there is none.</returns>
     public bool TryRead(out DevlinkEvent change)
     {

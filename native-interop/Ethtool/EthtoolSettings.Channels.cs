@@ -3,14 +3,16 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Ethtool;
 
-/// <content>How many queues a link has.</content>
+/// <content>Queue counts.</content>
 public static unsafe partial class EthtoolSettings
 {
-    private const uint GetChannels = 0x3c;
-    private const uint SetChannels = 0x3d;
+    private const uint ETHTOOL_GCHANNELS = 0x3c;
+    private const uint ETHTOOL_SCHANNELS = 0x3d;
 
-    /// <summary>How many pairs of queues a link has now; where it has other numbers of them to receive and to send, the smaller one. In the calling thread's namespace.</summary>
-    /// <exception cref="LinuxException">There is no such link (ENODEV), or its driver does not tell (EOPNOTSUPP).</exception>
+    /// <summary>
+    /// The number of queue pairs of a link in the calling thread's namespace; the smaller count if receive and send counts differ.
+    /// </summary>
+    /// <exception cref="LinuxException">There is no such link (ENODEV), or its driver does not report it (EOPNOTSUPP).</exception>
     public static int GetQueues(string interfaceName)
     {
         InterfaceName.Checked(interfaceName);
@@ -18,8 +20,11 @@ public static unsafe partial class EthtoolSettings
         return QueuesOf(Read(socket, interfaceName));
     }
 
-    /// <summary>Gives a link this many pairs of queues, unless it has them. In the calling thread's namespace.</summary>
-    /// <exception cref="LinuxException">There is no such link (ENODEV), its driver can't (EOPNOTSUPP) or has fewer (EINVAL, which tells how many), or the process may not (EPERM).</exception>
+    /// <summary>Sets the number of queue pairs of a link in the calling thread's namespace, unless it already has that number.</summary>
+    /// <exception cref="LinuxException">
+    /// There is no such link (ENODEV), the driver does not support it (EOPNOTSUPP) or has fewer queues (EINVAL, the message has the limit),
+    /// or the process lacks the privilege (EPERM).
+    /// </exception>
     public static void SetQueues(string interfaceName, int count)
     {
         InterfaceName.Checked(interfaceName);
@@ -31,15 +36,15 @@ public static unsafe partial class EthtoolSettings
             return;
         }
 
-        var operation = string.Create(CultureInfo.InvariantCulture, $"give {interfaceName} {count} queues");
+        var operation = string.Create(CultureInfo.InvariantCulture, $"set {count} queues on {interfaceName}");
         var isCombined = channels.MaxCombined > 0;
         var most = isCombined ? channels.MaxCombined : Math.Min(channels.MaxReceive, channels.MaxSend);
         if (count > most)
         {
-            throw new LinuxException(string.Create(CultureInfo.InvariantCulture, $"{operation}, of which it has at most {most}"), Errno.EINVAL);
+            throw new LinuxException(string.Create(CultureInfo.InvariantCulture, $"{operation}: the limit is {most}"), Errno.EINVAL);
         }
 
-        channels.Command = SetChannels;
+        channels.Command = ETHTOOL_SCHANNELS;
         (channels.Receive, channels.Send, channels.Combined) = isCombined ? (0u, 0u, (uint)count) : ((uint)count, (uint)count, 0u);
         if (Call(socket, interfaceName, &channels) < 0)
         {
@@ -49,11 +54,12 @@ public static unsafe partial class EthtoolSettings
 
     private static Channels Read(FileDescriptor socket, string name)
     {
-        var channels = new Channels { Command = GetChannels };
+        var channels = new Channels { Command = ETHTOOL_GCHANNELS };
         return Call(socket, name, &channels) >= 0 ? channels : throw LinuxException.FromLastError($"read the queues of {name}");
     }
 
-    private static int QueuesOf(in Channels channels) => (int)(channels.Combined > 0 ? channels.Combined : Math.Min(channels.Receive, channels.Send));
+    private static int QueuesOf(in Channels channels) =>
+        (int)(channels.Combined > 0 ? channels.Combined : Math.Min(channels.Receive, channels.Send));
 
     /// <summary>struct ethtool_channels.</summary>
     private struct Channels

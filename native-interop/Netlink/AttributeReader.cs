@@ -7,28 +7,28 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>
-/// Walks over attributes (struct nlattr). An error sticks: after the first one nothing more is found, values are zero or
-/// empty, and <see cref="Failed"/> says so, so that callers check once, at the end.
+/// Iterates over attributes (struct nlattr). The first error ends the iteration: values are then zero or empty and
+/// <see cref="Failed"/> is set, so that callers check once, at the end.
 /// </summary>
 internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
 {
     private const int HeaderLength = 4;
 
-    // The two highest bits say "nested" and "network byte order".
-    private const ushort TypeMask = 0x3FFF;
+    // The two highest bits are the flags NLA_F_NESTED and NLA_F_NET_BYTEORDER.
+    private const ushort NLA_TYPE_MASK = 0x3FFF;
 
     private ReadOnlySpan<byte> _rest = bytes;
 
-    /// <summary>The bytes made no sense.</summary>
+    /// <summary>The bytes are malformed.</summary>
     public bool Failed { get; private set; }
 
-    /// <summary>Type of the attribute at hand.</summary>
+    /// <summary>Type of the current attribute.</summary>
     public ushort Type { get; private set; }
 
-    /// <summary>Bytes of the attribute at hand.</summary>
+    /// <summary>Payload of the current attribute.</summary>
     public ReadOnlySpan<byte> Value { get; private set; }
 
-    /// <summary>Goes to the next attribute.</summary>
+    /// <summary>Advances to the next attribute.</summary>
     public bool MoveNext()
     {
         Value = default;
@@ -48,7 +48,7 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
             return Fail();
         }
 
-        Type = (ushort)(MemoryMarshal.Read<ushort>(_rest[2..]) & TypeMask);
+        Type = (ushort)(MemoryMarshal.Read<ushort>(_rest[2..]) & NLA_TYPE_MASK);
         Value = _rest[HeaderLength..length];
         _rest = _rest[Math.Min((length + 3) & ~3, _rest.Length)..];
         return true;
@@ -67,7 +67,7 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
         return default;
     }
 
-    /// <summary>The value as a structure, of which a newer kernel may send more than is known.</summary>
+    /// <summary>The value as a structure, to which a newer kernel may append fields.</summary>
     public T Structure<T>()
         where T : unmanaged
     {
@@ -87,7 +87,7 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
         return Encoding.UTF8.GetString(end < 0 ? Value : Value[..end]);
     }
 
-    /// <summary>The value as an IP address of a family; none for a wrong length.</summary>
+    /// <summary>The value as an IP address of a family; null and an error for a wrong length.</summary>
     public IPAddress? Address(byte family)
     {
         if (Value.Length == AddressLength(family))
@@ -99,19 +99,19 @@ internal ref struct AttributeReader(ReadOnlySpan<byte> bytes)
         return null;
     }
 
-    /// <summary>The value as an Ethernet address; null for an address of another length, which other kinds of link have.</summary>
+    /// <summary>The value as an Ethernet address; null for an address of another length, as other link types have.</summary>
     public readonly MacAddress? Mac() => Value.Length == MacAddress.Length ? new MacAddress(Value) : null;
 
-    /// <summary>Walks over the attributes inside the one at hand; hand it to <see cref="Absorb"/> when done.</summary>
+    /// <summary>Iterates over the attributes nested in the current one; pass it to <see cref="Absorb"/> when done.</summary>
     public readonly AttributeReader Nested() => new(Value);
 
-    /// <summary>Takes over the error of a nested walk.</summary>
+    /// <summary>Takes over the error of a nested iteration.</summary>
     public void Absorb(in AttributeReader nested) => Failed |= nested.Failed;
 
     public static int AddressLength(byte family) => family switch
     {
-        Libc.FamilyInet => 4,
-        Libc.FamilyInet6 => 16,
+        Libc.AF_INET => 4,
+        Libc.AF_INET6 => 16,
         _ => -1,
     };
 

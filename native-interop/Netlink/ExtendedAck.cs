@@ -3,12 +3,12 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Netlink;
 
-/// <summary>Reads what an error message (struct nlmsgerr) or a failed dump's end says, with the kernel's extended acknowledgement.</summary>
+/// <summary>Parses an error message (struct nlmsgerr) or the end of a failed dump, with the kernel's extended acknowledgement.</summary>
 internal static class ExtendedAck
 {
-    private const ushort AttributeMessage = 1;
-    private const ushort AttributeOffset = 2;
-    private const ushort AttributeMissingType = 5;
+    private const ushort NLMSGERR_ATTR_MSG = 1;
+    private const ushort NLMSGERR_ATTR_OFFS = 2;
+    private const ushort NLMSGERR_ATTR_MISS_TYPE = 5;
 
     /// <summary>The error of an acknowledgement, or null for success.</summary>
     public static NetlinkException? FromError(in NetlinkMessage message, scoped ReadOnlySpan<byte> request, string operation)
@@ -24,9 +24,9 @@ internal static class ExtendedAck
         {
             return null;
         }
-        // Unless capped, the whole request stands between the error and the attributes.
+        // Unless capped, the whole request lies between the error and the attributes.
         long skip = sizeof(int) + NetlinkMessage.HeaderLength;
-        if ((message.Flags & NetlinkMessage.FlagCapped) == 0)
+        if ((message.Flags & NetlinkMessage.NLM_F_CAPPED) == 0)
         {
             skip = sizeof(int) + (((long)MemoryMarshal.Read<uint>(payload[sizeof(int)..]) + 3) & ~3L);
         }
@@ -46,31 +46,32 @@ internal static class ExtendedAck
         return error >= 0 ? null : Build(message, sizeof(int), error, request, operation);
     }
 
-    private static NetlinkException Build(in NetlinkMessage message, long skip, int error, scoped ReadOnlySpan<byte> request, string operation)
+    private static NetlinkException Build(
+        in NetlinkMessage message, long skip, int error, scoped ReadOnlySpan<byte> request, string operation)
     {
         if (error is > 0 or < -4095)
         {
-            return NetlinkException.Malformed(operation, $"the kernel's acknowledgement holds the error {error}");
+            return NetlinkException.Malformed(operation, $"the kernel's acknowledgement has the invalid error code {error}");
         }
 
         string? text = null;
         int? offset = null;
         int? type = null;
-        if ((message.Flags & NetlinkMessage.FlagAckAttributes) != 0 && skip >= sizeof(int) && skip < message.Payload.Length)
+        if ((message.Flags & NetlinkMessage.NLM_F_ACK_TLVS) != 0 && skip >= sizeof(int) && skip < message.Payload.Length)
         {
-            // Words that can't be read are left out: the error itself is what counts.
+            // Ignore details that can't be parsed: the error code is what matters.
             var attributes = new AttributeReader(message.Payload[(int)skip..]);
             while (attributes.MoveNext())
             {
                 switch (attributes.Type)
                 {
-                    case AttributeMessage:
+                    case NLMSGERR_ATTR_MSG:
                         text = Printable(attributes.Text());
                         break;
-                    case AttributeOffset:
+                    case NLMSGERR_ATTR_OFFS:
                         offset = (int)Math.Min(attributes.Number<uint>(), int.MaxValue);
                         break;
-                    case AttributeMissingType:
+                    case NLMSGERR_ATTR_MISS_TYPE:
                         type = (int)Math.Min(attributes.Number<uint>(), int.MaxValue);
                         break;
                 }

@@ -2,20 +2,20 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop.Netlink;
 
-/// <summary>Numbers and structures of linux/genetlink.h, and what the controller says.</summary>
+/// <summary>Constants and structures of linux/genetlink.h, and parsing of the controller's answers.</summary>
 internal static class GenetlinkCodec
 {
-    public const ushort Controller = 0x10;
+    public const ushort GENL_ID_CTRL = 0x10;
     public const byte ControllerVersion = 2;
-    public const byte NewFamily = 1;
-    public const byte GetFamily = 3;
+    public const byte CTRL_CMD_NEWFAMILY = 1;
+    public const byte CTRL_CMD_GETFAMILY = 3;
 
-    public const ushort FamilyId = 1;
-    public const ushort FamilyName = 2;
-    public const ushort FamilyVersion = 3;
-    public const ushort MulticastGroups = 7;
-    public const ushort MulticastGroupName = 1;
-    public const ushort MulticastGroupId = 2;
+    public const ushort CTRL_ATTR_FAMILY_ID = 1;
+    public const ushort CTRL_ATTR_FAMILY_NAME = 2;
+    public const ushort CTRL_ATTR_VERSION = 3;
+    public const ushort CTRL_ATTR_MCAST_GROUPS = 7;
+    public const ushort CTRL_ATTR_MCAST_GRP_NAME = 1;
+    public const ushort CTRL_ATTR_MCAST_GRP_ID = 2;
 
     private const string Malformed = "the kernel's description of a generic netlink family is malformed";
 
@@ -31,7 +31,7 @@ internal static class GenetlinkCodec
     public static bool Parse(in NetlinkMessage message, out GenetlinkFamily family)
     {
         family = null!;
-        if (message.Type != Controller)
+        if (message.Type != GENL_ID_CTRL)
         {
             return false;
         }
@@ -41,7 +41,7 @@ internal static class GenetlinkCodec
             throw NetlinkException.Malformed("read a generic netlink family", Malformed);
         }
 
-        if (header.Command != NewFamily)
+        if (header.Command != CTRL_CMD_NEWFAMILY)
         {
             return false;
         }
@@ -54,16 +54,16 @@ internal static class GenetlinkCodec
         {
             switch (attributes.Type)
             {
-                case FamilyId:
+                case CTRL_ATTR_FAMILY_ID:
                     id = attributes.Number<ushort>();
                     break;
-                case FamilyName:
+                case CTRL_ATTR_FAMILY_NAME:
                     name = attributes.Text();
                     break;
-                case FamilyVersion:
+                case CTRL_ATTR_VERSION:
                     version = attributes.Number<uint>();
                     break;
-                case MulticastGroups:
+                case CTRL_ATTR_MCAST_GROUPS:
                     var list = attributes.Nested();
                     while (list.MoveNext())
                     {
@@ -75,8 +75,8 @@ internal static class GenetlinkCodec
                     break;
             }
         }
-        // Below the controller's own are the numbers of netlink's control messages.
-        if (attributes.Failed || string.IsNullOrEmpty(name) || id < Controller)
+        // Ids below GENL_ID_CTRL are netlink control messages.
+        if (attributes.Failed || string.IsNullOrEmpty(name) || id < GENL_ID_CTRL)
         {
             throw NetlinkException.Malformed("read a generic netlink family", Malformed);
         }
@@ -91,11 +91,11 @@ internal static class GenetlinkCodec
         uint id = 0;
         while (attributes.MoveNext())
         {
-            if (attributes.Type == MulticastGroupName)
+            if (attributes.Type == CTRL_ATTR_MCAST_GRP_NAME)
             {
                 name = attributes.Text();
             }
-            else if (attributes.Type == MulticastGroupId)
+            else if (attributes.Type == CTRL_ATTR_MCAST_GRP_ID)
             {
                 id = attributes.Number<uint>();
             }

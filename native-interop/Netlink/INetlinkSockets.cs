@@ -2,18 +2,45 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Netlink;
 
-/// <summary>Where netlink sockets come from: a namespace of the kernel, or a fake kernel in tests. Every one throws <see cref="LinuxException"/>.</summary>
+/// <summary>
+/// Opens netlink sockets: in a namespace of the kernel, or on a fake kernel in tests. Every method throws <see cref="LinuxException"/>.
+/// </summary>
 internal interface INetlinkSockets : IDisposable
 {
-    /// <summary>Carries rtnetlink requests.</summary>
+    /// <summary>Opens a socket for rtnetlink requests.</summary>
     INetlinkTransport OpenRoute();
 
-    /// <summary>Tells of links.</summary>
+    /// <summary>Subscribes to link notifications.</summary>
     INetlinkSubscription SubscribeToLinks();
 
-    /// <summary>Carries generic netlink requests.</summary>
+    /// <summary>Opens a socket for generic netlink requests.</summary>
     INetlinkTransport OpenGeneric();
 
-    /// <summary>Tells what a multicast group of a generic netlink family says.</summary>
+    /// <summary>Subscribes to a multicast group of a generic netlink family.</summary>
     INetlinkSubscription SubscribeToGeneric(uint group, string operation);
+}
+
+/// <summary>Carries netlink datagrams: a kernel socket, or a fake kernel in tests.</summary>
+internal interface INetlinkTransport : IDisposable
+{
+    /// <summary>Our own address (nlmsg_pid of answers to us).</summary>
+    uint PortId { get; }
+
+    /// <summary>Sends one datagram to the kernel.</summary>
+    /// <exception cref="NetlinkException">The kernel did not accept it.</exception>
+    void Send(ReadOnlySpan<byte> datagram, string operation);
+
+    /// <summary>Receives one datagram from the kernel.</summary>
+    /// <param name="buffer">Receives the datagram.</param>
+    /// <param name="timeout">How long to wait; zero to return at once.</param>
+    /// <param name="length">The datagram's full length; larger than the buffer if it was truncated.</param>
+    /// <returns>None, EAGAIN on timeout, ENOBUFS if datagrams were lost, or another error.</returns>
+    Errno Receive(Span<byte> buffer, TimeSpan timeout, out int length);
+}
+
+/// <summary>A transport that delivers notifications.</summary>
+internal interface INetlinkSubscription : INetlinkTransport
+{
+    /// <summary>Ready for <see cref="EpollEvents.Read"/> while a datagram can be received.</summary>
+    FileDescriptor Handle { get; }
 }

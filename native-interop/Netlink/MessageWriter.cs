@@ -7,14 +7,14 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Netlink;
 
-/// <summary>Writes one request into a buffer. An overflow sticks and is reported by <see cref="Complete"/>.</summary>
+/// <summary>Writes one request into a buffer. <see cref="Complete"/> reports an overflow.</summary>
 internal ref struct MessageWriter
 {
-    /// <summary>More than any request of this library needs.</summary>
+    /// <summary>Enough for every request of this library.</summary>
     public const int BufferLength = 1024;
 
     private const int AttributeHeaderLength = 4;
-    private const ushort NestedFlag = 0x8000;
+    private const ushort NLA_F_NESTED = 0x8000;
 
     private readonly Span<byte> _buffer;
     private int _length;
@@ -64,7 +64,7 @@ internal ref struct MessageWriter
         }
     }
 
-    /// <summary>Text with the zero byte that ends it.</summary>
+    /// <summary>Zero-terminated text.</summary>
     public void Text(ushort type, string value) => Bytes(type, Encoding.UTF8.GetBytes(value + '\0'));
 
     public void Mac(ushort type, MacAddress value)
@@ -78,13 +78,13 @@ internal ref struct MessageWriter
 
     public void Address(ushort type, IPAddress value) => Bytes(type, value.GetAddressBytes());
 
-    /// <summary>A descriptor. The caller keeps its owner alive until the request is sent.</summary>
+    /// <summary>A file descriptor. The caller keeps it open until the request is sent.</summary>
     public void Descriptor(ushort type, FileDescriptor value) => Number(type, (int)value.DangerousGetHandle());
 
-    /// <summary>Begins a nested attribute that says it is one, as strict families want; pass what it returns to <see cref="End"/>.</summary>
-    public int BeginNested(ushort type) => Begin((ushort)(type | NestedFlag));
+    /// <summary>Begins a nested attribute with NLA_F_NESTED, as strict families require; pass the result to <see cref="End"/>.</summary>
+    public int BeginNested(ushort type) => Begin((ushort)(type | NLA_F_NESTED));
 
-    /// <summary>Begins a nested attribute; pass what it returns to <see cref="End"/>.</summary>
+    /// <summary>Begins a nested attribute; pass the result to <see cref="End"/>.</summary>
     public int Begin(ushort type)
     {
         var start = _length;
@@ -100,7 +100,7 @@ internal ref struct MessageWriter
         }
     }
 
-    /// <summary>The finished message, but for its sequence number and sender.</summary>
+    /// <summary>The finished message, except for its sequence number and sender.</summary>
     public readonly Span<byte> Complete(string operation)
     {
         if (_overflow)
@@ -130,7 +130,7 @@ internal ref struct MessageWriter
         return target.Slice(AttributeHeaderLength, length);
     }
 
-    // Padding is zeroed: nothing of the stack goes to the kernel.
+    // Zero the padding: no stack contents may reach the kernel.
     private Span<byte> Reserve(int length)
     {
         var padded = (length + 3) & ~3;

@@ -2,12 +2,12 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Netlink;
 
-/// <summary>The sockets of a namespace that stays open meanwhile, or of each calling thread's.</summary>
+/// <summary>Opens sockets in one namespace, which is kept open, or in that of the calling thread.</summary>
 internal sealed class NamespaceSockets : INetlinkSockets
 {
     private readonly NetNamespace? _ns;
 
-    /// <summary>Keeps a handle of its own: the caller may close its namespace.</summary>
+    /// <summary>Opens its own handle: the caller may close its namespace.</summary>
     public NamespaceSockets(NetNamespace? ns)
     {
         if (ns is null)
@@ -25,7 +25,8 @@ internal sealed class NamespaceSockets : INetlinkSockets
 
     public INetlinkTransport OpenGeneric() => Open(NetlinkSocket.OpenGeneric);
 
-    public INetlinkSubscription SubscribeToGeneric(uint group, string operation) => Open(() => NetlinkSocket.OpenGenericGroup(group, operation));
+    public INetlinkSubscription SubscribeToGeneric(uint group, string operation) =>
+        Open(() => NetlinkSocket.OpenGenericGroup(group, operation));
 
     public void Dispose() => _ns?.Dispose();
 

@@ -3,15 +3,15 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Netlink;
 
-/// <summary>Handles one answer; a malformed one is reported by a <see cref="NetlinkException"/>.</summary>
+/// <summary>Handles one answer; throws <see cref="NetlinkException"/> if it is malformed.</summary>
 internal delegate void MessageHandler(in NetlinkMessage message);
 
-/// <summary>Makes an object of one answer; false leaves it out; a malformed one is reported by a <see cref="NetlinkException"/>.</summary>
+/// <summary>Parses one answer; false skips it; throws <see cref="NetlinkException"/> if it is malformed.</summary>
 internal delegate bool MessageParser<T>(in NetlinkMessage message, out T value);
 
 /// <summary>
-/// Asks the kernel and waits for its answer, one request at a time. Only answers with the request's own sequence number
-/// count: what a request that was given up left behind is passed over.
+/// Sends requests to the kernel and waits for the answers, one request at a time. Only answers with the sequence number of the
+/// request count; leftovers of an abandoned request are skipped.
 /// </summary>
 internal sealed class NetlinkConnection : IDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class NetlinkConnection : IDisposable
     private const int MaxObjects = 1 << 20;
     private const int MaxLeftovers = 1 << 16;
 
-    // A dump of many objects takes several datagrams; each comes within the timeout, all of them within this many.
+    // A dump takes several datagrams: each must arrive within the timeout, all of them within this many timeouts.
     private const int DumpTimeouts = 6;
 
     private readonly Lock _lock = new();
@@ -38,11 +38,11 @@ internal sealed class NetlinkConnection : IDisposable
         _transport = transport;
         _time = time ?? TimeProvider.System;
         _timeout = timeout ?? DefaultTimeout;
-        // A random start keeps answers to an earlier owner of our port from looking like ours.
+        // Start at random, so that answers to an earlier owner of our port don't look like ours.
         _sequence = (uint)Random.Shared.Next();
     }
 
-    /// <summary>Makes room for answers of this many bytes; 64 KiB are always there.</summary>
+    /// <summary>Makes room for answers of this many bytes; the default is 64 KiB.</summary>
     public void Reserve(int length)
     {
         lock (_lock)
@@ -56,13 +56,13 @@ internal sealed class NetlinkConnection : IDisposable
 
     /// <summary>Sends a request and waits for its acknowledgement.</summary>
     /// <param name="request">The message; its sequence number and flags are filled in.</param>
-    /// <param name="operation">What to say was tried, when it fails.</param>
-    /// <param name="reply">Gets the answers that come before the acknowledgement.</param>
+    /// <param name="operation">What the request does, for error messages.</param>
+    /// <param name="reply">Receives the answers that precede the acknowledgement.</param>
     public void Execute(Span<byte> request, string operation, MessageHandler? reply = null)
     {
         lock (_lock)
         {
-            Start(request, NetlinkMessage.FlagRequest | NetlinkMessage.FlagAck, operation);
+            Start(request, NetlinkMessage.NLM_F_REQUEST | NetlinkMessage.NLM_F_ACK, operation);
             var deadline = new Deadline(_time, _timeout);
             NetlinkException? failure = null;
             var objects = 0;
@@ -79,7 +79,7 @@ internal sealed class NetlinkConnection : IDisposable
 
                     switch (message.Type)
                     {
-                        case NetlinkMessage.TypeError:
+                        case NetlinkMessage.NLMSG_ERROR:
                             failure ??= ExtendedAck.FromError(message, request, operation);
                             if (failure is not null)
                             {
@@ -87,9 +87,9 @@ internal sealed class NetlinkConnection : IDisposable
                             }
 
                             return;
-                        case NetlinkMessage.TypeOverrun:
+                        case NetlinkMessage.NLMSG_OVERRUN:
                             throw Abandon(new NetlinkException(operation, Errno.ENOBUFS));
-                        case NetlinkMessage.TypeNoop or NetlinkMessage.TypeDone:
+                        case NetlinkMessage.NLMSG_NOOP or NetlinkMessage.NLMSG_DONE:
                             break;
                         default:
                             if (++objects > MaxObjects)
@@ -105,7 +105,7 @@ internal sealed class NetlinkConnection : IDisposable
         }
     }
 
-    /// <summary>Executes a request; one error is an answer, not a failure.</summary>
+    /// <summary>Executes a request; one particular error is a valid answer.</summary>
     /// <returns>False if the kernel answered with that error.</returns>
     public bool TryExecute(Span<byte> request, string operation, Errno absent, MessageHandler? reply = null)
     {
@@ -120,7 +120,7 @@ internal sealed class NetlinkConnection : IDisposable
         }
     }
 
-    /// <summary>Asks for all objects of a kind; begins again when they changed meanwhile.</summary>
+    /// <summary>Lists all objects of a kind; starts over if they changed during the dump.</summary>
     public List<T> Dump<T>(Span<byte> request, string operation, MessageParser<T> parse)
     {
         lock (_lock)
@@ -140,7 +140,7 @@ internal sealed class NetlinkConnection : IDisposable
 
     private List<T>? TryDump<T>(Span<byte> request, string operation, MessageParser<T> parse)
     {
-        Start(request, NetlinkMessage.FlagRequest | NetlinkMessage.FlagDump, operation);
+        Start(request, NetlinkMessage.NLM_F_REQUEST | NetlinkMessage.NLM_F_DUMP, operation);
         var deadline = new Deadline(_time, _timeout * DumpTimeouts);
         var objects = new List<T>();
         var interrupted = false;
@@ -157,19 +157,19 @@ internal sealed class NetlinkConnection : IDisposable
                     continue;
                 }
 
-                interrupted |= (message.Flags & NetlinkMessage.FlagDumpInterrupted) != 0;
+                interrupted |= (message.Flags & NetlinkMessage.NLM_F_DUMP_INTR) != 0;
                 switch (message.Type)
                 {
-                    case NetlinkMessage.TypeDone:
+                    case NetlinkMessage.NLMSG_DONE:
                         failure ??= ExtendedAck.FromDone(message, request, operation);
                         return Finish();
-                    case NetlinkMessage.TypeError:
-                        // An acknowledgement of success is no end of a dump, but nothing else will come.
+                    case NetlinkMessage.NLMSG_ERROR:
+                        // A success acknowledgement does not normally end a dump, but nothing follows it.
                         failure ??= ExtendedAck.FromError(message, request, operation);
                         return Finish();
-                    case NetlinkMessage.TypeOverrun:
+                    case NetlinkMessage.NLMSG_OVERRUN:
                         throw Abandon(new NetlinkException(operation, Errno.ENOBUFS));
-                    case NetlinkMessage.TypeNoop:
+                    case NetlinkMessage.NLMSG_NOOP:
                         break;
                     default:
                         if (objects.Count >= MaxObjects)
@@ -183,11 +183,11 @@ internal sealed class NetlinkConnection : IDisposable
             }
         }
 
-        // A list that changed is read again, whatever else was wrong with it.
+        // Read a list that changed again, whatever else was wrong with it.
         List<T>? Finish() => interrupted ? null : failure is null ? objects : throw failure;
     }
 
-    // The rest of a list is still read after a failure, because the kernel refuses the next list until this one is.
+    // After a failure, read the rest of the list: the kernel refuses the next dump until this one is finished.
     private static NetlinkException? Handle(in NetlinkMessage message, MessageHandler? reply)
     {
         try
@@ -222,7 +222,7 @@ internal sealed class NetlinkConnection : IDisposable
     {
         if (_leftovers)
         {
-            PassOverLeftovers();
+            SkipLeftovers();
         }
 
         _sequence = _sequence == uint.MaxValue ? 1 : _sequence + 1;
@@ -254,14 +254,15 @@ internal sealed class NetlinkConnection : IDisposable
 
         if (length > _buffer.Length)
         {
-            throw Abandon(NetlinkException.Malformed(operation, $"the kernel's answer of {length} bytes was cut off"));
+            throw Abandon(NetlinkException.Malformed(operation, $"the kernel's answer of {length} bytes was truncated"));
         }
 
         return _buffer.AsSpan(0, length);
     }
 
     private NetlinkMessage Take(ref ReadOnlySpan<byte> datagram, string operation) =>
-        NetlinkMessage.TryTake(ref datagram, out var message) ? message : throw Abandon(NetlinkException.Malformed(operation, "the kernel's answer has a message of an impossible length"));
+        NetlinkMessage.TryTake(ref datagram, out var message) ? message
+            : throw Abandon(NetlinkException.Malformed(operation, "the kernel's answer contains a message with an invalid length"));
 
     private static NetlinkException TimedOut(string operation) => new(operation, Errno.ETIMEDOUT, "the kernel did not answer");
 
@@ -271,8 +272,8 @@ internal sealed class NetlinkConnection : IDisposable
         return error;
     }
 
-    // Reading also lets the kernel end a dump that was given up, without which it would answer EBUSY to the next.
-    private void PassOverLeftovers()
+    // Reading also lets the kernel finish an abandoned dump; otherwise it answers the next one with EBUSY.
+    private void SkipLeftovers()
     {
         for (var i = 0; i < MaxLeftovers; i++)
         {

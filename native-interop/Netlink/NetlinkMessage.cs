@@ -7,21 +7,20 @@ internal readonly ref struct NetlinkMessage
 {
     public const int HeaderLength = 16;
 
-    public const ushort TypeNoop = 1;
-    public const ushort TypeError = 2;
-    public const ushort TypeDone = 3;
-    public const ushort TypeOverrun = 4;
+    public const ushort NLMSG_NOOP = 1;
+    public const ushort NLMSG_ERROR = 2;
+    public const ushort NLMSG_DONE = 3;
+    public const ushort NLMSG_OVERRUN = 4;
 
-    public const ushort FlagRequest = 0x01;
-    public const ushort FlagMulti = 0x02;
-    public const ushort FlagAck = 0x04;
-    public const ushort FlagDumpInterrupted = 0x10;
-    public const ushort FlagDump = 0x300;
-    public const ushort FlagReplace = 0x100;
-    public const ushort FlagExclusive = 0x200;
-    public const ushort FlagCreate = 0x400;
-    public const ushort FlagCapped = 0x100;
-    public const ushort FlagAckAttributes = 0x200;
+    public const ushort NLM_F_REQUEST = 0x01;
+    public const ushort NLM_F_ACK = 0x04;
+    public const ushort NLM_F_DUMP_INTR = 0x10;
+    public const ushort NLM_F_DUMP = 0x300;
+    public const ushort NLM_F_REPLACE = 0x100;
+    public const ushort NLM_F_EXCL = 0x200;
+    public const ushort NLM_F_CREATE = 0x400;
+    public const ushort NLM_F_CAPPED = 0x100;
+    public const ushort NLM_F_ACK_TLVS = 0x200;
 
     private NetlinkMessage(ReadOnlySpan<byte> bytes)
     {
@@ -42,8 +41,8 @@ internal readonly ref struct NetlinkMessage
 
     public ReadOnlySpan<byte> Payload { get; }
 
-    /// <summary>Takes the first message off a datagram.</summary>
-    /// <returns>False if its length makes no sense; then nothing in the rest can be found either.</returns>
+    /// <summary>Removes the first message from a datagram.</summary>
+    /// <returns>False if its length is invalid; the rest can't be parsed either.</returns>
     public static bool TryTake(ref ReadOnlySpan<byte> datagram, out NetlinkMessage message)
     {
         message = default;
@@ -63,7 +62,7 @@ internal readonly ref struct NetlinkMessage
         return true;
     }
 
-    /// <summary>Splits the payload into the family's fixed structure and the attributes behind it.</summary>
+    /// <summary>Splits the payload into the family's fixed structure and the attributes that follow.</summary>
     public bool TryRead<T>(out T body, out AttributeReader attributes)
         where T : unmanaged
     {

@@ -6,13 +6,13 @@ namespace ACCOffload.NativeInterop.Netlink;
 /// <summary>A netlink socket (netlink(7)) of the namespace it was opened in.</summary>
 internal sealed unsafe class NetlinkSocket : INetlinkSubscription
 {
-    private const int ProtocolRoute = 0;
-    private const int ProtocolGeneric = 16;
-    private const int OptionAddMembership = 1;
-    private const int OptionCapAck = 10;
-    private const int OptionExtAck = 11;
-    private const int OptionStrictCheck = 12;
-    private const uint GroupLink = 1;
+    private const int NETLINK_ROUTE = 0;
+    private const int NETLINK_GENERIC = 16;
+    private const int NETLINK_ADD_MEMBERSHIP = 1;
+    private const int NETLINK_CAP_ACK = 10;
+    private const int NETLINK_EXT_ACK = 11;
+    private const int NETLINK_GET_STRICT_CHK = 12;
+    private const uint RTNLGRP_LINK = 1;
 
     private NetlinkSocket(FileDescriptor handle) => Handle = handle;
 
@@ -20,14 +20,14 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
 
     public uint PortId { get; private set; }
 
-    public static NetlinkSocket OpenRoute() => Open(ProtocolRoute, "open a route netlink socket");
+    public static NetlinkSocket OpenRoute() => Open(NETLINK_ROUTE, "open a route netlink socket");
 
-    public static NetlinkSocket OpenGeneric() => Open(ProtocolGeneric, "open a generic netlink socket");
+    public static NetlinkSocket OpenGeneric() => Open(NETLINK_GENERIC, "open a generic netlink socket");
 
-    public static NetlinkSocket OpenLinkGroup() => OpenGroup(ProtocolRoute, GroupLink, "subscribe to link changes");
+    public static NetlinkSocket OpenLinkGroup() => OpenGroup(NETLINK_ROUTE, RTNLGRP_LINK, "subscribe to link events");
 
-    /// <summary>Subscribes to a group that a generic netlink family said it has.</summary>
-    public static NetlinkSocket OpenGenericGroup(uint group, string operation) => OpenGroup(ProtocolGeneric, group, operation);
+    /// <summary>Subscribes to a multicast group of a generic netlink family.</summary>
+    public static NetlinkSocket OpenGenericGroup(uint group, string operation) => OpenGroup(NETLINK_GENERIC, group, operation);
 
     public void Send(ReadOnlySpan<byte> datagram, string operation)
     {
@@ -63,9 +63,10 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
             nint received;
             fixed (byte* bytes = buffer)
             {
-                received = Libc.ReceiveFrom(Handle, bytes, (nuint)buffer.Length, Libc.MessageDontWait | Libc.MessageTruncated, &address, &addressLength);
+                received = Libc.ReceiveFrom(
+                    Handle, bytes, (nuint)buffer.Length, Libc.MSG_DONTWAIT | Libc.MSG_TRUNC, &address, &addressLength);
             }
-            // Another process may send to our address too: only the kernel's port 0 is believed.
+            // Other processes can send to our address too: accept datagrams from the kernel (port 0) only.
             if (received >= 0 && address.PortId == 0)
             {
                 length = (int)Math.Min(received, int.MaxValue);
@@ -96,12 +97,12 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
     {
         var socket = Open(protocol, operation);
         // A burst of changes on a large node must not overrun the socket.
-        if (!Libc.TrySetSocketOption(socket.Handle, Libc.LevelSocket, Libc.OptionReceiveBufferForce, 4 << 20))
+        if (!Libc.TrySetSocketOption(socket.Handle, Libc.SOL_SOCKET, Libc.SO_RCVBUFFORCE, 4 << 20))
         {
-            _ = Libc.TrySetSocketOption(socket.Handle, Libc.LevelSocket, Libc.OptionReceiveBuffer, 4 << 20);
+            _ = Libc.TrySetSocketOption(socket.Handle, Libc.SOL_SOCKET, Libc.SO_RCVBUF, 4 << 20);
         }
 
-        if (Libc.TrySetSocketOption(socket.Handle, Libc.LevelNetlink, OptionAddMembership, (int)group))
+        if (Libc.TrySetSocketOption(socket.Handle, Libc.SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, (int)group))
         {
             return socket;
         }
@@ -113,7 +114,7 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
 
     private static NetlinkSocket Open(int protocol, string operation)
     {
-        var handle = Libc.Socket(Libc.FamilyNetlink, Libc.SocketRaw | Libc.SocketCloseOnExec, protocol);
+        var handle = Libc.Socket(Libc.AF_NETLINK, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, protocol);
         if (handle.IsInvalid)
         {
             throw LinuxException.FromLastError(operation);
@@ -121,18 +122,19 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
 
         try
         {
-            // Since Linux 4.12: errors carry words and leave the request out. Strict checks since 4.20 let the kernel filter dumps.
-            if (!Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionExtAck, 1) || !Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionCapAck, 1))
+            // Since Linux 4.12, errors carry a message and omit the request. Since 4.20, strict checking lets the kernel filter dumps.
+            if (!Libc.TrySetSocketOption(handle, Libc.SOL_NETLINK, NETLINK_EXT_ACK, 1)
+                || !Libc.TrySetSocketOption(handle, Libc.SOL_NETLINK, NETLINK_CAP_ACK, 1))
             {
                 throw LinuxException.FromLastError(operation);
             }
 
-            if (protocol == ProtocolRoute)
+            if (protocol == NETLINK_ROUTE)
             {
-                _ = Libc.TrySetSocketOption(handle, Libc.LevelNetlink, OptionStrictCheck, 1);
+                _ = Libc.TrySetSocketOption(handle, Libc.SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
             }
 
-            var address = new Libc.NetlinkAddress { Family = Libc.FamilyNetlink };
+            var address = new Libc.NetlinkAddress { Family = Libc.AF_NETLINK };
             var length = (uint)sizeof(Libc.NetlinkAddress);
             if (Libc.Bind(handle, &address, length) != 0 || Libc.GetSocketName(handle, &address, &length) != 0)
             {
@@ -148,14 +150,14 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
         }
     }
 
-    // Any outcome is good: the caller looks again, and watches the time.
+    // Any result will do: the caller checks again and tracks the timeout.
     private void Wait(TimeSpan left)
     {
         var added = false;
         try
         {
             Handle.DangerousAddRef(ref added);
-            var poll = new Libc.PollDescriptor { Descriptor = (int)Handle.DangerousGetHandle(), Events = Libc.PollIn };
+            var poll = new Libc.PollDescriptor { Descriptor = (int)Handle.DangerousGetHandle(), Events = Libc.POLLIN };
             _ = Libc.Poll(&poll, 1, (int)Math.Clamp(Math.Ceiling(left.TotalMilliseconds), 1, int.MaxValue));
         }
         finally

@@ -2,18 +2,18 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Netlink;
 
-/// <summary>What a look at a subscription found.</summary>
+/// <summary>Result of reading a subscription.</summary>
 internal enum Notification
 {
-    /// <summary>Nothing is there.</summary>
+    /// <summary>No notification is pending.</summary>
     None,
     /// <summary>One notification.</summary>
     Read,
-    /// <summary>Some were lost or could not be understood: whoever listens reads everything anew.</summary>
+    /// <summary>Notifications were lost or malformed: the subscriber has to read the full state again.</summary>
     Lost,
 }
 
-/// <summary>Takes notifications from a subscription, never waiting.</summary>
+/// <summary>Reads notifications from a subscription without blocking.</summary>
 internal sealed class NotificationReader(INetlinkTransport transport, string operation)
 {
     private readonly byte[] _buffer = new byte[64 * 1024];
@@ -62,7 +62,7 @@ internal sealed class NotificationReader(INetlinkTransport transport, string ope
         }
     }
 
-    // Whoever missed something reads everything anew, so what can't be understood may be passed over.
+    // After a loss the subscriber reads the full state, so malformed notifications can be skipped.
     private Notification Lost()
     {
         _position = _length = 0;

@@ -4,12 +4,12 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.NativeInterop.Packets;
 
 /// <summary>
-/// Room for a batch of received packets, each with headroom in front for headers that are pushed. The memory is not the
-/// garbage collector's, so that packets go from one port to another without a copy. One thread at a time uses a batch.
+/// Buffers for a batch of received packets, each with headroom for headers to be prepended. The memory is unmanaged, so packets go
+/// from one port to another without a copy. For one thread at a time.
 /// </summary>
 public sealed unsafe class PacketBatch : IDisposable
 {
-    /// <summary>Largest frame by default, with its Ethernet header: fits an MTU of 9000 with VLAN tags.</summary>
+    /// <summary>Default maximum frame size, including the Ethernet header: fits an MTU of 9000 with VLAN tags.</summary>
     public const int DefaultFrameSize = 9216;
 
     // Cmsghdr (16 bytes) and tpacket_auxdata (20 bytes), rounded up to 8.
@@ -21,9 +21,9 @@ public sealed unsafe class PacketBatch : IDisposable
     private byte* _memory;
 
     /// <summary>Allocates a batch.</summary>
-    /// <param name="capacity">Most packets in it.</param>
+    /// <param name="capacity">Maximum number of packets.</param>
     /// <param name="headroom">Free bytes in front of each received frame, at least 16.</param>
-    /// <param name="frameSize">Largest frame; a larger one is dropped and counted.</param>
+    /// <param name="frameSize">Maximum frame size; larger frames are dropped and counted.</param>
     public PacketBatch(int capacity = 64, int headroom = 128, int frameSize = DefaultFrameSize)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
@@ -56,19 +56,19 @@ public sealed unsafe class PacketBatch : IDisposable
         }
     }
 
-    /// <summary>Frees the memory if the owner forgot to.</summary>
+    /// <summary>Frees the memory if the owner did not.</summary>
     ~PacketBatch() => Free();
 
-    /// <summary>Most packets in it.</summary>
+    /// <summary>Maximum number of packets.</summary>
     public int Capacity { get; }
 
     /// <summary>Free bytes in front of each received frame.</summary>
     public int Headroom { get; }
 
-    /// <summary>Largest frame that is received whole.</summary>
+    /// <summary>Maximum size of a received frame.</summary>
     public int FrameSize { get; }
 
-    /// <summary>Packets that the last <see cref="PacketPort.Receive"/> put here.</summary>
+    /// <summary>Number of packets from the last <see cref="PacketPort.Receive"/>.</summary>
     public int Count { get; internal set; }
 
     internal byte* Control { get; }
@@ -77,19 +77,19 @@ public sealed unsafe class PacketBatch : IDisposable
 
     internal Libc.MultiMessage* Messages { get; }
 
-    /// <summary>A packet's whole buffer: headroom, frame, and what is left behind it.</summary>
+    /// <summary>A packet's whole buffer: headroom, frame and tailroom.</summary>
     public Span<byte> Buffer(int index) => new(Slot(Checked(index)), Headroom + FrameSize);
 
-    /// <summary>Where in the buffer the frame starts.</summary>
+    /// <summary>Offset of the frame in the buffer.</summary>
     public int Offset(int index) => _offsets[Checked(index)];
 
     /// <summary>The frame's length in bytes.</summary>
     public int Length(int index) => _lengths[Checked(index)];
 
-    /// <summary>The frame, from its Ethernet header to its end without the checksum.</summary>
+    /// <summary>The frame, from the Ethernet header to the end, without the frame check sequence.</summary>
     public Span<byte> Frame(int index) => new(Slot(Checked(index)) + _offsets[index], _lengths[index]);
 
-    /// <summary>Says where the frame is after it was changed.</summary>
+    /// <summary>Sets the frame's position after a change.</summary>
     public void SetFrame(int index, int offset, int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);

@@ -4,33 +4,37 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Packets;
 
-/// <content>A TAP in a packet socket's place: what the machine sends through the link is received here.</content>
+/// <content>A TAP instead of a packet socket: what the host sends through the link is received here.</content>
 public sealed unsafe partial class PacketPort
 {
     private const string TapDevice = "/dev/net/tun";
-    private const nuint SetInterface = 0x400454ca;
-    private const nuint SetPersistent = 0x400454cb;
-    private const nuint GetInterface = 0x800454d2;
-    private const short FlagTap = 0x0002;
-    private const short FlagMultiQueue = 0x0100;
-    private const short FlagNoPacketInformation = 0x1000;
-    private const short FlagVnetHeader = 0x4000;
+    private const nuint TUNSETIFF = 0x400454ca;
+    private const nuint TUNSETPERSIST = 0x400454cb;
+    private const nuint TUNGETIFF = 0x800454d2;
+    private const short IFF_TAP = 0x0002;
+    private const short IFF_MULTI_QUEUE = 0x0100;
+    private const short IFF_NO_PI = 0x1000;
+    private const short IFF_VNET_HDR = 0x4000;
 
     /// <summary>struct virtio_net_hdr: without merged buffers, which is what a TAP has by default.</summary>
     private const int VnetHeaderLength = 10;
-    private const byte VnetNeedsChecksum = 1;
+    private const byte VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
 
     private readonly bool _isTap;
     private readonly int _header;
 
     /// <summary>
-    /// Makes a TAP link and opens it, or opens one that is there and stays without an owner. The link may be moved to another namespace afterwards; it ends
-    /// with the last opening, unless it is persistent. Its queueing discipline hands over whole packets: the kernel cuts and checksums before.
+    /// Creates and opens a TAP link, or opens an existing persistent one that is not in use. The link may be moved to another namespace
+    /// afterwards; unless persistent, it disappears when it is closed for the last time. No offloads are negotiated: the kernel segments
+    /// and checksums packets before it passes them on.
     /// </summary>
-    /// <param name="ns">Where the link is made or found; null for the calling thread's namespace.</param>
+    /// <param name="ns">The link's namespace; null for the calling thread's.</param>
     /// <param name="name">The link's name.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <exception cref="LinuxException">The name is another kind of link's (EINVAL), the TAP has an owner (EBUSY), the kernel has no TAPs (ENOENT), or the process may not (EPERM).</exception>
+    /// <exception cref="LinuxException">
+    /// A link of another kind has the name (EINVAL), the TAP is in use (EBUSY), the kernel does not support TAPs (ENOENT), or the process
+    /// lacks the privilege (EPERM).
+    /// </exception>
     public static PacketPort OpenTap(NetNamespace? ns, string name, TapOptions? options = null)
     {
         InterfaceName.Checked(name);
@@ -40,7 +44,7 @@ public sealed unsafe partial class PacketPort
 
     private static PacketPort OpenTapHere(string name, TapOptions options)
     {
-        var handle = Libc.Open(TapDevice, Libc.OpenReadWrite | Libc.OpenCloseOnExec | Libc.OpenNonBlock, 0);
+        var handle = Libc.Open(TapDevice, Libc.O_RDWR | Libc.O_CLOEXEC | Libc.O_NONBLOCK, 0);
         if (handle.IsInvalid)
         {
             throw LinuxException.FromLastError($"open {TapDevice}");
@@ -50,18 +54,19 @@ public sealed unsafe partial class PacketPort
         {
             Libc.InterfaceRequest request = default;
             InterfaceName.Write(name, new Span<byte>(request.Name, 16));
-            request.Flags = (short)(FlagTap | FlagNoPacketInformation | (options.MultiQueue ? FlagMultiQueue : 0) | (options.VnetHeader ? FlagVnetHeader : 0));
-            if (Libc.Ioctl(handle, SetInterface, &request) != 0)
+            request.Flags = (short)(
+                IFF_TAP | IFF_NO_PI | (options.MultiQueue ? IFF_MULTI_QUEUE : 0) | (options.VnetHeader ? IFF_VNET_HDR : 0));
+            if (Libc.Ioctl(handle, TUNSETIFF, &request) != 0)
             {
                 throw LinuxException.FromLastError($"open TAP {name}");
             }
 
-            if (Libc.Ioctl(handle, SetPersistent, (void*)(options.Persistent ? 1 : 0)) != 0)
+            if (Libc.Ioctl(handle, TUNSETPERSIST, (void*)(options.Persistent ? 1 : 0)) != 0)
             {
                 throw LinuxException.FromLastError($"make TAP {name} {(options.Persistent ? "persistent" : "temporary")}");
             }
 
-            using var socket = Libc.Socket(Libc.FamilyPacket, Libc.SocketRaw | Libc.SocketCloseOnExec, 0);
+            using var socket = Libc.Socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_CLOEXEC, 0);
             if (socket.IsInvalid)
             {
                 throw LinuxException.FromLastError($"find TAP {name}");
@@ -81,7 +86,7 @@ public sealed unsafe partial class PacketPort
         var count = 0;
         while (count < batch.Capacity)
         {
-            // The header lands in the headroom, right before the frame.
+            // The header goes into the headroom, right before the frame.
             var start = batch.Slot(count) + batch.Headroom - _header;
             var length = Libc.Read(Handle, start, (nuint)(batch.FrameSize + _header));
             if (length < 0)
@@ -105,13 +110,13 @@ public sealed unsafe partial class PacketPort
                 _ = RefreshState();
                 break;
             }
-            // A longer packet was cut off to exactly the room that there is.
+            // A longer packet was truncated to exactly the available room.
             if (length >= batch.FrameSize + _header || length <= _header)
             {
                 Add(ref _oversized, 1);
                 continue;
             }
-            if (_header != 0 && (*start & VnetNeedsChecksum) != 0)
+            if (_header != 0 && (*start & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0)
             {
                 Add(ref _partialChecksums, 1);
             }
@@ -151,7 +156,7 @@ public sealed unsafe partial class PacketPort
 
     private bool WriteToTap(byte* frame, nuint length)
     {
-        // All zero: no checksum to finish, no segments to cut.
+        // All zero: no checksum to complete, no segmentation.
         var header = stackalloc byte[VnetHeaderLength];
         Unsafe.InitBlock(header, 0, VnetHeaderLength);
         var vectors = stackalloc Libc.IoVector[2];
@@ -180,16 +185,17 @@ public sealed unsafe partial class PacketPort
         return true;
     }
 
-    /// <summary>A TAP knows whether it still is; whether it is up matters to who sends only, and shows as an error there.</summary>
+    /// <summary>Checks only whether the TAP still exists; if it is down, sending fails.</summary>
     private PortLinkState GetTapState()
     {
         Libc.InterfaceRequest request = default;
-        if (Libc.Ioctl(Handle, GetInterface, &request) == 0)
+        if (Libc.Ioctl(Handle, TUNGETIFF, &request) == 0)
         {
             return PortLinkState.Up;
         }
 
-        return IsLinkError((Errno)Marshal.GetLastPInvokeError()) ? PortLinkState.Gone : throw LinuxException.FromLastError($"read the state of {Name}");
+        return IsLinkError((Errno)Marshal.GetLastPInvokeError()) ? PortLinkState.Gone
+            : throw LinuxException.FromLastError($"read the state of {Name}");
     }
 
     private static bool IsLinkError(Errno errno) => errno is Errno.EBADFD or Errno.EIO or Errno.ENODEV or Errno.ENETDOWN or Errno.ENXIO;

@@ -9,16 +9,16 @@ namespace ACCOffload.NativeInterop.Packets;
 /// <content>Receiving and sending.</content>
 public sealed unsafe partial class PacketPort
 {
-    private const uint StatusChecksumNotReady = 1 << 3;
-    private const uint StatusVlanValid = 1 << 4;
-    private const uint StatusVlanTpidValid = 1 << 6;
-    private const ushort EtherTypeVlan = 0x8100;
-    private const int VlanTagLength = 4;
+    private const uint TP_STATUS_CSUMNOTREADY = 1 << 3;
+    private const uint TP_STATUS_VLAN_VALID = 1 << 4;
+    private const uint TP_STATUS_VLAN_TPID_VALID = 1 << 6;
+    private const ushort ETH_P_8021Q = 0x8100;
+    private const int VLAN_HLEN = 4;
     private const int ControlHeaderLength = 16;
 
-    /// <summary>Reads what is there, at most a batch, and never waits.</summary>
-    /// <returns>Packets now in the batch; 0 if there are none or the link is not up (<see cref="State"/>).</returns>
-    /// <exception cref="LinuxException">The socket is broken.</exception>
+    /// <summary>Receives pending packets, at most a batch, without blocking.</summary>
+    /// <returns>Number of packets in the batch; 0 if none are pending or the link is not up (<see cref="State"/>).</returns>
+    /// <exception cref="LinuxException">The socket failed.</exception>
     public int Receive(PacketBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -34,7 +34,7 @@ public sealed unsafe partial class PacketPort
             batch.Messages[i].Header.ControlLength = PacketBatch.ControlSize;
             batch.Messages[i].Header.Flags = 0;
         }
-        var received = Libc.ReceiveMany(Handle, batch.Messages, (uint)batch.Capacity, Libc.MessageDontWait, null);
+        var received = Libc.ReceiveMany(Handle, batch.Messages, (uint)batch.Capacity, Libc.MSG_DONTWAIT, null);
         GC.KeepAlive(batch);
         if (received < 0)
         {
@@ -58,7 +58,7 @@ public sealed unsafe partial class PacketPort
         for (var i = 0; i < received; i++)
         {
             ref var message = ref batch.Messages[i];
-            if ((message.Header.Flags & Libc.MessageTruncated) != 0)
+            if ((message.Header.Flags & Libc.MSG_TRUNC) != 0)
             {
                 Add(ref _oversized, 1);
                 continue;
@@ -77,14 +77,14 @@ public sealed unsafe partial class PacketPort
         return kept;
     }
 
-    /// <summary>Sends one packet now, past every queue of ours; any thread may.</summary>
-    /// <returns>False if the link did not take it; it is counted as dropped.</returns>
+    /// <summary>Sends one packet at once, bypassing our queues. Thread-safe.</summary>
+    /// <returns>False if the link did not accept it; the packet is counted as dropped.</returns>
     public bool TrySend(ReadOnlySpan<byte> frame)
     {
         bool sent;
         fixed (byte* bytes = frame)
         {
-            sent = _isTap ? WriteToTap(bytes, (nuint)frame.Length) : Libc.Send(Handle, bytes, (nuint)frame.Length, Libc.MessageDontWait) >= 0;
+            sent = _isTap ? WriteToTap(bytes, (nuint)frame.Length) : Libc.Send(Handle, bytes, (nuint)frame.Length, Libc.MSG_DONTWAIT) >= 0;
         }
 
         if (sent)
@@ -101,7 +101,7 @@ public sealed unsafe partial class PacketPort
         return false;
     }
 
-    /// <summary>Asks the kernel for the link's state.</summary>
+    /// <summary>Reads the link's state from the kernel.</summary>
     public PortLinkState RefreshState()
     {
         var state = _isTap ? GetTapState() : LinkRequest.GetState(Handle, InterfaceIndex);
@@ -109,7 +109,7 @@ public sealed unsafe partial class PacketPort
         return state;
     }
 
-    /// <summary>Sends prepared messages; what the link does not take is dropped, as a switch would.</summary>
+    /// <summary>Sends prepared messages; drops what the link does not accept, as a switch does.</summary>
     internal int SendAll(Libc.MultiMessage* messages, int count)
     {
         if (_isTap)
@@ -122,13 +122,13 @@ public sealed unsafe partial class PacketPort
         while (taken + dropped < count)
         {
             var position = taken + dropped;
-            var sent = Libc.SendMany(Handle, messages + position, (uint)(count - position), Libc.MessageDontWait);
+            var sent = Libc.SendMany(Handle, messages + position, (uint)(count - position), Libc.MSG_DONTWAIT);
             if (sent > 0)
             {
                 taken += sent;
                 continue;
             }
-            // The first of the rest failed. A full queue or a dead link takes none of the others either; a bad packet is passed over.
+            // The first of the remaining packets failed. A full queue or a dead link accepts none of the others either; skip a bad packet.
             var errno = OnSendError();
             if (errno == Errno.EINTR)
             {
@@ -161,39 +161,39 @@ public sealed unsafe partial class PacketPort
         return errno;
     }
 
-    // The kernel takes a frame's outer VLAN tag out and passes it beside the packet. It goes back in: without it a tagged
-    // frame would look like an untagged one and pass rules that were never meant for it.
+    // The kernel strips a frame's outer VLAN tag and passes it as metadata. Put it back: without it a tagged frame would look untagged
+    // and match rules that are not meant for it.
     private void ApplyDetails(PacketBatch batch, int index, int controlLength)
     {
         var control = batch.Control + (index * PacketBatch.ControlSize);
         if (controlLength < ControlHeaderLength + 20
-            || Unsafe.ReadUnaligned<int>(control + 8) != Libc.LevelPacket || Unsafe.ReadUnaligned<int>(control + 12) != OptionAuxiliaryData)
+            || Unsafe.ReadUnaligned<int>(control + 8) != Libc.SOL_PACKET || Unsafe.ReadUnaligned<int>(control + 12) != PACKET_AUXDATA)
         {
             return;
         }
 
         var details = control + ControlHeaderLength;
         var status = Unsafe.ReadUnaligned<uint>(details);
-        if ((status & StatusChecksumNotReady) != 0)
+        if ((status & TP_STATUS_CSUMNOTREADY) != 0)
         {
             Add(ref _partialChecksums, 1);
         }
 
-        if ((status & StatusVlanValid) == 0 || batch.Length(index) < 2 * MacAddress.Length)
+        if ((status & TP_STATUS_VLAN_VALID) == 0 || batch.Length(index) < 2 * MacAddress.Length)
         {
             return;
         }
 
         var tag = Unsafe.ReadUnaligned<ushort>(details + 16);
-        var tagProtocol = (status & StatusVlanTpidValid) != 0 ? Unsafe.ReadUnaligned<ushort>(details + 18) : EtherTypeVlan;
-        var offset = batch.Offset(index) - VlanTagLength;
+        var tagProtocol = (status & TP_STATUS_VLAN_TPID_VALID) != 0 ? Unsafe.ReadUnaligned<ushort>(details + 18) : ETH_P_8021Q;
+        var offset = batch.Offset(index) - VLAN_HLEN;
         var slot = batch.Buffer(index);
-        slot.Slice(offset + VlanTagLength, 2 * MacAddress.Length).CopyTo(slot[offset..]);
+        slot.Slice(offset + VLAN_HLEN, 2 * MacAddress.Length).CopyTo(slot[offset..]);
         BinaryPrimitives.WriteUInt16BigEndian(slot[(offset + 12)..], tagProtocol);
         BinaryPrimitives.WriteUInt16BigEndian(slot[(offset + 14)..], tag);
-        batch.Place(index, offset, batch.Length(index) + VlanTagLength);
+        batch.Place(index, offset, batch.Length(index) + VLAN_HLEN);
     }
 
-    // Only the receiving thread adds to these, so a plain read is enough; the write is one that other threads see whole.
+    // Only the receiving thread adds to these counters, so a plain read suffices; the write must be atomic for other threads.
     private static void Add(ref long counter, long value) => Volatile.Write(ref counter, counter + value);
 }

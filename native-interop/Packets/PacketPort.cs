@@ -4,19 +4,32 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Packets;
 
+/// <summary>State of the link of a <see cref="PacketPort"/>.</summary>
+public enum PortLinkState
+{
+    /// <summary>The link is up.</summary>
+    Up,
+    /// <summary>The link is down; traffic resumes when it comes up, without reopening the port.</summary>
+    Down,
+    /// <summary>
+    /// The link was deleted or moved to another namespace; close the port, and reopen it when a link with the name appears.
+    /// </summary>
+    Gone,
+}
+
 /// <summary>
-/// A link's packets, read and written raw (packet(7)): non-blocking, in batches, without an allocation per packet. What the
-/// machine itself sends through the link is not seen. One thread at a time receives; <see cref="TrySend"/> may be called
-/// from any, and each sending thread has a <see cref="PacketSender"/> of its own.
+/// Sends and receives raw packets on a link (packet(7)): non-blocking, in batches, without an allocation per packet. Packets that the host
+/// itself sends through the link are not received. One thread at a time receives; any thread may call <see cref="TrySend"/>, and each
+/// sending thread has its own <see cref="PacketSender"/>.
 /// </summary>
 public sealed unsafe partial class PacketPort : IDisposable
 {
-    private const ushort ProtocolAll = 0x0003;
-    private const int OptionAddMembership = 1;
-    private const int OptionAuxiliaryData = 8;
-    private const int OptionQueueBypass = 20;
-    private const int OptionIgnoreOutgoing = 23;
-    private const ushort MembershipPromiscuous = 1;
+    private const ushort ETH_P_ALL = 0x0003;
+    private const int PACKET_ADD_MEMBERSHIP = 1;
+    private const int PACKET_AUXDATA = 8;
+    private const int PACKET_QDISC_BYPASS = 20;
+    private const int PACKET_IGNORE_OUTGOING = 23;
+    private const ushort PACKET_MR_PROMISC = 1;
 
     private volatile PortLinkState _state;
     private long _received;
@@ -34,38 +47,38 @@ public sealed unsafe partial class PacketPort : IDisposable
         _header = header;
     }
 
-    /// <summary>The socket, to watch for <see cref="EpollEvents.Read"/>; an error there means that the link's state changed.</summary>
+    /// <summary>The socket; wait on it for <see cref="EpollEvents.Read"/>. An error event means that the link's state changed.</summary>
     public FileDescriptor Handle { get; }
 
-    /// <summary>The link's name when the port was opened.</summary>
+    /// <summary>The link's name at the time the port was opened.</summary>
     public string Name { get; }
 
     /// <summary>The link's index in its namespace.</summary>
     public int InterfaceIndex { get; }
 
-    /// <summary>The link's state as the last receive, send or <see cref="RefreshState"/> found it.</summary>
+    /// <summary>The link's state at the last receive, send or <see cref="RefreshState"/>.</summary>
     public PortLinkState State => _state;
 
     /// <summary>Packets received.</summary>
     public long Received => Volatile.Read(ref _received);
 
-    /// <summary>Received packets that were dropped because they did not fit a batch's buffers.</summary>
+    /// <summary>Received packets that were dropped because they exceeded the buffer size.</summary>
     public long Oversized => Volatile.Read(ref _oversized);
 
-    /// <summary>Received packets whose transport checksum the sender left to the hardware: its offloads are not off.</summary>
+    /// <summary>Received packets with an incomplete transport checksum: the sender's checksum offload is on.</summary>
     public long PartialChecksums => Volatile.Read(ref _partialChecksums);
 
-    /// <summary>Packets that the link took.</summary>
+    /// <summary>Packets that the link accepted.</summary>
     public long Sent => Volatile.Read(ref _sent);
 
-    /// <summary>Packets that the link did not take: its queue was full, it was down, or the packet was too long.</summary>
+    /// <summary>Packets that the link did not accept: its queue was full, it was down, or the packet was too long.</summary>
     public long SendDropped => Volatile.Read(ref _sendDropped);
 
-    /// <summary>Opens a link of a namespace.</summary>
-    /// <param name="ns">Where the link is; null for the calling thread's namespace.</param>
+    /// <summary>Opens a link.</summary>
+    /// <param name="ns">The link's namespace; null for the calling thread's.</param>
     /// <param name="name">The link's name.</param>
     /// <param name="options">Null for the defaults.</param>
-    /// <exception cref="LinuxException">There is no such link (ENODEV), or the process may not (EPERM).</exception>
+    /// <exception cref="LinuxException">There is no such link (ENODEV), or the process lacks the privilege (EPERM).</exception>
     public static PacketPort Open(NetNamespace? ns, string name, PacketPortOptions? options = null)
     {
         InterfaceName.Checked(name);
@@ -73,13 +86,13 @@ public sealed unsafe partial class PacketPort : IDisposable
         return ns is null ? OpenHere(name, options) : ns.Run(() => OpenHere(name, options));
     }
 
-    /// <summary>A queue for one sending thread.</summary>
-    /// <param name="capacity">Packets that are sent in one system call.</param>
+    /// <summary>Creates the send queue of one thread.</summary>
+    /// <param name="capacity">Maximum number of packets per system call.</param>
     public PacketSender CreateSender(int capacity = 64) => new(this, capacity);
 
-    /// <summary>Whether the name still leads to the link that the port was opened on; false after either was renamed.</summary>
-    /// <exception cref="LinuxException">The socket is broken.</exception>
-    public bool HasItsName()
+    /// <summary>Whether the name still refers to the link that the port was opened on.</summary>
+    /// <exception cref="LinuxException">The socket failed.</exception>
+    public bool IsNameCurrent()
     {
         try
         {
@@ -100,8 +113,8 @@ public sealed unsafe partial class PacketPort : IDisposable
         {
             EthtoolSettings.DisableOffloads(name);
         }
-        // Protocol 0 until it is bound: otherwise it would collect the packets of every link in between.
-        var handle = Libc.Socket(Libc.FamilyPacket, Libc.SocketRaw | Libc.SocketNonBlock | Libc.SocketCloseOnExec, 0);
+        // Protocol 0 until the socket is bound: otherwise it would receive the packets of every link until then.
+        var handle = Libc.Socket(Libc.AF_PACKET, Libc.SOCK_RAW | Libc.SOCK_NONBLOCK | Libc.SOCK_CLOEXEC, 0);
         if (handle.IsInvalid)
         {
             throw LinuxException.FromLastError($"open a packet socket for {name}");
@@ -124,30 +137,30 @@ public sealed unsafe partial class PacketPort : IDisposable
 
     private void Configure(PacketPortOptions options)
     {
-        Set(OptionIgnoreOutgoing, "ignore outgoing packets");
-        Set(OptionAuxiliaryData, "ask for packet details");
+        Set(PACKET_IGNORE_OUTGOING, "ignore outgoing packets");
+        Set(PACKET_AUXDATA, "ask for packet details");
         if (options.BypassQueue)
         {
-            Set(OptionQueueBypass, "bypass the queue");
+            Set(PACKET_QDISC_BYPASS, "bypass the queue");
         }
 
-        SetBuffer(Libc.OptionReceiveBufferForce, Libc.OptionReceiveBuffer, options.ReceiveBufferBytes);
-        SetBuffer(Libc.OptionSendBufferForce, Libc.OptionSendBuffer, options.SendBufferBytes);
+        SetBuffer(Libc.SO_RCVBUFFORCE, Libc.SO_RCVBUF, options.ReceiveBufferBytes);
+        SetBuffer(Libc.SO_SNDBUFFORCE, Libc.SO_SNDBUF, options.SendBufferBytes);
         if (options.Promiscuous)
         {
-            var membership = new Libc.PacketMembership { InterfaceIndex = InterfaceIndex, Type = MembershipPromiscuous };
-            if (Libc.SetSocketOption(Handle, Libc.LevelPacket, OptionAddMembership, &membership, (uint)sizeof(Libc.PacketMembership)) != 0)
+            var membership = new Libc.PacketMembership { InterfaceIndex = InterfaceIndex, Type = PACKET_MR_PROMISC };
+            if (Libc.SetSocketOption(Handle, Libc.SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, (uint)sizeof(Libc.PacketMembership)) != 0)
             {
                 throw LinuxException.FromLastError($"make {Name} promiscuous");
             }
         }
         var address = new Libc.LinkLayerAddress
         {
-            Family = Libc.FamilyPacket,
-            Protocol = BinaryPrimitives.ReverseEndianness(options.EtherType == 0 ? ProtocolAll : options.EtherType),
+            Family = Libc.AF_PACKET,
+            Protocol = BinaryPrimitives.ReverseEndianness(options.EtherType == 0 ? ETH_P_ALL : options.EtherType),
             InterfaceIndex = InterfaceIndex,
         };
-        // A link that is down can be bound, but says so once with ENETDOWN on the socket.
+        // Binding to a link that is down succeeds, but leaves a pending ENETDOWN on the socket.
         if (Libc.Bind(Handle, &address, 20) != 0)
         {
             throw LinuxException.FromLastError($"bind to {Name}");
@@ -156,18 +169,18 @@ public sealed unsafe partial class PacketPort : IDisposable
 
     private void Set(int option, string what)
     {
-        if (!Libc.TrySetSocketOption(Handle, Libc.LevelPacket, option, 1))
+        if (!Libc.TrySetSocketOption(Handle, Libc.SOL_PACKET, option, 1))
         {
             throw LinuxException.FromLastError($"{what} of {Name}");
         }
     }
 
-    // The force options need CAP_NET_ADMIN; without it the system's limit holds.
+    // The FORCE options need CAP_NET_ADMIN; without it the system limit applies.
     private void SetBuffer(int forced, int plain, int bytes)
     {
-        if (!Libc.TrySetSocketOption(Handle, Libc.LevelSocket, forced, bytes))
+        if (!Libc.TrySetSocketOption(Handle, Libc.SOL_SOCKET, forced, bytes))
         {
-            _ = Libc.TrySetSocketOption(Handle, Libc.LevelSocket, plain, bytes);
+            _ = Libc.TrySetSocketOption(Handle, Libc.SOL_SOCKET, plain, bytes);
         }
     }
 }

@@ -2,24 +2,44 @@ using ACCOffload.NativeInterop.Ethtool;
 
 namespace ACCOffload.NativeInterop.Packets;
 
-/// <summary>How a <see cref="PacketPort"/> is opened.</summary>
+/// <summary>Options of a <see cref="PacketPort"/>.</summary>
 public sealed record PacketPortOptions
 {
     /// <summary>Receive all packets on the link, not only those for its own address.</summary>
     public bool Promiscuous { get; init; } = true;
 
-    /// <summary>Receive packets of this type of Ethernet frame only; 0 for all. Frames with a VLAN tag are of none but all.</summary>
+    /// <summary>Receive frames of this EtherType only; 0 for all. VLAN-tagged frames are received with 0 only.</summary>
     public ushort EtherType { get; init; }
 
-    /// <summary>Turn the link's offloads off first (<see cref="EthtoolSettings.DisableOffloads(string)"/>), so that no receive aggregation makes packets larger than the MTU.</summary>
+    /// <summary>
+    /// Disable the link's offloads first (<see cref="EthtoolSettings.DisableOffloads(string)"/>), so that receive aggregation does not
+    /// produce packets larger than the MTU.
+    /// </summary>
     public bool DisableOffloads { get; init; }
 
-    /// <summary>Bytes of packets that may wait in the socket for being read.</summary>
+    /// <summary>Size of the socket's receive buffer in bytes.</summary>
     public int ReceiveBufferBytes { get; init; } = 8 << 20;
 
-    /// <summary>Bytes of packets that may wait in the link's queue.</summary>
+    /// <summary>Size of the socket's send buffer in bytes.</summary>
     public int SendBufferBytes { get; init; } = 4 << 20;
 
-    /// <summary>Hand packets to the driver without the queueing discipline: faster, but packet captures on this end don't see what is sent.</summary>
+    /// <summary>
+    /// Pass packets to the driver without the queueing discipline: faster, but packet captures on this end miss what is sent.
+    /// </summary>
     public bool BypassQueue { get; init; }
+}
+
+/// <summary>Options of a TAP (linux/if_tun.h).</summary>
+public sealed record TapOptions
+{
+    /// <summary>Each descriptor is a separate queue; all of them must set this.</summary>
+    public bool MultiQueue { get; init; }
+
+    /// <summary>The link persists after its last descriptor is closed, until it or its namespace is deleted.</summary>
+    public bool Persistent { get; init; }
+
+    /// <summary>
+    /// Packets are exchanged with the kernel with a struct virtio_net_hdr, which is not part of a <see cref="PacketBatch"/>'s frames.
+    /// </summary>
+    public bool VnetHeader { get; init; }
 }

@@ -4,8 +4,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.NativeInterop.Packets;
 
 /// <summary>
-/// One thread's queue of packets for one port. A packet stays in its batch's memory until <see cref="Flush"/>: flush
-/// before the batch receives again or is disposed.
+/// Send queue of one thread for one port. A packet stays in its batch's memory until <see cref="Flush"/>: flush before the batch
+/// is reused or disposed.
 /// </summary>
 public sealed unsafe class PacketSender : IDisposable
 {
@@ -29,23 +29,23 @@ public sealed unsafe class PacketSender : IDisposable
         }
     }
 
-    /// <summary>Frees the memory if the owner forgot to.</summary>
+    /// <summary>Frees the memory if the owner did not.</summary>
     ~PacketSender() => Free();
 
-    /// <summary>Packets that are sent in one system call.</summary>
+    /// <summary>Maximum number of packets per system call.</summary>
     public int Capacity { get; }
 
-    /// <summary>Packets that wait for <see cref="Flush"/>.</summary>
+    /// <summary>Number of queued packets.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Queues a batch's packet as it is now; a full queue is sent first.</summary>
+    /// <summary>Queues a packet of a batch in its current form; a full queue is flushed first.</summary>
     public void Add(PacketBatch batch, int index)
     {
         ArgumentNullException.ThrowIfNull(batch);
         Add(batch, index, batch.Offset(index), batch.Length(index));
     }
 
-    /// <summary>Queues a part of a batch's buffer; a full queue is sent first.</summary>
+    /// <summary>Queues a part of a batch's buffer; a full queue is flushed first.</summary>
     public void Add(PacketBatch batch, int index, int offset, int length)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -64,8 +64,8 @@ public sealed unsafe class PacketSender : IDisposable
         _vectors[Count++] = new Libc.IoVector { Base = batch.Slot(index) + offset, Length = (nuint)length };
     }
 
-    /// <summary>Sends what is queued. What the link does not take is dropped and counted.</summary>
-    /// <returns>Packets that the link took.</returns>
+    /// <summary>Sends the queued packets. Packets that the link does not accept are dropped and counted.</summary>
+    /// <returns>Number of packets that the link accepted.</returns>
     public int Flush()
     {
         if (Count == 0)

@@ -2,14 +2,14 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace ACCOffload.NativeInterop.Pci;
 
-/// <summary>Names a devlink device.</summary>
+/// <summary>Identifies a devlink device.</summary>
 /// <param name="Bus">The bus it is on: "pci", "auxiliary", "netdevsim".</param>
-/// <param name="Name">Its name there, a PCI address for one: "0000:01:00.0".</param>
+/// <param name="Name">Its name on the bus, such as a PCI address: "0000:01:00.0".</param>
 public sealed record DevlinkHandle(string Bus, string Name)
 {
     private const int MaxPartLength = 128;
 
-    /// <summary>Reads "pci/0000:01:00.0".</summary>
+    /// <summary>Parses a handle such as "pci/0000:01:00.0".</summary>
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out DevlinkHandle? handle)
     {
         handle = null;
@@ -24,7 +24,7 @@ public sealed record DevlinkHandle(string Bus, string Name)
     }
 
     /// <summary>The handle of a PCI function.</summary>
-    /// <param name="address">Its address, as "0000:01:00.0".</param>
+    /// <param name="address">Its address, such as "0000:01:00.0".</param>
     public static DevlinkHandle Pci(string address) => new("pci", address);
 
     /// <inheritdoc/>

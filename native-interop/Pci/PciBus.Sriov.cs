@@ -7,8 +7,8 @@ namespace ACCOffload.NativeInterop.Pci;
 /// <content>Virtual functions.</content>
 public sealed partial class PciBus
 {
-    /// <summary>How many virtual functions a function has and can have.</summary>
-    /// <returns>Null if it can have none, or is not there.</returns>
+    /// <summary>Current and maximum number of virtual functions of a function.</summary>
+    /// <returns>Null if the function does not exist or does not support SR-IOV.</returns>
     public SriovTotals? Sriov(string address)
     {
         if (!IsAddress(address))
@@ -17,17 +17,19 @@ public sealed partial class PciBus
         }
 
         var path = PathOf(address);
-        return Number(Path.Join(path, "sriov_totalvfs")) is { } total && Number(Path.Join(path, "sriov_numvfs")) is { } current ? new SriovTotals(total, current) : null;
+        return Number(Path.Join(path, "sriov_totalvfs")) is { } total && Number(Path.Join(path, "sriov_numvfs")) is { } current
+            ? new SriovTotals(total, current) : null;
     }
 
     /// <summary>
-    /// Makes or removes virtual functions. The kernel changes a number that is not 0 only by way of 0: then all existing functions vanish first, also
-    /// those that pods use. Their netdevs appear later (<see cref="WaitForNetdev(string, TimeSpan, CancellationToken)"/>).
+    /// Creates or removes virtual functions. The kernel changes a nonzero number only by way of 0: this removes all existing functions
+    /// first, including those that pods use. Their netdevs appear later (<see cref="WaitForNetdev(string, TimeSpan, CancellationToken)"/>).
     /// </summary>
     /// <param name="address">The physical function.</param>
-    /// <param name="count">How many there shall be.</param>
+    /// <param name="count">The new number.</param>
     /// <exception cref="LinuxException">
-    /// The function can have none (EOPNOTSUPP) or not so many (ERANGE), is not there (ENODEV), its driver made fewer (ENOSPC) or refused (its own error).
+    /// The function does not support SR-IOV (EOPNOTSUPP) or that many (ERANGE), does not exist (ENODEV), or its driver created fewer
+    /// (ENOSPC) or refused (its own error).
     /// </exception>
     public void SetVfCount(string address, int count)
     {
@@ -38,10 +40,10 @@ public sealed partial class PciBus
             throw new LinuxException($"{operation}: there is no such PCI function", Errno.ENODEV);
         }
 
-        var totals = Sriov(address) ?? throw new LinuxException($"{operation}: it has no SR-IOV", Errno.EOPNOTSUPP);
+        var totals = Sriov(address) ?? throw new LinuxException($"{operation}: the function does not support SR-IOV", Errno.EOPNOTSUPP);
         if (count > totals.Total)
         {
-            throw new LinuxException($"{operation}: it can have {totals.Total} at most", Errno.ERANGE);
+            throw new LinuxException($"{operation}: the limit is {totals.Total}", Errno.ERANGE);
         }
 
         if (count == totals.Current)
@@ -63,14 +65,14 @@ public sealed partial class PciBus
         {
             throw new LinuxException(operation, errno);
         }
-        // A driver may make fewer than it was told to without calling that an error.
+        // A driver may create fewer than requested without reporting an error.
         if (Sriov(address) is { } now && now.Current != count)
         {
-            throw new LinuxException($"{operation}: the driver made {now.Current}", Errno.ENOSPC);
+            throw new LinuxException($"{operation}: the driver created {now.Current}", Errno.ENOSPC);
         }
     }
 
-    /// <summary>The virtual functions of a physical one, in the order of their numbers.</summary>
+    /// <summary>The virtual functions of a physical function, by ascending number.</summary>
     public IReadOnlyList<VirtualFunction> VirtualFunctions(string address)
     {
         const string Prefix = "virtfn";
@@ -95,13 +97,15 @@ public sealed partial class PciBus
         return found;
     }
 
-    /// <summary>Waits until a function has a netdev in the calling thread's namespace, woken by the kernel's notifications alone.</summary>
+    /// <summary>
+    /// Waits until a function has a netdev in the calling thread's namespace. Driven by kernel notifications, without polling.
+    /// </summary>
     /// <param name="address">The function.</param>
     /// <param name="limit">How long to wait.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <returns>The netdev's name; udev may rename it soon after.</returns>
-    /// <exception cref="LinuxException">The time is over (ETIMEDOUT), or the function is not there (ENODEV).</exception>
-    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="LinuxException">The wait timed out (ETIMEDOUT), or the function does not exist (ENODEV).</exception>
+    /// <exception cref="OperationCanceledException">The wait was canceled.</exception>
     public string WaitForNetdev(string address, TimeSpan limit, CancellationToken cancellation = default)
     {
         using var links = LinkMonitor.Open();
@@ -111,7 +115,7 @@ public sealed partial class PciBus
     /// <summary>Waits until a function has a netdev.</summary>
     /// <param name="address">The function.</param>
     /// <param name="limit">How long to wait.</param>
-    /// <param name="links">Tells of it; opened in the namespace that sysfs was mounted in. Its events are used up.</param>
+    /// <param name="links">Link events; opened in the namespace that sysfs was mounted in. The wait consumes its events.</param>
     /// <param name="cancellation">Ends the wait.</param>
     /// <inheritdoc cref="WaitForNetdev(string, TimeSpan, CancellationToken)"/>
     public string WaitForNetdev(string address, TimeSpan limit, LinkMonitor links, CancellationToken cancellation = default)
@@ -119,7 +123,7 @@ public sealed partial class PciBus
         ArgumentNullException.ThrowIfNull(links);
         var operation = $"wait for the netdev of {address}";
         using var wait = new EventWait(limit, cancellation, links.Handle);
-        for (var timeOver = false; ;)
+        for (var timedOut = false; ;)
         {
             if (!IsAddress(address) || !Directory.Exists(PathOf(address)))
             {
@@ -131,12 +135,15 @@ public sealed partial class PciBus
                 return name;
             }
 
-            if (timeOver)
+            if (timedOut)
             {
-                throw new LinuxException($"{operation}: none appeared within {limit.TotalSeconds:0.###} s, {(Sysfs.LinkName(Path.Join(PathOf(address), "driver")) is { } driver ? $"driver {driver}" : "no driver is bound to it")}", Errno.ETIMEDOUT);
+                var driver = Sysfs.LinkName(Path.Join(PathOf(address), "driver"));
+                throw new LinuxException(
+                    $"{operation}: none appeared within {limit.TotalSeconds:0.###} s, "
+                        + (driver is null ? "no driver is bound to it" : $"driver {driver}"), Errno.ETIMEDOUT);
             }
 
-            timeOver = !wait.Next();
+            timedOut = !wait.Next();
             while (links.TryRead(out _))
             {
             }

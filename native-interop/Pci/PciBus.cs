@@ -3,8 +3,8 @@ using System.Globalization;
 namespace ACCOffload.NativeInterop.Pci;
 
 /// <summary>
-/// PCI functions, their virtual functions and netdevs, as sysfs shows them. Sysfs shows the netdevs of the namespace it was mounted in: one that was moved to a
-/// pod is in no list.
+/// PCI functions, their virtual functions and netdevs, as shown by sysfs. Sysfs shows the netdevs of the namespace it was mounted in: a
+/// netdev that was moved to a pod is not listed.
 /// </summary>
 public sealed partial class PciBus
 {
@@ -18,7 +18,7 @@ public sealed partial class PciBus
 
     internal PciBus(Sysfs sysfs) => _sysfs = sysfs;
 
-    /// <summary>All functions, in the order of their addresses.</summary>
+    /// <summary>All functions, by ascending address.</summary>
     public IReadOnlyList<PciDevice> All()
     {
         var found = new List<PciDevice>();
@@ -32,12 +32,12 @@ public sealed partial class PciBus
         return found;
     }
 
-    /// <summary>Functions of one model: 0x8086, 0x1452 is the host's function of an E2100.</summary>
+    /// <summary>Functions with a vendor and device id: 0x8086, 0x1452 is the host's function of an E2100.</summary>
     public IReadOnlyList<PciDevice> Find(ushort vendor, ushort device) => [.. All().Where(d => d.Vendor == vendor && d.Device == device)];
 
     /// <summary>One function.</summary>
     /// <param name="address">Its full address, "0000:01:00.0".</param>
-    /// <returns>Null if there is none, also if the text is no address.</returns>
+    /// <returns>Null if there is none, or the address is invalid.</returns>
     public PciDevice? Get(string address)
     {
         if (!IsAddress(address))
@@ -46,7 +46,8 @@ public sealed partial class PciBus
         }
 
         var path = PathOf(address);
-        if (Hex(path, "vendor") is not { } vendor || Hex(path, "device") is not { } device || vendor > ushort.MaxValue || device > ushort.MaxValue)
+        if (Hex(path, "vendor") is not { } vendor || Hex(path, "device") is not { } device || vendor > ushort.MaxValue
+            || device > ushort.MaxValue)
         {
             return null;
         }
@@ -67,7 +68,7 @@ public sealed partial class PciBus
     /// <summary>True for a full PCI address: domain, bus, device and function in lower-case hexadecimal.</summary>
     public static bool IsAddress(string? text)
     {
-        // Domains have four digits, or more on machines with many (VMD).
+        // Domains have four digits, or more (VMD).
         if (text is null || text.Length is < 12 or > 16)
         {
             return false;
@@ -93,7 +94,8 @@ public sealed partial class PciBus
     /// <summary>Netdevs of a subfunction, in the namespace that sysfs was mounted in.</summary>
     /// <param name="device">The devlink device that its port is on.</param>
     /// <param name="sfNumber">Its number.</param>
-    public IReadOnlyList<string> AuxiliaryNetdevs(DevlinkHandle device, uint sfNumber) => [.. AuxiliaryDevices(device, sfNumber).SelectMany(a => a.Netdevs)];
+    public IReadOnlyList<string> AuxiliaryNetdevs(DevlinkHandle device, uint sfNumber) =>
+        [.. AuxiliaryDevices(device, sfNumber).SelectMany(a => a.Netdevs)];
 
     /// <summary>Devices of a subfunction on the auxiliary bus.</summary>
     /// <param name="device">The devlink device that its port is on.</param>
@@ -107,12 +109,13 @@ public sealed partial class PciBus
     {
         ArgumentNullException.ThrowIfNull(device);
         var found = new List<AuxiliaryDevice>();
-        // The numbers of several physical functions may be the same: the device lies below its own.
+        // Several physical functions may use the same numbers: only look below the right one.
         var parent = _sysfs.PathOf("bus", device.Bus, "devices", device.Name);
         foreach (var name in Sysfs.Entries(_sysfs.PathOf("bus/auxiliary/devices")))
         {
             var path = Path.Join(parent, name);
-            if (uint.TryParse(Sysfs.Read(Path.Join(path, "sfnum")), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && (wanted is null || number == wanted))
+            if (uint.TryParse(Sysfs.Read(Path.Join(path, "sfnum")), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                && (wanted is null || number == wanted))
             {
                 found.Add(new AuxiliaryDevice(name, number, _sysfs.Netdevs(path)));
             }
@@ -125,7 +128,8 @@ public sealed partial class PciBus
     private static uint? Hex(string directory, string name)
     {
         var text = Sysfs.Read(Path.Join(directory, name)) ?? "";
-        return text.StartsWith("0x", StringComparison.Ordinal) && uint.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) ? value : null;
+        return text.StartsWith("0x", StringComparison.Ordinal)
+            && uint.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value) ? value : null;
     }
 
     private static int? Number(string path) =>

@@ -4,18 +4,18 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Pci;
 
-/// <summary>What stands behind a sysfs that is made of plain files, for tests.</summary>
+/// <summary>Simulates the kernel behind a sysfs of plain files, for tests.</summary>
 internal interface ISysfsHook
 {
     /// <summary>Called before netdevs are listed.</summary>
     void BeforeNetdevs();
 
-    /// <summary>Does what the kernel does when a value is written.</summary>
+    /// <summary>Performs the effect of writing a value.</summary>
     Errno Write(string path, string value);
 }
 
 /// <summary>
-/// Reads and writes the small files of sysfs. What is not there, or goes while it is read, is no error: hardware comes and goes.
+/// Reads and writes sysfs attributes. A missing file is not an error, even if it disappears during the read: hardware comes and goes.
 /// </summary>
 internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
 {
@@ -24,11 +24,11 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
 
     public string PathOf(params ReadOnlySpan<string> parts) => Path.Join([root, .. parts]);
 
-    /// <summary>The first 4096 bytes of a file without white space around them; null if there is none or it can't be read.</summary>
+    /// <summary>The first 4096 bytes of a file, trimmed; null if it does not exist or can't be read.</summary>
     public static string? Read(string path)
     {
-        // O_NONBLOCK: nothing may block for ever, whatever the path leads to.
-        using var file = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCloseOnExec | Libc.OpenNonBlock, 0);
+        // O_NONBLOCK: the read must not block forever, whatever the path refers to.
+        using var file = Libc.Open(path, Libc.O_RDONLY | Libc.O_CLOEXEC | Libc.O_NONBLOCK, 0);
         if (file.IsInvalid)
         {
             return null;
@@ -59,7 +59,7 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
         return Encoding.UTF8.GetString(buffer, length).Trim();
     }
 
-    /// <summary>Writes a value in one call, as sysfs wants.</summary>
+    /// <summary>Writes a value in one call, as sysfs requires.</summary>
     public Errno Write(string path, string value) => hook?.Write(path, value) ?? WriteFile(path, value);
 
     /// <summary>Netdevs of a device, by the path of its directory.</summary>
@@ -71,11 +71,14 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
         {
             return names;
         }
-        // A virtio function's netdev lies below the virtio device.
-        return [.. Entries(path).Where(e => e.StartsWith("virtio", StringComparison.Ordinal)).SelectMany(e => Entries(Path.Join(path, e, "net")))];
+        // The netdev of a virtio function is below the virtio device.
+        return [.. Entries(path)
+            .Where(e => e.StartsWith("virtio", StringComparison.Ordinal)).SelectMany(e => Entries(Path.Join(path, e, "net")))];
     }
 
-    /// <summary>Where a symbolic link leads, its last part: "igb" of driver → ../../bus/pci/drivers/igb; null if it is none.</summary>
+    /// <summary>
+    /// Last component of a symbolic link's target: "igb" for driver → ../../bus/pci/drivers/igb; null if it is not a link.
+    /// </summary>
     public static string? LinkName(string path)
     {
         try
@@ -88,7 +91,7 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
         }
     }
 
-    /// <summary>Names in a directory in their order; none if there is no such directory.</summary>
+    /// <summary>Names in a directory, sorted; none if the directory does not exist.</summary>
     public static string[] Entries(string path)
     {
         try
@@ -105,7 +108,7 @@ internal sealed unsafe class Sysfs(string root, ISysfsHook? hook = null)
 
     private static Errno WriteFile(string path, string value)
     {
-        using var file = Libc.Open(path, Libc.OpenWriteOnly | Libc.OpenCloseOnExec, 0);
+        using var file = Libc.Open(path, Libc.O_WRONLY | Libc.O_CLOEXEC, 0);
         if (file.IsInvalid)
         {
             return (Errno)Marshal.GetLastPInvokeError();

@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Reads RTM_NEWADDR.</summary>
+/// <summary>Parses RTM_NEWADDR.</summary>
 internal static class AddressCodec
 {
     private const string Malformed = "the kernel's description of an address is malformed";
@@ -12,7 +12,7 @@ internal static class AddressCodec
     public static bool Parse(in NetlinkMessage message, out InterfaceAddress address)
     {
         address = null!;
-        if (message.Type != Rtnetlink.NewAddress)
+        if (message.Type != Rtnetlink.RTM_NEWADDR)
         {
             return false;
         }
@@ -22,7 +22,7 @@ internal static class AddressCodec
             throw NetlinkException.Malformed("read an address", Malformed);
         }
 
-        if (body.Family is not (Libc.FamilyInet or Libc.FamilyInet6))
+        if (body.Family is not (Libc.AF_INET or Libc.AF_INET6))
         {
             return false;
         }
@@ -34,19 +34,20 @@ internal static class AddressCodec
         {
             switch (attributes.Type)
             {
-                case Rtnetlink.AddressLocal:
+                case Rtnetlink.IFA_LOCAL:
                     local = attributes.Address(body.Family);
                     break;
-                case Rtnetlink.AddressAddress:
+                case Rtnetlink.IFA_ADDRESS:
                     given = attributes.Address(body.Family);
                     break;
-                case Rtnetlink.AddressFlags:
+                case Rtnetlink.IFA_FLAGS:
                     flags = attributes.Number<uint>();
                     break;
             }
         }
-        // On a point-to-point link the local address is ours and the other one the peer's; IPv6 names only the one there is.
-        if (attributes.Failed || (local ?? given) is not { } own || body.Index <= 0 || body.PrefixLength > 8 * AttributeReader.AddressLength(body.Family))
+        // On a point-to-point link IFA_LOCAL is our address and IFA_ADDRESS the peer's; IPv6 sends IFA_ADDRESS only.
+        if (attributes.Failed || (local ?? given) is not { } own || body.Index <= 0
+            || body.PrefixLength > 8 * AttributeReader.AddressLength(body.Family))
         {
             throw NetlinkException.Malformed("read an address", Malformed);
         }
@@ -57,8 +58,8 @@ internal static class AddressCodec
             Address = own,
             PrefixLength = body.PrefixLength,
             Scope = (RouteScope)body.Scope,
-            NoPrefixRoute = (flags & Rtnetlink.AddressFlagNoPrefixRoute) != 0,
-            NoDuplicateDetection = (flags & Rtnetlink.AddressFlagNoDuplicateDetection) != 0,
+            NoPrefixRoute = (flags & Rtnetlink.IFA_F_NOPREFIXROUTE) != 0,
+            NoDuplicateDetection = (flags & Rtnetlink.IFA_F_NODAD) != 0,
         };
         return true;
     }

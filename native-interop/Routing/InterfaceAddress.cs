@@ -14,12 +14,12 @@ public sealed record InterfaceAddress
     /// <summary>Length of the network prefix in bits.</summary>
     public required int PrefixLength { get; init; }
 
-    /// <summary>How far the address is known.</summary>
+    /// <summary>Scope of the address.</summary>
     public RouteScope Scope { get; init; }
 
-    /// <summary>The kernel makes no route to the prefix.</summary>
+    /// <summary>The kernel adds no route to the prefix.</summary>
     public bool NoPrefixRoute { get; init; }
 
-    /// <summary>An IPv6 address is used at once, without looking for another owner.</summary>
+    /// <summary>An IPv6 address is used at once, without duplicate address detection.</summary>
     public bool NoDuplicateDetection { get; init; }
 }

@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>What to change on a link, in one request; null leaves a thing as it is.</summary>
+/// <summary>What to change on a link, in one request; null leaves a property unchanged.</summary>
 public sealed record LinkChange
 {
     /// <summary>New name. Kernels before 6.2 only rename a link that is down.</summary>
@@ -15,12 +15,15 @@ public sealed record LinkChange
     /// <summary>New Ethernet address.</summary>
     public MacAddress? Mac { get; init; }
 
-    /// <summary>New alias of at most 255 bytes; the empty text takes it away.</summary>
+    /// <summary>New alias of at most 255 bytes; an empty string removes it.</summary>
     public string? Alias { get; init; }
 
-    /// <summary>Namespace to move to; everything else is then applied there. The link goes down and its index may change. The kernel moves first: when something else then fails, the link has moved nevertheless.</summary>
+    /// <summary>
+    /// Namespace to move to; the other changes are applied there. The link goes down and its index may change. The kernel moves first: if
+    /// another change fails, the link has moved nevertheless.
+    /// </summary>
     public NetNamespace? Namespace { get; init; }
 
-    /// <summary>Set up or down.</summary>
+    /// <summary>Bring it up or down.</summary>
     public bool? Up { get; init; }
 }

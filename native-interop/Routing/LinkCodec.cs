@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Netlink;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Reads RTM_NEWLINK and RTM_DELLINK.</summary>
+/// <summary>Parses RTM_NEWLINK and RTM_DELLINK.</summary>
 internal static class LinkCodec
 {
     private const string Malformed = "the kernel's description of a link is malformed";
@@ -11,7 +11,7 @@ internal static class LinkCodec
     public static bool Parse(in NetlinkMessage message, out LinkInfo link)
     {
         link = null!;
-        if (message.Type is not (Rtnetlink.NewLink or Rtnetlink.DeleteLink))
+        if (message.Type is not (Rtnetlink.RTM_NEWLINK or Rtnetlink.RTM_DELLINK))
         {
             return false;
         }
@@ -20,7 +20,7 @@ internal static class LinkCodec
         {
             throw NetlinkException.Malformed("read a link", Malformed);
         }
-        // A bridge tells of its ports as links of its own family; those are no links that come and go.
+        // A bridge reports its ports as links of family AF_BRIDGE; those are no link events.
         if (body.Family != 0)
         {
             return false;
@@ -43,55 +43,55 @@ internal static class LinkCodec
         {
             switch (attributes.Type)
             {
-                case Rtnetlink.LinkName:
+                case Rtnetlink.IFLA_IFNAME:
                     name = attributes.Text();
                     break;
-                case Rtnetlink.LinkAddress:
+                case Rtnetlink.IFLA_ADDRESS:
                     mac = attributes.Mac() ?? default;
                     break;
-                case Rtnetlink.LinkMtu:
+                case Rtnetlink.IFLA_MTU:
                     mtu = attributes.Number<uint>();
                     break;
-                case Rtnetlink.LinkLink:
+                case Rtnetlink.IFLA_LINK:
                     peer = attributes.Number<int>();
                     break;
-                case Rtnetlink.LinkAlias:
+                case Rtnetlink.IFLA_IFALIAS:
                     alias = attributes.Text();
                     break;
-                case Rtnetlink.LinkPeerNamespaceId:
+                case Rtnetlink.IFLA_LINK_NETNSID:
                     peerNamespace = attributes.Number<int>();
                     break;
-                case Rtnetlink.LinkPermanentAddress:
+                case Rtnetlink.IFLA_PERM_ADDRESS:
                     permanent = attributes.Mac();
                     break;
-                case Rtnetlink.LinkPhysPortName:
+                case Rtnetlink.IFLA_PHYS_PORT_NAME:
                     portName = attributes.Text() is { Length: > 0 } text ? text : null;
                     break;
-                case Rtnetlink.LinkPhysSwitchId:
+                case Rtnetlink.IFLA_PHYS_SWITCH_ID:
                     switchId = Convert.ToHexStringLower(attributes.Value);
                     break;
-                case Rtnetlink.LinkParentDevice:
+                case Rtnetlink.IFLA_PARENT_DEV_NAME:
                     parent = attributes.Text();
                     break;
-                case Rtnetlink.LinkParentBus:
+                case Rtnetlink.IFLA_PARENT_DEV_BUS_NAME:
                     parentBus = attributes.Text();
                     break;
-                case Rtnetlink.LinkInfoNest:
+                case Rtnetlink.IFLA_LINKINFO:
                     var info = attributes.Nested();
                     while (info.MoveNext())
                     {
-                        if (info.Type == Rtnetlink.LinkInfoKind)
+                        if (info.Type == Rtnetlink.IFLA_INFO_KIND)
                         {
                             kind = info.Text();
                         }
                     }
                     attributes.Absorb(info);
                     break;
-                case Rtnetlink.LinkProperties:
+                case Rtnetlink.IFLA_PROP_LIST:
                     var properties = attributes.Nested();
                     while (properties.MoveNext())
                     {
-                        if (properties.Type == Rtnetlink.LinkAlternativeName)
+                        if (properties.Type == Rtnetlink.IFLA_ALT_IFNAME)
                         {
                             (alternativeNames ??= []).Add(properties.Text());
                         }
@@ -111,9 +111,9 @@ internal static class LinkCodec
             Name = name,
             Mac = mac,
             Mtu = (int)Math.Min(mtu, int.MaxValue),
-            IsUp = (body.Flags & Rtnetlink.LinkFlagUp) != 0,
-            HasCarrier = (body.Flags & Rtnetlink.LinkFlagLowerUp) != 0,
-            IsRunning = (body.Flags & Rtnetlink.LinkFlagRunning) != 0,
+            IsUp = (body.Flags & Rtnetlink.IFF_UP) != 0,
+            HasCarrier = (body.Flags & Rtnetlink.IFF_LOWER_UP) != 0,
+            IsRunning = (body.Flags & Rtnetlink.IFF_RUNNING) != 0,
             Kind = kind,
             PeerIndex = peer,
             PeerNamespaceId = peerNamespace,

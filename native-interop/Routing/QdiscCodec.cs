@@ -2,16 +2,16 @@ using ACCOffload.NativeInterop.Netlink;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Reads RTM_NEWQDISC: the token bucket filter at a link's root.</summary>
+/// <summary>Parses RTM_NEWQDISC: the token bucket filter at a link's root.</summary>
 internal static class QdiscCodec
 {
     private const string Malformed = "the kernel's description of a queueing discipline is malformed";
 
-    /// <summary>False for what is no token bucket filter, and not at the root.</summary>
+    /// <summary>False for anything but a token bucket filter at the root.</summary>
     public static bool Parse(in NetlinkMessage message, out (int InterfaceIndex, ulong Rate) qdisc)
     {
         qdisc = default;
-        if (message.Type != TrafficControl.NewQdisc)
+        if (message.Type != TrafficControl.RTM_NEWQDISC)
         {
             return false;
         }
@@ -25,21 +25,21 @@ internal static class QdiscCodec
         ulong rate = 0;
         while (attributes.MoveNext())
         {
-            if (attributes.Type == TrafficControl.Kind)
+            if (attributes.Type == TrafficControl.TCA_KIND)
             {
                 kind = attributes.Text();
             }
-            else if (attributes.Type == TrafficControl.Options && kind == TrafficControl.TokenBucketKind)
+            else if (attributes.Type == TrafficControl.TCA_OPTIONS && kind == TrafficControl.TokenBucketKind)
             {
                 var options = attributes.Nested();
                 while (options.MoveNext())
                 {
-                    // Rates from 2^32 on come in an attribute of their own, behind the other.
-                    if (options.Type == TrafficControl.TokenBucketParameters)
+                    // Rates of 2^32 and above have their own attribute, which follows the other.
+                    if (options.Type == TrafficControl.TCA_TBF_PARMS)
                     {
                         rate = options.Structure<TrafficControl.TokenBucketOptions>().Rate.Rate;
                     }
-                    else if (options.Type == TrafficControl.TokenBucketRate64)
+                    else if (options.Type == TrafficControl.TCA_TBF_RATE64)
                     {
                         rate = options.Number<ulong>();
                     }
@@ -53,6 +53,6 @@ internal static class QdiscCodec
         }
 
         qdisc = (body.Index, rate);
-        return kind == TrafficControl.TokenBucketKind && body.Parent == TrafficControl.Root;
+        return kind == TrafficControl.TokenBucketKind && body.Parent == TrafficControl.TC_H_ROOT;
     }
 }

@@ -2,6 +2,21 @@ using System.Net;
 
 namespace ACCOffload.NativeInterop.Routing;
 
+/// <summary>Scope of a route or address (rtnetlink(7)).</summary>
+public enum RouteScope : byte
+{
+    /// <summary>Anywhere.</summary>
+    Universe = 0,
+    /// <summary>Within the site.</summary>
+    Site = 200,
+    /// <summary>On the link itself: no gateway in between.</summary>
+    Link = 253,
+    /// <summary>The machine itself.</summary>
+    Host = 254,
+    /// <summary>Nowhere.</summary>
+    Nowhere = 255,
+}
+
 /// <summary>A unicast route.</summary>
 public sealed record Route
 {
@@ -11,22 +26,22 @@ public sealed record Route
     /// <summary>rtm_protocol of routes that an administrator set (RTPROT_STATIC).</summary>
     public const byte StaticProtocol = 4;
 
-    /// <summary>Where it leads; 0.0.0.0/0 or ::/0 is the default route.</summary>
+    /// <summary>Destination; 0.0.0.0/0 or ::/0 for the default route.</summary>
     public required IPNetwork Destination { get; init; }
 
     /// <summary>Next hop, or null if the destination is on the link.</summary>
     public IPAddress? Gateway { get; init; }
 
-    /// <summary>Link that packets leave by; 0 lets the kernel choose by the gateway.</summary>
+    /// <summary>Output link; 0 lets the kernel choose by the gateway.</summary>
     public int InterfaceIndex { get; init; }
 
-    /// <summary>Scope; null for link without a gateway and universe with one. (IPv6 has universe only.)</summary>
+    /// <summary>Scope; null for link scope without a gateway, and universe with one. (IPv6 has universe only.)</summary>
     public RouteScope? Scope { get; init; }
 
-    /// <summary>The gateway is on the link although no address there says so.</summary>
+    /// <summary>The gateway is on the link although no address of the link covers it.</summary>
     public bool OnLink { get; init; }
 
-    /// <summary>Source address that local packets prefer, or null.</summary>
+    /// <summary>Preferred source address of local packets, or null.</summary>
     public IPAddress? PreferredSource { get; init; }
 
     /// <summary>Table.</summary>
@@ -35,7 +50,7 @@ public sealed record Route
     /// <summary>Metric: the lowest wins; 0 is the family's default.</summary>
     public int Metric { get; init; }
 
-    /// <summary>Who made it (rtm_protocol).</summary>
+    /// <summary>Origin of the route (rtm_protocol).</summary>
     public byte Protocol { get; init; } = StaticProtocol;
 
     /// <summary>MTU towards the destination, or null.</summary>

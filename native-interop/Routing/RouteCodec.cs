@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Reads RTM_NEWROUTE.</summary>
+/// <summary>Parses RTM_NEWROUTE.</summary>
 internal static class RouteCodec
 {
     private const string Malformed = "the kernel's description of a route is malformed";
@@ -14,7 +14,7 @@ internal static class RouteCodec
     public static bool Parse(in NetlinkMessage message, out Route route)
     {
         route = null!;
-        if (message.Type != Rtnetlink.NewRoute)
+        if (message.Type != Rtnetlink.RTM_NEWROUTE)
         {
             return false;
         }
@@ -24,7 +24,7 @@ internal static class RouteCodec
             throw NetlinkException.Malformed("read a route", Malformed);
         }
 
-        if (body.Family is not (Libc.FamilyInet or Libc.FamilyInet6) || body.Type != Rtnetlink.RouteTypeUnicast)
+        if (body.Family is not (Libc.AF_INET or Libc.AF_INET6) || body.Type != Rtnetlink.RTN_UNICAST)
         {
             return false;
         }
@@ -40,56 +40,57 @@ internal static class RouteCodec
         {
             switch (attributes.Type)
             {
-                case Rtnetlink.RouteDestination:
+                case Rtnetlink.RTA_DST:
                     destination = attributes.Address(body.Family);
                     break;
-                case Rtnetlink.RouteGateway:
+                case Rtnetlink.RTA_GATEWAY:
                     gateway = attributes.Address(body.Family);
                     break;
-                case Rtnetlink.RouteVia:
+                case Rtnetlink.RTA_VIA:
                     gateway = Via(attributes.Value);
                     break;
-                case Rtnetlink.RoutePreferredSource:
+                case Rtnetlink.RTA_PREFSRC:
                     source = attributes.Address(body.Family);
                     break;
-                case Rtnetlink.RouteInterface:
+                case Rtnetlink.RTA_OIF:
                     index = attributes.Number<int>();
                     break;
-                case Rtnetlink.RoutePriority:
+                case Rtnetlink.RTA_PRIORITY:
                     metric = attributes.Number<uint>();
                     break;
-                case Rtnetlink.RouteTable:
+                case Rtnetlink.RTA_TABLE:
                     table = attributes.Number<uint>();
                     break;
-                case Rtnetlink.RouteMetrics:
+                case Rtnetlink.RTA_METRICS:
                     var metrics = attributes.Nested();
                     while (metrics.MoveNext())
                     {
-                        if (metrics.Type == Rtnetlink.MetricMtu)
+                        if (metrics.Type == Rtnetlink.RTAX_MTU)
                         {
                             mtu = (int)Math.Min(metrics.Number<uint>(), int.MaxValue);
                         }
                     }
                     attributes.Absorb(metrics);
                     break;
-                case Rtnetlink.RouteMultipath:
+                case Rtnetlink.RTA_MULTIPATH:
                     return false;
             }
         }
         var bits = 8 * AttributeReader.AddressLength(body.Family);
-        if (attributes.Failed || body.DestinationLength > bits || table > int.MaxValue || metric > int.MaxValue || (destination is null && body.DestinationLength != 0))
+        if (attributes.Failed || body.DestinationLength > bits || table > int.MaxValue || metric > int.MaxValue
+            || (destination is null && body.DestinationLength != 0))
         {
             throw NetlinkException.Malformed("read a route", Malformed);
         }
 
-        destination ??= body.Family == Libc.FamilyInet ? IPAddress.Any : IPAddress.IPv6Any;
+        destination ??= body.Family == Libc.AF_INET ? IPAddress.Any : IPAddress.IPv6Any;
         route = new Route
         {
             Destination = Network(destination, body.DestinationLength),
             Gateway = gateway,
             InterfaceIndex = index,
             Scope = (RouteScope)body.Scope,
-            OnLink = (body.Flags & Rtnetlink.RouteFlagOnLink) != 0,
+            OnLink = (body.Flags & Rtnetlink.RTNH_F_ONLINK) != 0,
             PreferredSource = source,
             Table = (int)table,
             Metric = (int)metric,
@@ -104,7 +105,7 @@ internal static class RouteCodec
     {
         var bytes = gateway.GetAddressBytes();
         var via = new byte[2 + bytes.Length];
-        MemoryMarshal.Write(via, (ushort)(gateway.AddressFamily == AddressFamily.InterNetwork ? Libc.FamilyInet : Libc.FamilyInet6));
+        MemoryMarshal.Write(via, (ushort)(gateway.AddressFamily == AddressFamily.InterNetwork ? Libc.AF_INET : Libc.AF_INET6));
         bytes.CopyTo(via, 2);
         return via;
     }
@@ -122,7 +123,7 @@ internal static class RouteCodec
             : throw NetlinkException.Malformed("read a route", Malformed);
     }
 
-    // IPNetwork refuses a base address with bits beyond the prefix.
+    // IPNetwork rejects a base address with host bits.
     private static IPNetwork Network(IPAddress address, int prefixLength)
     {
         Span<byte> bytes = stackalloc byte[16];

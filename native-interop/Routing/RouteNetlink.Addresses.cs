@@ -1,86 +1,73 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <content>Addresses and neighbours.</content>
+/// <content>Addresses.</content>
 public sealed partial class RouteNetlink
 {
-    public partial void AddAddress(InterfaceAddress address, bool replace)
+    /// <summary>Adds an address to a link.</summary>
+    /// <param name="index">The link.</param>
+    /// <param name="address">The address, version 4 or 6.</param>
+    /// <param name="prefixLength">Network prefix in bits; 32 or 128 for the address alone.</param>
+    /// <param name="replace">Change an existing address instead of failing.</param>
+    /// <exception cref="NetlinkException">The address exists (EEXIST), or the link does not (ENODEV).</exception>
+    public void AddAddress(int index, IPAddress address, int prefixLength, bool replace = false) =>
+        AddAddress(new InterfaceAddress
+        {
+            InterfaceIndex = index,
+            Address = address,
+            PrefixLength = prefixLength,
+            NoDuplicateDetection = true,
+        }, replace);
+
+    /// <summary>Adds an address to a link.</summary>
+    public void AddAddress(InterfaceAddress address, bool replace = false)
     {
         ArgumentNullException.ThrowIfNull(address);
         var operation = $"add address {address.Address}/{address.PrefixLength} to link {address.InterfaceIndex}";
-        var flags = (address.NoPrefixRoute ? Rtnetlink.AddressFlagNoPrefixRoute : 0)
-            | (address.NoDuplicateDetection && address.Address.AddressFamily == AddressFamily.InterNetworkV6 ? Rtnetlink.AddressFlagNoDuplicateDetection : 0);
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewAddress,
-            NetlinkMessage.FlagCreate | (replace ? NetlinkMessage.FlagReplace : NetlinkMessage.FlagExclusive));
+        var flags = (address.NoPrefixRoute ? Rtnetlink.IFA_F_NOPREFIXROUTE : 0)
+            | (address.NoDuplicateDetection && address.Address.AddressFamily == AddressFamily.InterNetworkV6 ? Rtnetlink.IFA_F_NODAD : 0);
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_NEWADDR,
+            NetlinkMessage.NLM_F_CREATE | (replace ? NetlinkMessage.NLM_F_REPLACE : NetlinkMessage.NLM_F_EXCL));
         WriteAddress(ref writer, address.InterfaceIndex, address.Address, address.PrefixLength, address.Scope);
         if (flags != 0)
         {
-            writer.Number(Rtnetlink.AddressFlags, flags);
+            writer.Number(Rtnetlink.IFA_FLAGS, flags);
         }
 
         _connection.Execute(writer.Complete(operation), operation);
     }
 
-    public partial bool DeleteAddress(int index, IPAddress address, int prefixLength)
+    /// <summary>Removes an address from a link.</summary>
+    /// <returns>False if it did not exist.</returns>
+    public bool DeleteAddress(int index, IPAddress address, int prefixLength)
     {
         ArgumentNullException.ThrowIfNull(address);
         var operation = $"delete address {address}/{prefixLength} from link {index}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteAddress, 0);
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_DELADDR, 0);
         WriteAddress(ref writer, index, address, prefixLength, RouteScope.Universe);
         return _connection.TryExecute(writer.Complete(operation), operation, Errno.EADDRNOTAVAIL);
     }
 
-    public partial IReadOnlyList<InterfaceAddress> GetAddresses(int index)
+    /// <summary>Addresses of one link, or of all links (index 0).</summary>
+    public IReadOnlyList<InterfaceAddress> GetAddresses(int index = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         var operation = index == 0 ? "list addresses" : $"list addresses of link {index}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.GetAddress, 0);
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_GETADDR, 0);
         writer.Body(new Rtnetlink.AddressMessage { Index = index });
-        // The kernel filters too, unless it is older than strict checks.
+        // Kernels without strict checking don't filter.
         return _connection.Dump(writer.Complete(operation), operation, (in NetlinkMessage message, out InterfaceAddress address) =>
             AddressCodec.Parse(message, out address) && (index == 0 || address.InterfaceIndex == index));
     }
 
-    public partial void AddNeighbour(int index, IPAddress address, MacAddress mac)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        var operation = $"add neighbour {address} to link {index}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewNeighbour, NetlinkMessage.FlagCreate | NetlinkMessage.FlagReplace);
-        writer.Body(new Rtnetlink.NeighbourMessage { Family = Family(address), Index = index, State = Rtnetlink.NeighbourStatePermanent });
-        writer.Address(Rtnetlink.NeighbourDestination, address);
-        writer.Mac(Rtnetlink.NeighbourLinkAddress, mac);
-        _connection.Execute(writer.Complete(operation), operation);
-    }
-
-    public partial bool DeleteNeighbour(int index, IPAddress address)
-    {
-        ArgumentNullException.ThrowIfNull(address);
-        var operation = $"delete neighbour {address} from link {index}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteNeighbour, 0);
-        writer.Body(new Rtnetlink.NeighbourMessage { Family = Family(address), Index = index });
-        writer.Address(Rtnetlink.NeighbourDestination, address);
-        return _connection.TryExecute(writer.Complete(operation), operation, Errno.ENOENT);
-    }
-
-    public partial IReadOnlyList<Neighbour> GetNeighbours(int index)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(index);
-        var operation = index == 0 ? "list neighbours" : $"list neighbours of link {index}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.GetNeighbour, 0);
-        writer.Body(default(Rtnetlink.NeighbourMessage));
-        return _connection.Dump(writer.Complete(operation), operation, (in NetlinkMessage message, out Neighbour neighbour) =>
-            NeighbourCodec.Parse(message, out neighbour) && (index == 0 || neighbour.InterfaceIndex == index));
-    }
-
     private static byte Family(IPAddress address) => address.AddressFamily switch
     {
-        AddressFamily.InterNetwork => Libc.FamilyInet,
-        AddressFamily.InterNetworkV6 => Libc.FamilyInet6,
+        AddressFamily.InterNetwork => Libc.AF_INET,
+        AddressFamily.InterNetworkV6 => Libc.AF_INET6,
         _ => throw new ArgumentException($"{address} is neither an IPv4 nor an IPv6 address", nameof(address)),
     };
 
@@ -90,8 +77,9 @@ public sealed partial class RouteNetlink
         var family = Family(address);
         ArgumentOutOfRangeException.ThrowIfNegative(prefixLength);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(prefixLength, 8 * AttributeReader.AddressLength(family));
-        writer.Body(new Rtnetlink.AddressMessage { Family = family, PrefixLength = (byte)prefixLength, Scope = (byte)scope, Index = index });
-        writer.Address(Rtnetlink.AddressLocal, address);
-        writer.Address(Rtnetlink.AddressAddress, address);
+        writer.Body(
+            new Rtnetlink.AddressMessage { Family = family, PrefixLength = (byte)prefixLength, Scope = (byte)scope, Index = index });
+        writer.Address(Rtnetlink.IFA_LOCAL, address);
+        writer.Address(Rtnetlink.IFA_ADDRESS, address);
     }
 }

@@ -6,49 +6,56 @@ namespace ACCOffload.NativeInterop.Routing;
 /// <content>Routes.</content>
 public sealed partial class RouteNetlink
 {
-    public partial void AddRoute(Route route, bool replace)
+    /// <summary>Adds a route.</summary>
+    /// <param name="route">The route.</param>
+    /// <param name="replace">Change an existing route with this destination, table and metric instead of failing.</param>
+    /// <exception cref="NetlinkException">The route exists (EEXIST), or its gateway is unreachable (ENETUNREACH).</exception>
+    public void AddRoute(Route route, bool replace = false)
     {
         ArgumentNullException.ThrowIfNull(route);
         var operation = $"add route {Describe(route)}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewRoute,
-            NetlinkMessage.FlagCreate | (replace ? NetlinkMessage.FlagReplace : NetlinkMessage.FlagExclusive));
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_NEWROUTE,
+            NetlinkMessage.NLM_F_CREATE | (replace ? NetlinkMessage.NLM_F_REPLACE : NetlinkMessage.NLM_F_EXCL));
         var scope = route.Scope ?? (route.Gateway is null ? RouteScope.Link : RouteScope.Universe);
-        WriteRoute(ref writer, route, scope, Rtnetlink.RouteTypeUnicast, route.Protocol);
+        WriteRoute(ref writer, route, scope, Rtnetlink.RTN_UNICAST, route.Protocol);
         _connection.Execute(writer.Complete(operation), operation);
     }
 
-    public partial bool DeleteRoute(Route route)
+    /// <summary>Deletes a route; null or 0 matches anything.</summary>
+    /// <returns>False if it did not exist.</returns>
+    public bool DeleteRoute(Route route)
     {
         ArgumentNullException.ThrowIfNull(route);
         var operation = $"delete route {Describe(route)}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteRoute, 0);
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_DELROUTE, 0);
         WriteRoute(ref writer, route, route.Scope ?? RouteScope.Nowhere, 0, 0);
         return _connection.TryExecute(writer.Complete(operation), operation, Errno.ESRCH);
     }
 
-    public partial IReadOnlyList<Route> GetRoutes(int index, int table)
+    /// <summary>Unicast routes of one table, of both families, through one link or all links (index 0).</summary>
+    public IReadOnlyList<Route> GetRoutes(int index = 0, int table = Route.MainTable)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(table);
-        return [.. GetRoutes(Libc.FamilyInet, index, table), .. GetRoutes(Libc.FamilyInet6, index, table)];
+        return [.. GetRoutes(Libc.AF_INET, index, table), .. GetRoutes(Libc.AF_INET6, index, table)];
     }
 
     private List<Route> GetRoutes(byte family, int index, int table)
     {
-        var operation = $"list {(family == Libc.FamilyInet ? "IPv4" : "IPv6")} routes of table {table}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.GetRoute, 0);
+        var operation = $"list {(family == Libc.AF_INET ? "IPv4" : "IPv6")} routes of table {table}";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_GETROUTE, 0);
         writer.Body(new Rtnetlink.RouteMessage { Family = family, Table = TableByte(table) });
-        writer.Number(Rtnetlink.RouteTable, (uint)table);
+        writer.Number(Rtnetlink.RTA_TABLE, (uint)table);
         try
         {
-            // A kernel without IPv6 answers with the routes of every family, and an old one with those of every table.
+            // A kernel without IPv6 returns the routes of every family, and an old kernel those of every table.
             return _connection.Dump(writer.Complete(operation), operation, (in NetlinkMessage message, out Route route) =>
                 RouteCodec.Parse(message, out route) && message.Payload[0] == family && route.Table == table
                 && (index == 0 || route.InterfaceIndex == index));
         }
         catch (NetlinkException e) when (e.Errno == Errno.ENOENT)
         {
-            // No table of that number.
+            // The table does not exist.
             return [];
         }
     }
@@ -67,53 +74,54 @@ public sealed partial class RouteNetlink
             Table = TableByte(route.Table),
             Protocol = protocol,
             // IPv6 routes have no scope.
-            Scope = family == Libc.FamilyInet ? (byte)scope : (byte)RouteScope.Universe,
+            Scope = family == Libc.AF_INET ? (byte)scope : (byte)RouteScope.Universe,
             Type = type,
-            Flags = route.OnLink ? Rtnetlink.RouteFlagOnLink : 0,
+            Flags = route.OnLink ? Rtnetlink.RTNH_F_ONLINK : 0,
         });
         if (route.Destination.PrefixLength != 0)
         {
-            writer.Address(Rtnetlink.RouteDestination, destination);
+            writer.Address(Rtnetlink.RTA_DST, destination);
         }
 
         if (route.Gateway is { } gateway)
         {
             if (gateway.AddressFamily == destination.AddressFamily)
             {
-                writer.Address(Rtnetlink.RouteGateway, gateway);
+                writer.Address(Rtnetlink.RTA_GATEWAY, gateway);
             }
             else
             {
-                writer.Bytes(Rtnetlink.RouteVia, RouteCodec.Via(gateway));
+                writer.Bytes(Rtnetlink.RTA_VIA, RouteCodec.Via(gateway));
             }
         }
         if (route.PreferredSource is { } source)
         {
-            writer.Address(Rtnetlink.RoutePreferredSource, source);
+            writer.Address(Rtnetlink.RTA_PREFSRC, source);
         }
 
         if (route.InterfaceIndex != 0)
         {
-            writer.Number(Rtnetlink.RouteInterface, route.InterfaceIndex);
+            writer.Number(Rtnetlink.RTA_OIF, route.InterfaceIndex);
         }
 
         if (route.Metric != 0)
         {
-            writer.Number(Rtnetlink.RoutePriority, (uint)route.Metric);
+            writer.Number(Rtnetlink.RTA_PRIORITY, (uint)route.Metric);
         }
 
-        writer.Number(Rtnetlink.RouteTable, (uint)route.Table);
+        writer.Number(Rtnetlink.RTA_TABLE, (uint)route.Table);
         if (route.Mtu is { } mtu && type != 0)
         {
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(mtu, nameof(route));
-            var metrics = writer.Begin(Rtnetlink.RouteMetrics);
-            writer.Number(Rtnetlink.MetricMtu, (uint)mtu);
+            var metrics = writer.Begin(Rtnetlink.RTA_METRICS);
+            writer.Number(Rtnetlink.RTAX_MTU, (uint)mtu);
             writer.End(metrics);
         }
     }
 
-    private static byte TableByte(int table) => table <= byte.MaxValue ? (byte)table : Rtnetlink.TableCompatible;
+    private static byte TableByte(int table) => table <= byte.MaxValue ? (byte)table : Rtnetlink.RT_TABLE_COMPAT;
 
     private static string Describe(Route route) =>
-        $"{route.Destination}{(route.Gateway is null ? "" : $" via {route.Gateway}")}{(route.InterfaceIndex == 0 ? "" : $" on link {route.InterfaceIndex}")}";
+        $"{route.Destination}{(route.Gateway is null ? "" : $" via {route.Gateway}")}"
+            + (route.InterfaceIndex == 0 ? "" : $" on link {route.InterfaceIndex}");
 }

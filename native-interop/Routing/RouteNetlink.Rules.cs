@@ -6,34 +6,40 @@ namespace ACCOffload.NativeInterop.Routing;
 /// <content>Routing rules.</content>
 public sealed partial class RouteNetlink
 {
-    public partial bool AddRule(RoutingRule rule)
+    /// <summary>Adds a routing rule.</summary>
+    /// <returns>False if it already exists.</returns>
+    public bool AddRule(RoutingRule rule)
     {
         ArgumentNullException.ThrowIfNull(rule);
         var operation = $"add the rule {Describe(rule)}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.NewRule, NetlinkMessage.FlagCreate | NetlinkMessage.FlagExclusive);
+        var writer = new MessageWriter(
+            stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_NEWRULE, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL);
         WriteRule(ref writer, rule);
         return _connection.TryExecute(writer.Complete(operation), operation, Errno.EEXIST);
     }
 
-    public partial bool DeleteRule(RoutingRule rule)
+    /// <summary>Deletes a routing rule; a priority of 0 matches any.</summary>
+    /// <returns>False if it did not exist.</returns>
+    public bool DeleteRule(RoutingRule rule)
     {
         ArgumentNullException.ThrowIfNull(rule);
         var operation = $"delete the rule {Describe(rule)}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.DeleteRule, 0);
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_DELRULE, 0);
         WriteRule(ref writer, rule);
         return _connection.TryExecute(writer.Complete(operation), operation, Errno.ENOENT);
     }
 
-    public partial IReadOnlyList<RoutingRule> GetRules() => [.. GetRules(Libc.FamilyInet), .. GetRules(Libc.FamilyInet6)];
+    /// <summary>The rules of both families that select a table by source address.</summary>
+    public IReadOnlyList<RoutingRule> GetRules() => [.. GetRules(Libc.AF_INET), .. GetRules(Libc.AF_INET6)];
 
     private List<RoutingRule> GetRules(byte family)
     {
-        var operation = $"list {(family == Libc.FamilyInet ? "IPv4" : "IPv6")} routing rules";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.GetRule, 0);
+        var operation = $"list {(family == Libc.AF_INET ? "IPv4" : "IPv6")} routing rules";
+        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_GETRULE, 0);
         writer.Body(new Rtnetlink.RuleMessage { Family = family });
         try
         {
-            // A kernel without rules of this family answers with those of every family.
+            // A kernel without rules of this family returns those of every family.
             return _connection.Dump(writer.Complete(operation), operation, (in NetlinkMessage message, out RoutingRule rule) =>
                 RuleCodec.Parse(message, out rule) && message.Payload[0] == family);
         }
@@ -57,15 +63,16 @@ public sealed partial class RouteNetlink
             Family = family,
             SourceLength = (byte)length,
             Table = TableByte(rule.Table),
-            Action = Rtnetlink.RuleActionToTable,
+            Action = Rtnetlink.FR_ACT_TO_TBL,
         });
-        writer.Address(Rtnetlink.RuleSource, rule.Source);
-        writer.Number(Rtnetlink.RuleTable, (uint)rule.Table);
+        writer.Address(Rtnetlink.FRA_SRC, rule.Source);
+        writer.Number(Rtnetlink.FRA_TABLE, (uint)rule.Table);
         if (rule.Priority != 0)
         {
-            writer.Number(Rtnetlink.RulePriority, (uint)rule.Priority);
+            writer.Number(Rtnetlink.FRA_PRIORITY, (uint)rule.Priority);
         }
     }
 
-    private static string Describe(RoutingRule rule) => $"from {rule.Source}{(rule.SourcePrefixLength is { } length ? $"/{length}" : "")} lookup {rule.Table}";
+    private static string Describe(RoutingRule rule) =>
+        $"from {rule.Source}{(rule.SourcePrefixLength is { } length ? $"/{length}" : "")} lookup {rule.Table}";
 }

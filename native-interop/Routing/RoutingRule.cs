@@ -5,15 +5,17 @@ namespace ACCOffload.NativeInterop.Routing;
 /// <summary>A routing rule (ip-rule(8)) that sends packets from an address to a table.</summary>
 public sealed record RoutingRule
 {
-    /// <summary>Source address that the rule is for.</summary>
+    /// <summary>Source address that the rule matches.</summary>
     public required IPAddress Source { get; init; }
 
-    /// <summary>Bits of the source address that count; null for all.</summary>
+    /// <summary>Prefix length of the source address; null for the whole address.</summary>
     public int? SourcePrefixLength { get; init; }
 
-    /// <summary>Table that is looked up.</summary>
+    /// <summary>Table to look up.</summary>
     public required int Table { get; init; }
 
-    /// <summary>Place among the rules: lower ones are tried first; 0 lets the kernel put a new rule in front of all but the local table's.</summary>
+    /// <summary>
+    /// Priority: lower values are tried first; 0 lets the kernel put a new rule before all others except the local table's.
+    /// </summary>
     public int Priority { get; init; }
 }

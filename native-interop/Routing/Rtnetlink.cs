@@ -2,101 +2,93 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Numbers and structures of linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h, fib_rules.h and veth.h.</summary>
+/// <summary>Constants and structures of linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h, fib_rules.h and veth.h.</summary>
 internal static class Rtnetlink
 {
-    public const ushort NewLink = 16;
-    public const ushort DeleteLink = 17;
-    public const ushort GetLink = 18;
-    public const ushort SetLink = 19;
-    public const ushort NewAddress = 20;
-    public const ushort DeleteAddress = 21;
-    public const ushort GetAddress = 22;
-    public const ushort NewRoute = 24;
-    public const ushort DeleteRoute = 25;
-    public const ushort GetRoute = 26;
-    public const ushort NewNeighbour = 28;
-    public const ushort DeleteNeighbour = 29;
-    public const ushort GetNeighbour = 30;
-    public const ushort NewRule = 32;
-    public const ushort DeleteRule = 33;
-    public const ushort GetRule = 34;
-    public const ushort DeleteLinkProperty = 109;
+    public const ushort RTM_NEWLINK = 16;
+    public const ushort RTM_DELLINK = 17;
+    public const ushort RTM_GETLINK = 18;
+    public const ushort RTM_NEWADDR = 20;
+    public const ushort RTM_DELADDR = 21;
+    public const ushort RTM_GETADDR = 22;
+    public const ushort RTM_NEWROUTE = 24;
+    public const ushort RTM_DELROUTE = 25;
+    public const ushort RTM_GETROUTE = 26;
+    public const ushort RTM_NEWRULE = 32;
+    public const ushort RTM_DELRULE = 33;
+    public const ushort RTM_GETRULE = 34;
+    public const ushort RTM_DELLINKPROP = 109;
 
-    public const uint LinkFlagUp = 0x1;
-    public const uint LinkFlagRunning = 0x40;
-    public const uint LinkFlagLowerUp = 0x10000;
+    public const uint IFF_UP = 0x1;
+    public const uint IFF_RUNNING = 0x40;
+    public const uint IFF_LOWER_UP = 0x10000;
 
-    public const ushort LinkAddress = 1;
-    public const ushort LinkName = 3;
-    public const ushort LinkMtu = 4;
-    public const ushort LinkLink = 5;
-    public const ushort LinkInfoNest = 18;
-    public const ushort LinkAlias = 20;
-    public const ushort LinkVfInfoList = 22;
-    public const ushort LinkFamilySpecific = 26;
-    public const ushort LinkGroup = 27;
-    public const ushort LinkNamespaceDescriptor = 28;
-    public const ushort LinkExtendedMask = 29;
-    public const ushort LinkPhysSwitchId = 36;
-    public const ushort LinkPeerNamespaceId = 37;
-    public const ushort LinkPhysPortName = 38;
-    public const ushort LinkProperties = 52;
-    public const ushort LinkAlternativeName = 53;
-    public const ushort LinkPermanentAddress = 54;
-    public const ushort LinkParentDevice = 56;
-    public const ushort LinkParentBus = 57;
-    public const uint ExtendedMaskVf = 1;
-    public const uint ExtendedMaskSkipStatistics = 1 << 3;
-    public const ushort LinkInfoKind = 1;
-    public const ushort LinkInfoData = 2;
-    public const ushort VethPeer = 1;
-    public const ushort MacvlanMode = 1;
-    public const uint MacvlanModePassthru = 8;
-    public const ushort IpvlanMode = 1;
-    public const ushort IpvlanFlags = 2;
-    public const ushort IpvlanModeLayer2 = 0;
-    public const ushort IpvlanFlagVepa = 2;
-    public const ushort Inet6AddressGenerationMode = 8;
-    public const byte AddressGenerationNone = 1;
+    public const ushort IFLA_ADDRESS = 1;
+    public const ushort IFLA_IFNAME = 3;
+    public const ushort IFLA_MTU = 4;
+    public const ushort IFLA_LINK = 5;
+    public const ushort IFLA_LINKINFO = 18;
+    public const ushort IFLA_IFALIAS = 20;
+    public const ushort IFLA_VFINFO_LIST = 22;
+    public const ushort IFLA_AF_SPEC = 26;
+    public const ushort IFLA_GROUP = 27;
+    public const ushort IFLA_NET_NS_FD = 28;
+    public const ushort IFLA_EXT_MASK = 29;
+    public const ushort IFLA_PHYS_SWITCH_ID = 36;
+    public const ushort IFLA_LINK_NETNSID = 37;
+    public const ushort IFLA_PHYS_PORT_NAME = 38;
+    public const ushort IFLA_PROP_LIST = 52;
+    public const ushort IFLA_ALT_IFNAME = 53;
+    public const ushort IFLA_PERM_ADDRESS = 54;
+    public const ushort IFLA_PARENT_DEV_NAME = 56;
+    public const ushort IFLA_PARENT_DEV_BUS_NAME = 57;
+    public const uint RTEXT_FILTER_VF = 1;
+    public const uint RTEXT_FILTER_SKIP_STATS = 1 << 3;
+    public const ushort IFLA_INFO_KIND = 1;
+    public const ushort IFLA_INFO_DATA = 2;
+    public const ushort VETH_INFO_PEER = 1;
+    public const ushort IFLA_MACVLAN_MODE = 1;
+    public const uint MACVLAN_MODE_PASSTHRU = 8;
+    public const ushort IFLA_IPVLAN_MODE = 1;
+    public const ushort IFLA_IPVLAN_FLAGS = 2;
+    public const ushort IPVLAN_MODE_L2 = 0;
+    public const ushort IPVLAN_F_VEPA = 2;
+    public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
+    public const byte IN6_ADDR_GEN_MODE_NONE = 1;
 
-    public const ushort VfInfoNest = 1;
-    public const ushort VfMac = 1;
-    public const ushort VfVlan = 2;
-    public const ushort VfSpoofCheck = 4;
-    public const ushort VfLinkState = 5;
-    public const ushort VfRate = 6;
-    public const ushort VfTrust = 9;
+    public const ushort IFLA_VF_INFO = 1;
+    public const ushort IFLA_VF_MAC = 1;
+    public const ushort IFLA_VF_VLAN = 2;
+    public const ushort IFLA_VF_SPOOFCHK = 4;
+    public const ushort IFLA_VF_LINK_STATE = 5;
+    public const ushort IFLA_VF_RATE = 6;
+    public const ushort IFLA_VF_TRUST = 9;
 
-    public const ushort AddressAddress = 1;
-    public const ushort AddressLocal = 2;
-    public const ushort AddressFlags = 8;
-    public const uint AddressFlagNoDuplicateDetection = 0x02;
-    public const uint AddressFlagNoPrefixRoute = 0x200;
+    public const ushort IFA_ADDRESS = 1;
+    public const ushort IFA_LOCAL = 2;
+    public const ushort IFA_FLAGS = 8;
+    public const uint IFA_F_NODAD = 0x02;
+    public const uint IFA_F_NOPREFIXROUTE = 0x200;
 
-    public const ushort RouteDestination = 1;
-    public const ushort RouteInterface = 4;
-    public const ushort RouteGateway = 5;
-    public const ushort RoutePriority = 6;
-    public const ushort RoutePreferredSource = 7;
-    public const ushort RouteMetrics = 8;
-    public const ushort RouteMultipath = 9;
-    public const ushort RouteTable = 15;
-    public const ushort RouteVia = 18;
-    public const ushort MetricMtu = 2;
-    public const byte RouteTypeUnicast = 1;
-    public const byte TableCompatible = 252;
-    public const uint RouteFlagOnLink = 4;
+    public const ushort RTA_DST = 1;
+    public const ushort RTA_OIF = 4;
+    public const ushort RTA_GATEWAY = 5;
+    public const ushort RTA_PRIORITY = 6;
+    public const ushort RTA_PREFSRC = 7;
+    public const ushort RTA_METRICS = 8;
+    public const ushort RTA_MULTIPATH = 9;
+    public const ushort RTA_TABLE = 15;
+    public const ushort RTA_VIA = 18;
+    public const ushort RTAX_MTU = 2;
+    public const byte RTN_UNICAST = 1;
+    public const byte RT_TABLE_COMPAT = 252;
+    public const uint RTNH_F_ONLINK = 4;
 
-    public const ushort RuleSource = 2;
-    public const ushort RulePriority = 6;
-    public const ushort RuleTable = 15;
-    public const byte RuleActionToTable = 1;
+    public const ushort FRA_SRC = 2;
+    public const ushort FRA_PRIORITY = 6;
+    public const ushort FRA_TABLE = 15;
+    public const byte FR_ACT_TO_TBL = 1;
 
-    public const ushort NeighbourDestination = 1;
-    public const ushort NeighbourLinkAddress = 2;
-    public const ushort NeighbourStateNoArp = 0x40;
-    public const ushort NeighbourStatePermanent = 0x80;
 
     /// <summary>struct ifinfomsg.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -149,19 +141,6 @@ internal static class Rtnetlink
         public byte Reserved2;
         public byte Action;
         public uint Flags;
-    }
-
-    /// <summary>struct ndmsg.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    public struct NeighbourMessage
-    {
-        public byte Family;
-        public byte Padding1;
-        public ushort Padding2;
-        public int Index;
-        public ushort State;
-        public byte Flags;
-        public byte Type;
     }
 
     /// <summary>struct ifla_vf_mac.</summary>

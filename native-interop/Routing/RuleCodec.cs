@@ -4,16 +4,16 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Reads RTM_NEWRULE.</summary>
+/// <summary>Parses RTM_NEWRULE.</summary>
 internal static class RuleCodec
 {
     private const string Malformed = "the kernel's description of a routing rule is malformed";
 
-    /// <summary>False for rules that don't select by a source address, and for those that don't lead to a table.</summary>
+    /// <summary>False for rules that don't match a source address or don't select a table.</summary>
     public static bool Parse(in NetlinkMessage message, out RoutingRule rule)
     {
         rule = null!;
-        if (message.Type != Rtnetlink.NewRule)
+        if (message.Type != Rtnetlink.RTM_NEWRULE)
         {
             return false;
         }
@@ -23,7 +23,7 @@ internal static class RuleCodec
             throw NetlinkException.Malformed("read a routing rule", Malformed);
         }
 
-        if (body.Family is not (Libc.FamilyInet or Libc.FamilyInet6) || body.Action != Rtnetlink.RuleActionToTable || body.SourceLength == 0)
+        if (body.Family is not (Libc.AF_INET or Libc.AF_INET6) || body.Action != Rtnetlink.FR_ACT_TO_TBL || body.SourceLength == 0)
         {
             return false;
         }
@@ -35,13 +35,13 @@ internal static class RuleCodec
         {
             switch (attributes.Type)
             {
-                case Rtnetlink.RuleSource:
+                case Rtnetlink.FRA_SRC:
                     source = attributes.Address(body.Family);
                     break;
-                case Rtnetlink.RuleTable:
+                case Rtnetlink.FRA_TABLE:
                     table = attributes.Number<uint>();
                     break;
-                case Rtnetlink.RulePriority:
+                case Rtnetlink.FRA_PRIORITY:
                     priority = attributes.Number<uint>();
                     break;
             }

@@ -2,23 +2,22 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Numbers and structures of linux/rtnetlink.h and pkt_sched.h about queueing disciplines.</summary>
+/// <summary>Constants and structures of linux/rtnetlink.h and pkt_sched.h for queueing disciplines.</summary>
 internal static class TrafficControl
 {
-    public const ushort NewQdisc = 36;
-    public const ushort DeleteQdisc = 37;
-    public const ushort GetQdisc = 38;
+    public const ushort RTM_NEWQDISC = 36;
+    public const ushort RTM_GETQDISC = 38;
 
-    public const uint Root = 0xFFFF_FFFF;
+    public const uint TC_H_ROOT = 0xFFFF_FFFF;
 
-    public const ushort Kind = 1;
-    public const ushort Options = 2;
+    public const ushort TCA_KIND = 1;
+    public const ushort TCA_OPTIONS = 2;
 
     public const string TokenBucketKind = "tbf";
-    public const ushort TokenBucketParameters = 1;
-    public const ushort TokenBucketRate64 = 4;
-    public const ushort TokenBucketBurst = 6;
-    public const byte LinkLayerEthernet = 1;
+    public const ushort TCA_TBF_PARMS = 1;
+    public const ushort TCA_TBF_RATE64 = 4;
+    public const ushort TCA_TBF_BURST = 6;
+    public const byte TC_LINKLAYER_ETHERNET = 1;
 
     /// <summary>struct tcmsg.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>A pair of virtual Ethernet links to create; what one sends the other receives.</summary>
+/// <summary>A pair of virtual Ethernet links to create; each receives what the other sends.</summary>
 public sealed record VethSpec
 {
     /// <summary>Name of the near end.</summary>
@@ -21,12 +21,14 @@ public sealed record VethSpec
     /// <summary>MTU of both ends; null for 1500.</summary>
     public int? Mtu { get; init; }
 
-    /// <summary>Where the near end is created; null for the socket's namespace.</summary>
+    /// <summary>Namespace of the near end; null for the socket's.</summary>
     public NetNamespace? Namespace { get; init; }
 
-    /// <summary>Where the far end is created; null for the socket's namespace.</summary>
+    /// <summary>Namespace of the far end; null for the socket's.</summary>
     public NetNamespace? PeerNamespace { get; init; }
 
-    /// <summary>Set the near end up at once. (The kernel can't do that for the far end, which is made first and has no peer yet.)</summary>
+    /// <summary>
+    /// Bring the near end up on creation. (The kernel can't do this for the far end, which is created first and has no peer yet.)
+    /// </summary>
     public bool Up { get; init; }
 }

@@ -3,15 +3,15 @@ using ACCOffload.NativeInterop.Netlink;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Reads and writes IFLA_VFINFO_LIST.</summary>
+/// <summary>Parses and writes IFLA_VFINFO_LIST.</summary>
 internal static class VfCodec
 {
     private const int NotSupported = -1;
 
-    /// <summary>Reads the virtual functions out of a link's description.</summary>
+    /// <summary>Parses the virtual functions in a link message.</summary>
     public static bool Parse(in NetlinkMessage message, List<VfInfo> functions)
     {
-        if (message.Type != Rtnetlink.NewLink)
+        if (message.Type != Rtnetlink.RTM_NEWLINK)
         {
             return false;
         }
@@ -23,7 +23,7 @@ internal static class VfCodec
 
         while (attributes.MoveNext())
         {
-            if (attributes.Type != Rtnetlink.LinkVfInfoList)
+            if (attributes.Type != Rtnetlink.IFLA_VFINFO_LIST)
             {
                 continue;
             }
@@ -31,7 +31,7 @@ internal static class VfCodec
             var list = attributes.Nested();
             while (list.MoveNext())
             {
-                if (list.Type != Rtnetlink.VfInfoNest)
+                if (list.Type != Rtnetlink.IFLA_VF_INFO)
                 {
                     continue;
                 }
@@ -51,37 +51,37 @@ internal static class VfCodec
 
     public static void Write(ref MessageWriter writer, int function, VfChange change, (int Min, int Max)? rate)
     {
-        var list = writer.Begin(Rtnetlink.LinkVfInfoList);
-        var info = writer.Begin(Rtnetlink.VfInfoNest);
+        var list = writer.Begin(Rtnetlink.IFLA_VFINFO_LIST);
+        var info = writer.Begin(Rtnetlink.IFLA_VF_INFO);
         if (change.Mac is { } mac)
         {
             var value = new Rtnetlink.VfMacValue { Number = function };
             mac.CopyTo(value.Address);
-            writer.Number(Rtnetlink.VfMac, value);
+            writer.Number(Rtnetlink.IFLA_VF_MAC, value);
         }
         if (change.Vlan is { } vlan)
         {
-            writer.Number(Rtnetlink.VfVlan, new Rtnetlink.VfVlanValue { Number = function, Vlan = vlan, Qos = change.Qos ?? 0 });
+            writer.Number(Rtnetlink.IFLA_VF_VLAN, new Rtnetlink.VfVlanValue { Number = function, Vlan = vlan, Qos = change.Qos ?? 0 });
         }
 
         if (rate is { } rates)
         {
-            writer.Number(Rtnetlink.VfRate, new Rtnetlink.VfRateValue { Number = function, Min = rates.Min, Max = rates.Max });
+            writer.Number(Rtnetlink.IFLA_VF_RATE, new Rtnetlink.VfRateValue { Number = function, Min = rates.Min, Max = rates.Max });
         }
 
         if (change.SpoofCheck is { } check)
         {
-            writer.Number(Rtnetlink.VfSpoofCheck, new Rtnetlink.VfSetting { Number = function, Setting = check ? 1 : 0 });
+            writer.Number(Rtnetlink.IFLA_VF_SPOOFCHK, new Rtnetlink.VfSetting { Number = function, Setting = check ? 1 : 0 });
         }
 
         if (change.LinkState is { } state)
         {
-            writer.Number(Rtnetlink.VfLinkState, new Rtnetlink.VfSetting { Number = function, Setting = (int)state });
+            writer.Number(Rtnetlink.IFLA_VF_LINK_STATE, new Rtnetlink.VfSetting { Number = function, Setting = (int)state });
         }
 
         if (change.Trust is { } trust)
         {
-            writer.Number(Rtnetlink.VfTrust, new Rtnetlink.VfSetting { Number = function, Setting = trust ? 1 : 0 });
+            writer.Number(Rtnetlink.IFLA_VF_TRUST, new Rtnetlink.VfSetting { Number = function, Setting = trust ? 1 : 0 });
         }
 
         writer.End(info);
@@ -96,26 +96,26 @@ internal static class VfCodec
         {
             switch (attributes.Type)
             {
-                case Rtnetlink.VfMac:
+                case Rtnetlink.IFLA_VF_MAC:
                     var mac = attributes.Structure<Rtnetlink.VfMacValue>();
                     number = mac.Number;
                     info = info with { Mac = new MacAddress(mac.Address[..MacAddress.Length]) };
                     break;
-                case Rtnetlink.VfVlan:
+                case Rtnetlink.IFLA_VF_VLAN:
                     var vlan = attributes.Structure<Rtnetlink.VfVlanValue>();
                     info = info with { Vlan = vlan.Vlan, Qos = vlan.Qos };
                     break;
-                case Rtnetlink.VfRate:
+                case Rtnetlink.IFLA_VF_RATE:
                     var rate = attributes.Structure<Rtnetlink.VfRateValue>();
                     info = info with { MinRate = rate.Min, MaxRate = rate.Max };
                     break;
-                case Rtnetlink.VfSpoofCheck:
+                case Rtnetlink.IFLA_VF_SPOOFCHK:
                     info = info with { SpoofCheck = Setting(ref attributes) };
                     break;
-                case Rtnetlink.VfTrust:
+                case Rtnetlink.IFLA_VF_TRUST:
                     info = info with { Trust = Setting(ref attributes) };
                     break;
-                case Rtnetlink.VfLinkState:
+                case Rtnetlink.IFLA_VF_LINK_STATE:
                     info = info with { LinkState = (VfLinkState)attributes.Structure<Rtnetlink.VfSetting>().Setting };
                     break;
             }
@@ -124,7 +124,7 @@ internal static class VfCodec
         {
             return null;
         }
-        // Every function's description holds its address, which says whose it is.
+        // Every function's description has IFLA_VF_MAC, which carries its number.
         return number is >= 0 ? info with { Number = number.Value } : throw Malformed();
     }
 
@@ -134,5 +134,6 @@ internal static class VfCodec
         return setting == NotSupported ? null : setting != 0;
     }
 
-    private static NetlinkException Malformed() => NetlinkException.Malformed("read virtual functions", "the kernel's description of virtual functions is malformed");
+    private static NetlinkException Malformed() =>
+        NetlinkException.Malformed("read virtual functions", "the kernel's description of virtual functions is malformed");
 }

@@ -1,6 +1,6 @@
 namespace ACCOffload.NativeInterop.Syscalls;
 
-/// <summary>Linux error numbers that the library tells apart (asm-generic/errno.h; the same on x64 and arm64).</summary>
+/// <summary>Linux error numbers that the library distinguishes (asm-generic/errno.h; the same on x64 and arm64).</summary>
 public enum Errno
 {
     /// <summary>No error.</summary>
@@ -9,7 +9,7 @@ public enum Errno
     EPERM = 1,
     /// <summary>No such file or directory; no such route, address or neighbour.</summary>
     ENOENT = 2,
-    /// <summary>No such process; how rtnetlink says that a route to delete does not exist.</summary>
+    /// <summary>No such process; rtnetlink's answer if a route to delete does not exist.</summary>
     ESRCH = 3,
     /// <summary>Interrupted.</summary>
     EINTR = 4,
@@ -27,7 +27,7 @@ public enum Errno
     EACCES = 13,
     /// <summary>Device or resource busy.</summary>
     EBUSY = 16,
-    /// <summary>Exists already.</summary>
+    /// <summary>File exists: the object already exists.</summary>
     EEXIST = 17,
     /// <summary>No such device.</summary>
     ENODEV = 19,
@@ -43,7 +43,7 @@ public enum Errno
     ENOSPC = 28,
     /// <summary>Result out of range.</summary>
     ERANGE = 34,
-    /// <summary>Bad message: the kernel's bytes could not be read.</summary>
+    /// <summary>Bad message: the kernel's answer is malformed.</summary>
     EBADMSG = 74,
     /// <summary>Bad descriptor state: the TAP behind it is gone.</summary>
     EBADFD = 77,
@@ -57,7 +57,7 @@ public enum Errno
     EAFNOSUPPORT = 97,
     /// <summary>Address in use.</summary>
     EADDRINUSE = 98,
-    /// <summary>Address not available; how rtnetlink says that an address to delete does not exist.</summary>
+    /// <summary>Address not available; rtnetlink's answer if an address to delete does not exist.</summary>
     EADDRNOTAVAIL = 99,
     /// <summary>The network is down.</summary>
     ENETDOWN = 100,
@@ -67,6 +67,6 @@ public enum Errno
     ENOBUFS = 105,
     /// <summary>Timed out.</summary>
     ETIMEDOUT = 110,
-    /// <summary>Cancelled: what was waited for was called off.</summary>
+    /// <summary>Operation canceled.</summary>
     ECANCELED = 125,
 }

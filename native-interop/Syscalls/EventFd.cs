@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop.Syscalls;
 
-/// <summary>A descriptor that one thread makes readable to wake another out of <see cref="Epoll.Wait"/> (eventfd(2)).</summary>
+/// <summary>A descriptor with which one thread wakes another from <see cref="Epoll.Wait"/> (eventfd(2)).</summary>
 public sealed unsafe class EventFd : IDisposable
 {
-    /// <summary>Creates it, not signalled.</summary>
+    /// <summary>Creates the descriptor, not signalled.</summary>
     /// <exception cref="LinuxException">The process is out of descriptors.</exception>
     public EventFd()
     {
-        Handle = Libc.EventFd(0, Libc.OpenCloseOnExec | Libc.OpenNonBlock);
+        Handle = Libc.EventFd(0, Libc.O_CLOEXEC | Libc.O_NONBLOCK);
         if (Handle.IsInvalid)
         {
             throw LinuxException.FromLastError("create an event descriptor");
@@ -19,18 +19,18 @@ public sealed unsafe class EventFd : IDisposable
     /// <summary>The descriptor to watch for <see cref="EpollEvents.Read"/>.</summary>
     public FileDescriptor Handle { get; }
 
-    /// <summary>Makes it readable until <see cref="Drain"/>; any thread may.</summary>
+    /// <summary>Makes it readable until <see cref="Drain"/>. Thread-safe.</summary>
     public void Signal()
     {
         ulong one = 1;
-        // EAGAIN means that the counter is full, so it is signalled anyway.
+        // EAGAIN means that the counter is full, so it is already signalled.
         if (Libc.Write(Handle, &one, sizeof(ulong)) < 0 && (Errno)Marshal.GetLastPInvokeError() is not (Errno.EAGAIN or Errno.EINTR))
         {
             throw LinuxException.FromLastError("signal an event descriptor");
         }
     }
 
-    /// <summary>Takes the signal back.</summary>
+    /// <summary>Clears the signal.</summary>
     /// <returns>True if it was signalled.</returns>
     public bool Drain()
     {

@@ -1,6 +1,6 @@
 namespace ACCOffload.NativeInterop.Syscalls;
 
-/// <summary>Waits until one of some descriptors is ready to be read, within a time, unless it is cancelled.</summary>
+/// <summary>Waits until one of several descriptors is readable, with a timeout and cancellation.</summary>
 internal sealed class EventWait : IDisposable
 {
     private readonly Epoll _epoll = new();
@@ -10,7 +10,7 @@ internal sealed class EventWait : IDisposable
     private readonly TimeSpan _limit;
     private readonly long _started = TimeProvider.System.GetTimestamp();
 
-    /// <param name="limit">How long all waits together last at most.</param>
+    /// <param name="limit">Maximum total time of all waits.</param>
     /// <param name="cancellation">Ends a wait with an <see cref="OperationCanceledException"/>.</param>
     /// <param name="descriptors">What to wait for; they must outlive this.</param>
     public EventWait(TimeSpan limit, CancellationToken cancellation, params ReadOnlySpan<FileDescriptor> descriptors)
@@ -36,7 +36,7 @@ internal sealed class EventWait : IDisposable
     }
 
     /// <summary>Waits.</summary>
-    /// <returns>False when the time is over; true may be said too often.</returns>
+    /// <returns>False on timeout; true may be spurious.</returns>
     public bool Next()
     {
         _cancellation.ThrowIfCancellationRequested();
@@ -54,7 +54,7 @@ internal sealed class EventWait : IDisposable
 
     public void Dispose()
     {
-        // Waits for a callback that is running, so that nothing signals a closed descriptor.
+        // Waits for a running callback, so that it does not signal a closed descriptor.
         _registration.Dispose();
         _epoll.Dispose();
         _cancelled.Dispose();

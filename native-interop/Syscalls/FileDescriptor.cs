@@ -5,13 +5,13 @@ namespace ACCOffload.NativeInterop.Syscalls;
 /// <summary>An open file descriptor, closed when disposed.</summary>
 public sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
 {
-    /// <summary>Creates a handle that holds nothing yet.</summary>
+    /// <summary>Creates an invalid handle.</summary>
     public FileDescriptor()
         : base(ownsHandle: true)
     {
     }
 
-    /// <summary>Takes over an open descriptor.</summary>
+    /// <summary>Takes ownership of an open descriptor.</summary>
     public FileDescriptor(int descriptor)
         : base(ownsHandle: true)
     {

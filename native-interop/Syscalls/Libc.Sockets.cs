@@ -4,25 +4,24 @@ namespace ACCOffload.NativeInterop.Syscalls;
 
 internal static unsafe partial class Libc
 {
-    public const int FamilyInet = 2;
-    public const int FamilyInet6 = 10;
-    public const int FamilyNetlink = 16;
-    public const int FamilyPacket = 17;
-    public const int SocketDatagram = 2;
-    public const int SocketRaw = 3;
-    public const int SocketNonBlock = 0x800;
-    public const int SocketCloseOnExec = 0x80000;
-    public const int LevelSocket = 1;
-    public const int LevelPacket = 263;
-    public const int LevelNetlink = 270;
-    public const int OptionReceiveBuffer = 8;
-    public const int OptionSendBuffer = 7;
-    public const int OptionSendBufferForce = 32;
-    public const int OptionReceiveBufferForce = 33;
-    public const int OptionSocketError = 4;
-    public const int MessageDontWait = 0x40;
-    public const int MessageTruncated = 0x20;
-    public const short PollIn = 1;
+    public const int AF_INET = 2;
+    public const int AF_INET6 = 10;
+    public const int AF_NETLINK = 16;
+    public const int AF_PACKET = 17;
+    public const int SOCK_DGRAM = 2;
+    public const int SOCK_RAW = 3;
+    public const int SOCK_NONBLOCK = 0x800;
+    public const int SOCK_CLOEXEC = 0x80000;
+    public const int SOL_SOCKET = 1;
+    public const int SOL_PACKET = 263;
+    public const int SOL_NETLINK = 270;
+    public const int SO_RCVBUF = 8;
+    public const int SO_SNDBUF = 7;
+    public const int SO_SNDBUFFORCE = 32;
+    public const int SO_RCVBUFFORCE = 33;
+    public const int MSG_DONTWAIT = 0x40;
+    public const int MSG_TRUNC = 0x20;
+    public const short POLLIN = 1;
 
     [LibraryImport(Library, EntryPoint = "socket", SetLastError = true)]
     private static partial int SocketInt(int family, int type, int protocol);
@@ -35,9 +34,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, EntryPoint = "setsockopt", SetLastError = true)]
     public static partial int SetSocketOption(FileDescriptor fd, int level, int option, void* value, uint length);
-
-    [LibraryImport(Library, EntryPoint = "getsockopt", SetLastError = true)]
-    public static partial int GetSocketOption(FileDescriptor fd, int level, int option, void* value, uint* length);
 
     [LibraryImport(Library, EntryPoint = "send", SetLastError = true)]
     public static partial nint Send(FileDescriptor fd, void* buffer, nuint length, int flags);
@@ -129,7 +125,7 @@ internal static unsafe partial class Libc
         public ulong Address;
     }
 
-    /// <summary>struct ifreq: the name and the 24 bytes that are a union.</summary>
+    /// <summary>struct ifreq: the name and a union of 24 bytes.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 40)]
     public struct InterfaceRequest
     {

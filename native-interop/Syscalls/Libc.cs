@@ -2,30 +2,29 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop.Syscalls;
 
-/// <summary>The C library's calls that .NET does not offer. Every one sets errno; numbers and layouts here are those that x64 and arm64 share.</summary>
+/// <summary>C library calls that .NET does not offer. All of them set errno; constants and layouts are the same on x64 and arm64.</summary>
 internal static unsafe partial class Libc
 {
     private const string Library = "libc";
 
-    public const int CloneNewNet = 0x40000000;
-    public const int OpenReadOnly = 0;
-    public const int OpenWriteOnly = 1;
-    public const int OpenReadWrite = 2;
-    public const int OpenCreate = 0x40;
-    public const int OpenExclusive = 0x80;
-    public const int OpenNonBlock = 0x800;
-    public const int OpenCloseOnExec = 0x80000;
-    public const int AtFdCwd = -100;
-    public const int AtEmptyPath = 0x1000;
-    public const uint StatxUid = 0x8;
-    public const uint StatxGid = 0x10;
-    public const uint StatxIno = 0x100;
-    public const uint MountBind = 0x1000;
-    public const uint MountRecursive = 0x4000;
-    public const uint MountShared = 1 << 20;
-    public const int UnmountDetach = 2;
-    public const int LockExclusive = 2;
-    public const int LockNonBlocking = 4;
+    public const int CLONE_NEWNET = 0x40000000;
+    public const int O_RDONLY = 0;
+    public const int O_WRONLY = 1;
+    public const int O_RDWR = 2;
+    public const int O_CREAT = 0x40;
+    public const int O_EXCL = 0x80;
+    public const int O_NONBLOCK = 0x800;
+    public const int O_CLOEXEC = 0x80000;
+    public const int AT_EMPTY_PATH = 0x1000;
+    public const uint STATX_UID = 0x8;
+    public const uint STATX_GID = 0x10;
+    public const uint STATX_INO = 0x100;
+    public const uint MS_BIND = 0x1000;
+    public const uint MS_REC = 0x4000;
+    public const uint MS_SHARED = 1 << 20;
+    public const int MNT_DETACH = 2;
+    public const int LOCK_EX = 2;
+    public const int LOCK_NB = 4;
 
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int fd);
@@ -84,7 +83,7 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "eventfd", SetLastError = true)]
     private static partial int EventFdInt(uint initial, int flags);
 
-    // C returns an int: taken for a handle, which is 64 bits wide, -1 would not be -1.
+    // C returns an int: marshalled as a 64-bit handle, -1 would not be -1.
     public static FileDescriptor Open(string path, int flags, uint mode) => new(OpenInt(path, flags, mode));
     public static FileDescriptor EpollCreate(int flags) => new(EpollCreateInt(flags));
     public static FileDescriptor EventFd(uint initial, int flags) => new(EventFdInt(initial, flags));

@@ -6,30 +6,31 @@ namespace ACCOffload.NativeInterop.Syscalls;
 /// <content>Named namespaces: files under /run/netns that the namespace is bind-mounted on, shared with iproute2.</content>
 public sealed unsafe partial class NetNamespace
 {
-    /// <summary>Where named namespaces live, as for iproute2.</summary>
+    /// <summary>Directory of named namespaces, shared with iproute2.</summary>
     public const string NamedDirectory = "/run/netns";
 
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>The file of a named namespace.</summary>
-    /// <exception cref="ArgumentException">Not a name of one path element.</exception>
+    /// <exception cref="ArgumentException">The name is not a single path component.</exception>
     public static string NamedPath(string name)
     {
-        if (string.IsNullOrEmpty(name) || name is "." or ".." || name.AsSpan().ContainsAny('/', '\0') || Encoding.UTF8.GetByteCount(name) > 255)
+        if (string.IsNullOrEmpty(name) || name is "." or ".." || name.AsSpan().ContainsAny('/', '\0')
+            || Encoding.UTF8.GetByteCount(name) > 255)
         {
-            throw new ArgumentException($"'{name}' is no name for a network namespace", nameof(name));
+            throw new ArgumentException($"invalid network namespace name '{name}'", nameof(name));
         }
 
         return $"{NamedDirectory}/{name}";
     }
 
-    /// <summary>Creates an empty namespace with the name, as `ip netns add` does. Its loopback is down.</summary>
-    /// <exception cref="LinuxException">The name is taken (EEXIST), or the process may not create namespaces (EPERM).</exception>
+    /// <summary>Creates an empty named namespace, as `ip netns add` does. Its loopback is down.</summary>
+    /// <exception cref="LinuxException">The name is taken (EEXIST), or the process lacks the privilege (EPERM).</exception>
     public static NetNamespace CreateNamed(string name)
     {
         var path = NamedPath(name);
         PrepareDirectory();
-        using (var file = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCreate | Libc.OpenExclusive | Libc.OpenCloseOnExec, 0))
+        using (var file = Libc.Open(path, Libc.O_RDONLY | Libc.O_CREAT | Libc.O_EXCL | Libc.O_CLOEXEC, 0))
         {
             if (file.IsInvalid)
             {
@@ -38,14 +39,14 @@ public sealed unsafe partial class NetNamespace
         }
         try
         {
-            OnOwnThread(() =>
+            RunOnNewThread(() =>
             {
-                if (Libc.Unshare(Libc.CloneNewNet) != 0)
+                if (Libc.Unshare(Libc.CLONE_NEWNET) != 0)
                 {
                     throw LinuxException.FromLastError($"create network namespace {path}");
                 }
 
-                if (Libc.Mount("/proc/thread-self/ns/net", path, "none", Libc.MountBind, null) != 0)
+                if (Libc.Mount("/proc/thread-self/ns/net", path, "none", Libc.MS_BIND, null) != 0)
                 {
                     throw LinuxException.FromLastError($"mount network namespace {path}");
                 }
@@ -54,13 +55,13 @@ public sealed unsafe partial class NetNamespace
         }
         catch
         {
-            _ = Libc.Unmount(path, Libc.UnmountDetach);
+            _ = Libc.Unmount(path, Libc.MNT_DETACH);
             _ = Libc.Unlink(path);
             throw;
         }
     }
 
-    /// <summary>Opens the named namespace, and creates it if there is none.</summary>
+    /// <summary>Opens the named namespace, and creates it if it does not exist.</summary>
     public static NetNamespace OpenOrCreateNamed(string name)
     {
         for (var attempt = 0; ; attempt++)
@@ -78,19 +79,19 @@ public sealed unsafe partial class NetNamespace
             }
             catch (LinuxException e) when (e.Errno == Errno.EEXIST && attempt < 3)
             {
-                // Another process was faster.
+                // Another process created it first.
             }
         }
     }
 
-    /// <summary>Takes the name away; the namespace lives on while a process, a descriptor or a mount holds it.</summary>
+    /// <summary>Deletes the name; the namespace exists until no process, descriptor or mount refers to it.</summary>
     /// <returns>False if there was none.</returns>
-    /// <exception cref="LinuxException">The process may not (EPERM, EACCES).</exception>
+    /// <exception cref="LinuxException">The process lacks the privilege (EPERM, EACCES).</exception>
     public static bool DeleteNamed(string name)
     {
         var path = NamedPath(name);
-        // EINVAL: the file is there but nothing is mounted on it, the remains of a crash.
-        if (Libc.Unmount(path, Libc.UnmountDetach) != 0 && (Errno)Marshal.GetLastPInvokeError() is not (Errno.EINVAL or Errno.ENOENT))
+        // EINVAL: the file exists but nothing is mounted on it, left over from a crash.
+        if (Libc.Unmount(path, Libc.MNT_DETACH) != 0 && (Errno)Marshal.GetLastPInvokeError() is not (Errno.EINVAL or Errno.ENOENT))
         {
             throw LinuxException.FromLastError($"unmount network namespace {path}");
         }
@@ -100,10 +101,11 @@ public sealed unsafe partial class NetNamespace
             return true;
         }
 
-        return (Errno)Marshal.GetLastPInvokeError() == Errno.ENOENT ? false : throw LinuxException.FromLastError($"remove network namespace {path}");
+        return (Errno)Marshal.GetLastPInvokeError() == Errno.ENOENT ? false
+            : throw LinuxException.FromLastError($"remove network namespace {path}");
     }
 
-    // The directory is a shared mount, so that a namespace that is deleted in one mount namespace goes away in all of them.
+    // The directory is a shared mount, so that deleting a namespace in one mount namespace deletes it in all of them.
     private static void PrepareDirectory()
     {
         if (Libc.MakeDirectory(NamedDirectory, 0b111_101_101) != 0 && (Errno)Marshal.GetLastPInvokeError() != Errno.EEXIST)
@@ -111,16 +113,17 @@ public sealed unsafe partial class NetNamespace
             throw LinuxException.FromLastError($"create {NamedDirectory}");
         }
 
-        using var directory = Libc.Open(NamedDirectory, Libc.OpenReadOnly | Libc.OpenCloseOnExec, 0);
+        using var directory = Libc.Open(NamedDirectory, Libc.O_RDONLY | Libc.O_CLOEXEC, 0);
         if (directory.IsInvalid)
         {
             throw LinuxException.FromLastError($"open {NamedDirectory}");
         }
-        // iproute2 takes the same lock; without it two processes could each mount the directory over itself.
+        // iproute2 takes the same lock; without it, two processes could both bind-mount the directory onto itself.
         var started = TimeProvider.System.GetTimestamp();
-        while (Libc.Flock(directory, Libc.LockExclusive | Libc.LockNonBlocking) != 0)
+        while (Libc.Flock(directory, Libc.LOCK_EX | Libc.LOCK_NB) != 0)
         {
-            if ((Errno)Marshal.GetLastPInvokeError() is not (Errno.EAGAIN or Errno.EINTR) || TimeProvider.System.GetElapsedTime(started) > LockLimit)
+            if ((Errno)Marshal.GetLastPInvokeError() is not (Errno.EAGAIN or Errno.EINTR)
+                || TimeProvider.System.GetElapsedTime(started) > LockLimit)
             {
                 throw LinuxException.FromLastError($"lock {NamedDirectory}");
             }
@@ -137,7 +140,7 @@ public sealed unsafe partial class NetNamespace
             throw LinuxException.FromLastError($"share {NamedDirectory}");
         }
         // EINVAL: not a mount point yet.
-        if (Libc.Mount(NamedDirectory, NamedDirectory, "none", Libc.MountBind | Libc.MountRecursive, null) != 0)
+        if (Libc.Mount(NamedDirectory, NamedDirectory, "none", Libc.MS_BIND | Libc.MS_REC, null) != 0)
         {
             throw LinuxException.FromLastError($"mount {NamedDirectory}");
         }
@@ -148,5 +151,5 @@ public sealed unsafe partial class NetNamespace
         }
     }
 
-    private static bool ShareDirectory() => Libc.Mount("", NamedDirectory, "none", Libc.MountShared | Libc.MountRecursive, null) == 0;
+    private static bool ShareDirectory() => Libc.Mount("", NamedDirectory, "none", Libc.MS_SHARED | Libc.MS_REC, null) == 0;
 }

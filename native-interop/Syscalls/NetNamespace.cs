@@ -2,10 +2,10 @@ using System.Runtime.ExceptionServices;
 
 namespace ACCOffload.NativeInterop.Syscalls;
 
-/// <summary>An open network namespace. While it is open the namespace lives, whatever becomes of its name.</summary>
+/// <summary>An open network namespace. It exists while it is open, even if its name is deleted.</summary>
 public sealed unsafe partial class NetNamespace : IDisposable
 {
-    private const nuint GetNamespaceType = 0xb703;
+    private const nuint NS_GET_NSTYPE = 0xb703;
 
     private NetNamespace(FileDescriptor handle, string path, ulong device, ulong inode)
     {
@@ -15,25 +15,27 @@ public sealed unsafe partial class NetNamespace : IDisposable
         Inode = inode;
     }
 
-    /// <summary>The open nsfs descriptor, to pass to the kernel.</summary>
+    /// <summary>The open nsfs descriptor.</summary>
     public FileDescriptor Handle { get; }
 
-    /// <summary>Where it was opened.</summary>
+    /// <summary>The path it was opened by.</summary>
     public string Path { get; }
 
-    /// <summary>Inode in nsfs: two namespaces are the same if <see cref="Device"/> and this agree.</summary>
+    /// <summary>Inode in nsfs: two namespaces are the same if this and <see cref="Device"/> are equal.</summary>
     public ulong Inode { get; }
 
     /// <summary>Device number of the nsfs file system: major in the high 32 bits, minor in the low ones.</summary>
     public ulong Device { get; }
 
     /// <summary>Opens a namespace by its file: /run/netns/NAME, /proc/PID/ns/net, /var/run/netns/cni-….</summary>
-    /// <exception cref="LinuxException">There is no such file (ENOENT), it is no namespace of the network kind (EINVAL), or access is denied.</exception>
+    /// <exception cref="LinuxException">
+    /// There is no such file (ENOENT), it is not a network namespace (EINVAL), or access is denied.
+    /// </exception>
     public static NetNamespace Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        // O_NONBLOCK: a path from a CNI request may name a FIFO, and nothing may block for ever.
-        var handle = Libc.Open(path, Libc.OpenReadOnly | Libc.OpenCloseOnExec | Libc.OpenNonBlock, 0);
+        // O_NONBLOCK: a path from a CNI request may name a FIFO, and open must not block forever.
+        var handle = Libc.Open(path, Libc.O_RDONLY | Libc.O_CLOEXEC | Libc.O_NONBLOCK, 0);
         if (handle.IsInvalid)
         {
             throw LinuxException.FromLastError($"open network namespace {path}");
@@ -41,13 +43,13 @@ public sealed unsafe partial class NetNamespace : IDisposable
 
         try
         {
-            if (Libc.Ioctl(handle, GetNamespaceType, null) != Libc.CloneNewNet)
+            if (Libc.Ioctl(handle, NS_GET_NSTYPE, null) != Libc.CLONE_NEWNET)
             {
                 throw new LinuxException($"open {path}: not a network namespace", Errno.EINVAL);
             }
 
             Libc.StatxBuffer status;
-            if (Libc.Statx(handle, "", Libc.AtEmptyPath, Libc.StatxIno, &status) != 0)
+            if (Libc.Statx(handle, "", Libc.AT_EMPTY_PATH, Libc.STATX_INO, &status) != 0)
             {
                 throw LinuxException.FromLastError($"stat network namespace {path}");
             }
@@ -64,14 +66,18 @@ public sealed unsafe partial class NetNamespace : IDisposable
     /// <summary>Opens the calling thread's namespace.</summary>
     public static NetNamespace OpenCurrent() => Open("/proc/thread-self/ns/net");
 
-    /// <summary>Creates an empty namespace without a name: it goes, with all that is in it, when it is closed. Its loopback is down.</summary>
-    /// <exception cref="LinuxException">The process may not create namespaces (EPERM), or the kernel has none (EINVAL).</exception>
+    /// <summary>
+    /// Creates an empty namespace without a name; it is deleted with its contents when it is closed. Its loopback is down.
+    /// </summary>
+    /// <exception cref="LinuxException">
+    /// The process lacks the privilege (EPERM), or the kernel does not support namespaces (EINVAL).
+    /// </exception>
     public static NetNamespace CreateNameless()
     {
         NetNamespace? created = null;
-        OnOwnThread(() =>
+        RunOnNewThread(() =>
         {
-            if (Libc.Unshare(Libc.CloneNewNet) != 0)
+            if (Libc.Unshare(Libc.CLONE_NEWNET) != 0)
             {
                 throw LinuxException.FromLastError("create a network namespace");
             }
@@ -93,17 +99,17 @@ public sealed unsafe partial class NetNamespace : IDisposable
     }
 
     /// <summary>
-    /// Runs synchronous code inside the namespace, on a thread of its own that ends with it, and waits for it.
-    /// A socket made there belongs to the namespace, and may be used from any thread afterwards.
+    /// Runs synchronous code inside the namespace on a dedicated thread and waits for it. A socket created there belongs to the namespace
+    /// and may be used from any thread afterwards.
     /// </summary>
-    /// <exception cref="LinuxException">The namespace can't be entered; everything the code throws comes through as it is.</exception>
+    /// <exception cref="LinuxException">The namespace can't be entered; exceptions of the code are passed on unchanged.</exception>
     public T Run<T>(Func<T> code)
     {
         ArgumentNullException.ThrowIfNull(code);
         T result = default!;
-        OnOwnThread(() =>
+        RunOnNewThread(() =>
         {
-            if (Libc.SetNamespace(Handle, Libc.CloneNewNet) != 0)
+            if (Libc.SetNamespace(Handle, Libc.CLONE_NEWNET) != 0)
             {
                 throw LinuxException.FromLastError($"enter network namespace {Path}");
             }
@@ -130,8 +136,8 @@ public sealed unsafe partial class NetNamespace : IDisposable
     /// <inheritdoc/>
     public override string ToString() => $"{Path} (net:[{Inode}])";
 
-    // setns and unshare change the calling thread only, and such a thread must never go back to the pool.
-    private static void OnOwnThread(Action code)
+    // setns and unshare change the calling thread only, and such a thread must never return to the pool.
+    private static void RunOnNewThread(Action code)
     {
         ExceptionDispatchInfo? failure = null;
         var thread = new Thread(() =>

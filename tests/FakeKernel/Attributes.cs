@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fakes;
 
-/// <summary>Attributes as plainly written and read as can be, apart from the product's own codec.</summary>
+/// <summary>Plain reading and writing of attributes, independent of the product's codec.</summary>
 internal sealed class Attributes
 {
     private readonly List<byte> _bytes = [];
@@ -34,7 +34,7 @@ internal sealed class Attributes
 
     public Attributes Nest(int type, Attributes inner) => Add(type | 0x8000, inner.ToArray());
 
-    /// <summary>Reads attributes; the types with their flags.</summary>
+    /// <summary>Reads attributes; their types include the flags.</summary>
     public static List<(int Type, byte[] Value)> Read(ReadOnlySpan<byte> bytes)
     {
         var found = new List<(int, byte[])>();
@@ -43,7 +43,7 @@ internal sealed class Attributes
             int length = BinaryPrimitives.ReadUInt16LittleEndian(bytes);
             if (length < 4 || length > bytes.Length)
             {
-                throw new InvalidDataException("an attribute of an impossible length");
+                throw new InvalidDataException("an attribute has an invalid length");
             }
 
             found.Add((BinaryPrimitives.ReadUInt16LittleEndian(bytes[2..]), bytes[4..length].ToArray()));
@@ -64,9 +64,12 @@ internal sealed class Attributes
         return null;
     }
 
-    public static string? FindText(List<(int Type, byte[] Value)> attributes, int type) => Find(attributes, type) is { } value ? Encoding.UTF8.GetString(value).TrimEnd('\0') : null;
+    public static string? FindText(List<(int Type, byte[] Value)> attributes, int type) =>
+        Find(attributes, type) is { } value ? Encoding.UTF8.GetString(value).TrimEnd('\0') : null;
 
-    public static uint? FindU32(List<(int Type, byte[] Value)> attributes, int type) => Find(attributes, type) is { } value ? BitConverter.ToUInt32(value) : null;
+    public static uint? FindU32(List<(int Type, byte[] Value)> attributes, int type) =>
+        Find(attributes, type) is { } value ? BitConverter.ToUInt32(value) : null;
 
-    public static ushort? FindU16(List<(int Type, byte[] Value)> attributes, int type) => Find(attributes, type) is { } value ? BitConverter.ToUInt16(value) : null;
+    public static ushort? FindU16(List<(int Type, byte[] Value)> attributes, int type) =>
+        Find(attributes, type) is { } value ? BitConverter.ToUInt16(value) : null;
 }

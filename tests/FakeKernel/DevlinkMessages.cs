@@ -2,7 +2,7 @@ using ACCOffload.NativeInterop.Devlink;
 
 namespace ACCOffload.Fakes;
 
-/// <summary>What the devlink family says (linux/devlink.h).</summary>
+/// <summary>Messages of the devlink family (linux/devlink.h).</summary>
 internal static class DevlinkMessages
 {
     public const byte New = 3;
@@ -26,7 +26,8 @@ internal static class DevlinkMessages
         attributes.U16(77, (int)port.Flavour);
         if (port.Flavour is DevlinkPortFlavour.PciPf or DevlinkPortFlavour.PciVf or DevlinkPortFlavour.PciSf)
         {
-            attributes.U32(150, port.Controller).U16(127, port.PfNumber).U16(128, port.VfNumber).U32(164, port.SfNumber).U8(149, port.External);
+            attributes.U32(150, port.Controller).U16(127, port.PfNumber).U16(128, port.VfNumber).U32(164, port.SfNumber).U8(
+                149, port.External);
             var function = new Attributes().Mac(1, port.FunctionMac);
             if (port.SfNumber is not null)
             {
@@ -42,17 +43,12 @@ internal static class DevlinkMessages
         return Message(command, attributes);
     }
 
-    public static byte[] Info(FakeDevlinkDevice device) => Message(51, Handle(device).Text(98, device.Function.Driver).Text(99, device.SerialNumber)
-        .Nest(100, Version("board.id", "FK-1")).Nest(101, Version("fw.mgmt", "1.2.3")).Nest(101, Version("fw.api", "7")).Nest(102, Version("fw.mgmt", "1.2.4")));
+    public static byte[] Eswitch(FakeDevlinkDevice device) =>
+        Message(29, Handle(device).U16(25, (int)device.Mode).U8(26, (byte)0).U8(62, device.Mode == DevlinkEswitchMode.Switchdev));
 
-    public static byte[] Eswitch(FakeDevlinkDevice device) => Message(29, Handle(device).U16(25, (int)device.Mode).U8(26, (byte)0).U8(62, device.Mode == DevlinkEswitchMode.Switchdev));
-
-    public static byte[] Rate(FakePort port) => Message(76, Handle(port.Device).U16(165, 0).U32(3, port.Index).U64(166, port.Rate.TxShare).U64(167, port.Rate.TxMax));
-
-    public static byte[] Family() => [1, 2, 0, 0, .. new Attributes().Text(2, "devlink").U16(1, FakeHost.DevlinkFamily).U32(3, 1).U32(4, 0).U32(5, 180)
+    public static byte[] Family() =>
+        [1, 2, 0, 0, .. new Attributes().Text(2, "devlink").U16(1, FakeHost.DevlinkFamily).U32(3, 1).U32(4, 0).U32(5, 180)
         .Nest(7, new Attributes().Nest(1, new Attributes().U32(2, FakeHost.ConfigGroup).Text(1, "config"))).ToArray()];
-
-    private static Attributes Version(string name, string value) => new Attributes().Text(103, name).Text(104, value);
 
     private static Attributes Handle(FakeDevlinkDevice device) => new Attributes().Text(1, device.Handle.Bus).Text(2, device.Handle.Name);
 

@@ -60,9 +60,6 @@ internal sealed class DevlinkRequests(FakeHost host)
         8 => "port del",
         29 => "eswitch get",
         30 => "eswitch set",
-        51 => "info get",
-        74 => "rate get",
-        75 => "rate set",
         _ => $"command {command}",
     };
 
@@ -88,8 +85,6 @@ internal sealed class DevlinkRequests(FakeHost host)
                 return (DevlinkMessages.Eswitch(device), null);
             case 30:
                 return (null, SetMode(device, attributes));
-            case 51:
-                return (DevlinkMessages.Info(device), null);
         }
         if (device.Ports.FirstOrDefault(p => p.Index == asked.Port) is not { } port)
         {
@@ -107,18 +102,9 @@ internal sealed class DevlinkRequests(FakeHost host)
             case 8:
                 device.Remove(port);
                 return (null, null);
-            case 74 or 75 when port.PfNumber is null:
-                return (null, new FakeError(Errno.ENODEV));
-            case 74:
-                return (DevlinkMessages.Rate(port), null);
-            case 75:
-                port.Rate = new DevlinkRate(U64(166) ?? port.Rate.TxShare, U64(167) ?? port.Rate.TxMax);
-                return port.Rate is { TxMax: > 0 } && port.Rate.TxShare > port.Rate.TxMax ? (null, new FakeError(Errno.EINVAL, "tx_share is above tx_max")) : (null, null);
             default:
                 return (null, new FakeError(Errno.EOPNOTSUPP));
         }
-
-        ulong? U64(int type) => Attributes.Find(attributes, type) is { } value ? BitConverter.ToUInt64(value) : null;
     }
 
     private static (byte[]? Answer, FakeError? Error) NewPort(FakeDevlinkDevice device, List<(int Type, byte[] Value)> attributes)
@@ -151,7 +137,7 @@ internal sealed class DevlinkRequests(FakeHost host)
 
         if (device.Subfunctions.Any(p => p.SfNumber == number))
         {
-            return (null, new FakeError(Errno.EEXIST, "this sfnum is taken"));
+            return (null, new FakeError(Errno.EEXIST, "this sfnum is in use"));
         }
 
         if (device.Subfunctions.Count >= device.MaxSubfunctions)
@@ -166,7 +152,7 @@ internal sealed class DevlinkRequests(FakeHost host)
             }
         }
         var port = device.Add(DevlinkPortFlavour.PciSf, number, controller: Attributes.FindU32(attributes, 150));
-        // With the command of a device, as Linux 6.1 does here and in the dump.
+        // With DEVLINK_CMD_NEW, as Linux 6.1 does here and in the dump.
         return (DevlinkMessages.Port(port, DevlinkMessages.New), null);
     }
 
@@ -179,7 +165,7 @@ internal sealed class DevlinkRequests(FakeHost host)
 
         if (device.Subfunctions.Count > 0)
         {
-            return new FakeError(Errno.EBUSY, "subfunctions are there");
+            return new FakeError(Errno.EBUSY, "subfunctions exist");
         }
 
         device.Mode = (DevlinkEswitchMode)mode;
@@ -195,7 +181,7 @@ internal sealed class DevlinkRequests(FakeHost host)
 
         if (port.Flavour != DevlinkPortFlavour.PciSf)
         {
-            return new FakeError(Errno.EOPNOTSUPP, "the port has no function that can be set");
+            return new FakeError(Errno.EOPNOTSUPP, "the port has no function to configure");
         }
 
         var function = Attributes.Read(Attributes.Find(attributes, 145));
@@ -208,7 +194,7 @@ internal sealed class DevlinkRequests(FakeHost host)
 
             if (mac.Length != 6 || (mac[0] & 1) != 0)
             {
-                return new FakeError(Errno.EINVAL, "no address for a function");
+                return new FakeError(Errno.EINVAL, "invalid function address");
             }
 
             port.FunctionMac = new MacAddress(mac);
@@ -217,16 +203,16 @@ internal sealed class DevlinkRequests(FakeHost host)
         {
             if (state == 0)
             {
-                port.SwitchOff(tell: false);
+                port.SwitchOff(notify: false);
             }
             else if (!port.Active)
             {
                 port.Active = true;
-                // The answer does not wait for the function's driver.
+                // The acknowledgement does not wait for the function's driver.
                 new Thread(() => port.Device.Activation(port)) { IsBackground = true, Name = "fake activation" }.Start();
             }
         }
-        port.Tell();
+        port.Notify();
         return null;
     }
 }

@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Pci;
 
 namespace ACCOffload.Fakes;
 
-/// <summary>A switch on a physical function, that makes subfunctions.</summary>
+/// <summary>A switch on a physical function, which supports subfunctions.</summary>
 public sealed class FakeDevlinkDevice
 {
     private readonly FakeHost _host;
@@ -25,24 +25,21 @@ public sealed class FakeDevlinkDevice
     /// <summary>The PCI function.</summary>
     public FakePciFunction Function { get; }
 
-    /// <summary>How the switch works; subfunctions need <see cref="DevlinkEswitchMode.Switchdev"/>.</summary>
+    /// <summary>Mode of the switch; subfunctions require <see cref="DevlinkEswitchMode.Switchdev"/>.</summary>
     public DevlinkEswitchMode Mode { get; set; } = DevlinkEswitchMode.Switchdev;
 
     /// <summary>The physical function's number.</summary>
     public ushort PfNumber { get; set; }
 
-    /// <summary>Most subfunctions it has.</summary>
+    /// <summary>Maximum number of subfunctions.</summary>
     public int MaxSubfunctions { get; set; } = 1000;
 
-    /// <summary>Whether it gives a subfunction a number by itself.</summary>
+    /// <summary>Whether it can choose the number of a subfunction.</summary>
     public bool ChoosesNumbers { get; set; } = true;
 
-    /// <summary>Serial number.</summary>
-    public string SerialNumber { get; set; } = "FAKE0001";
-
     /// <summary>
-    /// What happens when a subfunction is switched on, on a thread of its own, after the request was answered. Its driver attaches and its netdev appears
-    /// unless a test says otherwise.
+    /// Runs on its own thread after the activation of a subfunction was acknowledged. By default the driver attaches and the netdev
+    /// appears.
     /// </summary>
     public Action<FakePort> Activation { get; set; } = static port =>
     {
@@ -69,7 +66,7 @@ public sealed class FakeDevlinkDevice
 
     internal string NextAuxiliary() => string.Create(CultureInfo.InvariantCulture, $"fake_core.{Function.Address}.sf.{_nextAuxiliary++}");
 
-    /// <summary>Adds a port, which the kernel tells of.</summary>
+    /// <summary>Adds a port and sends a notification.</summary>
     public FakePort Add(DevlinkPortFlavour flavour, uint? sfNumber = null, ushort? vfNumber = null, uint? controller = null)
     {
         lock (_host.Gate)
@@ -97,7 +94,7 @@ public sealed class FakeDevlinkDevice
         }
     }
 
-    /// <summary>Removes a port with all that belongs to it, which the kernel tells of.</summary>
+    /// <summary>Removes a port with its function and netdevs, and sends a notification.</summary>
     public void Remove(FakePort port)
     {
         ArgumentNullException.ThrowIfNull(port);

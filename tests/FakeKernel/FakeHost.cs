@@ -9,8 +9,9 @@ using ACCOffload.NativeInterop.Tests;
 namespace ACCOffload.Fakes;
 
 /// <summary>
-/// A machine with PCI functions and switches that are not there: it answers devlink, the generic netlink controller and what of rtnetlink is about links and
-/// virtual functions, and keeps a sysfs of plain files. Its functions' netdevs are links of the fake, or real ones (<see cref="NamespaceNetdevs"/>).
+/// A machine with simulated PCI functions and switches: answers devlink, the generic netlink controller and the link and virtual function
+/// requests of rtnetlink, and provides a sysfs of plain files. The functions' netdevs are simulated links, or real ones
+/// (<see cref="NamespaceNetdevs"/>).
 /// </summary>
 public sealed class FakeHost : IDisposable
 {
@@ -27,7 +28,7 @@ public sealed class FakeHost : IDisposable
     private readonly NamespaceNetdevs? _real;
     private uint _nextPortId = 1000;
 
-    /// <param name="netdevs">Makes real links for the functions; null for links that only the fake knows.</param>
+    /// <param name="netdevs">Creates real links for the functions; null for simulated links.</param>
     public FakeHost(NamespaceNetdevs? netdevs = null)
     {
         _real = netdevs;
@@ -39,19 +40,19 @@ public sealed class FakeHost : IDisposable
         _routeRequests = new RouteRequests(this);
     }
 
-    /// <summary>The fake sysfs, a directory that goes with this.</summary>
+    /// <summary>The fake sysfs, a directory that is deleted on disposal.</summary>
     public string Sysfs => Tree.Root;
 
-    /// <summary>Reads the fake sysfs; what is written to sriov_numvfs through it makes and removes functions.</summary>
+    /// <summary>Reads the fake sysfs; writing sriov_numvfs through it creates and removes functions.</summary>
     public PciBus Pci { get; }
 
-    /// <summary>The fake's own links.</summary>
+    /// <summary>The simulated links.</summary>
     public FakeLinks Links { get; }
 
     /// <summary>Whether the kernel has devlink.</summary>
     public bool HasDevlink { get; set; } = true;
 
-    /// <summary>Judges each request; what it returns is answered instead of what was asked for.</summary>
+    /// <summary>Called for each request; a returned error is sent instead of executing the request.</summary>
     public Func<FakeRequest, FakeError?>? Refuse { get; set; }
 
     /// <summary>Every request so far.</summary>
@@ -83,7 +84,7 @@ public sealed class FakeHost : IDisposable
     /// <summary>Opens devlink.</summary>
     public DevlinkClient OpenDevlink() => new(new Sockets(this), Pci);
 
-    /// <summary>Opens rtnetlink: with real netdevs, their namespace's, which then also knows the virtual functions.</summary>
+    /// <summary>Opens rtnetlink: with real netdevs, in their namespace, extended with the virtual functions.</summary>
     public RouteNetlink OpenRoute()
     {
         if (_real is null)
@@ -112,11 +113,12 @@ public sealed class FakeHost : IDisposable
     /// <summary>Adds a physical function.</summary>
     /// <param name="address">Its address.</param>
     /// <param name="vendor">Its vendor.</param>
-    /// <param name="device">Its device number.</param>
+    /// <param name="device">Its device id.</param>
     /// <param name="driver">Its driver; null for none.</param>
-    /// <param name="totalVfs">How many virtual functions it can have; 0 for no SR-IOV.</param>
+    /// <param name="totalVfs">Maximum number of virtual functions; 0 for no SR-IOV.</param>
     /// <param name="netdev">Its netdev; null for none.</param>
-    public FakePciFunction AddPci(string address, ushort vendor = 0x8086, ushort device = 0x1452, string? driver = "idpf", int totalVfs = 0, string? netdev = null)
+    public FakePciFunction AddPci(
+        string address, ushort vendor = 0x8086, ushort device = 0x1452, string? driver = "idpf", int totalVfs = 0, string? netdev = null)
     {
         lock (Gate)
         {
@@ -132,7 +134,7 @@ public sealed class FakeHost : IDisposable
         }
     }
 
-    /// <summary>Gives a physical function a switch that makes subfunctions.</summary>
+    /// <summary>Adds a switch with support for subfunctions to a physical function.</summary>
     public FakeDevlinkDevice AddDevlink(FakePciFunction function)
     {
         ArgumentNullException.ThrowIfNull(function);
@@ -145,7 +147,7 @@ public sealed class FakeHost : IDisposable
         }
     }
 
-    /// <summary>Takes a switch away, as when its driver is unbound.</summary>
+    /// <summary>Removes a switch, as when its driver is unbound.</summary>
     public void RemoveDevlink(FakeDevlinkDevice device)
     {
         ArgumentNullException.ThrowIfNull(device);
@@ -161,7 +163,7 @@ public sealed class FakeHost : IDisposable
         }
     }
 
-    /// <summary>Everybody who listens has lost what was told since the last reading.</summary>
+    /// <summary>Drops all unread notifications of all subscribers.</summary>
     public void LoseNotifications()
     {
         lock (Gate)
@@ -218,7 +220,7 @@ public sealed class FakeHost : IDisposable
             var type = BinaryPrimitives.ReadUInt16LittleEndian(request.AsSpan(4));
             if (BinaryPrimitives.ReadInt32LittleEndian(request) != request.Length)
             {
-                throw new InvalidDataException("a request of a wrong length");
+                throw new InvalidDataException("a request has a wrong length");
             }
 
             if (!socket.IsGeneric)

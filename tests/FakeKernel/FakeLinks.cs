@@ -2,7 +2,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.Fakes;
 
-/// <summary>A link that only the fake knows.</summary>
+/// <summary>A simulated link.</summary>
 public sealed class FakeLink
 {
     /// <summary>Its index.</summary>
@@ -14,7 +14,7 @@ public sealed class FakeLink
     /// <summary>Its address.</summary>
     public MacAddress Mac { get; set; }
 
-    /// <summary>The address it came with.</summary>
+    /// <summary>Its permanent address.</summary>
     public MacAddress? PermanentMac { get; set; }
 
     /// <summary>Its MTU.</summary>
@@ -23,7 +23,7 @@ public sealed class FakeLink
     /// <summary>Whether it is up.</summary>
     public bool Up { get; set; }
 
-    /// <summary>The port's name at its switch.</summary>
+    /// <summary>The port's name on its switch.</summary>
     public string? PhysPortName { get; set; }
 
     /// <summary>Its switch.</summary>
@@ -35,13 +35,13 @@ public sealed class FakeLink
     /// <summary>That device's bus.</summary>
     public string? ParentBus { get; set; }
 
-    /// <summary>Its other names.</summary>
+    /// <summary>Its alternative names.</summary>
     public List<string> AlternativeNames { get; } = [];
 
     internal string? Place { get; init; }
 }
 
-/// <summary>The links that only the fake knows.</summary>
+/// <summary>The simulated links.</summary>
 public sealed class FakeLinks : INetdevs
 {
     private readonly FakeHost _host;
@@ -50,7 +50,7 @@ public sealed class FakeLinks : INetdevs
 
     internal FakeLinks(FakeHost host) => _host = host;
 
-    /// <summary>All of them.</summary>
+    /// <summary>All links.</summary>
     public IReadOnlyList<FakeLink> All
     {
         get
@@ -62,13 +62,13 @@ public sealed class FakeLinks : INetdevs
         }
     }
 
-    /// <summary>Adds a link, which the kernel tells of.</summary>
+    /// <summary>Adds a link and sends a notification.</summary>
     public FakeLink Add(string name, Action<FakeLink>? describe = null) => Add(name, default, null, describe);
 
     /// <inheritdoc/>
     public int Create(string name, MacAddress mac, string place) => Add(name, mac, place, null).Index;
 
-    /// <summary>Changes a link, which the kernel tells of.</summary>
+    /// <summary>Changes a link and sends a notification.</summary>
     public void Describe(int index, Action<FakeLink> change)
     {
         ArgumentNullException.ThrowIfNull(change);
@@ -89,7 +89,7 @@ public sealed class FakeLinks : INetdevs
         }
     }
 
-    /// <summary>Removes a link, which the kernel tells of.</summary>
+    /// <summary>Removes a link and sends a notification.</summary>
     public void Remove(int index)
     {
         lock (_host.Gate)
@@ -137,7 +137,7 @@ public sealed class FakeLinks : INetdevs
         {
             if (_links.Exists(l => l.Name == name))
             {
-                throw new InvalidOperationException($"there is a link {name}");
+                throw new InvalidOperationException($"link {name} already exists");
             }
 
             var link = new FakeLink { Index = _nextIndex++, Name = name, Mac = mac, Place = place };

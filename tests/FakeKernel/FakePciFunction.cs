@@ -32,25 +32,28 @@ public sealed class FakePciFunction
     /// <summary>The address of its netdev.</summary>
     public MacAddress Mac { get; set; }
 
-    /// <summary>How many virtual functions it can have.</summary>
+    /// <summary>Maximum number of virtual functions.</summary>
     public int TotalVfs { get; init; }
 
-    /// <summary>How many the driver makes at most, without saying that these are fewer.</summary>
+    /// <summary>Maximum number that the driver creates, without an error if it was asked for more.</summary>
     public int MadeVfs { get; set; } = int.MaxValue;
 
-    /// <summary>What the driver answers to a number of functions; null to make them.</summary>
+    /// <summary>The driver's error for a number of functions; null to create them.</summary>
     public Errno? VfError { get; set; }
 
-    /// <summary>Whether its driver lets a virtual function (the first) change its netdev's address (the third) while the second is the physical one's word for it.</summary>
+    /// <summary>
+    /// Whether its driver lets a virtual function (first argument) change its netdev's address (third) when the physical function assigned
+    /// the second.
+    /// </summary>
     public Func<FakePciFunction, MacAddress, MacAddress, bool> VfMayChoose { get; set; } = static (_, _, _) => true;
 
-    /// <summary>What its driver answers to an address for a virtual function; null to take it.</summary>
+    /// <summary>The driver's error for the address of a virtual function; null to accept it.</summary>
     public FakeError? RefuseVfMac { get; set; }
 
-    /// <summary>Called for each new virtual function, when its driver is bound; gives it a netdev unless a test says otherwise.</summary>
+    /// <summary>Called for each new virtual function when its driver is bound; adds a netdev by default.</summary>
     public Action<FakePciFunction> OnVf { get; set; } = static vf => vf.AddNetdev($"{vf.Physical!._netdev ?? "fake"}v{vf.Number}");
 
-    /// <summary>Numbers that were written to sriov_numvfs.</summary>
+    /// <summary>Values written to sriov_numvfs.</summary>
     public List<int> Writes { get; } = [];
 
     /// <summary>The number of a virtual function.</summary>
@@ -63,10 +66,10 @@ public sealed class FakePciFunction
 
     internal string Place => _host.Tree.PciPlace(Address);
 
-    /// <summary>The netdev's name when it was made; null for none.</summary>
+    /// <summary>The original name of the netdev; null for none.</summary>
     public string? Netdev => _netdev;
 
-    /// <summary>Gives it a netdev, which the kernel tells of.</summary>
+    /// <summary>Adds a netdev and sends a notification.</summary>
     /// <returns>The netdev's index.</returns>
     public int AddNetdev(string name)
     {
@@ -140,12 +143,12 @@ public sealed class FakePciFunction
         return Errno.None;
     }
 
-    /// <summary>Takes it off the bus, with its netdev, wherever that is.</summary>
+    /// <summary>Removes it from the bus, with its netdev in whatever namespace.</summary>
     public void Remove()
     {
         lock (_host.Gate)
         {
-            // With its physical function a virtual one has gone already.
+            // Removing the physical function already removed the virtual one.
             if (!_host.Functions.Contains(this))
             {
                 return;
@@ -174,7 +177,7 @@ public sealed class FakePciFunction
         }
     }
 
-    // Virtual functions lie behind the 128 addresses of the physical one's bus.
+    // Virtual functions follow the 128 addresses of the physical function's bus.
     private string VfAddress(int number)
     {
         var bus = int.Parse(Address.AsSpan(Address.Length - 7, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);

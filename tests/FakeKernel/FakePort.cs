@@ -1,6 +1,5 @@
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Devlink;
-using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.Fakes;
 
@@ -18,7 +17,7 @@ public sealed class FakePort
     /// <summary>Its number.</summary>
     public required uint Index { get; init; }
 
-    /// <summary>What it faces.</summary>
+    /// <summary>Its flavour.</summary>
     public required DevlinkPortFlavour Flavour { get; init; }
 
     /// <summary>The physical function.</summary>
@@ -33,7 +32,7 @@ public sealed class FakePort
     /// <summary>The host.</summary>
     public uint Controller { get; init; }
 
-    /// <summary>Another host's.</summary>
+    /// <summary>The function belongs to another host.</summary>
     public bool External { get; init; }
 
     /// <summary>The port's netdev.</summary>
@@ -42,16 +41,13 @@ public sealed class FakePort
     /// <summary>The function's address.</summary>
     public MacAddress FunctionMac { get; internal set; }
 
-    /// <summary>Whether it was switched on.</summary>
+    /// <summary>Whether it is active.</summary>
     public bool Active { get; internal set; }
 
-    /// <summary>Whether its driver works with it.</summary>
+    /// <summary>Whether its driver is attached.</summary>
     public bool Attached { get; private set; }
 
-    /// <summary>What it may send.</summary>
-    public DevlinkRate Rate { get; internal set; } = new(0, 0);
-
-    /// <summary>The function's netdev's name when it was made; null for none.</summary>
+    /// <summary>The original name of the function's netdev; null for none.</summary>
     public string? FunctionNetdev { get; private set; }
 
     internal int NetdevIndex => _representor;
@@ -59,8 +55,8 @@ public sealed class FakePort
     private FakeHost Host => Device.Host;
 
     /// <summary>The function's driver attaches: its auxiliary device appears.</summary>
-    /// <param name="tell">Whether the switch's driver tells of it; not every one does.</param>
-    public void Attach(bool tell = true)
+    /// <param name="notify">Whether the switch's driver sends a notification; not every driver does.</param>
+    public void Attach(bool notify = true)
     {
         lock (Host.Gate)
         {
@@ -71,9 +67,9 @@ public sealed class FakePort
 
             _place ??= Host.Tree.AddAuxiliary(Device.Function.Address, Device.NextAuxiliary(), SfNumber ?? 0);
             Attached = true;
-            if (tell)
+            if (notify)
             {
-                Tell();
+                Notify();
             }
         }
     }
@@ -95,25 +91,25 @@ public sealed class FakePort
         }
     }
 
-    /// <summary>The function goes down with its netdev; the port stays.</summary>
-    /// <param name="tell">Whether the switch's driver tells of it.</param>
-    public void SwitchOff(bool tell = true)
+    /// <summary>Deactivates the function and removes its netdev; the port stays.</summary>
+    /// <param name="notify">Whether the switch's driver sends a notification.</param>
+    public void SwitchOff(bool notify = true)
     {
         lock (Host.Gate)
         {
             Active = false;
             RemoveFunction();
-            if (tell)
+            if (notify)
             {
-                Tell();
+                Notify();
             }
         }
     }
 
-    /// <summary>The port goes, as when the driver gives it up.</summary>
+    /// <summary>Removes the port, as when the driver drops it.</summary>
     public void Vanish() => Device.Remove(this);
 
-    internal void Tell() => Host.Notify(DevlinkMessages.Port(this, DevlinkMessages.PortNew));
+    internal void Notify() => Host.Notify(DevlinkMessages.Port(this, DevlinkMessages.PortNew));
 
     internal void AddRepresentor()
     {
@@ -122,9 +118,11 @@ public sealed class FakePort
             return;
         }
 
-        var name = SfNumber is { } sf ? Representor.Subfunction(PfNumber ?? 0, sf, Controller) : Representor.VirtualFunction(PfNumber ?? 0, VfNumber ?? 0, Controller);
+        // Drivers prefix the port of a function on another host with that host's controller number.
+        var name = $"{(Controller > 0 ? $"c{Controller}" : "")}pf{PfNumber ?? 0}{(SfNumber is { } sf ? $"sf{sf}" : $"vf{VfNumber ?? 0}")}";
         NetdevName = $"r{Host.Devices.ToList().IndexOf(Device)}{name}";
-        _representor = Host.Links.Add(NetdevName, l => (l.PhysPortName, l.PhysSwitchId) = (name, [0xAC, (byte)Host.Devices.ToList().IndexOf(Device)])).Index;
+        _representor = Host.Links.Add(
+            NetdevName, l => (l.PhysPortName, l.PhysSwitchId) = (name, [0xAC, (byte)Host.Devices.ToList().IndexOf(Device)])).Index;
     }
 
     internal void Clear()

@@ -5,7 +5,9 @@ using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fakes;
 
-/// <summary>A socket of the fake kernel: requests are answered before Send returns, as the kernel does; notifications come at any time.</summary>
+/// <summary>
+/// A socket of the fake kernel: requests are answered before Send returns, as by the kernel; notifications arrive at any time.
+/// </summary>
 internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INetlinkSubscription
 {
     private readonly object _gate = new();
@@ -14,7 +16,7 @@ internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INe
 
     public uint PortId => portId;
 
-    /// <summary>A socket of generic netlink; else of rtnetlink.</summary>
+    /// <summary>Whether it is a generic netlink socket; otherwise rtnetlink.</summary>
     public bool IsGeneric => generic;
 
     public FileDescriptor Handle => _ready.Handle;
@@ -53,7 +55,7 @@ internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INe
 
     public void Deliver(byte[] datagram) => Enqueue(Errno.None, datagram);
 
-    /// <summary>What is not read yet is lost.</summary>
+    /// <summary>Drops unread messages.</summary>
     public void Overrun()
     {
         lock (_gate)
@@ -68,10 +70,12 @@ internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INe
     {
         var attributes = error?.Text is { } text ? new Attributes().Text(1, text).ToArray() : [];
         var flags = 0x100 | (attributes.Length > 0 ? 0x200 : 0);
-        Deliver(Bytes.Message(2, flags, Sequence(request), portId, [.. Bytes.Int(-(int)(error?.Errno ?? Errno.None)), .. request[..16], .. attributes]));
+        Deliver(Bytes.Message(
+            2, flags, Sequence(request), portId, [.. Bytes.Int(-(int)(error?.Errno ?? Errno.None)), .. request[..16], .. attributes]));
     }
 
-    public void Reply(byte[] request, int type, byte[] payload, bool multi) => Deliver(Bytes.Message(type, multi ? 2 : 0, Sequence(request), portId, payload));
+    public void Reply(byte[] request, int type, byte[] payload, bool multi) =>
+        Deliver(Bytes.Message(type, multi ? 2 : 0, Sequence(request), portId, payload));
 
     public void Done(byte[] request) => Deliver(Bytes.Message(3, 2, Sequence(request), portId, Bytes.Int(0)));
 

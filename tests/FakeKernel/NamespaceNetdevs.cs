@@ -7,8 +7,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.Fakes;
 
 /// <summary>
-/// Makes real links for the fake's functions: veth ends, whose other ends are in a namespace of the hardware. They behave as hardware does: removing a function
-/// removes its link wherever it is, and when the namespace that a link is in ends, the link comes home to the host's.
+/// Creates real links for the simulated functions: veth ends whose peers are in a "hardware" namespace. They behave like hardware: removing
+/// a function removes its link in whatever namespace, and when a link's namespace is deleted, the link returns to the host's namespace.
 /// </summary>
 public sealed class NamespaceNetdevs : INetdevs
 {
@@ -45,11 +45,11 @@ public sealed class NamespaceNetdevs : INetdevs
     /// <summary>The host's namespace.</summary>
     public NetNamespace Namespace { get; }
 
-    /// <summary>The namespace with the other ends of the links, where what a pod sends comes out.</summary>
+    /// <summary>The namespace with the peers of the links, where a pod's packets come out.</summary>
     public NetNamespace Hardware => _hardware;
 
-    /// <summary>The name in <see cref="Hardware"/> of the other end of a link.</summary>
-    /// <param name="name">The link's name when it was made.</param>
+    /// <summary>The name of a link's peer in <see cref="Hardware"/>.</summary>
+    /// <param name="name">The link's original name.</param>
     public string? OtherEnd(string name)
     {
         lock (_gate)
@@ -105,7 +105,7 @@ public sealed class NamespaceNetdevs : INetdevs
                 var there = List(_hardwareRoute).Select(l => l.Index).ToHashSet();
                 gone = [.. _entries.Select(e => e.EndIndex).Where(i => !there.Contains(i))];
             }
-            // What hardware made can't be destroyed with a namespace: it comes home under a name of the kernel's.
+            // A hardware link is not destroyed with a namespace: it returns under a name chosen by the kernel.
             foreach (var entry in _entries.Where(e => gone.Contains(e.EndIndex)))
             {
                 Make(entry, string.Create(CultureInfo.InvariantCulture, $"dev{_name}-{_nextEnd++}"));
@@ -121,7 +121,8 @@ public sealed class NamespaceNetdevs : INetdevs
                 return;
             }
 
-            var links = List(_route).Where(l => l.Kind == "veth" && l.PeerNamespaceId is not null).ToLookup(l => (l.PeerNamespaceId, l.PeerIndex));
+            var links = List(_route)
+                .Where(l => l.Kind == "veth" && l.PeerNamespaceId is not null).ToLookup(l => (l.PeerNamespaceId, l.PeerIndex));
             foreach (var entry in _entries)
             {
                 Show(entry, links[(entry.NamespaceId, entry.EndIndex)].FirstOrDefault());
@@ -152,7 +153,7 @@ public sealed class NamespaceNetdevs : INetdevs
         _stop.Dispose();
     }
 
-    /// <summary>The place of the function whose link has an index in the host's namespace; null for a link that is none's.</summary>
+    /// <summary>The place of the function whose link has an index in the host's namespace; null for other links.</summary>
     internal string? PlaceOf(int index)
     {
         lock (_gate)
@@ -171,7 +172,7 @@ public sealed class NamespaceNetdevs : INetdevs
         Show(entry, link);
     }
 
-    // Beside busy tests a list may change during each of its readings.
+    // With other tests running, a list may change during every read.
     private static IReadOnlyList<LinkInfo> List(RouteNetlink route)
     {
         while (true)

@@ -5,14 +5,14 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Fakes;
 
-/// <summary>Answers what of rtnetlink is about links (linux/if_link.h).</summary>
+/// <summary>Answers the link requests of rtnetlink (linux/if_link.h).</summary>
 internal sealed class RouteRequests(FakeHost host)
 {
     public const int NewLink = 16;
     public const int DeleteLink = 17;
     public const int GetLink = 18;
 
-    // What each attribute of a virtual function holds: its number and up to two values.
+    // Each attribute of a virtual function: its number and up to two values.
     private const int VfMac = 1;
     private const int VfVlan = 2;
     private const int VfSpoofCheck = 4;
@@ -99,14 +99,14 @@ internal sealed class RouteRequests(FakeHost host)
 
     public static Attributes DescribeVf(VfInfo vf)
     {
-        // The kernel sends the address twice as wide as any link's, and what it can't tell as -1.
+        // The kernel sends 32 bytes for an address, and -1 for unknown settings.
         byte[] mac = [.. BitConverter.GetBytes(vf.Number), .. vf.Mac.ToArray(), .. new byte[26]];
         return new Attributes().Add(VfMac, mac).Add(VfVlan, Values(vf.Number, vf.Vlan, vf.Qos)).Add(3, Values(vf.Number, vf.MaxRate))
             .Add(VfRate, Values(vf.Number, vf.MinRate, vf.MaxRate)).Add(VfSpoofCheck, Values(vf.Number, Setting(vf.SpoofCheck)))
             .Add(VfLinkState, Values(vf.Number, (int)(vf.LinkState ?? 0))).Add(VfTrust, Values(vf.Number, Setting(vf.Trust)));
     }
 
-    /// <summary>Applies what an IFLA_VFINFO_LIST asks for.</summary>
+    /// <summary>Applies an IFLA_VFINFO_LIST.</summary>
     public static FakeError? ChangeVfs(FakePciFunction? physical, byte[] list)
     {
         if (physical is null)

@@ -9,7 +9,7 @@ internal sealed class SysfsTree : IDisposable
 
     public SysfsTree()
     {
-        // In memory where there is such a place: a function is many small files.
+        // In memory if possible: a function consists of many small files.
         Root = Directory.Exists(Memory)
             ? Directory.CreateDirectory(Path.Join(Memory, $"accoffload-sysfs-{Guid.NewGuid():N}")).FullName
             : Directory.CreateTempSubdirectory("accoffload-sysfs-").FullName;

@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.Fakes;
 
-/// <summary>The kernel's own rtnetlink, but for the virtual functions of fake hardware, which that does not know.</summary>
+/// <summary>The real kernel's rtnetlink, extended with the virtual functions of the fake hardware.</summary>
 internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNetdevs netdevs) : INetlinkTransport
 {
     private readonly FakeSocket _fake = new(host, real.PortId, generic: false);
@@ -71,7 +71,8 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
             }
             else
             {
-                _fake.Reply(request, RouteRequests.NewLink, RouteRequests.Describe(new FakeLink { Index = index, Name = function.Netdev ?? "?" }, function), multi: false);
+                _fake.Reply(request, RouteRequests.NewLink,
+                    RouteRequests.Describe(new FakeLink { Index = index, Name = function.Netdev ?? "?" }, function), multi: false);
             }
 
             _fake.Acknowledge(request, error);

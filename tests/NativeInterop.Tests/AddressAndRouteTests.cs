@@ -1,5 +1,4 @@
 using System.Net;
-using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
@@ -38,14 +37,16 @@ public sealed class AddressAndRouteTests
         var link = UpVeth(a, "eth0");
         var pod = IPAddress.Parse("10.244.1.7");
         a.Route.AddAddress(link.Index, pod, 32);
-        a.Route.AddRoute(new Route { Destination = new IPNetwork(Gateway, 32), InterfaceIndex = link.Index, PreferredSource = pod, Mtu = 1400 });
+        a.Route.AddRoute(
+            new Route { Destination = new IPNetwork(Gateway, 32), InterfaceIndex = link.Index, PreferredSource = pod, Mtu = 1400 });
         a.Route.AddRoute(new Route { Destination = IPNetwork.Parse("0.0.0.0/0"), Gateway = Gateway, InterfaceIndex = link.Index });
         var routes = a.Route.GetRoutes(link.Index).Where(r => r.Destination.BaseAddress.AddressFamily == pod.AddressFamily).ToArray();
         Assert.Equal(2, routes.Length);
         var direct = Assert.Single(routes, r => r.Destination.Equals(new IPNetwork(Gateway, 32)));
         Assert.Equal((RouteScope.Link, null, 1400, pod), (direct.Scope, direct.Gateway, direct.Mtu, direct.PreferredSource));
         var standard = Assert.Single(routes, r => r.Destination.PrefixLength == 0);
-        Assert.Equal((RouteScope.Universe, Gateway, link.Index, Route.StaticProtocol), (standard.Scope, standard.Gateway, standard.InterfaceIndex, standard.Protocol));
+        Assert.Equal((RouteScope.Universe, Gateway, link.Index, Route.StaticProtocol),
+            (standard.Scope, standard.Gateway, standard.InterfaceIndex, standard.Protocol));
         Assert.Equal(Errno.EEXIST, Assert.Throws<NetlinkException>(() => a.Route.AddRoute(standard)).Errno);
         a.Route.AddRoute(standard, replace: true);
         Assert.True(a.Route.DeleteRoute(standard));
@@ -54,7 +55,7 @@ public sealed class AddressAndRouteTests
     }
 
     [RootFact]
-    public void A_gateway_off_every_subnet_needs_onlink()
+    public void A_gateway_outside_all_subnets_requires_onlink()
     {
         using var a = new TestNamespace();
         var link = UpVeth(a, "acc0");
@@ -75,12 +76,20 @@ public sealed class AddressAndRouteTests
         using var a = new TestNamespace();
         var link = UpVeth(a, "x0");
         a.Route.AddAddress(link.Index, IPAddress.Parse("fd00::7"), 64);
-        var v6 = new Route { Destination = IPNetwork.Parse("::/0"), Gateway = IPAddress.Parse("fd00::1"), InterfaceIndex = link.Index, Metric = 50 };
+        var v6 = new Route
+        {
+            Destination = IPNetwork.Parse("::/0"),
+            Gateway = IPAddress.Parse("fd00::1"),
+            InterfaceIndex = link.Index,
+            Metric = 50,
+        };
         a.Route.AddRoute(v6);
         Assert.Equal(50, Assert.Single(a.Route.GetRoutes(link.Index), r => r.Gateway is not null).Metric);
         // IPv4 through an IPv6 next hop.
-        a.Route.AddRoute(new Route { Destination = IPNetwork.Parse("10.0.0.0/8"), Gateway = IPAddress.Parse("fd00::1"), InterfaceIndex = link.Index });
-        Assert.Equal(v6.Gateway, Assert.Single(a.Route.GetRoutes(link.Index), r => r.Destination.Equals(IPNetwork.Parse("10.0.0.0/8"))).Gateway);
+        a.Route.AddRoute(
+            new Route { Destination = IPNetwork.Parse("10.0.0.0/8"), Gateway = IPAddress.Parse("fd00::1"), InterfaceIndex = link.Index });
+        Assert.Equal(
+            v6.Gateway, Assert.Single(a.Route.GetRoutes(link.Index), r => r.Destination.Equals(IPNetwork.Parse("10.0.0.0/8"))).Gateway);
         Assert.True(a.Route.DeleteRoute(v6));
     }
 
@@ -95,23 +104,6 @@ public sealed class AddressAndRouteTests
         Assert.Equal(5000, Assert.Single(a.Route.GetRoutes(link.Index, 5000)).Table);
         Assert.DoesNotContain(a.Route.GetRoutes(), r => r.Destination.Equals(route.Destination));
         Assert.True(a.Route.DeleteRoute(route));
-    }
-
-    [RootFact]
-    public void Neighbours_are_added_changed_listed_and_deleted()
-    {
-        using var a = new TestNamespace();
-        var link = UpVeth(a, "x0");
-        var mac = MacAddress.Parse("02:ac:c0:00:00:01");
-        a.Route.AddNeighbour(link.Index, Gateway, MacAddress.Random());
-        a.Route.AddNeighbour(link.Index, Gateway, mac);
-        a.Route.AddNeighbour(link.Index, IPAddress.Parse("fd00::1"), mac);
-        var neighbours = a.Route.GetNeighbours(link.Index);
-        Assert.Equal(2, neighbours.Count);
-        Assert.All(neighbours, n => Assert.Equal((mac, true), (n.Mac!.Value, n.Permanent)));
-        Assert.True(a.Route.DeleteNeighbour(link.Index, Gateway));
-        Assert.False(a.Route.DeleteNeighbour(link.Index, Gateway));
-        Assert.Single(a.Route.GetNeighbours());
     }
 
     private static LinkInfo UpVeth(TestNamespace ns, string name)

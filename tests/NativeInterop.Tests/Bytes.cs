@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>Writes netlink messages apart from the product's own writer.</summary>
+/// <summary>Builds netlink messages independently of the product's writer.</summary>
 internal static class Bytes
 {
     public static byte[] Message(int type, int flags, uint sequence, uint port, byte[] payload)

@@ -6,7 +6,7 @@ namespace ACCOffload.NativeInterop.Tests;
 public sealed class EpollTests
 {
     [Fact]
-    public void Each_ready_descriptor_comes_with_its_own_token()
+    public void Each_ready_descriptor_is_returned_with_its_token()
     {
         using var epoll = new Epoll();
         using var first = new EventFd();
@@ -25,13 +25,13 @@ public sealed class EpollTests
         Assert.False(second.Drain());
         Assert.Equal(1, epoll.Wait(events, 1000));
         Assert.Equal(0x1122_3344_5566_7788UL, events[0].Token);
-        // One at a time if there is no more room.
+        // One at a time if the buffer has no more room.
         second.Signal();
         Assert.Equal(1, epoll.Wait(events.AsSpan(0, 1), 1000));
     }
 
     [Fact]
-    public void What_is_watched_can_be_changed_and_removed()
+    public void Watched_events_can_be_changed_and_removed()
     {
         using var epoll = new Epoll();
         using var signal = new EventFd();
@@ -57,14 +57,14 @@ public sealed class EpollTests
             var events = new EpollEvent[1];
             return epoll.Wait(events, 20_000);
         }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        // A descriptor added while the other thread waits counts too.
+        // A descriptor that is added during the wait counts too.
         epoll.Add(signal.Handle, EpollEvents.Read, 1);
         signal.Signal();
         Assert.Equal(1, await waiter);
     }
 
     [Fact]
-    public async Task A_unix_peer_is_who_it_is()
+    public async Task The_credentials_of_a_unix_peer_are_returned()
     {
         var path = Path.Combine(Path.GetTempPath(), $"acct-peer-{Guid.NewGuid():N}");
         using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -87,7 +87,7 @@ public sealed class EpollTests
     }
 
     [Fact]
-    public void Another_kind_of_socket_has_no_peer_to_know()
+    public void Other_kinds_of_sockets_are_rejected()
     {
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         Assert.Throws<ArgumentException>(() => UnixPeer.GetCredentials(socket));

@@ -11,7 +11,7 @@ namespace ACCOffload.NativeInterop.Tests;
 public sealed class EthtoolTests
 {
     [RootFact]
-    public void No_offload_of_a_veth_is_left_on()
+    public void All_offloads_of_a_veth_are_disabled()
     {
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
@@ -19,19 +19,20 @@ public sealed class EthtoolTests
         Assert.Contains("tx-checksum-ip-generic", before);
         EthtoolSettings.DisableOffloads(ns.Ns, "x0");
         var after = ns.Ns.Run(() => EthtoolSettings.GetActiveFeatures("x0"));
-        Assert.DoesNotContain(after, name => name.Contains("checksum", StringComparison.Ordinal) && name.StartsWith("tx", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            after, name => name.Contains("checksum", StringComparison.Ordinal) && name.StartsWith("tx", StringComparison.Ordinal));
         Assert.DoesNotContain(after, name => name.Contains("segmentation", StringComparison.Ordinal));
         Assert.DoesNotContain(after, name => name.Contains("gro", StringComparison.Ordinal));
-        // Twice is no error.
+        // Repeating it is not an error.
         EthtoolSettings.DisableOffloads(ns.Ns, "x0");
-        // From outside, by a socket that was opened inside.
+        // From outside, through a socket that was opened inside.
         ns.Route.DisableOffloads("x1");
         Assert.Equal(after, ns.Ns.Run(() => EthtoolSettings.GetActiveFeatures("x1")));
         Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => ns.Route.DisableOffloads("nosuch0")).Errno);
     }
 
     [RootFact]
-    public void Queues_are_counted_and_more_than_there_are_is_refused_with_their_number()
+    public void Queues_are_counted_and_too_many_are_rejected_with_the_limit()
     {
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
@@ -43,7 +44,7 @@ public sealed class EthtoolTests
             Assert.Equal(1, EthtoolSettings.GetQueues("x0"));
             var e = Assert.Throws<LinuxException>(() => EthtoolSettings.SetQueues("x0", 1025));
             Assert.Equal(Errno.EINVAL, e.Errno);
-            Assert.Contains("give x0 1025 queues, of which it has at most ", e.Message, StringComparison.Ordinal);
+            Assert.Contains("set 1025 queues on x0: the limit is ", e.Message, StringComparison.Ordinal);
             Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => EthtoolSettings.SetQueues("nosuch0", 1)).Errno);
         });
     }
@@ -57,9 +58,9 @@ public sealed class EthtoolTests
         Assert.Contains("nosuch0", e.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>A local UDP stack's large send arrives at a port in pieces of the MTU at most, each with a checksum that is complete.</summary>
+    /// <summary>A large UDP send of a local stack arrives at a port in packets of at most the MTU, each with a complete checksum.</summary>
     [RootFact]
-    public void Packets_of_a_local_stack_arrive_finished()
+    public void Packets_of_a_local_stack_arrive_complete()
     {
         using var pod = new TestNamespace();
         using var plane = new TestNamespace();
@@ -72,12 +73,12 @@ public sealed class EthtoolTests
         var address = IPAddress.Parse("10.244.1.7");
         var target = IPAddress.Parse("10.244.1.8");
         pod.Route.AddAddress(link.Index, address, 24);
-        pod.Route.AddNeighbour(link.Index, target, MacAddress.Parse("02:00:00:00:00:08"));
+        pod.AddNeighbour(link.Index, target, MacAddress.Parse("02:00:00:00:00:08"));
         pod.WaitUntilRunning("eth0");
         using var port = PacketPort.Open(plane.Ns, "port0");
         using var batch = new PacketBatch();
         using var socket = pod.Ns.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp));
-        // UDP_SEGMENT: the kernel is asked to cut 10 datagrams of 1000 bytes out of one send, which would be left to the hardware.
+        // UDP_SEGMENT: split one send into 10 datagrams of 1000 bytes, which would otherwise be left to the hardware.
         socket.SetRawSocketOption(17, 103, BitConverter.GetBytes(1000));
         socket.SendTo(new byte[10_000], new IPEndPoint(target, 9));
         var lengths = new List<int>();
@@ -101,7 +102,7 @@ public sealed class EthtoolTests
         Assert.Equal(0, port.PartialChecksums);
     }
 
-    /// <summary>Ones' complement sum over pseudo header and datagram: all ones when the checksum is right.</summary>
+    /// <summary>Ones' complement sum over pseudo header and datagram: all ones if the checksum is correct.</summary>
     private static int UdpSum(ReadOnlySpan<byte> ip)
     {
         var sum = 17L + (ip.Length - 20);

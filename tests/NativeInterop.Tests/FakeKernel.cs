@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>Answers netlink requests as a test says, in no time: what would be waited for passes on the fake clock.</summary>
+/// <summary>Answers netlink requests as scripted by a test; waiting only advances the fake clock.</summary>
 internal sealed class FakeKernel : INetlinkTransport
 {
     public const uint Port = 4242;
@@ -16,7 +16,7 @@ internal sealed class FakeKernel : INetlinkTransport
 
     public List<byte[]> Requests { get; } = [];
 
-    /// <summary>Called with each request's number (from 1) and its sequence number.</summary>
+    /// <summary>Called with the number (from 1) and sequence number of each request.</summary>
     public Action<int, uint>? OnRequest { get; set; }
 
     public uint PortId => Port;
@@ -50,7 +50,7 @@ internal sealed class FakeKernel : INetlinkTransport
             Time.Advance(timeout);
             return Errno.EAGAIN;
         }
-        // An answer takes a while, so that an endless stream of them ends at the deadline.
+        // Each answer takes some time, so that an endless stream of answers reaches the deadline.
         if (timeout > TimeSpan.Zero)
         {
             Time.Advance(TimeSpan.FromMilliseconds(1));

@@ -4,17 +4,18 @@ using CsCheck;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>The codec's own properties, on any bytes; whole answers are fuzzed in tests/Fuzz.</summary>
+/// <summary>Properties of the codec with arbitrary bytes; tests/Fuzz fuzzes whole answers.</summary>
 public sealed class FuzzTests
 {
     private static readonly Gen<byte[]> AnyBytes = Gen.Byte.Array[0, 200];
 
-    // Attributes that are mostly right, with the types and sizes that the codecs look at.
-    private static readonly Gen<byte[]> SomeAttributes = Gen.Select(Gen.Int[0, 60], Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[6], Gen.Byte.Array[16], Gen.Byte.Array[0, 40]))
+    // Mostly valid attributes, with the types and sizes that the codecs parse.
+    private static readonly Gen<byte[]> SomeAttributes = Gen
+        .Select(Gen.Int[0, 60], Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[6], Gen.Byte.Array[16], Gen.Byte.Array[0, 40]))
         .Select((type, value) => Bytes.Attribute(type, value)).Array[0, 8].Select(all => all.SelectMany(a => a).ToArray());
 
     [Fact]
-    public void Attributes_are_walked_to_their_end_or_to_the_first_error() => Gen.OneOf(AnyBytes, SomeAttributes).Sample(bytes =>
+    public void Attributes_are_read_up_to_the_end_or_the_first_error() => Gen.OneOf(AnyBytes, SomeAttributes).Sample(bytes =>
     {
         var reader = new AttributeReader(bytes);
         var steps = 0;
@@ -26,14 +27,14 @@ public sealed class FuzzTests
             _ = reader.Mac();
         }
         var failed = reader.Failed;
-        // The error sticks.
+        // The error is permanent.
         Assert.False(reader.MoveNext());
         Assert.Equal(failed, reader.Failed);
         Assert.Equal(0, reader.Value.Length);
     }, iter: 20_000);
 
     [Fact]
-    public void A_wrong_size_sticks() => Gen.Byte.Array[0, 20].Sample(value =>
+    public void A_wrong_size_is_a_permanent_error() => Gen.Byte.Array[0, 20].Sample(value =>
     {
         var reader = new AttributeReader((byte[])[.. Bytes.Attribute(1, value), .. Bytes.Attribute(2, [])]);
         Assert.True(reader.MoveNext());
@@ -47,7 +48,8 @@ public sealed class FuzzTests
     });
 
     [Fact]
-    public void What_the_writer_writes_the_reader_reads() => Gen.Select(Gen.UShort[1, 0x3FFF], Gen.Byte.Array[0, 30]).Array[0, 10].Sample(attributes =>
+    public void The_reader_reads_what_the_writer_writes() =>
+        Gen.Select(Gen.UShort[1, 0x3FFF], Gen.Byte.Array[0, 30]).Array[0, 10].Sample(attributes =>
     {
         Span<byte> buffer = stackalloc byte[1024];
         var writer = new MessageWriter(buffer, 16, 0);

@@ -14,7 +14,7 @@ public sealed class IpTextTests
     [InlineData("fd00::1")]
     [InlineData("2001:DB8:0:0:0:0:0:1")]
     [InlineData("::ffff:10.1.2.3")]
-    public void Plain_addresses_are_read_as_the_framework_reads_them(string text)
+    public void Plain_addresses_are_parsed_as_by_the_framework(string text)
     {
         Assert.True(IpText.TryParse(text, out var address));
         Assert.Equal(IPAddress.Parse(text), address);
@@ -47,7 +47,7 @@ public sealed class IpTextTests
     [InlineData("::ffff:10.1.2.03")]
     [InlineData("::ffff:0x0a.1.2.3")]
     [InlineData("fd00::1::2")]
-    public void What_two_programs_may_read_differently_is_refused(string text) => Assert.False(IpText.TryParse(text, out _));
+    public void Ambiguous_texts_are_rejected(string text) => Assert.False(IpText.TryParse(text, out _));
 
     [Theory]
     [InlineData("10.0.0.0/8", true)]
@@ -60,7 +60,8 @@ public sealed class IpTextTests
     [InlineData("010.0.0.0/8", false)]
     [InlineData("fd00::/8", true)]
     [InlineData("fd00::1/8", false)]
-    public void Networks_have_no_bits_beyond_the_prefix(string text, bool isOne) => Assert.Equal(isOne, IpText.TryParseNetwork(text, out _));
+    public void Networks_have_no_host_bits(string text, bool isOne) =>
+        Assert.Equal(isOne, IpText.TryParseNetwork(text, out _));
 
     [Theory]
     [InlineData("127.0.0.1:80", true)]
@@ -70,11 +71,12 @@ public sealed class IpTextTests
     [InlineData("127.0.0.01:80", false)]
     [InlineData("127.0.0.1:65536", false)]
     [InlineData("127.0.0.1", false)]
-    public void End_points_have_a_plain_address_and_a_port(string text, bool isOne) => Assert.Equal(isOne, IpText.TryParseEndPoint(text, out _));
+    public void End_points_have_a_plain_address_and_a_port(string text, bool isOne) =>
+        Assert.Equal(isOne, IpText.TryParseEndPoint(text, out _));
 
-    /// <summary>The framework's own parsers take octal numbers, so nobody but IpText may call them.</summary>
+    /// <summary>The framework's own parsers accept octal numbers, so only IpText may call them.</summary>
     [Fact]
-    public void No_source_parses_addresses_in_another_way()
+    public void Only_IpText_parses_addresses()
     {
         var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))

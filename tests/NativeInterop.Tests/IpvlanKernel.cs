@@ -4,13 +4,14 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>Whether this kernel has ipvlan, asked once with a link in a namespace without a name, which leaves nothing and collides with nothing.</summary>
+/// <summary>Whether this kernel has ipvlan, checked once with a link in an unnamed namespace, which leaves nothing behind.</summary>
 internal static class IpvlanKernel
 {
     private static readonly Lazy<bool> Present = new(Probe);
 
-    /// <summary>Null, or why a test that makes ipvlan links is skipped.</summary>
-    public static string? Missing => !Environment.IsPrivilegedProcess ? "needs root" : Present.Value ? null : "needs ipvlan in the kernel (module ipvlan)";
+    /// <summary>Null, or why tests that create ipvlan links are skipped.</summary>
+    public static string? Missing =>
+        !Environment.IsPrivilegedProcess ? "needs root" : Present.Value ? null : "needs ipvlan in the kernel (module ipvlan)";
 
     private static bool Probe()
     {
@@ -27,7 +28,7 @@ internal static class IpvlanKernel
         }
         catch (Exception e) when (e is LinuxException or NetlinkException)
         {
-            // Not an answer: discovery goes on, and the test itself says what is wrong.
+            // Inconclusive: let the test run and report the error.
             return true;
         }
     }

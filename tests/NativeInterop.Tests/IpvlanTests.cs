@@ -5,7 +5,7 @@ namespace ACCOffload.NativeInterop.Tests;
 public sealed class IpvlanTests
 {
     [IpvlanFact]
-    public void A_link_in_another_namespace_has_its_parents_address()
+    public void A_link_in_another_namespace_has_the_address_of_its_parent()
     {
         using var home = new TestNamespace();
         using var pod = new TestNamespace();

@@ -6,7 +6,7 @@ namespace ACCOffload.NativeInterop.Tests;
 public sealed class LinkMonitorTests
 {
     [RootFact]
-    public void Links_that_appear_change_move_and_go_are_told()
+    public void Added_changed_moved_and_removed_links_are_reported()
     {
         using var a = new TestNamespace();
         using var b = new TestNamespace();
@@ -25,13 +25,20 @@ public sealed class LinkMonitorTests
     }
 
     [RootFact]
-    public void A_port_that_leaves_a_bridge_is_no_link_that_goes()
+    public void A_port_that_leaves_a_bridge_is_not_a_removed_link()
     {
         using var a = new TestNamespace();
         using var monitor = LinkMonitor.Open(a.Ns);
         a.Ns.Run(() =>
         {
-            foreach (var arguments in new[] { "link add br0 type bridge", "link add x0 type veth peer name x1", "link set x0 master br0", "link set x0 nomaster", "link add last type veth peer name last1" })
+            foreach (var arguments in new[]
+            {
+                "link add br0 type bridge",
+                "link add x0 type veth peer name x1",
+                "link set x0 master br0",
+                "link set x0 nomaster",
+                "link add last type veth peer name last1",
+            })
             {
                 using var process = System.Diagnostics.Process.Start("ip", arguments.Split(' '));
                 process.WaitForExit();
@@ -52,15 +59,16 @@ public sealed class LinkMonitorTests
     }
 
     [Fact]
-    public void Lost_and_unreadable_events_ask_for_a_new_list()
+    public void Lost_and_malformed_events_require_a_new_list()
     {
-        var good = Bytes.Message(Rtnetlink.NewLink, 0, 0, 0, [0, 0, 1, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, .. Bytes.Attribute(3, "eth0\0"u8)]);
+        var good = Bytes.Message(
+            Rtnetlink.RTM_NEWLINK, 0, 0, 0, [0, 0, 1, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, .. Bytes.Attribute(3, "eth0\0"u8)]);
         using var kernel = new FakeKernel();
         using var monitor = new LinkMonitor(kernel, new FileDescriptor());
         kernel.Lose();
         kernel.Answer([.. good, .. good]);
         kernel.Answer([.. good, 3, 0, 0, 0]);
-        kernel.Answer(Bytes.Message(Rtnetlink.NewLink, 0, 0, 0, [0, 0, 1]));
+        kernel.Answer(Bytes.Message(Rtnetlink.RTM_NEWLINK, 0, 0, 0, [0, 0, 1]));
         kernel.AnswerCutOff();
         kernel.Answer(good);
         var kinds = new List<LinkEventKind>();
@@ -69,7 +77,8 @@ public sealed class LinkMonitorTests
             kinds.Add(e.Kind);
         }
 
-        Assert.Equal([LinkEventKind.Lost, LinkEventKind.Changed, LinkEventKind.Changed, LinkEventKind.Changed, LinkEventKind.Lost, LinkEventKind.Lost, LinkEventKind.Lost, LinkEventKind.Changed], kinds);
+        Assert.Equal([LinkEventKind.Lost, LinkEventKind.Changed, LinkEventKind.Changed, LinkEventKind.Changed, LinkEventKind.Lost,
+            LinkEventKind.Lost, LinkEventKind.Lost, LinkEventKind.Changed], kinds);
     }
 
     private static void Expect(LinkMonitor monitor, LinkEventKind kind, Func<LinkInfo, bool> condition) => Wait.For(monitor.Handle, () =>

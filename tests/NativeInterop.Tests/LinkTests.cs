@@ -14,7 +14,8 @@ public sealed class LinkTests
         using var b = new TestNamespace();
         var mac = MacAddress.Parse("02:00:00:00:00:0a");
         var peerMac = MacAddress.Parse("02:00:00:00:00:0b");
-        var near = a.Route.CreateVeth(new VethSpec { Name = "near", PeerName = "far", Mac = mac, PeerMac = peerMac, Mtu = 1400, PeerNamespace = b.Ns, Up = true });
+        var near = a.Route.CreateVeth(
+            new VethSpec { Name = "near", PeerName = "far", Mac = mac, PeerMac = peerMac, Mtu = 1400, PeerNamespace = b.Ns, Up = true });
         Assert.NotNull(near);
         Assert.Equal(("near", mac, 1400, true, "veth"), (near.Name, near.Mac, near.Mtu, near.IsUp, near.Kind));
         b.Route.SetUp(near.PeerIndex);
@@ -41,7 +42,7 @@ public sealed class LinkTests
     }
 
     [RootFact]
-    public void An_alternative_name_goes_so_that_the_link_can_have_it_as_its_name()
+    public void An_alternative_name_is_removed_so_that_the_link_can_be_renamed_to_it()
     {
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
@@ -56,14 +57,16 @@ public sealed class LinkTests
     }
 
     [RootFact]
-    public void A_link_is_changed_in_one_request_or_in_many()
+    public void A_link_is_changed_in_one_request_or_several()
     {
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
         Assert.Null(link.PeerNamespaceId);
-        a.Route.SetLink(link.Index, new LinkChange { Name = "y0", Mtu = 1280, Mac = MacAddress.Parse("02:00:00:00:00:01"), Alias = "attachment é", Up = true });
+        a.Route.SetLink(link.Index,
+            new LinkChange { Name = "y0", Mtu = 1280, Mac = MacAddress.Parse("02:00:00:00:00:01"), Alias = "attachment é", Up = true });
         var changed = a.Route.GetLink(link.Index)!;
-        Assert.Equal(("y0", 1280, "02:00:00:00:00:01", "attachment é", true), (changed.Name, changed.Mtu, changed.Mac.ToString(), changed.Alias, changed.IsUp));
+        Assert.Equal(("y0", 1280, "02:00:00:00:00:01", "attachment é", true),
+            (changed.Name, changed.Mtu, changed.Mac.ToString(), changed.Alias, changed.IsUp));
         a.Route.SetDown(link.Index);
         a.Route.Rename(link.Index, "z0");
         a.Route.SetMtu(link.Index, 1500);
@@ -71,24 +74,26 @@ public sealed class LinkTests
         a.Route.SetAlias(link.Index, "");
         a.Route.SetUp(link.Index);
         changed = a.Route.GetLink("z0")!;
-        Assert.Equal((link.Index, 1500, "02:00:00:00:00:02", null, true), (changed.Index, changed.Mtu, changed.Mac.ToString(), changed.Alias, changed.IsUp));
+        Assert.Equal((link.Index, 1500, "02:00:00:00:00:02", null, true),
+            (changed.Index, changed.Mtu, changed.Mac.ToString(), changed.Alias, changed.IsUp));
         Assert.Equal(["lo", "x1", "z0"], a.Route.GetLinks().Select(l => l.Name).Order());
     }
 
     [RootFact]
-    public void Links_are_deleted_together_and_no_others_with_them()
+    public void Links_are_deleted_together_and_no_others()
     {
         using var plane = new TestNamespace();
         using var pod = new TestNamespace();
         var peers = Enumerable.Range(0, 5)
-            .Select(i => pod.Route.CreateVeth(new VethSpec { Name = $"eth{i}", PeerName = $"port{i}", PeerNamespace = plane.Ns })!.PeerIndex).ToArray();
+            .Select(i => pod.Route.CreateVeth(
+                new VethSpec { Name = $"eth{i}", PeerName = $"port{i}", PeerNamespace = plane.Ns })!.PeerIndex).ToArray();
         var missing = peers.Max() + 1000;
 
         plane.Route.DeleteLinks([peers[0], peers[3], missing], 77);
 
         Assert.Equal(["lo", "port1", "port2", "port4"], plane.Route.GetLinks().Select(l => l.Name).Order());
         Assert.Equal(["eth1", "eth2", "eth4", "lo"], pod.Route.GetLinks().Select(l => l.Name).Order());
-        // Nothing to delete is no error.
+        // Deleting nothing is not an error.
         plane.Route.DeleteLinks([peers[0]], 77);
         plane.Route.DeleteLinks([], 77);
         Assert.Throws<ArgumentOutOfRangeException>(() => plane.Route.DeleteLinks([peers[1]], 0));
@@ -96,7 +101,7 @@ public sealed class LinkTests
     }
 
     [RootFact]
-    public void A_link_moves_and_is_renamed_on_the_way()
+    public void A_link_is_moved_and_renamed_in_one_request()
     {
         using var a = new TestNamespace();
         using var b = new TestNamespace();
@@ -107,14 +112,14 @@ public sealed class LinkTests
         Assert.NotNull(moved);
         Assert.Equal(link.Mac, moved.Mac);
         Assert.False(moved.IsUp);
-        // Everything at once: moved back, renamed, up.
+        // All at once: moved back, renamed, up.
         b.Route.SetLink(moved.Index, new LinkChange { Namespace = a.Ns, Name = "back", Up = true, Mtu = 1300 });
         var back = a.Route.GetLink("back")!;
         Assert.Equal((true, 1300), (back.IsUp, back.Mtu));
     }
 
     [RootFact]
-    public void The_kernels_refusals_come_through()
+    public void The_kernels_errors_are_reported()
     {
         using var a = new TestNamespace();
         using var b = new TestNamespace();
@@ -138,7 +143,7 @@ public sealed class LinkTests
     }
 
     [RootFact]
-    public void Deleting_one_end_deletes_both_and_again_is_no_error()
+    public void Deleting_one_end_deletes_both_and_repeating_it_is_not_an_error()
     {
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
@@ -148,7 +153,7 @@ public sealed class LinkTests
     }
 
     [RootFact]
-    public void IPv6_addresses_do_not_come_up_by_themselves()
+    public void No_IPv6_addresses_are_generated()
     {
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
@@ -159,7 +164,7 @@ public sealed class LinkTests
     }
 
     [RootFact]
-    public void Many_links_are_listed_whole()
+    public void Many_links_are_listed_completely()
     {
         using var a = new TestNamespace();
         for (var i = 0; i < 100; i++)
@@ -180,7 +185,7 @@ public sealed class LinkTests
     [InlineData("..")]
     [InlineData("a:b")]
     [InlineData("ééééééééé")]
-    public void Impossible_names_are_refused_before_the_kernel_sees_them(string name)
+    public void Invalid_names_are_rejected_without_a_request(string name)
     {
         Assert.False(InterfaceName.IsValid(name));
         Assert.Throws<ArgumentException>(() => InterfaceName.Checked(name));
@@ -190,5 +195,5 @@ public sealed class LinkTests
     [InlineData("eth0")]
     [InlineData("fifteen-bytes-x")]
     [InlineData("acc0123456789ab")]
-    public void Possible_names_are_taken(string name) => Assert.True(InterfaceName.IsValid(name));
+    public void Valid_names_are_accepted(string name) => Assert.True(InterfaceName.IsValid(name));
 }

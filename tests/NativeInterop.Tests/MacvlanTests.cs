@@ -9,7 +9,7 @@ namespace ACCOffload.NativeInterop.Tests;
 public sealed class MacvlanTests
 {
     [TapFact]
-    public void A_link_goes_with_its_namespace_and_its_parent_stays()
+    public void A_link_is_deleted_with_its_namespace_and_its_parent_stays()
     {
         using var home = new TestNamespace();
         using var tap = PacketPort.OpenTap(home.Ns, "TAP0");
@@ -20,12 +20,13 @@ public sealed class MacvlanTests
             var link = pod.Route.GetLink("eth0")!;
             Assert.Equal(("macvlan", parent.Mac, parent.Mtu), (link.Kind, link.Mac, link.Mtu));
 
-            // A change of its address is the parent's.
+            // A change of its address changes the parent's.
             pod.Route.SetLink(link.Index, new LinkChange { Mac = MacAddress.Parse("02:00:00:00:00:77") });
             Assert.Equal(MacAddress.Parse("02:00:00:00:00:77"), home.Route.GetLink("TAP0")!.Mac);
 
-            // It is the only one.
-            var refused = Assert.Throws<NetlinkException>(() => home.Route.CreateMacvlan(new MacvlanSpec { Name = "eth1", Parent = parent.Index }));
+            // A second one is refused.
+            var refused = Assert.Throws<NetlinkException>(
+                () => home.Route.CreateMacvlan(new MacvlanSpec { Name = "eth1", Parent = parent.Index }));
             Assert.Equal(Errno.EINVAL, refused.Errno);
         }
 

@@ -7,7 +7,7 @@ namespace ACCOffload.NativeInterop.Tests;
 public sealed class NetNamespaceTests
 {
     [RootFact]
-    public void A_named_namespace_is_one_of_iproute2s()
+    public void A_named_namespace_is_visible_to_iproute2()
     {
         using var ns = new TestNamespace();
         Assert.Contains(ns.Name, Run("ip", "netns", "list"), StringComparison.Ordinal);
@@ -39,7 +39,7 @@ public sealed class NetNamespaceTests
     }
 
     [RootFact]
-    public void A_name_is_taken_once_and_deleted_once()
+    public void A_name_is_created_once_and_deleted_once()
     {
         using var ns = new TestNamespace();
         Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => NetNamespace.CreateNamed(ns.Name)).Errno);
@@ -91,7 +91,7 @@ public sealed class NetNamespaceTests
     }
 
     [RootFact]
-    public void Code_runs_inside_on_a_thread_of_its_own_and_ours_stays_outside()
+    public void Code_runs_inside_on_its_own_thread_and_ours_stays_outside()
     {
         using var before = NetNamespace.OpenCurrent();
         using var ns = new TestNamespace();
@@ -109,16 +109,16 @@ public sealed class NetNamespaceTests
     }
 
     [RootFact]
-    public void What_the_code_throws_comes_through()
+    public void Exceptions_of_the_code_are_passed_on()
     {
         using var ns = new TestNamespace();
         var e = Assert.Throws<InvalidOperationException>(() => ns.Ns.Run(() => throw new InvalidOperationException("from inside")));
         Assert.Equal("from inside", e.Message);
-        Assert.Contains(nameof(What_the_code_throws_comes_through), e.StackTrace, StringComparison.Ordinal);
+        Assert.Contains(nameof(Exceptions_of_the_code_are_passed_on), e.StackTrace, StringComparison.Ordinal);
     }
 
     [RootFact]
-    public void A_socket_made_inside_works_outside_and_keeps_the_namespace_alive()
+    public void A_socket_created_inside_works_outside_and_keeps_the_namespace_alive()
     {
         var name = $"acct-alive-{Guid.NewGuid():N}";
         var ns = NetNamespace.CreateNamed(name);
@@ -130,7 +130,7 @@ public sealed class NetNamespaceTests
     }
 
     [RootFact]
-    public void Other_files_are_no_namespaces()
+    public void Other_files_are_rejected()
     {
         Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.Open("/etc/hostname")).Errno);
         Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.Open("/proc/self/ns/mnt")).Errno);
@@ -161,7 +161,7 @@ public sealed class NetNamespaceTests
     [InlineData("..")]
     [InlineData("a/b")]
     [InlineData("../../etc/passwd")]
-    public void A_name_can_not_leave_the_directory(string name)
+    public void A_name_cannot_escape_the_directory(string name)
     {
         Assert.Throws<ArgumentException>(() => NetNamespace.CreateNamed(name));
         Assert.Throws<ArgumentException>(() => NetNamespace.DeleteNamed(name));

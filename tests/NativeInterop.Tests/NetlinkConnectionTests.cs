@@ -18,13 +18,13 @@ public sealed class NetlinkConnectionTests : IDisposable
     {
         _kernel.OnRequest = (_, sequence) => _kernel.Acknowledge(sequence);
         _route.SetUp(7);
-        // nlmsghdr: 32 bytes, RTM_NEWLINK, REQUEST|ACK; ifinfomsg: index 7, IFF_UP set and named.
+        // nlmsghdr: 32 bytes, RTM_NEWLINK, REQUEST|ACK; ifinfomsg: index 7, IFF_UP in flags and change mask.
         Assert.Equal(Bytes.Hex("20000000 1000 0500"), _kernel.Requests[0][..8]);
         Assert.Equal(Bytes.Hex("92100000 00000000 07000000 01000000 01000000"), _kernel.Requests[0][12..]);
     }
 
     [Fact]
-    public void Each_request_has_a_sequence_number_of_its_own()
+    public void Each_request_has_its_own_sequence_number()
     {
         var sequences = new HashSet<uint>();
         _kernel.OnRequest = (_, sequence) =>
@@ -41,7 +41,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void Answers_with_another_sequence_or_port_are_passed_over()
+    public void Answers_with_another_sequence_number_or_port_are_skipped()
     {
         _kernel.OnRequest = (_, sequence) =>
         {
@@ -54,7 +54,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void Only_wrong_answers_are_no_answer()
+    public void Foreign_answers_alone_are_a_timeout()
     {
         _kernel.OnRequest = (_, sequence) =>
         {
@@ -67,9 +67,9 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void A_flood_of_wrong_answers_ends_at_the_deadline()
+    public void A_flood_of_foreign_answers_ends_at_the_deadline()
     {
-        // More than fit into the five seconds at a millisecond each.
+        // More than fit into five seconds at one millisecond each.
         _kernel.OnRequest = (n, sequence) =>
         {
             for (var i = 0; n == 1 && i < 20_000; i++)
@@ -80,7 +80,7 @@ public sealed class NetlinkConnectionTests : IDisposable
             _kernel.Acknowledge(sequence);
         };
         Assert.Equal(Errno.ETIMEDOUT, Assert.Throws<NetlinkException>(() => _route.SetUp(7)).Errno);
-        // What is left of them does not disturb the next request.
+        // The leftovers do not disturb the next request.
         _route.SetUp(7);
     }
 
@@ -95,7 +95,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void A_late_answer_is_not_taken_for_the_next_requests()
+    public void A_late_answer_is_not_mistaken_for_the_next_one()
     {
         var first = 0u;
         _kernel.OnRequest = (n, sequence) =>
@@ -113,12 +113,14 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void The_kernels_words_and_the_attribute_come_with_an_error()
+    public void An_error_includes_the_kernels_message_and_the_attribute()
     {
-        // The MTU attribute begins behind nlmsghdr and ifinfomsg, at 32.
-        _kernel.OnRequest = (_, sequence) => _kernel.Acknowledge(sequence, 22, 0x300, [.. Bytes.Attribute(1, "mtu greater than device maximum\0"u8), .. Bytes.Attribute(2, Bytes.Int(32))]);
+        // The MTU attribute follows nlmsghdr and ifinfomsg, at offset 32.
+        _kernel.OnRequest = (_, sequence) => _kernel.Acknowledge(
+            sequence, 22, 0x300, [.. Bytes.Attribute(1, "mtu greater than device maximum\0"u8), .. Bytes.Attribute(2, Bytes.Int(32))]);
         var e = Assert.Throws<NetlinkException>(() => _route.SetMtu(7, 100_000));
-        Assert.Equal((Errno.EINVAL, "mtu greater than device maximum", 32, 4), (e.Errno, e.KernelMessage, e.AttributeOffset, e.AttributeType));
+        Assert.Equal(
+            (Errno.EINVAL, "mtu greater than device maximum", 32, 4), (e.Errno, e.KernelMessage, e.AttributeOffset, e.AttributeType));
         Assert.Equal("change link 7: Invalid argument (EINVAL): mtu greater than device maximum (attribute 4 at offset 32)", e.Message);
     }
 
@@ -133,7 +135,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     [Fact]
     public void An_acknowledgement_that_repeats_the_request_is_understood()
     {
-        // Not capped: the whole request, 36 bytes by its header and padded, stands before the attributes.
+        // Not capped: the whole request, 36 bytes by its header and padded, precedes the attributes.
         _kernel.OnRequest = (_, sequence) => _kernel.Answer(Bytes.Message(2, 0x200, sequence, FakeKernel.Port,
             [.. Bytes.Int(-1), .. Bytes.Message(16, 5, sequence, FakeKernel.Port, new byte[19]), .. Bytes.Attribute(1, "no\u0007\0"u8)]));
         var e = Assert.Throws<NetlinkException>(() => _route.SetUp(7));
@@ -167,7 +169,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void An_answer_that_was_cut_off_or_lost_is_an_error()
+    public void A_truncated_or_lost_answer_is_an_error()
     {
         _kernel.OnRequest = (n, sequence) =>
         {
@@ -192,14 +194,14 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void An_error_number_that_is_none_is_malformed()
+    public void An_invalid_error_number_is_malformed()
     {
         _kernel.OnRequest = (_, sequence) => _kernel.Acknowledge(sequence, -5);
         Assert.Equal(Errno.EBADMSG, Assert.Throws<NetlinkException>(() => _route.SetUp(7)).Errno);
     }
 
     [Fact]
-    public void What_is_not_there_is_an_answer()
+    public void A_missing_object_is_not_an_error()
     {
         _kernel.OnRequest = (_, sequence) => _kernel.Acknowledge(sequence, 19);
         Assert.Null(_route.GetLink("eth9"));
@@ -208,14 +210,14 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void An_acknowledgement_without_the_link_is_malformed()
+    public void An_acknowledgement_without_a_link_is_malformed()
     {
         _kernel.OnRequest = (_, sequence) => _kernel.Acknowledge(sequence);
         Assert.Equal(Errno.EBADMSG, Assert.Throws<NetlinkException>(() => _route.GetLink("eth0")).Errno);
     }
 
     [Fact]
-    public void A_list_in_several_datagrams_is_put_together()
+    public void A_list_in_several_datagrams_is_joined()
     {
         _kernel.OnRequest = (_, sequence) =>
         {
@@ -229,7 +231,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void A_list_that_changed_meanwhile_is_read_again()
+    public void A_list_that_changed_during_the_dump_is_read_again()
     {
         _kernel.OnRequest = (n, sequence) =>
         {
@@ -247,7 +249,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void A_list_that_never_holds_still_is_given_up()
+    public void A_list_that_changes_continuously_is_an_error()
     {
         _kernel.OnRequest = (_, sequence) => _kernel.Done(sequence, flags: 0x12);
         Assert.Equal(Errno.EAGAIN, Assert.Throws<NetlinkException>(() => _route.GetLinks()).Errno);
@@ -287,7 +289,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     }
 
     [Fact]
-    public void A_list_that_does_not_end_is_given_up()
+    public void A_list_that_does_not_end_is_an_error()
     {
         var started = _kernel.Time.GetUtcNow();
         _kernel.OnRequest = (_, sequence) =>

@@ -42,12 +42,12 @@ public sealed class PacketPortTests
         }, "50 packets");
         Assert.Equal(expected, got);
         Assert.Equal(50, pair.Far.Received);
-        // What a port sends it does not see itself.
+        // A port does not receive what it sends.
         Assert.Equal(0, pair.Near.Receive(received));
     }
 
     [RootFact]
-    public void A_received_packet_goes_on_with_a_header_pushed_in_front()
+    public void A_received_packet_is_forwarded_with_a_prepended_header()
     {
         using var pair = new PortPair();
         using var batch = new PacketBatch();
@@ -119,7 +119,7 @@ public sealed class PacketPortTests
     }
 
     [RootFact]
-    public void What_the_link_does_not_take_is_dropped_and_counted()
+    public void Packets_the_link_does_not_accept_are_dropped_and_counted()
     {
         using var pair = new PortPair();
         using var batch = new PacketBatch();
@@ -135,7 +135,7 @@ public sealed class PacketPortTests
     }
 
     [RootFact]
-    public void A_link_that_goes_down_and_comes_back_needs_no_reopening()
+    public void A_link_that_goes_down_and_up_needs_no_reopening()
     {
         using var pair = new PortPair();
         using var batch = new PacketBatch();
@@ -223,7 +223,7 @@ public sealed class PacketPortTests
     }
 
     [RootFact]
-    public void A_closed_port_and_a_freed_batch_say_so()
+    public void A_closed_port_and_a_disposed_batch_throw()
     {
         using var pair = new PortPair();
         var batch = new PacketBatch();
@@ -242,7 +242,7 @@ public sealed class PacketPortTests
         {
             frame[i] = (byte)(seed + i);
         }
-        // A unicast destination, and an ethertype that no stack answers.
+        // A unicast destination, and an EtherType that no stack answers.
         frame[0] = 0x02;
         if (length >= 14)
         {
@@ -252,7 +252,7 @@ public sealed class PacketPortTests
         return frame;
     }
 
-    /// <summary>Two ports at the ends of one veth pair, each in a namespace of its own.</summary>
+    /// <summary>Two ports at the ends of a veth pair, each in its own namespace.</summary>
     private sealed class PortPair : IDisposable
     {
         public PortPair()

@@ -20,7 +20,8 @@ public sealed class RuleAndQdiscTests
         Assert.False(a.Route.AddRule(rule));
 
         var found = Assert.Single(a.Route.GetRules());
-        Assert.Equal((rule.Source, rule.Table, rule.Priority, 8 * rule.Source.GetAddressBytes().Length), (found.Source, found.Table, found.Priority, found.SourcePrefixLength));
+        Assert.Equal((rule.Source, rule.Table, rule.Priority, 8 * rule.Source.GetAddressBytes().Length),
+            (found.Source, found.Table, found.Priority, found.SourcePrefixLength));
         Assert.True(a.Route.DeleteRule(found));
         Assert.False(a.Route.DeleteRule(found));
         Assert.Empty(a.Route.GetRules());

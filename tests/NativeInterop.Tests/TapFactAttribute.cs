@@ -1,12 +1,13 @@
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>A test that makes TAP links: skipped by name without root, or where the kernel has none.</summary>
+/// <summary>A test that creates TAP links: skipped without root or TAP support.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class TapFactAttribute : FactAttribute
 {
     public TapFactAttribute() => Skip = Reason;
 
-    internal static string? Reason => !Environment.IsPrivilegedProcess ? "needs root" : File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)";
+    internal static string? Reason =>
+        !Environment.IsPrivilegedProcess ? "needs root" : File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)";
 }
 
 /// <summary>As <see cref="TapFactAttribute"/>, with data.</summary>

@@ -14,7 +14,7 @@ public sealed class TapTests
     [InlineData(true, false)]
     [InlineData(false, true)]
     [InlineData(true, true)]
-    public void Frames_pass_both_ways_whole(bool multiQueue, bool vnetHeader)
+    public void Frames_pass_unchanged_in_both_directions(bool multiQueue, bool vnetHeader)
     {
         using var ns = new TestNamespace();
         using var tap = PacketPort.OpenTap(ns.Ns, Name, new TapOptions { MultiQueue = multiQueue, VnetHeader = vnetHeader });
@@ -47,7 +47,7 @@ public sealed class TapTests
     }
 
     [TapFact]
-    public void The_link_works_on_in_another_namespace_and_ends_with_it()
+    public void The_link_works_in_another_namespace_and_is_deleted_with_it()
     {
         using var home = new TestNamespace();
         using var tap = PacketPort.OpenTap(home.Ns, Name);
@@ -71,7 +71,7 @@ public sealed class TapTests
     }
 
     [TapFact]
-    public void A_temporary_link_ends_with_its_owner_and_a_persistent_one_waits_for_the_next()
+    public void A_temporary_link_is_deleted_with_its_owner_and_a_persistent_one_can_be_reopened()
     {
         using var ns = new TestNamespace();
         PacketPort.OpenTap(ns.Ns, Name).Dispose();
@@ -84,7 +84,7 @@ public sealed class TapTests
     }
 
     [TapFact]
-    public void Queues_are_opened_one_by_one_where_all_say_so()
+    public void Queues_are_opened_one_by_one_if_all_are_multi_queue()
     {
         using var ns = new TestNamespace();
         using var first = PacketPort.OpenTap(ns.Ns, Name, new TapOptions { MultiQueue = true });
@@ -93,7 +93,7 @@ public sealed class TapTests
     }
 
     [TapFact]
-    public void A_link_of_another_kind_is_refused()
+    public void A_link_of_another_kind_is_rejected()
     {
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = Name, PeerName = "peer" });

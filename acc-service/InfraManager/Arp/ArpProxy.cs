@@ -79,7 +79,7 @@ internal sealed partial class ArpProxy : IDisposable
             try
             {
                 // A renamed link keeps its socket, so check the name too.
-                if (_port is { } port && (port.RefreshState() == PortLinkState.Gone || !port.HasItsName()))
+                if (_port is { } port && (port.RefreshState() == PortLinkState.Gone || !port.IsNameCurrent()))
                 {
                     CloseWithProblem($"link {_name} is gone");
                 }

@@ -7,31 +7,10 @@ namespace ACCOffload.Devices.Probe;
 
 internal static class Answers
 {
-    public static void Write(Utf8JsonWriter writer, DevlinkInfo info)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("driver", info.Driver);
-        writer.WriteString("serial", info.SerialNumber);
-        writer.WriteEndObject();
-    }
-
     public static void Write(Utf8JsonWriter writer, DevlinkEswitch eswitch)
     {
         writer.WriteStartObject();
         writer.WriteString("mode", eswitch.Mode.ToString());
-        writer.WriteEndObject();
-    }
-
-    public static void Write(Utf8JsonWriter writer, DevlinkRate? rate)
-    {
-        if (rate is null)
-        {
-            writer.WriteNullValue();
-            return;
-        }
-        writer.WriteStartObject();
-        Write(writer, "share", rate.TxShare);
-        Write(writer, "most", rate.TxMax);
         writer.WriteEndObject();
     }
 

@@ -23,9 +23,6 @@ internal static class Requests
 
                 writer.WriteEndArray();
                 break;
-            case ["info", var device]:
-                Answers.Write(writer, devlink.GetInfo(Handle(device)));
-                break;
             case ["ports", .. var device]:
                 writer.WriteStartArray();
                 foreach (var port in devlink.GetPorts(device.Length > 0 ? Handle(device[0]) : null))
@@ -53,13 +50,6 @@ internal static class Requests
                 devlink.SetEswitchMode(Handle(device), mode == "switchdev" ? DevlinkEswitchMode.Switchdev : DevlinkEswitchMode.Legacy);
                 Answers.Write(writer, devlink.GetEswitch(Handle(device)));
                 break;
-            case ["rate", var device, var index]:
-                Answers.Write(writer, devlink.GetRate(Handle(device), Number(index)));
-                break;
-            case ["rate", var device, var index, var share, var most]:
-                devlink.SetRate(Handle(device), Number(index), new DevlinkRate(Number(share), Number(most)));
-                Answers.Write(writer, devlink.GetRate(Handle(device), Number(index)));
-                break;
             case ["mac", var device, var index, var mac]:
                 devlink.SetFunction(Handle(device), Number(index), new FunctionChange { Mac = MacAddress.Parse(mac) });
                 Answers.Write(writer, devlink.GetPort(Handle(device), Number(index))!);
@@ -72,13 +62,6 @@ internal static class Requests
                 break;
             case ["delete", var device, var index]:
                 writer.WriteBooleanValue(devlink.DeletePort(Handle(device), Number(index)));
-                break;
-            case ["representor", var name]:
-                using (var links = RouteNetlink.Open())
-                {
-                    writer.WriteStringValue(links.FindRepresentor(name, null)?.Name);
-                }
-
                 break;
             case ["sriov", var address]:
                 Answers.Write(writer, new PciBus(), address);

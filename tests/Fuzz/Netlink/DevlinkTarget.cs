@@ -62,13 +62,7 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
                         _ = devlink.GetPort(Device, 1);
                         break;
                     case 3:
-                        FuzzFailure.Unless(devlink.GetInfo(Device).Running.All(v => v.Name is not null && v.Value is not null), "a version without a name");
-                        break;
-                    case 4:
                         _ = devlink.GetEswitch(Device);
-                        break;
-                    case 5:
-                        _ = devlink.GetRate(Device, 1);
                         break;
                     default:
                         FuzzFailure.Unless(devlink.CreateSubfunction(new SubfunctionSpec { Device = Device, PfNumber = 0 }).Device.Bus.Length > 0, "a port without a device");

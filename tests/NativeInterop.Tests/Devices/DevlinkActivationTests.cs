@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>The wait for a subfunction's driver and netdev: slow, failing, vanishing.</summary>
+/// <summary>Waiting for a subfunction's driver and netdev that are slow, fail or disappear.</summary>
 public sealed class DevlinkActivationTests : IDisposable
 {
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
@@ -27,7 +27,7 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public void It_works_when_its_driver_and_its_netdev_are_there()
+    public void Activation_completes_when_driver_and_netdev_are_ready()
     {
         var port = Create(7);
         var made = Activate(port);
@@ -35,19 +35,20 @@ public sealed class DevlinkActivationTests : IDisposable
         Assert.Equal(_host.Links.All.Single(l => l.Name == "sf0n7").Index, made.NetdevIndex);
         Assert.Equal((true, true), (made.Port.FunctionActive!.Value, made.Port.FunctionAttached!.Value));
         Assert.StartsWith("fake_core.", made.AuxiliaryDevice, StringComparison.Ordinal);
-        // Again: it is active already.
+        // Again: it is already active.
         var sets = _host.Requests.Count(r => r.Name == "function set");
         Assert.Equal(made, Activate(port));
         Assert.Equal(sets, _host.Requests.Count(r => r.Name == "function set"));
     }
 
     [Fact]
-    public void Subfunctions_of_the_same_number_on_two_devices_are_told_apart()
+    public void Subfunctions_with_the_same_number_on_two_devices_are_distinguished()
     {
         var second = _host.AddDevlink(_host.AddPci("0000:01:00.1"));
         second.PfNumber = 1;
         var a = Activate(Create(7));
-        var b = _devlink.ActivateSubfunction(second.Handle, _devlink.CreateSubfunction(new SubfunctionSpec { Device = second.Handle, PfNumber = 1, SfNumber = 7 }).Index, Long);
+        var b = _devlink.ActivateSubfunction(second.Handle,
+            _devlink.CreateSubfunction(new SubfunctionSpec { Device = second.Handle, PfNumber = 1, SfNumber = 7 }).Index, Long);
         Assert.Equal(("sf0n7", "sf1n7"), (a.NetdevName, b.NetdevName));
         Assert.Equal(["sf1n7"], _host.Pci.AuxiliaryNetdevs(second.Handle, 7));
         Assert.Empty(_host.Pci.AuxiliaryNetdevs(second.Handle, 8));
@@ -77,18 +78,18 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public void A_driver_that_does_not_tell_is_found_by_its_netdev()
+    public void A_driver_without_notifications_is_detected_by_its_netdev()
     {
         _device.Activation = port =>
         {
-            port.Attach(tell: false);
+            port.Attach(notify: false);
             port.AddNetdev();
         };
         Assert.Equal("sf0n7", Activate(Create(7)).NetdevName);
     }
 
     [Fact]
-    public async Task The_wait_is_by_notification_and_nothing_is_asked_meanwhile()
+    public async Task The_wait_is_driven_by_notifications_without_polling()
     {
         using var go = new ManualResetEventSlim();
         _device.Activation = port =>
@@ -101,7 +102,7 @@ public sealed class DevlinkActivationTests : IDisposable
         var waiting = Start(() => Activate(port));
         Until(() => _host.Requests.Count(r => r.Name == "port get") == 2);
         var before = _host.Requests.Count;
-        // Ports that are others' wake it, but are no reason to ask.
+        // Events of other ports wake it, but trigger no request.
         for (var i = 0; i < 10; i++)
         {
             _device.Add(DevlinkPortFlavour.PciSf, (uint)(100 + i));
@@ -114,7 +115,7 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public void Lost_notifications_make_it_look_again()
+    public void Lost_notifications_trigger_a_new_check()
     {
         _device.Activation = port =>
         {
@@ -126,34 +127,36 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_driver_the_time_runs_out()
+    public void Without_a_driver_the_wait_times_out()
     {
         _device.Activation = static _ => { };
-        var error = Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, Create(7).Index, TimeSpan.FromMilliseconds(50)));
+        var error = Assert.Throws<NetlinkException>(
+            () => _devlink.ActivateSubfunction(_device.Handle, Create(7).Index, TimeSpan.FromMilliseconds(50)));
         Assert.Equal(Errno.ETIMEDOUT, error.Errno);
         Assert.Contains("no driver attached", error.Message, StringComparison.Ordinal);
-        // What is left is the caller's to delete.
+        // The caller has to delete what is left.
         Assert.True(_devlink.DeletePort(_device.Handle, _device.Subfunctions[0].Index));
         Assert.Empty(_device.Subfunctions);
     }
 
     [Fact]
-    public void Without_a_netdev_the_time_runs_out()
+    public void Without_a_netdev_the_wait_times_out()
     {
         _device.Activation = static port => port.Attach();
-        var error = Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, Create(7).Index, TimeSpan.FromMilliseconds(50)));
+        var error = Assert.Throws<NetlinkException>(
+            () => _devlink.ActivateSubfunction(_device.Handle, Create(7).Index, TimeSpan.FromMilliseconds(50)));
         Assert.Equal(Errno.ETIMEDOUT, error.Errno);
         Assert.Contains("netdev did not appear", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void At_the_end_of_the_time_everything_is_looked_at_once_more()
+    public void Everything_is_checked_once_more_on_timeout()
     {
-        // Nobody tells of this netdev.
+        // There is no notification about this netdev.
         using var there = new ManualResetEventSlim();
         _device.Activation = port =>
         {
-            port.Attach(tell: false);
+            port.Attach(notify: false);
             SysfsSilently(port);
             there.Set();
         };
@@ -164,30 +167,30 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public void A_function_that_vanishes_is_an_error_at_once()
+    public void A_function_that_disappears_is_an_error_at_once()
     {
         _device.Activation = static port => port.Vanish();
         var error = Assert.Throws<NetlinkException>(() => Activate(Create(7)));
         Assert.Equal(Errno.ENODEV, error.Errno);
-        Assert.Contains("vanished", error.Message, StringComparison.Ordinal);
+        Assert.Contains("disappeared", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_device_that_vanishes_is_an_error_at_once()
+    public void A_device_that_disappears_is_an_error_at_once()
     {
         _device.Activation = port => _host.RemoveDevlink(port.Device);
         Assert.Equal(Errno.ENODEV, Assert.Throws<NetlinkException>(() => Activate(Create(7))).Errno);
     }
 
     [Fact]
-    public void A_function_that_is_switched_off_is_an_error_at_once()
+    public void A_function_that_is_deactivated_is_an_error_at_once()
     {
         _device.Activation = static port => port.SwitchOff();
         Assert.Equal(Errno.ECANCELED, Assert.Throws<NetlinkException>(() => Activate(Create(7))).Errno);
     }
 
     [Fact]
-    public void A_refusal_is_the_kernels()
+    public void A_refusal_has_the_kernels_message()
     {
         _host.Refuse = request => request.Name == "function set" ? new FakeError(Errno.EBUSY, "the firmware is busy") : null;
         var error = Assert.Throws<NetlinkException>(() => Activate(Create(7)));
@@ -195,7 +198,7 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public async Task It_can_be_cancelled()
+    public async Task The_wait_can_be_canceled()
     {
         _device.Activation = static _ => { };
         var port = Create(7);
@@ -207,13 +210,15 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_subfunction_of_this_host_is_refused()
+    public void A_port_without_a_subfunction_of_this_host_is_rejected()
     {
         Assert.Equal(Errno.EOPNOTSUPP, Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, 0, Long)).Errno);
         Assert.Equal(Errno.ENODEV, Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, 99, Long)).Errno);
-        var external = _devlink.CreateSubfunction(new SubfunctionSpec { Device = _device.Handle, PfNumber = 0, SfNumber = 9, Controller = 1 });
+        var external = _devlink.CreateSubfunction(
+            new SubfunctionSpec { Device = _device.Handle, PfNumber = 0, SfNumber = 9, Controller = 1 });
         Assert.True(external.External);
-        Assert.Equal(Errno.EOPNOTSUPP, Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, external.Index, Long)).Errno);
+        Assert.Equal(Errno.EOPNOTSUPP,
+            Assert.Throws<NetlinkException>(() => _devlink.ActivateSubfunction(_device.Handle, external.Index, Long)).Errno);
         Assert.DoesNotContain(_host.Requests, r => r.Name == "function set");
     }
 
@@ -233,11 +238,11 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public void A_netdev_of_an_earlier_subfunction_of_that_number_is_not_taken()
+    public void A_netdev_of_an_earlier_subfunction_with_that_number_is_ignored()
     {
         var first = Create(7);
         var earlier = Activate(first);
-        // The first one's driver lets go of it only when the second one is already there.
+        // The first subfunction's driver detaches only when the second subfunction exists.
         var old = Directory.CreateDirectory(Path.Join(_host.Sysfs, "bus/pci/devices/0000:01:00.0/old.sf.1"));
         File.WriteAllText(Path.Join(old.FullName, "sfnum"), "7");
         old.CreateSubdirectory("net/going");
@@ -259,7 +264,7 @@ public sealed class DevlinkActivationTests : IDisposable
     }
 
     [Fact]
-    public void All_that_a_node_may_have()
+    public void The_maximum_number_of_subfunctions_of_a_node()
     {
         for (uint i = 1; i <= 254; i++)
         {
@@ -283,18 +288,20 @@ public sealed class DevlinkActivationTests : IDisposable
         }
     }
 
-    private static Task<T> Start<T>(Func<T> code) => Task.Factory.StartNew(code, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    private static Task<T> Start<T>(Func<T> code) =>
+        Task.Factory.StartNew(code, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private static void Until(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(30)));
 
-    // The function's directory gets a name that is another link's: as if a netdev came that the kernel told nobody of.
+    // The function's directory gets the name of another link, as if a netdev appeared without a notification.
     private void SysfsSilently(FakePort port)
     {
         var place = Path.Join(_host.Sysfs, "bus/auxiliary/devices", _host.Pci.AuxiliaryDevices(port.Device.Handle).Single().Name);
         Directory.CreateDirectory(Path.Join(place, "net", "enp1s0"));
     }
 
-    private DevlinkPort Create(uint number) => _devlink.CreateSubfunction(new SubfunctionSpec { Device = _device.Handle, PfNumber = 0, SfNumber = number });
+    private DevlinkPort Create(uint number) =>
+        _devlink.CreateSubfunction(new SubfunctionSpec { Device = _device.Handle, PfNumber = 0, SfNumber = number });
 
     private Subfunction Activate(DevlinkPort port) => _devlink.ActivateSubfunction(port.Device, port.Index, Long);
 }

@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>Requests and answers byte for byte, written down from linux/genetlink.h and linux/devlink.h.</summary>
+/// <summary>Requests and answers byte by byte, following linux/genetlink.h and linux/devlink.h.</summary>
 public sealed class DevlinkCodecTests : IDisposable
 {
     // DEVLINK_ATTR_BUS_NAME "pci", DEVLINK_ATTR_DEV_NAME "0000:01:00.0"
@@ -94,7 +94,8 @@ public sealed class DevlinkCodecTests : IDisposable
     [Fact]
     public void Create_a_subfunction_whose_number_the_driver_chooses()
     {
-        Assert.Equal(Errno.EBADMSG, Assert.Throws<NetlinkException>(() => _devlink.CreateSubfunction(new SubfunctionSpec { Device = Device, PfNumber = 0 })).Errno);
+        Assert.Equal(Errno.EBADMSG,
+            Assert.Throws<NetlinkException>(() => _devlink.CreateSubfunction(new SubfunctionSpec { Device = Device, PfNumber = 0 })).Errno);
         Expect("1500 0500", $"07 01 0000  {Handle}  0600 4d00 0700 0000  0600 7f00 0000 0000");
     }
 
@@ -132,30 +133,6 @@ public sealed class DevlinkCodecTests : IDisposable
     }
 
     [Fact]
-    public void Set_rates()
-    {
-        _devlink.SetRate(Device, 0x8000, new DevlinkRate(TxShare: 125_000, TxMax: 1_250_000_000));
-        Expect("1500 0500", $"""
-            4b 01 0000                  DEVLINK_CMD_RATE_SET
-            {Handle}
-            0800 0300 00800000          DEVLINK_ATTR_PORT_INDEX
-            0c00 a600 48e8010000000000  DEVLINK_ATTR_RATE_TX_SHARE: u64, bytes per second
-            0c00 a700 807c814a00000000  DEVLINK_ATTR_RATE_TX_MAX: u64
-            """);
-        _devlink.SetRate(Device, 0x8000, new DevlinkRate(TxMax: 0));
-        Expect("1500 0500", $"4b 01 0000  {Handle}  0800 0300 00800000  0c00 a700 0000000000000000");
-    }
-
-    [Fact]
-    public void Rates_are_read()
-    {
-        // DEVLINK_CMD_RATE_NEW; DEVLINK_ATTR_RATE_TYPE LEAF
-        _answer = $"4c 01 0000  {Handle}  0600 a500 0000 0000  0800 0300 00800000  0c00 a600 48e8010000000000  0c00 a700 0000000000000000";
-        Assert.Equal(new DevlinkRate(125_000, 0), _devlink.GetRate(Device, 0x8000));
-        Expect("1500 0500", $"4a 01 0000  {Handle}  0800 0300 00800000");
-    }
-
-    [Fact]
     public void Lists()
     {
         _answer = $"03 01 0000  {Handle}  0500 8900 00 000000";
@@ -176,7 +153,16 @@ public sealed class DevlinkCodecTests : IDisposable
             """;
         var port = Assert.Single(_devlink.GetPorts());
         Expect("1500 0103", "05 01 0000");
-        Assert.Equal(new DevlinkPort { Device = Device, Index = 0xFFFF, Flavour = DevlinkPortFlavour.Physical, Type = DevlinkPortType.Ethernet, NetdevName = "enp1s0f0", NetdevIndex = 9, PhysicalNumber = 1 }, port);
+        Assert.Equal(new DevlinkPort
+        {
+            Device = Device,
+            Index = 0xFFFF,
+            Flavour = DevlinkPortFlavour.Physical,
+            Type = DevlinkPortType.Ethernet,
+            NetdevName = "enp1s0f0",
+            NetdevIndex = 9,
+            PhysicalNumber = 1,
+        }, port);
         Assert.Empty(_devlink.GetPorts(DevlinkHandle.Pci("0000:02:00.0")));
     }
 
@@ -211,32 +197,6 @@ public sealed class DevlinkCodecTests : IDisposable
     }
 
     [Fact]
-    public void Information_is_read()
-    {
-        _answer = $"""
-            33 01 0000  {Handle}
-            0900 6200 6964706600 000000
-            0800 6300 53313200
-            0800 9200 42313200
-            1800 6480  0a00 6700 626f61726400 0000  0700 6800 413100 00
-            1400 6580  0700 6700 667700 00  0700 6800 312e00 00
-            1400 6680  0700 6700 667700 00  0700 6800 322e00 00
-            """;
-        var info = _devlink.GetInfo(Device);
-        Expect("1500 0500", $"33 01 0000  {Handle}");
-        Assert.Equivalent(new DevlinkInfo
-        {
-            Device = Device,
-            Driver = "idpf",
-            SerialNumber = "S12",
-            BoardSerialNumber = "B12",
-            Fixed = [new DevlinkVersion("board", "A1")],
-            Running = [new DevlinkVersion("fw", "1.")],
-            Stored = [new DevlinkVersion("fw", "2.")],
-        }, info, strict: true);
-    }
-
-    [Fact]
     public void The_switch_is_read()
     {
         _answer = $"1d 01 0000  {Handle}  0600 1900 0100 0000  0500 1a00 02 000000  0500 3e00 01 000000";
@@ -264,8 +224,9 @@ public sealed class DevlinkCodecTests : IDisposable
         Assert.Equal(Errno.EBADMSG, Assert.Throws<NetlinkException>(() => _devlink.GetPort(Device, 1)).Errno);
     }
 
-    // What follows the bytes of a line, two spaces apart, is words.
-    private static string Plain(string commented) => string.Concat(commented.Split('\n').Select(line => string.Concat(line.Split(' ').TakeWhile(word => word.All(char.IsAsciiHexDigit) && word.Length % 2 == 0))));
+    // The text after the bytes of a line, separated by two spaces, is a comment.
+    private static string Plain(string commented) => string.Concat(commented.Split('\n')
+        .Select(line => string.Concat(line.Split(' ').TakeWhile(word => word.All(char.IsAsciiHexDigit) && word.Length % 2 == 0))));
 
     private void Expect(string typeAndFlags, string payload)
     {

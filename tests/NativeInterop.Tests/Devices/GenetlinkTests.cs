@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>Generic netlink against the kernel that runs: every one has the controller's own family.</summary>
+/// <summary>Generic netlink against the running kernel: every kernel has the controller's own family.</summary>
 public sealed class GenetlinkTests
 {
     [Fact]
@@ -13,7 +13,7 @@ public sealed class GenetlinkTests
         using var sockets = new NamespaceSockets(null);
         using var genetlink = new Genetlink(new NetlinkConnection(sockets.OpenGeneric()));
         var family = genetlink.FindFamily("nlctrl", "find the controller")!;
-        Assert.Equal(("nlctrl", GenetlinkCodec.Controller), (family.Name, family.Id));
+        Assert.Equal(("nlctrl", GenetlinkCodec.GENL_ID_CTRL), (family.Name, family.Id));
         Assert.Contains("notify", family.Groups.Keys);
         using var subscription = sockets.SubscribeToGeneric(family.Groups["notify"], "subscribe to families");
         Assert.Equal(Errno.EAGAIN, subscription.Receive(new byte[100], TimeSpan.Zero, out _));
@@ -29,7 +29,7 @@ public sealed class GenetlinkTests
     }
 
     [RootFact]
-    public void Sockets_are_of_the_namespace_even_after_its_owner_closed_it()
+    public void Sockets_stay_in_the_namespace_after_its_owner_closed_it()
     {
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = "only-here", PeerName = "x1" });

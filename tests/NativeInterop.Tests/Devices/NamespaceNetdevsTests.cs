@@ -7,13 +7,13 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>The fake's functions with real links in a namespace.</summary>
+/// <summary>Simulated functions with real links in a namespace.</summary>
 public sealed class NamespaceNetdevsTests
 {
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
     [RootFact]
-    public void A_subfunction_gets_a_real_link_and_takes_it_along_when_it_goes()
+    public void A_subfunction_gets_a_real_link_that_is_deleted_with_it()
     {
         using var ns = new TestNamespace();
         using var pod = new TestNamespace();
@@ -39,7 +39,7 @@ public sealed class NamespaceNetdevsTests
     }
 
     [RootFact]
-    public void A_link_whose_namespace_ends_comes_home()
+    public void A_link_returns_when_its_namespace_is_deleted()
     {
         using var ns = new TestNamespace();
         using var netdevs = new NamespaceNetdevs(ns.Ns);
@@ -75,6 +75,7 @@ public sealed class NamespaceNetdevsTests
         Assert.Equal((7, 100), (route.GetVfs(index)[1].Vlan, route.GetVfs(index)[1].MaxRate));
         route.SetUp(index);
         Assert.True(route.GetLink(index)!.IsUp);
-        Assert.Equal(Errno.EOPNOTSUPP, Assert.Throws<NetlinkException>(() => route.SetVf(route.GetLink("lo")!.Index, 0, new VfChange { Trust = true })).Errno);
+        Assert.Equal(Errno.EOPNOTSUPP,
+            Assert.Throws<NetlinkException>(() => route.SetVf(route.GetLink("lo")!.Index, 0, new VfChange { Trust = true })).Errno);
     }
 }

@@ -18,7 +18,16 @@ public sealed class PciBusTests : IDisposable
         _host.AddPci("0000:00:02.0", 0x1af4, 0x1041, null);
         Assert.Equal(["0000:00:02.0", "0000:01:00.0", "0000:01:00.1"], _host.Pci.All().Select(d => d.Address));
         var found = Assert.Single(_host.Pci.Find(0x8086, 0x1452));
-        Assert.Equivalent(new PciDevice { Address = "0000:01:00.0", Vendor = 0x8086, Device = 0x1452, Class = 0x020000, Driver = "idpf", Netdevs = ["enp1s0"], NumaNode = -1 }, found, strict: true);
+        Assert.Equivalent(new PciDevice
+        {
+            Address = "0000:01:00.0",
+            Vendor = 0x8086,
+            Device = 0x1452,
+            Class = 0x020000,
+            Driver = "idpf",
+            Netdevs = ["enp1s0"],
+            NumaNode = -1,
+        }, found, strict: true);
         Assert.Null(_host.Pci.Get("0000:00:02.0")!.Driver);
         Assert.Null(_host.Pci.Get("0000:07:00.0"));
         Assert.Null(_host.Pci.Sriov("0000:01:00.0"));
@@ -36,24 +45,25 @@ public sealed class PciBusTests : IDisposable
     [InlineData("../../../etc/x.0", false)]
     [InlineData("", false)]
     [InlineData(null, false)]
-    public void Addresses_are_judged_before_they_become_paths(string? text, bool good)
+    public void Addresses_are_validated_before_they_become_paths(string? text, bool good)
     {
         Assert.Equal(good, PciBus.IsAddress(text));
         Assert.Null(_host.Pci.Get(text!));
     }
 
     [Fact]
-    public void Virtual_functions_are_made_changed_and_removed()
+    public void Virtual_functions_are_created_changed_and_removed()
     {
         var pf = _host.AddPci("0000:01:00.0", totalVfs: 8, netdev: "enp1s0");
         Assert.Equal(new SriovTotals(8, 0), _host.Pci.Sriov(pf.Address));
         _host.Pci.SetVfCount(pf.Address, 3);
         Assert.Equal(new SriovTotals(8, 3), _host.Pci.Sriov(pf.Address));
         Assert.Equal(
-            [new VirtualFunction(0, "0000:01:10.0", "enp1s0v0"), new VirtualFunction(1, "0000:01:10.1", "enp1s0v1"), new VirtualFunction(2, "0000:01:10.2", "enp1s0v2")],
+            [new VirtualFunction(0, "0000:01:10.0", "enp1s0v0"), new VirtualFunction(1, "0000:01:10.1", "enp1s0v1"),
+                new VirtualFunction(2, "0000:01:10.2", "enp1s0v2")],
             _host.Pci.VirtualFunctions(pf.Address));
         Assert.Equal(pf.Address, _host.Pci.Get("0000:01:10.2")!.PhysicalFunction);
-        // The kernel refuses to go from 3 to 8, but not by way of 0. What is so already is left alone.
+        // The kernel refuses a change from 3 to 8, except by way of 0. An unchanged number is not written.
         _host.Pci.SetVfCount(pf.Address, 8);
         _host.Pci.SetVfCount(pf.Address, 8);
         Assert.Equal([3, 8, 0, 8], pf.Writes);
@@ -64,15 +74,15 @@ public sealed class PciBusTests : IDisposable
     }
 
     [Fact]
-    public void A_number_of_virtual_functions_that_can_not_be_is_a_clear_error()
+    public void An_invalid_number_of_virtual_functions_is_a_clear_error()
     {
         var pf = _host.AddPci("0000:01:00.0", totalVfs: 8, netdev: "enp1s0");
         _host.AddPci("0000:02:00.0");
-        Expect(Errno.ERANGE, "8 at most", () => _host.Pci.SetVfCount(pf.Address, 9));
-        Expect(Errno.EOPNOTSUPP, "no SR-IOV", () => _host.Pci.SetVfCount("0000:02:00.0", 1));
+        Expect(Errno.ERANGE, "the limit is 8", () => _host.Pci.SetVfCount(pf.Address, 9));
+        Expect(Errno.EOPNOTSUPP, "does not support SR-IOV", () => _host.Pci.SetVfCount("0000:02:00.0", 1));
         Expect(Errno.ENODEV, "no such PCI function", () => _host.Pci.SetVfCount("0000:07:00.0", 1));
         pf.MadeVfs = 5;
-        Expect(Errno.ENOSPC, "made 5", () => _host.Pci.SetVfCount(pf.Address, 6));
+        Expect(Errno.ENOSPC, "created 5", () => _host.Pci.SetVfCount(pf.Address, 6));
         pf.VfError = Errno.ENOMEM;
         Expect(Errno.ENOMEM, "0000:01:00.0 to 7", () => _host.Pci.SetVfCount(pf.Address, 7));
         pf.VfError = Errno.EBUSY;
@@ -95,7 +105,8 @@ public sealed class PciBusTests : IDisposable
         pf.OnVf = made.Add;
         _host.Pci.SetVfCount(pf.Address, 2);
         using var links = _host.OpenLinks();
-        var waiting = Task.Factory.StartNew(() => _host.Pci.WaitForNetdev(made[1].Address, TimeSpan.FromSeconds(60), links), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var waiting = Task.Factory.StartNew(() => _host.Pci.WaitForNetdev(made[1].Address, TimeSpan.FromSeconds(60), links),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         made[0].AddNetdev("other");
         made[1].AddNetdev("late");
         Assert.Equal("late", await waiting);
@@ -103,7 +114,7 @@ public sealed class PciBusTests : IDisposable
     }
 
     [Fact]
-    public void A_netdev_that_does_not_come_is_an_error()
+    public void A_netdev_that_does_not_appear_is_an_error()
     {
         var pf = _host.AddPci("0000:01:00.0", totalVfs: 8);
         pf.OnVf = static _ => { };
@@ -112,12 +123,14 @@ public sealed class PciBusTests : IDisposable
         var error = Assert.Throws<LinuxException>(() => _host.Pci.WaitForNetdev("0000:01:10.0", TimeSpan.FromMilliseconds(20), links));
         Assert.Equal(Errno.ETIMEDOUT, error.Errno);
         Assert.Contains("driver idpf", error.Message, StringComparison.Ordinal);
-        Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => _host.Pci.WaitForNetdev("0000:07:00.0", TimeSpan.FromSeconds(60), links)).Errno);
-        Assert.ThrowsAny<OperationCanceledException>(() => _host.Pci.WaitForNetdev("0000:01:10.0", TimeSpan.FromSeconds(60), links, new CancellationToken(true)));
+        Assert.Equal(Errno.ENODEV,
+            Assert.Throws<LinuxException>(() => _host.Pci.WaitForNetdev("0000:07:00.0", TimeSpan.FromSeconds(60), links)).Errno);
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => _host.Pci.WaitForNetdev("0000:01:10.0", TimeSpan.FromSeconds(60), links, new CancellationToken(true)));
     }
 
     [Fact]
-    public void Sysfs_that_makes_no_sense_is_passed_over()
+    public void Invalid_sysfs_entries_are_ignored()
     {
         var place = Path.Join(_host.Sysfs, "bus/pci/devices/0000:01:00.0");
         Directory.CreateDirectory(place);

@@ -1,17 +1,16 @@
 using ACCOffload.Fakes;
 using ACCOffload.NativeInterop.Addresses;
-using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>Virtual functions and representors through rtnetlink; the messages are written down from linux/if_link.h.</summary>
+/// <summary>Virtual functions through rtnetlink; the messages follow linux/if_link.h.</summary>
 public sealed class VfTests
 {
     [Fact]
-    public void Set_everything_of_a_virtual_function()
+    public void Set_all_properties_of_a_virtual_function()
     {
         using var kernel = new FakeKernel();
         using var route = new RouteNetlink(new NetlinkConnection(kernel, kernel.Time));
@@ -49,7 +48,8 @@ public sealed class VfTests
         using var route = new RouteNetlink(new NetlinkConnection(kernel, kernel.Time));
         kernel.OnRequest = (_, sequence) =>
         {
-            // IFLA_NUM_VF, IFLA_VFINFO_LIST { VF_INFO { VF_MAC, VF_BROADCAST, VF_VLAN, VF_VLAN_LIST, VF_TX_RATE, VF_RATE, VF_SPOOFCHK, VF_LINK_STATE, VF_RSS_QUERY_EN -1, VF_TRUST -1 } }
+            // IFLA_NUM_VF, IFLA_VFINFO_LIST { VF_INFO { VF_MAC, VF_BROADCAST, VF_VLAN, VF_VLAN_LIST, VF_TX_RATE, VF_RATE, VF_SPOOFCHK,
+            // VF_LINK_STATE, VF_RSS_QUERY_EN -1, VF_TRUST -1 } }
             kernel.Answer(Bytes.Message(16, 0, sequence, FakeKernel.Port, Bytes.Hex("""
                 00 00 0100 07000000 43100100 00000000
                 0900 0300 65746830 00 000000
@@ -87,7 +87,7 @@ public sealed class VfTests
     }
 
     [Fact]
-    public void What_is_set_is_read_back()
+    public void Settings_are_read_back()
     {
         using var host = new FakeHost();
         using var route = host.OpenRoute();
@@ -95,25 +95,46 @@ public sealed class VfTests
         var index = route.GetLink("enp1s0")!.Index;
         Assert.Empty(route.GetVfs(index));
         host.Pci.SetVfCount(pf.Address, 256);
-        var change = new VfChange { Mac = MacAddress.Parse("02:00:00:00:00:07"), Vlan = 100, Trust = true, SpoofCheck = false, MinRate = 10, MaxRate = 1000, LinkState = VfLinkState.Enable };
+        var change = new VfChange
+        {
+            Mac = MacAddress.Parse("02:00:00:00:00:07"),
+            Vlan = 100,
+            Trust = true,
+            SpoofCheck = false,
+            MinRate = 10,
+            MaxRate = 1000,
+            LinkState = VfLinkState.Enable,
+        };
         route.SetVf(index, 200, change);
         route.SetVf(index, 200, new VfChange { MaxRate = 500 });
         route.SetVf(index, 201, new VfChange());
         var all = route.GetVfs(index);
         Assert.Equal(256, all.Count);
-        Assert.Equal(new VfInfo { Number = 200, Mac = change.Mac.Value, Vlan = 100, Trust = true, SpoofCheck = false, MinRate = 10, MaxRate = 500, LinkState = VfLinkState.Enable }, all[200]);
+        Assert.Equal(new VfInfo
+        {
+            Number = 200,
+            Mac = change.Mac.Value,
+            Vlan = 100,
+            Trust = true,
+            SpoofCheck = false,
+            MinRate = 10,
+            MaxRate = 500,
+            LinkState = VfLinkState.Enable,
+        }, all[200]);
         Assert.Equal(new VfInfo { Number = 201, SpoofCheck = true, Trust = false, LinkState = VfLinkState.Auto }, all[201]);
-        Assert.Equal("Invalid VF MAC address", Assert.Throws<NetlinkException>(() => route.SetVf(index, 0, new VfChange { Mac = MacAddress.Parse("01:00:00:00:00:07") })).KernelMessage);
+        Assert.Equal("Invalid VF MAC address", Assert.Throws<NetlinkException>(
+            () => route.SetVf(index, 0, new VfChange { Mac = MacAddress.Parse("01:00:00:00:00:07") })).KernelMessage);
         Assert.Equal(Errno.EINVAL, Assert.Throws<NetlinkException>(() => route.SetVf(index, 256, new VfChange { Trust = true })).Errno);
         Assert.Equal(Errno.ENODEV, Assert.Throws<NetlinkException>(() => route.GetVfs(9999)).Errno);
-        Assert.Equal(Errno.EOPNOTSUPP, Assert.Throws<NetlinkException>(() => route.SetVf(route.GetLink("enp1s0v0")!.Index, 0, new VfChange { Trust = true })).Errno);
+        Assert.Equal(Errno.EOPNOTSUPP,
+            Assert.Throws<NetlinkException>(() => route.SetVf(route.GetLink("enp1s0v0")!.Index, 0, new VfChange { Trust = true })).Errno);
         Assert.Throws<ArgumentOutOfRangeException>(() => route.SetVf(index, 0, new VfChange { Vlan = 4096 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => route.SetVf(index, 0, new VfChange { Qos = 1 }));
         Assert.Throws<ArgumentOutOfRangeException>(() => route.SetVf(index, 0, new VfChange { MinRate = -1 }));
     }
 
     [Fact]
-    public void What_links_tell_of_hardware_is_read()
+    public void Hardware_attributes_of_links_are_read()
     {
         using var host = new FakeHost();
         using var route = host.OpenRoute();
@@ -128,26 +149,5 @@ public sealed class VfTests
         link = route.GetLink(link.Index)!;
         Assert.Equal(("p0", "acc0"), (link.PhysPortName, link.PhysSwitchId));
         Assert.Equal(["uplink"], link.AlternativeNames);
-    }
-
-    [Fact]
-    public void Representors_are_found_by_their_ports_and_switches()
-    {
-        using var host = new FakeHost();
-        using var route = host.OpenRoute();
-        var a = host.AddDevlink(host.AddPci("0000:01:00.0", netdev: "enp1s0"));
-        var b = host.AddDevlink(host.AddPci("0000:02:00.0", netdev: "enp2s0"));
-        a.Add(DevlinkPortFlavour.PciVf, vfNumber: 3);
-        a.Add(DevlinkPortFlavour.PciSf, sfNumber: 7);
-        a.Add(DevlinkPortFlavour.PciVf, vfNumber: 3, controller: 1);
-        Assert.Equal("r0pf0vf3", route.FindRepresentor(Representor.VirtualFunction(0, 3))!.Name);
-        Assert.Equal("r0pf0sf7", route.FindRepresentor(Representor.Subfunction(0, 7, controller: 0))!.Name);
-        Assert.Equal("c1pf0vf3", route.FindRepresentor(Representor.VirtualFunction(0, 3, controller: 1))!.PhysPortName);
-        Assert.Null(route.FindRepresentor(Representor.VirtualFunction(1, 3)));
-        b.Add(DevlinkPortFlavour.PciVf, vfNumber: 3);
-        var error = Assert.Throws<NetlinkException>(() => route.FindRepresentor("pf0vf3"));
-        Assert.Equal(Errno.EEXIST, error.Errno);
-        Assert.Contains("r1pf0vf3", error.Message, StringComparison.Ordinal);
-        Assert.Equal("r1pf0vf3", route.FindRepresentor("pf0vf3", "ac01")!.Name);
     }
 }
