@@ -37,7 +37,7 @@ public sealed class ActionProfileTests
     }
 
     [Fact]
-    public async Task What_is_read_back_equals_what_was_written()
+    public async Task Entries_read_back_equal_those_written()
     {
         var profile = _pipeline.ActionProfile("balancer");
         var whole = profile.NewGroup(5, Enumerable.Range(1, 128).Select(i => (uint)i));
@@ -59,32 +59,44 @@ public sealed class ActionProfileTests
         Assert.Equal([true, true, true], read.Zip([Member(7, 0x1234), profile.NewGroup(3, [7, 9]), whole], (a, b) => a.SameAs(b)));
         Assert.False(read[1].SameAs(profile.NewGroup(3, [7, 8])));
         var asked = Assert.Single(target.Behaviour.Reads).Entities;
-        Assert.Equal([new ActionProfileMember { ActionProfileId = profile.Id }], asked.Select(e => e.ActionProfileMember).OfType<ActionProfileMember>());
-        Assert.Equal([new ActionProfileGroup { ActionProfileId = profile.Id }], asked.Select(e => e.ActionProfileGroup).OfType<ActionProfileGroup>());
+        Assert.Equal([new ActionProfileMember { ActionProfileId = profile.Id }], asked
+            .Select(e => e.ActionProfileMember).OfType<ActionProfileMember>());
+        Assert.Equal([new ActionProfileGroup { ActionProfileId = profile.Id }], asked
+            .Select(e => e.ActionProfileGroup).OfType<ActionProfileGroup>());
     }
 
     [Fact]
-    public async Task An_answer_that_does_not_fit_is_an_error()
+    public async Task An_answer_that_does_not_fit_the_pipeline_is_an_error()
     {
         var answer = new Entity { ActionProfileGroup = Group(3, [.. Enumerable.Range(1, 129).Select(i => (uint)i)]) };
-        await using var target = await TestTarget.StartAsync(new TargetBehaviour { OnRead = (_, stream, _) => stream.WriteAsync(new ReadResponse { Entities = { answer } }) });
+        await using var target = await TestTarget.StartAsync(
+            new TargetBehaviour { OnRead = (_, stream, _) => stream.WriteAsync(new ReadResponse { Entities = { answer } }) });
         await using var session = await target.PrimaryAsync();
         var profile = _pipeline.ActionProfile("balancer");
         await FailsAsync("more than the profile allows");
         answer = new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = 99, MemberId = 1 } };
-        await FailsAsync("is none of pipeline");
-        answer = new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = profile.Id, MemberId = 1, Action = new P4.V1.Action { ActionId = 5 } } };
+        await FailsAsync("has no action profile id");
+        answer = new Entity
+        {
+            ActionProfileMember = new ActionProfileMember
+            {
+                ActionProfileId = profile.Id,
+                MemberId = 1,
+                Action = new P4.V1.Action { ActionId = 5 },
+            },
+        };
         await FailsAsync("which it does not offer");
 
         async Task FailsAsync(string text)
         {
-            var e = await Assert.ThrowsAsync<P4RuntimeException>(async () => await session.ReadTablesAsync([profile.Members, profile.Groups]).ToListAsync());
+            var e = await Assert.ThrowsAsync<P4RuntimeException>(
+                async () => await session.ReadTablesAsync([profile.Members, profile.Groups]).ToListAsync());
             Assert.Contains(text, e.Message, StringComparison.Ordinal);
         }
     }
 
     [Fact]
-    public void A_group_has_room_for_so_many_and_nothing_has_the_number_0()
+    public void Group_size_is_limited_and_0_is_not_a_valid_id()
     {
         var profile = _pipeline.ActionProfile("balancer");
         Assert.Equal(128, profile.MaxGroupSize);
@@ -96,13 +108,17 @@ public sealed class ActionProfileTests
     }
 
     [Fact]
-    public async Task A_fetched_pipeline_is_the_same_object_while_it_is_the_same()
+    public async Task Fetching_an_unchanged_pipeline_returns_the_same_object()
     {
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync();
         var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.FetchPipelineAsync(default));
         Assert.StartsWith("fetching the pipeline failed: ", e.Message, StringComparison.Ordinal);
-        target.Behaviour.Loaded = new ForwardingPipelineConfig { P4Info = Info(), Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 5 } };
+        target.Behaviour.Loaded = new ForwardingPipelineConfig
+        {
+            P4Info = Info(),
+            Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 5 },
+        };
         var (first, cookie) = await session.FetchPipelineAsync(default);
         Assert.Equal(5ul, cookie);
         Assert.Same(first, (await session.FetchPipelineAsync(default)).Pipeline);
@@ -110,13 +126,18 @@ public sealed class ActionProfileTests
         Assert.NotSame(first, (await session.FetchPipelineAsync(default)).Pipeline);
     }
 
-    private Entry Member(uint id, ulong value) => _pipeline.ActionProfile("balancer").Members.NewEntry().Exact("member_id", id).Action("to").Param("ptr", value).Build();
+    private Entry Member(uint id, ulong value) =>
+        _pipeline.ActionProfile("balancer").Members.NewEntry().Exact("member_id", id).Action("to").Param("ptr", value).Build();
 
     private static ActionProfileMember ToProto(uint id, params byte[] value) => new()
     {
         ActionProfileId = 0x11000001,
         MemberId = id,
-        Action = new P4.V1.Action { ActionId = 0x01000001, Params = { new P4.V1.Action.Types.Param { ParamId = 1, Value = Google.Protobuf.ByteString.CopyFrom(value) } } },
+        Action = new P4.V1.Action
+        {
+            ActionId = 0x01000001,
+            Params = { new P4.V1.Action.Types.Param { ParamId = 1, Value = Google.Protobuf.ByteString.CopyFrom(value) } },
+        },
     };
 
     private static ActionProfileGroup Group(uint id, params uint[] members) => new()
@@ -129,7 +150,14 @@ public sealed class ActionProfileTests
 
     private static P4Info Info() => new()
     {
-        Actions = { new Action { Preamble = new Preamble { Id = 0x01000001, Name = "c.to", Alias = "to" }, Params = { new Action.Types.Param { Id = 1, Name = "ptr", Bitwidth = 24 } } } },
+        Actions =
+        {
+            new Action
+            {
+                Preamble = new Preamble { Id = 0x01000001, Name = "c.to", Alias = "to" },
+                Params = { new Action.Types.Param { Id = 1, Name = "ptr", Bitwidth = 24 } },
+            },
+        },
         Tables =
         {
             new Table
@@ -141,6 +169,15 @@ public sealed class ActionProfileTests
                 Size = 10,
             },
         },
-        ActionProfiles = { new ActionProfile { Preamble = new Preamble { Id = 0x11000001, Name = "c.balancer", Alias = "balancer" }, WithSelector = true, Size = 1000, TableIds = { 0x02000001 } } },
+        ActionProfiles =
+        {
+            new ActionProfile
+            {
+                Preamble = new Preamble { Id = 0x11000001, Name = "c.balancer", Alias = "balancer" },
+                WithSelector = true,
+                Size = 1000,
+                TableIds = { 0x02000001 },
+            },
+        },
     };
 }

@@ -6,9 +6,10 @@ namespace ACCOffload.P4Runtime.Tests;
 public sealed class EntryTests
 {
     [Fact]
-    public void An_entry_reads_well()
+    public void An_entry_has_a_readable_text()
     {
-        Assert.Equal("pods dst_ip=10.244.1.5 -> to_pod(port=3, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:0a:f4:01:05)", TestPipeline.Pod(0x0af40105, 3).ToString());
+        Assert.Equal("pods dst_ip=10.244.1.5 -> to_pod(port=3, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:0a:f4:01:05)",
+            TestPipeline.Pod(0x0af40105, 3).ToString());
         var acl = Acl().Ternary("src_ip", 0, 0).Range("l4_port", 80, 90).Priority(7).Action("drop").Build();
         Assert.Equal("acl l4_port=80-90 vlan=4 priority=7 -> drop()", acl.ToString());
         var route = TestPipeline.Routes.NewEntry().Lpm("dst_ip", 0x0a000001, 8).BuildKey();
@@ -17,7 +18,7 @@ public sealed class EntryTests
     }
 
     [Fact]
-    public void What_does_not_fit_is_refused_with_the_field_named()
+    public void A_value_that_does_not_fit_is_rejected_with_the_field_name()
     {
         Fault(() => TestPipeline.Pods.NewEntry().Exact("dst_ip", 0x1_0000_0000), "dst_ip", "32 bits");
         Fault(() => TestPipeline.Pods.NewEntry().Exact("dst_ip", [1, 0, 0, 0, 0]), "dst_ip", "32 bits");
@@ -34,15 +35,16 @@ public sealed class EntryTests
     }
 
     [Fact]
-    public void What_is_missing_is_named()
+    public void Missing_parts_are_named()
     {
-        Fault(() => TestPipeline.Pods.NewEntry().Action("to_pod").Param("port", 1).Param("src_mac", 1).Build(), "dst_mac", "lacks");
-        Fault(() => TestPipeline.Instance.Table("mac_guard").NewEntry().Exact("port", 1).Action("drop").Build(), "src_mac", "must be given");
-        Fault(() => Acl().Action("drop").Build(), "priority", "need one");
+        Fault(() => TestPipeline.Pods.NewEntry().Action("to_pod").Param("port", 1).Param("src_mac", 1)
+            .Build(), "dst_mac", "requires this parameter");
+        Fault(() => TestPipeline.Instance.Table("mac_guard").NewEntry().Exact("port", 1).Action("drop").Build(), "src_mac", "is required");
+        Fault(() => Acl().Action("drop").Build(), "priority", "require a priority");
         Fault(() => TestPipeline.Pods.NewEntry().Exact("dst_ip", 1).Build(), null, "no action");
-        Fault(() => TestPipeline.Pods.NewEntry().Param("port", 1), "port", "before the action");
+        Fault(() => TestPipeline.Pods.NewEntry().Param("port", 1), "port", "action before its parameters");
         Fault(() => TestPipeline.Pods.NewEntry().Action("drop"), null, "default");
-        Fault(() => TestPipeline.Pods.NewEntry().Action(TestPipeline.Acl.Action("drop")), null, "table acl's");
+        Fault(() => TestPipeline.Pods.NewEntry().Action(TestPipeline.Acl.Action("drop")), null, "belongs to table acl");
         Fault(() => TestPipeline.Pods.NewEntry().ProfileGroup(1), null, "no action profile");
         Fault(() => TestPipeline.Instance.Table("backends").NewEntry().Action("drop"), null, "action profile");
     }
@@ -76,7 +78,7 @@ public sealed class EntryTests
     }
 
     [Fact]
-    public void A_builder_is_clean_after_each_entry_and_each_fault()
+    public void A_builder_is_clear_after_each_entry_and_each_error()
     {
         var builder = Acl().Ternary("vni", 1, 1).Optional("proto", 6).Priority(4);
         builder.BuildKey();
@@ -95,7 +97,7 @@ public sealed class EntryTests
         Fill(builder, kept);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Fill(builder, kept);
-        // An address, a port and two MACs: 20 bytes, kept in 32.
+        // An address, a port and two MAC addresses: 20 bytes, stored in 32.
         Assert.Equal((24 + 32) * kept.Length, GC.GetAllocatedBytesForCurrentThread() - before);
         GC.KeepAlive(kept);
     }

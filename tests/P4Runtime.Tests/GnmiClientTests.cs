@@ -32,9 +32,10 @@ public sealed class GnmiClientTests
     [InlineData(StatusCode.AlreadyExists, "exists", true)]
     [InlineData(StatusCode.InvalidArgument, "MTU is already set or PORT is already configured", true)]
     [InlineData(StatusCode.InvalidArgument, "The path (/interfaces) is unsupported!", false)]
-    public async Task A_port_that_is_there_already_is_no_failure(StatusCode code, string text, bool succeeds)
+    public async Task Adding_an_existing_port_succeeds(StatusCode code, string text, bool succeeds)
     {
-        await using var target = await TestTarget.StartAsync(new TargetBehaviour { OnGnmiSet = _ => throw new RpcException(new Status(code, text)) });
+        await using var target = await TestTarget.StartAsync(
+            new TargetBehaviour { OnGnmiSet = _ => throw new RpcException(new Status(code, text)) });
         await using var client = new GnmiClient(target.Endpoint());
 
         if (succeeds)
@@ -48,7 +49,7 @@ public sealed class GnmiClientTests
     }
 
     [Fact]
-    public async Task An_answer_in_prefix_form_is_understood_and_nonsense_is_not()
+    public async Task An_answer_with_a_path_prefix_is_accepted_and_a_malformed_one_is_not()
     {
         var value = new TypedValue { IntVal = 7 };
         await using var target = await TestTarget.StartAsync(new TargetBehaviour
@@ -59,11 +60,29 @@ public sealed class GnmiClientTests
                 {
                     new Notification
                     {
-                        Prefix = new Gnmi.Path { Elem = { new PathElem { Name = "interfaces" }, new PathElem { Name = "virtual-interface", Key = { ["name"] = "x" } } } },
+                        Prefix = new Gnmi.Path
+                        {
+                            Elem =
+                            {
+                                new PathElem { Name = "interfaces" },
+                                new PathElem { Name = "virtual-interface", Key = { ["name"] = "x" } },
+                            },
+                        },
                         Update =
                         {
-                            new Update { Path = new Gnmi.Path { Elem = { new PathElem { Name = "config" }, new PathElem { Name = "tdi-portin-id" } } }, Val = value },
-                            new Update { Path = new Gnmi.Path { Elem = { new PathElem { Name = "mtu" } } }, Val = new TypedValue { StringVal = "other" } },
+                            new Update
+                            {
+                                Path = new Gnmi.Path
+                                {
+                                    Elem = { new PathElem { Name = "config" }, new PathElem { Name = "tdi-portin-id" } },
+                                },
+                                Val = value,
+                            },
+                            new Update
+                            {
+                                Path = new Gnmi.Path { Elem = { new PathElem { Name = "mtu" } } },
+                                Val = new TypedValue { StringVal = "other" },
+                            },
                         },
                     },
                 },
@@ -71,7 +90,13 @@ public sealed class GnmiClientTests
         });
         await using var client = new GnmiClient(target.Endpoint());
         Assert.Equal(7u, await client.GetPortIdAsync("x", default));
-        foreach (var bad in new[] { new TypedValue { IntVal = -1 }, new TypedValue { UintVal = 1ul << 32 }, new TypedValue { StringVal = "7" }, new TypedValue() })
+        foreach (var bad in new[]
+        {
+            new TypedValue { IntVal = -1 },
+            new TypedValue { UintVal = 1ul << 32 },
+            new TypedValue { StringVal = "7" },
+            new TypedValue(),
+        })
         {
             value = bad;
             var e = await Assert.ThrowsAsync<P4RuntimeException>(() => client.GetPortIdAsync("x", default));
@@ -80,7 +105,7 @@ public sealed class GnmiClientTests
     }
 
     [Fact]
-    public async Task A_target_that_is_away_is_named_and_found_when_it_is_back()
+    public async Task An_unavailable_target_is_named_and_found_when_it_is_back()
     {
         var socket = TestTarget.NewSocketPath();
         await using var client = new GnmiClient(new TargetEndpoint { Address = "unix:" + socket });

@@ -27,7 +27,8 @@ public sealed class P4InfoTextTests
         Assert.Equal(("pna", "k8s_dp"), (info.PkgInfo.Arch, info.PkgInfo.Name));
         Assert.Equal((0x02000001u, "c.t\u00e9A\n\""), (table.Preamble.Id, table.Preamble.Name));
         Assert.Equal(["@a", "@b"], table.Preamble.Annotations);
-        Assert.Equal((32, MatchField.Types.MatchType.Exact, "PortId_t"), (table.MatchFields[0].Bitwidth, table.MatchFields[0].MatchType, table.MatchFields[0].TypeName.Name));
+        Assert.Equal((32, MatchField.Types.MatchType.Exact, "PortId_t"),
+            (table.MatchFields[0].Bitwidth, table.MatchFields[0].MatchType, table.MatchFields[0].TypeName.Name));
         Assert.Equal(ActionRef.Types.Scope.DefaultOnly, table.ActionRefs[0].Scope);
         Assert.Equal([1u, 2, 3], table.DirectResourceIds);
         Assert.Equal((-1, true), (table.Size, table.IsConstTable));
@@ -37,7 +38,7 @@ public sealed class P4InfoTextTests
 
     [Theory]
     [InlineData("tables {\n  no_such: 1\n}", "line 2: Table has no field 'no_such'")]
-    [InlineData("tables {", "line 1: a field's name is missing")]
+    [InlineData("tables {", "line 1: a field name is missing")]
     [InlineData("tables { size: many }", "line 1: 'many' is not a valid value of 'size'")]
     [InlineData("tables { size 1 }", "line 1: ':' is missing after 'size'")]
     [InlineData("pkg_info { arch: \"pna\n\" }", "line 1: a string is not closed")]
@@ -45,11 +46,11 @@ public sealed class P4InfoTextTests
     [InlineData("tables: 1", "line 1: '{' is missing after 'tables'")]
     [InlineData("tables { direct_resource_ids: [1 2] }", "line 1: the list of 'direct_resource_ids' is not closed")]
     [InlineData("tables { preamble { id: 99999999999 } }", "line 1: '99999999999' is not a valid value of 'id'")]
-    public void What_is_wrong_is_told_with_its_line(string text, string message) =>
+    public void Errors_name_the_line(string text, string message) =>
         Assert.Equal(message, Assert.Throws<P4InfoException>(() => P4InfoText.Parse(text)).Message);
 
     [Fact]
-    public void Any_beginning_of_a_text_is_read_or_refused()
+    public void Every_prefix_of_a_text_is_parsed_or_rejected()
     {
         const string Text = "tables { preamble { id: 1 name: \"a\\x4\" } match_fields < id: 1 > direct_resource_ids: [1, 2] } # end";
         for (var length = 0; length <= Text.Length; length++)

@@ -17,7 +17,7 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public void A_missing_name_is_told_with_those_that_exist()
+    public void A_missing_name_is_reported_with_the_existing_names()
     {
         var table = Assert.Throws<P4InfoException>(() => TestPipeline.Instance.Table("podz"));
         Assert.Equal("pipeline test_dp has no table 'podz'; it has: pods, routes, mac_guard, acl, odd, backends", table.Message);
@@ -27,12 +27,14 @@ public sealed class PipelineTests
         Assert.Equal("table pods has no match field 'dst'; it has: dst_ip", field.Message);
         var param = Assert.Throws<P4InfoException>(() => TestPipeline.Pods.NewEntry().Action("to_pod").Param("mac", 1));
         Assert.Equal("action to_pod of table pods has no parameter 'mac'; it has: port, src_mac, dst_mac", param.Message);
-        Assert.Contains("drops", Assert.Throws<P4InfoException>(() => TestPipeline.Instance.Counter("x")).Message, StringComparison.Ordinal);
-        Assert.Contains("epochs", Assert.Throws<P4InfoException>(() => TestPipeline.Instance.Register("x")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "drops", Assert.Throws<P4InfoException>(() => TestPipeline.Instance.Counter("x")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "epochs", Assert.Throws<P4InfoException>(() => TestPipeline.Instance.Register("x")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_P4Info_that_makes_no_sense_is_refused()
+    public void An_invalid_P4Info_is_rejected()
     {
         Refused(info => info.Tables[1].Preamble.Id = info.Tables[0].Preamble.Id, "routes");
         Refused(info => info.Tables[1].Preamble.Alias = "pods", "another table");

@@ -40,11 +40,12 @@ public sealed class ReadTests
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await session.ReadTableAsync().ToListAsync());
         await session.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, beforePush: null, default);
         Assert.Empty(await session.ReadTableAsync().ToListAsync());
-        Assert.Equal(TestPipeline.Instance.Tables.Select(t => t.Id), Assert.Single(target.Behaviour.Reads).Entities.Select(e => e.TableEntry.TableId));
+        Assert.Equal(TestPipeline.Instance.Tables.Select(t => t.Id), Assert.Single(target.Behaviour.Reads).Entities
+            .Select(e => e.TableEntry.TableId));
     }
 
     [Fact]
-    public async Task A_malformed_or_foreign_answer_is_an_error_that_says_so()
+    public async Task A_malformed_or_foreign_answer_is_an_error()
     {
         var answer = new ReadResponse();
         await using var target = await TestTarget.StartAsync(new TargetBehaviour { OnRead = (_, stream, _) => stream.WriteAsync(answer) });
@@ -52,10 +53,11 @@ public sealed class ReadTests
         answer = Response([TestPipeline.Pod(1)]);
         answer.Entities[0].TableEntry.TableId = 99;
         await Expect("0x00000063");
-        answer = Response([TestPipeline.Routes.NewEntry().Lpm("dst_ip", 0, 0).Action("to_pod").Param("port", 1).Param("src_mac", 1).Param("dst_mac", 1).Build()]);
+        answer = Response([TestPipeline.Routes.NewEntry().Lpm("dst_ip", 0, 0).Action("to_pod").Param("port", 1).Param("src_mac", 1)
+            .Param("dst_mac", 1).Build()]);
         await Expect("an entry of table routes");
         answer = new ReadResponse { Entities = { new Entity { CounterEntry = new CounterEntry { CounterId = 1 } } } };
-        await Expect("not a table entry");
+        await Expect("instead of a table entry");
         answer = Response([TestPipeline.Pod(1)]);
         Assert.Single(await session.ReadTableAsync(TestPipeline.Pods).ToListAsync());
 
@@ -80,9 +82,10 @@ public sealed class ReadTests
             },
         });
         await using var session = await target.PrimaryAsync(o => o with { ReadTimeout = TimeSpan.FromMilliseconds(300) });
-        var silent = await Assert.ThrowsAsync<P4RuntimeException>(async () => await session.ReadTableAsync(TestPipeline.Pods).ToListAsync());
+        var silent = await Assert.ThrowsAsync<P4RuntimeException>(
+            async () => await session.ReadTableAsync(TestPipeline.Pods).ToListAsync());
         Assert.Equal(StatusCode.DeadlineExceeded, silent.Code);
-        Assert.Contains("silent for 0.3 s", silent.Message, StringComparison.Ordinal);
+        Assert.Contains("sent nothing for 0.3 s", silent.Message, StringComparison.Ordinal);
 
         await using var patient = await target.PrimaryAsync();
         using var caller = new CancellationTokenSource();
@@ -95,7 +98,8 @@ public sealed class ReadTests
         });
 
         target.Behaviour.OnRead = (_, _, _) => throw new RpcException(new Status(StatusCode.Internal, "it broke"));
-        var broken = await Assert.ThrowsAsync<P4RuntimeException>(async () => await patient.ReadTableAsync(TestPipeline.Pods).ToListAsync());
+        var broken = await Assert.ThrowsAsync<P4RuntimeException>(
+            async () => await patient.ReadTableAsync(TestPipeline.Pods).ToListAsync());
         Assert.Equal("reading table pods failed: INTERNAL: it broke", broken.Message);
 
         // A consumer that stops early cancels the call.
@@ -125,8 +129,24 @@ public sealed class ReadTests
                 for (var i = 7; i >= 0; i--)
                 {
                     answer.Entities.Add(request.Entities[0].CounterEntry is not null
-                        ? new Entity { CounterEntry = new CounterEntry { CounterId = 0x12000001, Index = new P4.V1.Index { Index_ = i }, Data = new CounterData { PacketCount = i, ByteCount = i * 100 } } }
-                        : new Entity { RegisterEntry = new RegisterEntry { RegisterId = 0x16000001, Index = new P4.V1.Index { Index_ = i }, Data = new P4Data { Bitstring = ByteString.CopyFrom((byte)i) } } });
+                        ? new Entity
+                        {
+                            CounterEntry = new CounterEntry
+                            {
+                                CounterId = 0x12000001,
+                                Index = new P4.V1.Index { Index_ = i },
+                                Data = new CounterData { PacketCount = i, ByteCount = i * 100 },
+                            },
+                        }
+                        : new Entity
+                        {
+                            RegisterEntry = new RegisterEntry
+                            {
+                                RegisterId = 0x16000001,
+                                Index = new P4.V1.Index { Index_ = i },
+                                Data = new P4Data { Bitstring = ByteString.CopyFrom((byte)i) },
+                            },
+                        });
                 }
 
                 await stream.WriteAsync(answer);
@@ -141,7 +161,7 @@ public sealed class ReadTests
     }
 
     [Fact]
-    public async Task A_counter_is_asked_for_by_its_indexes_where_there_is_no_wildcard()
+    public async Task A_counter_is_read_by_index_if_the_target_has_no_wildcard_reads()
     {
         await using var target = await TestTarget.StartAsync(new TargetBehaviour
         {
@@ -150,7 +170,15 @@ public sealed class ReadTests
                 Entities =
                 {
                     request.Entities.Select(e => e.CounterEntry.Index is { } index
-                        ? new Entity { CounterEntry = new CounterEntry { CounterId = 0x12000001, Index = index, Data = new CounterData { PacketCount = index.Index_ * 3 } } }
+                        ? new Entity
+                        {
+                            CounterEntry = new CounterEntry
+                            {
+                                CounterId = 0x12000001,
+                                Index = index,
+                                Data = new CounterData { PacketCount = index.Index_ * 3 },
+                            },
+                        }
                         : throw new RpcException(new Status(StatusCode.Unknown, "no wildcards"))),
                 },
             }),
@@ -160,16 +188,18 @@ public sealed class ReadTests
         var cells = await session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: true, default);
 
         Assert.Equal(Enumerable.Range(0, 16).Select(i => new CounterCell(i, i * 3, 0)), cells);
-        await Assert.ThrowsAsync<P4RuntimeException>(() => session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: false, default));
+        await Assert.ThrowsAsync<P4RuntimeException>(
+            () => session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: false, default));
     }
 
     [Fact]
-    public async Task Cells_that_cannot_be_are_refused()
+    public async Task Invalid_cells_are_rejected()
     {
         var cell = new CounterEntry();
         await using var target = await TestTarget.StartAsync(new TargetBehaviour
         {
-            OnRead = (_, stream, _) => stream.WriteAsync(new ReadResponse { Entities = { new Entity { CounterEntry = cell }, new Entity { CounterEntry = cell } } }),
+            OnRead = (_, stream, _) => stream.WriteAsync(
+                new ReadResponse { Entities = { new Entity { CounterEntry = cell }, new Entity { CounterEntry = cell } } }),
         });
         await using var session = await target.PrimaryAsync();
         await Expect(new CounterEntry { CounterId = 0x12000001, Index = new P4.V1.Index { Index_ = 16 } }, "index 16 is not below 16");
@@ -180,7 +210,8 @@ public sealed class ReadTests
         async Task Expect(CounterEntry entry, string says)
         {
             cell = entry;
-            var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: false, default));
+            var e = await Assert.ThrowsAsync<P4RuntimeException>(
+                () => session.ReadCountersAsync(TestPipeline.Instance.Counter("drops"), byIndex: false, default));
             Assert.Contains(says, e.Message, StringComparison.Ordinal);
         }
     }

@@ -12,7 +12,7 @@ namespace ACCOffload.P4Runtime.Tests;
 public sealed class SessionTests
 {
     [Fact]
-    public async Task Becomes_primary_with_an_election_id_from_time()
+    public async Task A_session_becomes_primary_with_an_election_id_from_the_clock()
     {
         await using var target = await TestTarget.StartAsync();
         var before = ElectionId.FromTime(DateTimeOffset.UtcNow);
@@ -27,7 +27,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public void Options_out_of_range_are_refused_by_name()
+    public void Options_out_of_range_are_rejected_by_name()
     {
         var good = new P4RuntimeSessionOptions { Endpoint = new TargetEndpoint { Address = "unix:/x" } };
         good.Validate();
@@ -69,19 +69,21 @@ public sealed class SessionTests
         Assert.Empty(target.Behaviour.Writes);
         Assert.Single(target.Behaviour.Bids);
 
-        target.Behaviour.ThievesLeave();
-        await Eventually.TrueAsync(() => session.State == SessionState.Primary, "taking what nobody holds");
-        Assert.Equal([SessionState.Backup, SessionState.Primary], changes.Where(c => c.Reason.Length == 0 || c.Reason.Contains("another", StringComparison.Ordinal)).Select(c => c.New));
+        target.Behaviour.OtherControllersLeave();
+        await Eventually.TrueAsync(() => session.State == SessionState.Primary, "becoming primary when there is none");
+        Assert.Equal([SessionState.Backup, SessionState.Primary], changes
+            .Where(c => c.Reason.Length == 0 || c.Reason.Contains("another", StringComparison.Ordinal)).Select(c => c.New));
         Assert.Equal(2, target.Behaviour.Bids.Count);
     }
 
     [Fact]
-    public async Task A_session_with_take_over_outbids_a_thief()
+    public async Task A_session_with_take_over_outbids_another_primary()
     {
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync(o => o with { TakeOver = true });
         target.Behaviour.StealPrimary();
-        await Eventually.TrueAsync(() => target.Behaviour.Bids.Count == 2 && session.State == SessionState.Primary, "winning the role back");
+        await Eventually.TrueAsync(
+            () => target.Behaviour.Bids.Count == 2 && session.State == SessionState.Primary, "winning the role back");
         Assert.Equal(target.Behaviour.Highest, session.ElectionId);
     }
 
@@ -95,7 +97,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_lost_stream_is_made_anew_with_a_slightly_higher_id()
+    public async Task A_lost_stream_is_reopened_with_a_slightly_higher_id()
     {
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync();
@@ -138,11 +140,16 @@ public sealed class SessionTests
         await using var session = target.Session(o => o with { RpcTimeout = TimeSpan.FromMilliseconds(300) });
         await Eventually.TrueAsync(() => session.StateReason.Contains("device 99", StringComparison.Ordinal), "refusing another device");
         target.Behaviour.OnBid = _ => null;
-        await Eventually.TrueAsync(() => session.StateReason.Contains("no arbitration answer", StringComparison.Ordinal), "refusing silence");
+        await Eventually.TrueAsync(
+            () => session.StateReason.Contains("no arbitration answer", StringComparison.Ordinal), "refusing silence");
         target.Behaviour.OnBid = bid => new MasterArbitrationUpdate { DeviceId = bid.DeviceId, ElectionId = new Uint128 { High = 1 } };
         target.Behaviour.Bids.Clear();
         await Eventually.TrueAsync(() => target.Behaviour.Bids.Count > 2, "refusing another's election");
-        target.Behaviour.OnBid = bid => new MasterArbitrationUpdate { DeviceId = bid.DeviceId, Status = new Google.Rpc.Status { Code = (int)StatusCode.InvalidArgument, Message = "no" } };
+        target.Behaviour.OnBid = bid => new MasterArbitrationUpdate
+        {
+            DeviceId = bid.DeviceId,
+            Status = new Google.Rpc.Status { Code = (int)StatusCode.InvalidArgument, Message = "no" },
+        };
         await Eventually.TrueAsync(() => session.StateReason.Contains("INVALID_ARGUMENT: no", StringComparison.Ordinal), "a refused bid");
         Assert.Equal(0, session.ConnectionId);
         target.Behaviour.OnBid = null;
@@ -158,7 +165,8 @@ public sealed class SessionTests
         var received = new TaskCompletionSource<ControllerPacket>();
         session.PacketReceived += _ => throw new InvalidOperationException("a bad handler harms nobody");
         target.Behaviour.SendPacketIn([9], 1);
-        await session.SendPacketAsync(new ControllerPacket(new byte[] { 1, 2, 3 }, [new PacketValue("egress_port", new byte[] { 0, 7 })]), default);
+        await session.SendPacketAsync(
+            new ControllerPacket(new byte[] { 1, 2, 3 }, [new PacketValue("egress_port", new byte[] { 0, 7 })]), default);
         await Eventually.TrueAsync(() => target.Behaviour.PacketsOut.Count == 1, "the packet's arrival");
         var sent = target.Behaviour.PacketsOut.Single();
         Assert.Equal([1, 2, 3], sent.Payload.ToByteArray());
@@ -171,8 +179,10 @@ public sealed class SessionTests
         var packet = await received.Task.WaitAsync(Eventually.Limit);
         Assert.Equal([4, 5], packet.Payload.ToArray());
         Assert.Equal("ingress_port", packet.Metadata.Single().Name);
-        await Assert.ThrowsAsync<P4InfoException>(() => second.SendPacketAsync(new ControllerPacket(default, [new PacketValue("x", new byte[1])]), default));
-        await Assert.ThrowsAsync<ArgumentException>(() => second.SendPacketAsync(new ControllerPacket(default, [new PacketValue("egress_port", new byte[] { 1, 0, 0 })]), default));
+        await Assert.ThrowsAsync<P4InfoException>(
+            () => second.SendPacketAsync(new ControllerPacket(default, [new PacketValue("x", new byte[1])]), default));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => second.SendPacketAsync(new ControllerPacket(default, [new PacketValue("egress_port", new byte[] { 1, 0, 0 })]), default));
         await Eventually.TrueAsync(() => session.State == SessionState.Backup, "the first session's loss");
         await Assert.ThrowsAsync<P4RuntimeException>(() => session.SendPacketAsync(new ControllerPacket(default, []), default));
     }

@@ -32,17 +32,18 @@ public sealed class TlsTests
     public Task A_wrong_name_is_refused() => Refused(new TestTls(dnsName: "elsewhere"), "NameMismatch");
 
     [Fact]
-    public Task A_server_without_the_role_is_refused() => Refused(new TestTls(role: "urn:accoffload:role:acc"), Role, o => o with { ServerRole = Role });
+    public Task A_server_without_the_role_is_refused() =>
+        Refused(new TestTls(role: "urn:accoffload:role:acc"), Role, o => o with { ServerRole = Role });
 
     [Fact]
-    public Task An_expired_server_is_refused_with_a_role_asked_for_too() =>
+    public Task An_expired_server_is_refused_with_a_required_role_too() =>
         Refused(new TestTls(role: Role, serverAge: TimeSpan.FromDays(2)), "NotTimeValid", o => o with { ServerRole = Role });
 
     [Fact]
     public Task A_TLS_1_2_server_is_refused() => Refused(new TestTls { Protocols = SslProtocols.Tls12 }, "");
 
     [Fact]
-    public async Task The_name_to_find_can_be_given()
+    public async Task The_expected_name_is_configurable()
     {
         using var tls = new TestTls(dnsName: "target.example");
         await using var target = await TestTarget.StartAsync(tls: tls);
@@ -51,7 +52,7 @@ public sealed class TlsTests
     }
 
     [Fact]
-    public async Task A_client_that_the_server_does_not_trust_gets_nowhere()
+    public async Task An_untrusted_client_is_refused()
     {
         using var tls = new TestTls();
         tls.RotateClient(foreign: true);
@@ -60,9 +61,9 @@ public sealed class TlsTests
         await Eventually.TrueAsync(() => session.State == SessionState.Disconnected && session.StateReason != "connecting", "a refusal");
         Assert.Empty(target.Behaviour.Bids);
 
-        // A good certificate in the files is taken at the next attempt.
+        // A valid certificate in the files is used at the next attempt.
         tls.RotateClient();
-        await Eventually.TrueAsync(() => session.State == SessionState.Primary, "the new certificate's use");
+        await Eventually.TrueAsync(() => session.State == SessionState.Primary, "the use of the new certificate");
     }
 
     [Fact]
@@ -70,7 +71,8 @@ public sealed class TlsTests
     {
         using var tls = new TestTls();
         await using var target = await TestTarget.StartAsync(tls: tls);
-        await using var session = await target.PrimaryAsync(o => o with { Endpoint = o.Endpoint with { CertificateCheckInterval = TimeSpan.FromMilliseconds(20) } });
+        await using var session = await target.PrimaryAsync(
+            o => o with { Endpoint = o.Endpoint with { CertificateCheckInterval = TimeSpan.FromMilliseconds(20) } });
         await using var gnmi = new GnmiClient(target.Endpoint());
         await gnmi.GetPortsAsync(default);
         File.AppendAllText(tls.ClientCertificateFile, "-----BEGIN CERTIFICATE-----\nhalf written");
@@ -84,7 +86,7 @@ public sealed class TlsTests
     }
 
     [Fact]
-    public async Task Broken_files_do_not_keep_a_session_from_connecting_anew()
+    public async Task Broken_files_do_not_prevent_a_reconnect()
     {
         using var tls = new TestTls();
         await using var target = await TestTarget.StartAsync(tls: tls);
@@ -92,7 +94,8 @@ public sealed class TlsTests
         var good = File.ReadAllText(tls.ClientCertificateFile);
         File.WriteAllText(tls.ClientCertificateFile, "nonsense");
         target.Behaviour.HangUp();
-        await Eventually.TrueAsync(() => session.ConnectionId == 2 && session.State == SessionState.Primary, "reconnecting with the certificate that it had");
+        await Eventually.TrueAsync(
+            () => session.ConnectionId == 2 && session.State == SessionState.Primary, "reconnecting with the certificate that it had");
         Assert.Contains(tls.ClientCertificateFile, session.CertificateProblem, StringComparison.Ordinal);
 
         File.WriteAllText(tls.ClientCertificateFile, good);
@@ -115,7 +118,8 @@ public sealed class TlsTests
         await using var session = target.Session();
         await Eventually.TrueAsync(() => session.StateReason.Contains(named, StringComparison.Ordinal), "the file's name in the reason");
         File.Delete(path);
-        await Eventually.TrueAsync(() => session.StateReason.Contains("find", StringComparison.OrdinalIgnoreCase), "the file's absence in the reason");
+        await Eventually.TrueAsync(
+            () => session.StateReason.Contains("find", StringComparison.OrdinalIgnoreCase), "the file's absence in the reason");
         Assert.Empty(target.Behaviour.Bids);
     }
 

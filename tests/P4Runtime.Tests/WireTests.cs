@@ -13,7 +13,7 @@ public sealed class WireTests
         Gen.Select(Gen.Enum<UpdateKind>(), GenEntry.Any, (kind, entry) => new EntryUpdate(kind, entry));
 
     [Fact]
-    public void Encoded_updates_are_what_the_generated_classes_would_send() =>
+    public void Encoded_updates_equal_those_of_the_generated_classes() =>
         AnyUpdate.Array[0, 40].Sample(
             updates =>
             {
@@ -35,7 +35,10 @@ public sealed class WireTests
         GenEntry.Any.Array[0, 40].Sample(
             entries =>
             {
-                var response = new ReadResponse { Entities = { entries.Select(e => new Entity { TableEntry = ReferenceCodec.Entry(e, withAction: true) }) } };
+                var response = new ReadResponse
+                {
+                    Entities = { entries.Select(e => new Entity { TableEntry = ReferenceCodec.Entry(e, withAction: true) }) },
+                };
                 var decoded = new List<Entry>();
                 new EntryDecoder(TestPipeline.Instance).Decode(response.ToByteArray(), decoded);
                 Assert.Equal(entries.Length, decoded.Count);
@@ -56,14 +59,14 @@ public sealed class WireTests
         message.Action.Action.Params[0].Value = ByteString.CopyFrom(new byte[17].Append((byte)3).ToArray());
         var bytes = message.ToByteArray();
 
-        // The table's id, tag and four bytes of number, goes behind everything else.
+        // Move the table id, a tag and four bytes, to the end.
         byte[] turned = [.. bytes[5..], .. bytes[..5]];
         Assert.Equal(message, TableEntry.Parser.ParseFrom(turned));
         Assert.True(entry.SameAs(Assert.Single(Decode(turned))));
     }
 
     [Fact]
-    public void Default_constant_and_learned_entries_are_left_out()
+    public void Default_constant_and_learned_entries_are_omitted()
     {
         Assert.Empty(Decode(With(m => m.IsDefaultAction = true)));
         Assert.Empty(Decode(With(m => m.IsConst = true)));
@@ -73,7 +76,7 @@ public sealed class WireTests
     }
 
     [Fact]
-    public void What_does_not_fit_the_pipeline_is_a_fault_with_words()
+    public void An_entry_that_does_not_fit_the_pipeline_is_an_error_with_a_reason()
     {
         Malformed(m => m.TableId = 77, "0x0000004d");
         Malformed(m => m.Match[0].FieldId = 9, "field id 9");
@@ -101,7 +104,7 @@ public sealed class WireTests
     }
 
     [Fact]
-    public void The_buffer_grows_for_entries_larger_than_planned()
+    public void The_buffer_grows_for_large_entries()
     {
         var entry = GenEntry.Of(TestPipeline.Acl).Array[3000].Single();
         var updates = entry.Select(e => new EntryUpdate(UpdateKind.Insert, e)).ToArray();
@@ -110,10 +113,11 @@ public sealed class WireTests
     }
 
     [Fact]
-    public void An_update_without_an_action_is_refused_before_it_is_sent()
+    public void An_update_without_an_action_is_rejected_before_it_is_sent()
     {
         var key = TestPipeline.Pod(1).Key.ToEntry();
-        Assert.Contains("without an action", Assert.Throws<ArgumentException>(() => EncodedWrite.Encode(1, default, [], [new(UpdateKind.Insert, key)])).Message, StringComparison.Ordinal);
+        Assert.Contains("has no action", Assert.Throws<ArgumentException>(
+            () => EncodedWrite.Encode(1, default, [], [new(UpdateKind.Insert, key)])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => EncodedWrite.Encode(1, default, [], [default]));
         EncodedWrite.Encode(1, default, [], [new(UpdateKind.Delete, key)]).Dispose();
     }
@@ -129,7 +133,8 @@ public sealed class WireTests
     {
         var entries = new List<Entry>();
         Assert.InRange(tableEntry.Length, 0, 120);
-        new EntryDecoder(TestPipeline.Instance).Decode([0x0A, (byte)(tableEntry.Length + 2), 0x12, (byte)tableEntry.Length, .. tableEntry], entries);
+        new EntryDecoder(TestPipeline.Instance).Decode(
+            [0x0A, (byte)(tableEntry.Length + 2), 0x12, (byte)tableEntry.Length, .. tableEntry], entries);
         return entries;
     }
 

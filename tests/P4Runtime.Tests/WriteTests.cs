@@ -31,11 +31,12 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task Five_thousand_failures_come_back_as_five_thousand_named_errors()
+    public async Task Five_thousand_failed_updates_return_five_thousand_named_errors()
     {
         await using var target = await TestTarget.StartAsync(new TargetBehaviour
         {
-            OnWrite = (request, _) => throw Failure(request.Updates.Select((_, i) => Error(StatusCode.AlreadyExists, $"entry {i} exists in table main.control.pods, and some words more to reach a hundred bytes"))),
+            OnWrite = (request, _) => throw Failure(request.Updates.Select((_, i) => Error(
+                StatusCode.AlreadyExists, $"entry {i} exists in table main.control.pods, and some words more to reach a hundred bytes"))),
         });
         await using var session = await target.PrimaryAsync();
         var result = await session.WriteAsync(Pods(5000), default);
@@ -44,7 +45,8 @@ public sealed class WriteTests
         for (var i = 0; i < 5000; i++)
         {
             Assert.Equal(i, result.Errors[i].Index);
-            Assert.StartsWith($"INSERT pods dst_ip=10.0.{i >> 8}.{i & 255}: ALREADY_EXISTS: entry {i} exists", result.Errors[i].Message, StringComparison.Ordinal);
+            Assert.StartsWith($"INSERT pods dst_ip=10.0.{i >> 8}.{i & 255}: ALREADY_EXISTS: entry {i} exists", result.Errors[i].Message,
+                StringComparison.Ordinal);
             Assert.True(result.Errors[i].IsDefinite);
         }
 
@@ -57,7 +59,8 @@ public sealed class WriteTests
     {
         await using var target = await TestTarget.StartAsync(new TargetBehaviour
         {
-            OnWrite = (_, _) => throw Failure([Error(StatusCode.OK), Error(StatusCode.NotFound, "no\nsuch entry"), Error((StatusCode)4711, "odd"), Error(StatusCode.Internal)]),
+            OnWrite = (_, _) => throw Failure([Error(StatusCode.OK), Error(StatusCode.NotFound, "no\nsuch entry"),
+                Error((StatusCode)4711, "odd"), Error(StatusCode.Internal)]),
         });
         await using var session = await target.PrimaryAsync();
         var updates = Pods(4);
@@ -77,7 +80,8 @@ public sealed class WriteTests
     [InlineData(StatusCode.Unimplemented)]
     public async Task A_definite_status_without_details_rejects_the_whole_Write(StatusCode code)
     {
-        await using var target = await TestTarget.StartAsync(new TargetBehaviour { OnWrite = (_, _) => throw new RpcException(new Status(code, "says no")) });
+        await using var target = await TestTarget.StartAsync(
+            new TargetBehaviour { OnWrite = (_, _) => throw new RpcException(new Status(code, "says no")) });
         await using var session = await target.PrimaryAsync();
         var result = await session.WriteAsync(Pods(3), default);
         Assert.Equal(WriteOutcome.Rejected, result.Outcome);
@@ -94,7 +98,8 @@ public sealed class WriteTests
     [InlineData(StatusCode.Aborted)]
     public async Task An_ambiguous_status_leaves_the_outcome_unknown(StatusCode code)
     {
-        await using var target = await TestTarget.StartAsync(new TargetBehaviour { OnWrite = (_, _) => throw new RpcException(new Status(code, "perhaps")) });
+        await using var target = await TestTarget.StartAsync(
+            new TargetBehaviour { OnWrite = (_, _) => throw new RpcException(new Status(code, "perhaps")) });
         await using var session = await target.PrimaryAsync();
         var result = await session.WriteAsync(Pods(3), default);
         Assert.Equal(WriteOutcome.Unknown, result.Outcome);
@@ -113,11 +118,11 @@ public sealed class WriteTests
 
         await Expect(StatusWith([Error(StatusCode.NotFound)]).ToByteArray(), "1 error details for 3 updates");
         await Expect(StatusWith([.. Enumerable.Repeat(Error(StatusCode.NotFound), 4)]).ToByteArray(), "4 error details");
-        await Expect(StatusWith([.. Enumerable.Repeat(Error(StatusCode.OK), 3)]).ToByteArray(), "every update in it is said to be OK");
+        await Expect(StatusWith([.. Enumerable.Repeat(Error(StatusCode.OK), 3)]).ToByteArray(), "all of its updates are reported as OK");
         await Expect([1, 2, 3, 255], "malformed");
         var foreign = new Google.Rpc.Status();
         foreign.Details.AddRange(Enumerable.Repeat(new Any { TypeUrl = "type.googleapis.com/google.rpc.Help" }, 3));
-        await Expect(foreign.ToByteArray(), "no P4Runtime errors");
+        await Expect(foreign.ToByteArray(), "not P4Runtime errors");
         var bad = StatusWith([Error(StatusCode.OK), Error(StatusCode.OK)]);
         bad.Details.Add(new Any { TypeUrl = "x/p4.v1.Error", Value = ByteString.CopyFrom(255, 255) });
         await Expect(bad.ToByteArray(), "malformed");
@@ -133,7 +138,7 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task A_trailer_that_is_no_base64_is_an_unknown_outcome()
+    public async Task A_trailer_that_is_not_base64_is_an_unknown_outcome()
     {
         await using var target = await TestTarget.StartAsync(new TargetBehaviour
         {
@@ -165,7 +170,8 @@ public sealed class WriteTests
         Assert.True(result.IsAnswerTooLarge, result.ToString());
         Assert.Contains("send fewer updates at once", result.Message, StringComparison.Ordinal);
         await Eventually.TrueAsync(() => session.State == SessionState.Primary, "being primary");
-        await Eventually.TrueAsync(() => session.WriteAsync(Pods(10), default).GetAwaiter().GetResult().Errors.Count == 10, "a smaller Write getting its answer");
+        await Eventually.TrueAsync(
+            () => session.WriteAsync(Pods(10), default).GetAwaiter().GetResult().Errors.Count == 10, "a smaller Write getting its answer");
     }
 
     [Fact]
@@ -203,9 +209,10 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task A_target_that_hangs_runs_into_the_deadline_and_a_dying_one_into_unknown()
+    public async Task A_hanging_target_exceeds_the_deadline_and_a_dying_one_leaves_the_outcome_unknown()
     {
-        var target = await TestTarget.StartAsync(new TargetBehaviour { OnWrite = (_, context) => Task.Delay(Timeout.Infinite, context.CancellationToken) });
+        var target = await TestTarget.StartAsync(
+            new TargetBehaviour { OnWrite = (_, context) => Task.Delay(Timeout.Infinite, context.CancellationToken) });
         await using var session = await target.PrimaryAsync(o => o with { WriteTimeout = TimeSpan.FromMilliseconds(300) });
         var late = await session.WriteAsync(Pods(3), default);
         Assert.Equal(WriteOutcome.Unknown, late.Outcome);
@@ -219,9 +226,10 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task A_caller_that_gives_up_gets_a_result_too()
+    public async Task A_caller_that_cancels_gets_a_result_too()
     {
-        await using var target = await TestTarget.StartAsync(new TargetBehaviour { OnWrite = (_, context) => Task.Delay(Timeout.Infinite, context.CancellationToken) });
+        await using var target = await TestTarget.StartAsync(
+            new TargetBehaviour { OnWrite = (_, context) => Task.Delay(Timeout.Infinite, context.CancellationToken) });
         await using var session = await target.PrimaryAsync();
         using var caller = new CancellationTokenSource();
         var pending = session.WriteAsync(Pods(3), caller.Token);
@@ -233,7 +241,7 @@ public sealed class WriteTests
     }
 
     [Fact]
-    public async Task More_updates_than_a_Write_may_carry_are_refused()
+    public async Task Too_many_updates_for_a_Write_are_rejected()
     {
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync(o => o with { MaxUpdatesPerWrite = 10 });
@@ -248,11 +256,13 @@ public sealed class WriteTests
         await using var session = await target.PrimaryAsync();
         await Task.WhenAll(Enumerable.Range(0, 50).Select(async i =>
         {
-            var updates = Enumerable.Range(0, 100).Select(j => new EntryUpdate(UpdateKind.Insert, TestPipeline.Pod((uint)j, (uint)i))).ToArray();
+            var updates = Enumerable.Range(0, 100)
+                .Select(j => new EntryUpdate(UpdateKind.Insert, TestPipeline.Pod((uint)j, (uint)i))).ToArray();
             Assert.True((await session.WriteAsync(updates, default)).AllOk);
         }));
         Assert.Equal(50, target.Behaviour.Writes.Count);
-        Assert.All(target.Behaviour.Writes, w => Assert.Single(w.Updates.Select(u => u.Entity.TableEntry.Action.Action.Params[0].Value).Distinct()));
+        Assert.All(target.Behaviour.Writes, w =>
+            Assert.Single(w.Updates.Select(u => u.Entity.TableEntry.Action.Action.Params[0].Value).Distinct()));
     }
 
     internal static EntryUpdate[] Pods(int count) =>

@@ -1,7 +1,8 @@
 namespace ACCOffload.P4Runtime.Channels;
 
-/// <summary>What tells whether certificate files were replaced: time and length of each.</summary>
-internal readonly record struct CertificateStamp(DateTime Certificate, long CertificateLength, DateTime Key, long KeyLength, DateTime Ca, long CaLength)
+/// <summary>Detects replaced certificate files: modification time and length of each.</summary>
+internal readonly record struct CertificateStamp(
+    DateTime Certificate, long CertificateLength, DateTime Key, long KeyLength, DateTime Ca, long CaLength)
 {
     public static CertificateStamp Of(TargetEndpoint endpoint)
     {
@@ -18,7 +19,7 @@ internal readonly record struct CertificateStamp(DateTime Certificate, long Cert
 
     private static (DateTime Time, long Length) Stamp(string path)
     {
-        // Following links: certificate managers swap a link.
+        // Follow symbolic links: certificate managers swap them.
         var file = new FileInfo(path);
         if (file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target)
         {

@@ -2,19 +2,20 @@ using Grpc.Core;
 
 namespace ACCOffload.P4Runtime.Channels;
 
-/// <summary>The texts of the certificate files as they were at one moment.</summary>
-/// <param name="Certificate">Our chain, the leaf first.</param>
+/// <summary>A snapshot of the certificate files.</summary>
+/// <param name="Certificate">Our certificate chain, leaf first.</param>
 /// <param name="Key">Our private key.</param>
-/// <param name="Ca">The authorities that we trust.</param>
-/// <param name="Stamp">What tells this moment from another.</param>
+/// <param name="Ca">The certificate authorities we trust.</param>
+/// <param name="Stamp">Identifies this version of the files.</param>
 internal sealed record PemFiles(string Certificate, string Key, string Ca, CertificateStamp Stamp)
 {
-    /// <summary>Reads the files; they may make no sense.</summary>
+    /// <summary>Reads the files without validating them.</summary>
     /// <exception cref="P4RuntimeException">A file can't be read; the message names it.</exception>
     public static PemFiles Read(TargetEndpoint endpoint)
     {
         var stamp = CertificateStamp.Of(endpoint);
-        return new PemFiles(Read(endpoint.CertificateFile, "certificate"), Read(endpoint.KeyFile, "private key"), Read(endpoint.CaFile, "CA bundle"), stamp);
+        return new PemFiles(Read(endpoint.CertificateFile, "certificate"), Read(endpoint.KeyFile, "private key"),
+            Read(endpoint.CaFile, "CA bundle"), stamp);
     }
 
     private static string Read(string path, string what)

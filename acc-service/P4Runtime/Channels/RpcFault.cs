@@ -4,7 +4,18 @@ using Grpc.Core;
 
 namespace ACCOffload.P4Runtime.Channels;
 
-/// <summary>What a failed RPC says, for people and for decisions.</summary>
+/// <summary>An RPC to the target failed, or its answer was malformed. The message is a single line.</summary>
+public sealed class P4RuntimeException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    public P4RuntimeException(StatusCode code, string message, Exception? innerException = null)
+        : base(message, innerException) => Code = code;
+
+    /// <summary>The RPC's code; DATA_LOSS for a malformed answer.</summary>
+    public StatusCode Code { get; }
+}
+
+/// <summary>Describes and classifies failed RPCs.</summary>
 internal static class RpcFault
 {
     /// <summary>One line, without the layers that gRPC and HttpClient wrap around it.</summary>
@@ -17,17 +28,18 @@ internal static class RpcFault
         }
 
         return exception is RpcException { Status: var status }
-            ? OneLine(status.Detail.Length == 0 || status.Detail == status.StatusCode.ToString() ? Name(status.StatusCode) : $"{Name(status.StatusCode)}: {status.Detail}")
+            ? OneLine(status.Detail.Length == 0 || status.Detail == status.StatusCode.ToString() ? Name(status.StatusCode)
+                : $"{Name(status.StatusCode)}: {status.Detail}")
             : OneLine(exception.Message);
     }
 
-    /// <summary>Whether the answer's headers or trailers were larger than we accept: the peer lives, and has done what was asked.</summary>
+    /// <summary>Whether the answer's headers or trailers exceeded our limit: the peer is alive and has executed the request.</summary>
     public static bool IsAnswerTooLarge(RpcException exception)
     {
         for (var e = exception.Status.DebugException; e is not null; e = e.InnerException)
         {
-            // The first for headers and the second for trailers that are too large together; the last, which .NET keeps internal, for a single
-            // value that is. That one costs the connection.
+            // The first is for headers and the second for trailers that are too large in total; the last, which is internal to .NET, for a
+            // single value that is too large, which breaks the connection.
             if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded }
                 or HttpIOException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded }
                 || e.GetType().Name == "HPackDecodingException")
@@ -64,7 +76,7 @@ internal static class RpcFault
         _ => "UNKNOWN",
     };
 
-    /// <summary>A peer's words, fit for one line of a log.</summary>
+    /// <summary>A message of the peer as one line for the log.</summary>
     public static string OneLine(string text)
     {
         const int Limit = 512;
@@ -80,7 +92,7 @@ internal static class RpcFault
 
     private static string? Innermost(Exception exception)
     {
-        // These two say more than what caused them.
+        // These two are more informative than their causes.
         var e = exception;
         while (e.InnerException is { } inner && e is not AuthenticationException && inner is not SocketException)
         {

@@ -6,7 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.P4Runtime.Channels;
 
-/// <summary>Our certificate chain and the authorities that we trust, as they were in the files at one moment.</summary>
+/// <summary>Our certificate chain and the certificate authorities we trust, from one snapshot of the files.</summary>
 internal sealed class TargetCertificates : IDisposable
 {
     private const string SubjectAlternativeName = "2.5.29.17";
@@ -15,8 +15,8 @@ internal sealed class TargetCertificates : IDisposable
     private readonly X509Certificate2Collection _authorities = [];
     private readonly X509Certificate2 _leaf;
 
-    /// <summary>Takes the files' contents.</summary>
-    /// <exception cref="P4RuntimeException">A file makes no sense; the message names it.</exception>
+    /// <summary>Parses the contents of the files.</summary>
+    /// <exception cref="P4RuntimeException">A file is invalid; the message names it.</exception>
     public TargetCertificates(TargetEndpoint endpoint, PemFiles files)
     {
         _endpoint = endpoint;
@@ -27,8 +27,13 @@ internal sealed class TargetCertificates : IDisposable
 
     public SslClientAuthenticationOptions Options()
     {
-        // Not online: an ACC has no way to a responder, and .NET would wait for one by default.
-        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
+        // No online check: an ACC can't reach a responder, and .NET would wait for one by default.
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+        };
         policy.CustomTrustStore.AddRange(_authorities);
         return new SslClientAuthenticationOptions
         {
@@ -49,7 +54,7 @@ internal sealed class TargetCertificates : IDisposable
         }
     }
 
-    /// <summary>Whether a certificate carries a URI as subject alternative name.</summary>
+    /// <summary>Whether a certificate has a URI as subject alternative name.</summary>
     internal static bool CarriesUri(X509Certificate2 certificate, string uri)
     {
         var tag = new Asn1Tag(TagClass.ContextSpecific, 6);
@@ -87,7 +92,7 @@ internal sealed class TargetCertificates : IDisposable
     private static int Import(X509Certificate2Collection into, string text)
     {
         into.ImportFromPem(text);
-        return into.Count > 0 ? into.Count : throw new CryptographicException("no certificate in it");
+        return into.Count > 0 ? into.Count : throw new CryptographicException("it contains no certificate");
     }
 
     private static T Load<T>(string path, string what, Func<T> load)
@@ -111,7 +116,8 @@ internal sealed class TargetCertificates : IDisposable
 
         return CarriesUri(certificate as X509Certificate2 ?? new X509Certificate2(certificate), _endpoint.ServerRole)
             ? true
-            : throw new AuthenticationException($"the target's certificate ({certificate.Subject}) does not carry the role {_endpoint.ServerRole}");
+            : throw new AuthenticationException(
+                $"the target's certificate ({certificate.Subject}) does not have the role {_endpoint.ServerRole}");
     }
 
     private static string Explain(SslPolicyErrors errors, X509Chain? chain) =>

@@ -5,19 +5,19 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.P4Runtime.Channels;
 
-/// <summary>A gRPC channel over one HTTP/2 connection to a target, with the certificates of the moment it was made.</summary>
+/// <summary>A gRPC channel over one HTTP/2 connection to a target, with the certificates current at its creation.</summary>
 internal sealed class TargetChannel : IDisposable
 {
-    // What infrap4d itself allows.
+    // infrap4d's own limit.
     private const int MaxMessageBytes = 256 << 20;
     private readonly GrpcChannel _channel;
     private readonly TargetCertificates? _certificates;
 
-    /// <param name="endpoint">Where to.</param>
+    /// <param name="endpoint">The server.</param>
     /// <param name="certificates">Its certificate files.</param>
-    /// <param name="connectTimeout">Limit of connecting, TLS included.</param>
-    /// <param name="maxHeaderBytes">Largest answer header or trailer to accept.</param>
-    public TargetChannel(TargetEndpoint endpoint, CertificateMemory certificates, TimeSpan connectTimeout, int maxHeaderBytes)
+    /// <param name="connectTimeout">Limit for connecting, including TLS.</param>
+    /// <param name="maxHeaderBytes">Maximum size of an answer's headers or trailers.</param>
+    public TargetChannel(TargetEndpoint endpoint, CertificateCache certificates, TimeSpan connectTimeout, int maxHeaderBytes)
     {
         var handler = new SocketsHttpHandler
         {
@@ -43,7 +43,7 @@ internal sealed class TargetChannel : IDisposable
             var uri = new Uri(endpoint.Address);
             var to = new DnsEndPoint(uri.IdnHost, uri.Port);
 
-            // HttpClient looks for the host of the request in the certificate, whatever the TLS options say.
+            // HttpClient checks the certificate against the host of the request, whatever the TLS options say.
             address = endpoint.ServerName.Length == 0 ? endpoint.Address : $"https://{endpoint.ServerName}:{uri.Port}";
             handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(to, uri.Authority, cancellationToken);
             try
@@ -77,8 +77,9 @@ internal sealed class TargetChannel : IDisposable
     public CertificateStamp Stamp { get; }
 
     /// <summary>
-    /// Room for the error details of that many updates: the specification's 8192 + 100 bytes each, times ten since servers put names into their
-    /// messages, times 4/3 for base64. A value above the limit costs the whole connection, so it is generous; nothing is allocated for it.
+    /// Header size for the error details of a number of updates: 8192 + 100 bytes each by the specification; ten times that per update
+    /// because servers include names in their messages; times 4/3 for base64. Exceeding the limit breaks the connection, so it is generous;
+    /// nothing is allocated up front.
     /// </summary>
     public static int HeaderBytesFor(int updates, int atLeast) => (int)Math.Clamp((8192 + (1000L * updates)) * 4 / 3, atLeast, 512 << 20);
 

@@ -6,7 +6,7 @@ public sealed record TargetEndpoint
     /// <summary><c>unix:/path/of/socket</c>, or <c>https://host:port</c> with the three files below.</summary>
     public required string Address { get; init; }
 
-    /// <summary>Our certificate chain, PEM, the leaf first. Read again at every connect.</summary>
+    /// <summary>Our certificate chain, PEM, leaf first. Read again on every connect.</summary>
     public string CertificateFile { get; init; } = "";
 
     /// <summary>Our private key, PEM.</summary>
@@ -15,25 +15,28 @@ public sealed record TargetEndpoint
     /// <summary>The certificate authorities that may sign the server's certificate, PEM. The system's store is not used.</summary>
     public string CaFile { get; init; } = "";
 
-    /// <summary>The name to find in the server's certificate; empty: the host of the address.</summary>
+    /// <summary>The name expected in the server's certificate; empty for the host of the address.</summary>
     public string ServerName { get; init; } = "";
 
-    /// <summary>A URI that the server's certificate must carry as subject alternative name, such as <c>urn:accoffload:role:p4rt-server</c>; empty: none is asked for.</summary>
+    /// <summary>
+    /// A URI that the server's certificate must have as subject alternative name, such as <c>urn:accoffload:role:p4rt-server</c>; empty for
+    /// none.
+    /// </summary>
     public string ServerRole { get; init; } = "";
 
     /// <summary>Time between HTTP/2 keepalive pings; servers close connections that ping more often than every 10 s.</summary>
     public TimeSpan KeepAliveDelay { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long a ping's answer may take before the peer counts as dead.</summary>
+    /// <summary>Time without a ping answer after which the peer is considered dead.</summary>
     public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often the certificate files are looked at for a change, which makes a session reconnect.</summary>
+    /// <summary>How often the certificate files are checked; a session reconnects when they change.</summary>
     public TimeSpan CertificateCheckInterval { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Answers without a wire, for tests that feed a session with bytes; null: the address is dialled.</summary>
+    /// <summary>In-memory transport, for tests that feed bytes to a session; null to connect to the address.</summary>
     internal Func<Grpc.Core.CallInvoker>? Answers { get; init; }
 
-    /// <summary>The path where the address is a unix socket, else null.</summary>
+    /// <summary>The path if the address is a unix socket, else null.</summary>
     public string? UnixPath => Address.StartsWith("unix:", StringComparison.Ordinal) ? Address["unix:".Length..] : null;
 
     /// <summary>Throws if a value is missing or out of its range.</summary>
@@ -67,12 +70,13 @@ public sealed record TargetEndpoint
 
         if (ServerName.Length > 0 && Uri.CheckHostName(ServerName) == UriHostNameType.Unknown)
         {
-            throw new ArgumentException($"ServerName '{ServerName}' is no host name or address");
+            throw new ArgumentException($"ServerName '{ServerName}' is not a host name or address");
         }
 
         if (CertificateFile.Length == 0 || KeyFile.Length == 0 || CaFile.Length == 0)
         {
-            throw new ArgumentException($"Address '{Address}' needs CertificateFile, KeyFile and CaFile: targets are spoken to with mutual TLS only");
+            throw new ArgumentException(
+                $"Address '{Address}' requires CertificateFile, KeyFile and CaFile: TCP targets are only supported with mutual TLS");
         }
     }
 }

@@ -6,8 +6,8 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>
-/// One table entry, immutable and packed: 40 bytes for up to 16 bytes of key and action data, 56 for up to 32, 56 plus the data (rounded up to 8) above
-/// that. Made by <see cref="SchemaEntries.NewEntry"/> or by reading the target.
+/// One table entry, immutable and packed: 40 bytes for up to 16 bytes of key and action data, 56 for up to 32, 56 plus the data (rounded up
+/// to 8) above that. Built with <see cref="SchemaEntries.NewEntry"/> or read from the target.
 /// </summary>
 public abstract class Entry
 {
@@ -21,13 +21,13 @@ public abstract class Entry
     /// <summary>What identifies the entry in its table.</summary>
     public EntryKey Key => new(this);
 
-    /// <summary>The action. Its kind is <see cref="ActionKind.None"/> where the entry is a key alone.</summary>
+    /// <summary>The action; its kind is <see cref="ActionKind.None"/> if the entry is a key only.</summary>
     public ActionSchema Action => _action;
 
     /// <summary>The packed action parameters: each big-endian and full width, in the order of the schema.</summary>
     public ReadOnlySpan<byte> ActionData => Packed[Table.KeySize..];
 
-    /// <summary>The priority, larger wins; 0 where the table has none.</summary>
+    /// <summary>The priority, larger wins; 0 if the table has no priorities.</summary>
     public int Priority => Table.NeedsPriority ? BinaryPrimitives.ReadInt32BigEndian(Packed[Table.PriorityOffset..]) : 0;
 
     /// <summary>The packed match fields and the priority.</summary>
@@ -98,7 +98,8 @@ public abstract class Entry
                 return new MatchValue(field, value, mask, 0, BitString.IsZero(mask.Span));
             case MatchKind.Range:
                 var high = key.AsMemory(second, field.ByteWidth);
-                return new MatchValue(field, value, high, 0, BitString.IsZero(value.Span) && BitString.IsAllOnes(high.Span, field.BitWidth));
+                return new MatchValue(
+                    field, value, high, 0, BitString.IsZero(value.Span) && BitString.IsAllOnes(high.Span, field.BitWidth));
             case MatchKind.Optional:
                 return new MatchValue(field, value, default, 0, key[field.Offset] == 0);
             default:

@@ -19,7 +19,7 @@ public sealed partial class EntryBuilder
         {
             if (_priority == 0)
             {
-                throw Fault("priority", "entries of this table need one");
+                throw Fault("priority", "entries of this table require a priority");
             }
 
             BinaryPrimitives.WriteInt32BigEndian(At(_table.PriorityOffset, sizeof(int)), _priority);
@@ -34,7 +34,7 @@ public sealed partial class EntryBuilder
     {
         if (field.Kind == MatchKind.Exact)
         {
-            throw Fault(field.Name, "an exact field must be given");
+            throw Fault(field.Name, "an exact field is required");
         }
 
         EntryLayout.SetAny(_packed, field);
@@ -44,7 +44,7 @@ public sealed partial class EntryBuilder
     {
         if (action.IsDefaultOnly)
         {
-            throw Fault(null, $"action {action.Alias} may only be the table's default");
+            throw Fault(null, $"action {action.Alias} can only be the table's default");
         }
 
         if (_table.HasActionProfile && action.Kind == ActionKind.Direct)
@@ -65,7 +65,8 @@ public sealed partial class EntryBuilder
     private EntryBuilder UseReference(ActionSchema? reference, uint id)
     {
         Use(reference ?? throw Fault(null, "the table has no action profile"));
-        BinaryPrimitives.WriteUInt32BigEndian(At(_table.KeySize, sizeof(uint)), id != 0 ? id : throw Fault(null, $"0 is no {reference.Alias}"));
+        BinaryPrimitives.WriteUInt32BigEndian(
+            At(_table.KeySize, sizeof(uint)), id != 0 ? id : throw Fault(null, $"0 is not a valid {reference.Alias}"));
         _paramsSet = 1;
         return this;
     }
@@ -74,7 +75,7 @@ public sealed partial class EntryBuilder
     {
         if ((uint)prefixLength > (uint)field.BitWidth)
         {
-            throw Fault(field.Name, $"prefix length {prefixLength} is not within 0 and {field.BitWidth}");
+            throw Fault(field.Name, $"invalid prefix length {prefixLength} (0 to {field.BitWidth})");
         }
 
         BitString.MaskPrefix(At(field.Offset, field.ByteWidth), field.BitWidth, prefixLength);
@@ -101,13 +102,13 @@ public sealed partial class EntryBuilder
             return fields[i];
         }
 
-        // Throws with the names that exist.
+        // Throws and lists the existing names.
         return _table.Field(name);
     }
 
     private ParamSchema TakeParam(string name)
     {
-        var action = _action ?? throw Fault(name, "a parameter was given before the action");
+        var action = _action ?? throw Fault(name, "set the action before its parameters");
         var parameters = action.ParamArray;
         for (var i = 0; i < parameters.Length; i++)
         {

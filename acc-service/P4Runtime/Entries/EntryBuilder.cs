@@ -5,7 +5,7 @@ namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>
 /// Builds entries of one table. Values are big-endian, of any length that fits the field; masks, prefixes and ranges are made canonical.
-/// <see cref="Build"/> empties the builder for the next entry. Every fault is an <see cref="EntryException"/> that names the field.
+/// <see cref="Build"/> clears the builder for the next entry. Every error is an <see cref="EntryException"/> that names the field.
 /// </summary>
 public sealed partial class EntryBuilder
 {
@@ -38,7 +38,7 @@ public sealed partial class EntryBuilder
         return this;
     }
 
-    /// <summary>Sets a longest-prefix field; bits behind the prefix are cleared.</summary>
+    /// <summary>Sets a longest-prefix field; bits beyond the prefix are cleared.</summary>
     public EntryBuilder Lpm(string field, ReadOnlySpan<byte> value, int prefixLength)
     {
         var f = Take(field, MatchKind.Lpm);
@@ -46,7 +46,7 @@ public sealed partial class EntryBuilder
         return Prefix(f, prefixLength);
     }
 
-    /// <summary>Sets a longest-prefix field; bits behind the prefix are cleared.</summary>
+    /// <summary>Sets a longest-prefix field; bits beyond the prefix are cleared.</summary>
     public EntryBuilder Lpm(string field, ulong value, int prefixLength)
     {
         var f = Take(field, MatchKind.Lpm);
@@ -73,7 +73,7 @@ public sealed partial class EntryBuilder
         return Ternary(field, bytes[..sizeof(ulong)], bytes[sizeof(ulong)..]);
     }
 
-    /// <summary>Sets an optional field to a value; leave it unset for "any".</summary>
+    /// <summary>Sets an optional field to a value; leave it unset to match any value.</summary>
     public EntryBuilder Optional(string field, ReadOnlySpan<byte> value)
     {
         var f = Take(field, MatchKind.Optional);
@@ -82,7 +82,7 @@ public sealed partial class EntryBuilder
         return this;
     }
 
-    /// <summary>Sets an optional field to a value; leave it unset for "any".</summary>
+    /// <summary>Sets an optional field to a value; leave it unset to match any value.</summary>
     public EntryBuilder Optional(string field, ulong value)
     {
         var f = Take(field, MatchKind.Optional);
@@ -111,12 +111,14 @@ public sealed partial class EntryBuilder
         return Range(field, bytes[..sizeof(ulong)], bytes[sizeof(ulong)..]);
     }
 
-    /// <summary>Sets the priority, 1 or more, larger wins. Only for tables with a ternary, range or optional field, which need it.</summary>
+    /// <summary>
+    /// Sets the priority, 1 or more, larger wins. Required for tables with a ternary, range or optional field, not allowed for others.
+    /// </summary>
     public EntryBuilder Priority(int priority)
     {
         if (!_table.NeedsPriority)
         {
-            throw Fault("priority", "the table has no ternary, range or optional field, so its entries take no priority");
+            throw Fault("priority", "the table has no ternary, range or optional field, so its entries have no priority");
         }
 
         _priority = priority >= 1 ? priority : throw Fault("priority", $"{priority} is below 1");
@@ -131,7 +133,8 @@ public sealed partial class EntryBuilder
     public EntryBuilder Action(ActionSchema action)
     {
         ArgumentNullException.ThrowIfNull(action);
-        return ReferenceEquals(action.Table, _table) ? Use(action) : throw Fault(null, $"action {action.Alias} is table {action.Table.Alias}'s");
+        return ReferenceEquals(action.Table, _table) ? Use(action)
+            : throw Fault(null, $"action {action.Alias} belongs to table {action.Table.Alias}");
     }
 
     /// <summary>Refers to a member of the table's action profile instead of an action.</summary>
@@ -140,7 +143,7 @@ public sealed partial class EntryBuilder
     /// <summary>Refers to a group of the table's action profile instead of an action.</summary>
     public EntryBuilder ProfileGroup(uint groupId) => UseReference(_table.Group, groupId);
 
-    /// <summary>Sets a parameter of the action, which must have been set before.</summary>
+    /// <summary>Sets a parameter of the action; set the action first.</summary>
     public EntryBuilder Param(string name, ReadOnlySpan<byte> value)
     {
         var p = TakeParam(name);
@@ -148,7 +151,7 @@ public sealed partial class EntryBuilder
         return this;
     }
 
-    /// <summary>Sets a parameter of the action, which must have been set before.</summary>
+    /// <summary>Sets a parameter of the action; set the action first.</summary>
     public EntryBuilder Param(string name, ulong value)
     {
         var p = TakeParam(name);
@@ -156,7 +159,7 @@ public sealed partial class EntryBuilder
         return this;
     }
 
-    /// <summary>Makes the entry and empties the builder.</summary>
+    /// <summary>Builds the entry and clears the builder.</summary>
     /// <exception cref="EntryException">An exact field, the priority, the action or a parameter is missing.</exception>
     public Entry Build()
     {
@@ -165,17 +168,17 @@ public sealed partial class EntryBuilder
         {
             if ((_paramsSet & (1ul << i)) == 0)
             {
-                throw Fault(action.ParamArray[i].Name, $"action {action.Alias} lacks this parameter");
+                throw Fault(action.ParamArray[i].Name, $"action {action.Alias} requires this parameter");
             }
         }
 
         return Finish(action);
     }
 
-    /// <summary>Makes an entry without action from the match fields alone, as a delete or a look-up needs it, and empties the builder.</summary>
+    /// <summary>Builds an entry from the match fields alone, for a delete or a lookup, and clears the builder.</summary>
     public Entry BuildKey() => Finish(_table.KeyOnly);
 
-    /// <summary>Empties the builder.</summary>
+    /// <summary>Clears the builder.</summary>
     public void Reset()
     {
         _fieldsSet = 0;

@@ -1,6 +1,6 @@
 namespace ACCOffload.P4Runtime.Entries;
 
-/// <summary>An entry cannot be made; the message names table, field or parameter and what is wrong with it.</summary>
+/// <summary>An entry can't be built; the message names the table, the field or parameter, and the error.</summary>
 public sealed class EntryException : Exception
 {
     /// <summary>Creates the exception.</summary>
@@ -14,6 +14,6 @@ public sealed class EntryException : Exception
     /// <summary>Alias of the table.</summary>
     public string Table { get; }
 
-    /// <summary>Name of the match field or parameter; null where the fault is not one field's.</summary>
+    /// <summary>Name of the match field or parameter; null if the error does not concern a single field.</summary>
     public string? Field { get; }
 }

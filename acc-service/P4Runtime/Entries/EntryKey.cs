@@ -6,12 +6,12 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>
-/// What identifies an entry: table, match fields and priority. A reference to an entry and nothing more, so it costs 8 bytes in a
-/// dictionary and keeps that entry alive.
+/// The identity of an entry: table, match fields and priority. It is just a reference to an entry, so it takes 8 bytes in a dictionary and
+/// keeps that entry alive.
 /// </summary>
 public readonly struct EntryKey : IEquatable<EntryKey>
 {
-    // Seeded, since addresses that a tenant chooses end up here.
+    // Seeded, because tenants can choose the addresses that are hashed here.
     private static readonly ulong Seed = (ulong)Random.Shared.NextInt64() | 1;
     private readonly Entry? _entry;
 
@@ -25,13 +25,13 @@ public readonly struct EntryKey : IEquatable<EntryKey>
 
     private Entry Owner => _entry ?? throw new InvalidOperationException("an empty EntryKey was used");
 
-    /// <summary>Whether both are the same.</summary>
+    /// <summary>Whether both keys are equal.</summary>
     public static bool operator ==(EntryKey left, EntryKey right) => left.Equals(right);
 
     /// <summary>Whether they differ.</summary>
     public static bool operator !=(EntryKey left, EntryKey right) => !left.Equals(right);
 
-    /// <summary>The key as an entry without action, as a delete needs it.</summary>
+    /// <summary>The key as an entry without action, for a delete.</summary>
     public Entry ToEntry() => Owner.Action.Kind == ActionKind.None ? Owner : Entry.Of(Table.KeyOnly, Data);
 
     /// <inheritdoc/>
@@ -76,7 +76,7 @@ public readonly struct EntryKey : IEquatable<EntryKey>
         return (int)(hash ^ (hash >> 32));
     }
 
-    /// <summary>Table and match fields, such as <c>pods dst_ip=10.244.1.5</c>; fields that match everything are left out.</summary>
+    /// <summary>Table and match fields, such as <c>pods dst_ip=10.244.1.5</c>; fields that match everything are omitted.</summary>
     public override string ToString()
     {
         if (_entry is null)

@@ -2,7 +2,7 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.P4Runtime.Entries;
 
-/// <summary>What builder and decoder share about packed keys.</summary>
+/// <summary>Layout of packed keys, shared by builder and decoder.</summary>
 internal static class EntryLayout
 {
     /// <summary>Packs "matches everything" into a field that is not exact.</summary>

@@ -6,9 +6,10 @@ namespace ACCOffload.P4Runtime.Entries;
 /// <param name="Field">The field.</param>
 /// <param name="Value">The value, or the low end of a range; big-endian, full width.</param>
 /// <param name="MaskOrHigh">The mask, or the high end of a range; empty for the other kinds.</param>
-/// <param name="PrefixLength">The prefix length in bits; 0 unless longest-prefix.</param>
+/// <param name="PrefixLength">The prefix length in bits; 0 unless the field is longest-prefix.</param>
 /// <param name="IsAny">Whether the field matches everything.</param>
-public readonly record struct MatchValue(MatchFieldSchema Field, ReadOnlyMemory<byte> Value, ReadOnlyMemory<byte> MaskOrHigh, int PrefixLength, bool IsAny)
+public readonly record struct MatchValue(
+    MatchFieldSchema Field, ReadOnlyMemory<byte> Value, ReadOnlyMemory<byte> MaskOrHigh, int PrefixLength, bool IsAny)
 {
     /// <summary>The value alone, such as <c>10.244.1.0/24</c>; <c>*</c> when it matches everything.</summary>
     public string ToValueString()
@@ -32,5 +33,18 @@ public readonly record struct MatchValue(MatchFieldSchema Field, ReadOnlyMemory<
     public override string ToString() => $"{Field.Name}={ToValueString()}";
 
     private string MaskText() =>
-        Field.Format == ValueFormat.Number ? "0x" + Convert.ToHexStringLower(MaskOrHigh.Span) : ValueText.Format(MaskOrHigh.Span, Field.Format);
+        Field.Format == ValueFormat.Number ? "0x" + Convert.ToHexStringLower(MaskOrHigh.Span)
+            : ValueText.Format(MaskOrHigh.Span, Field.Format);
+}
+
+/// <summary>One action parameter of an entry, unpacked for display.</summary>
+/// <param name="Param">The parameter.</param>
+/// <param name="Value">The value; big-endian, full width.</param>
+public readonly record struct ParamValue(ParamSchema Param, ReadOnlyMemory<byte> Value)
+{
+    /// <summary>The value alone.</summary>
+    public string ToValueString() => ValueText.Format(Value.Span, Param.Format);
+
+    /// <summary>Name and value, such as <c>port=3</c>.</summary>
+    public override string ToString() => $"{Param.Name}={ToValueString()}";
 }

@@ -4,14 +4,14 @@ using Grpc.Core;
 
 namespace ACCOffload.P4Runtime.Ports;
 
-/// <content>The state of ports and target, where the target tells it.</content>
+/// <content>The state of ports and target, if the target reports it.</content>
 public sealed partial class GnmiClient
 {
-    /// <summary>What the target says of itself; null where it is not of our own kind.</summary>
+    /// <summary>Losses and faults of a soft target; null for other targets.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<TargetLosses?> GetLossesAsync(CancellationToken cancellationToken)
     {
-        if (await TryGetAsync("asking for the target's state", GnmiPath.Target(), cancellationToken) is not { } updates)
+        if (await TryGetAsync("reading the target's state", GnmiPath.Target(), cancellationToken) is not { } updates)
         {
             return null;
         }
@@ -43,11 +43,11 @@ public sealed partial class GnmiClient
         return new TargetLosses(fault, down, frames, notLearned);
     }
 
-    /// <summary>The state of all ports by name; null where the target does not tell it.</summary>
+    /// <summary>The state of all ports by name; null if the target does not report it.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<IReadOnlyDictionary<string, PortStatus>?> GetPortStatesAsync(CancellationToken cancellationToken)
     {
-        if (await TryGetAsync("asking for the ports' state", GnmiPath.State("*"), cancellationToken) is not { } updates)
+        if (await TryGetAsync("reading the state of the ports", GnmiPath.State("*"), cancellationToken) is not { } updates)
         {
             return null;
         }
@@ -74,13 +74,16 @@ public sealed partial class GnmiClient
         return ports;
     }
 
-    private async Task<IReadOnlyList<(Gnmi.Path Path, TypedValue Value)>?> TryGetAsync(string what, Gnmi.Path path, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<(Gnmi.Path Path, TypedValue Value)>?> TryGetAsync(
+        string what, Gnmi.Path path, CancellationToken cancellationToken)
     {
         var request = new GetRequest { Type = GetRequest.Types.DataType.All, Encoding = Encoding.Proto, Path = { path } };
         try
         {
-            var reply = await CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken);
-            return reply is null ? null : [.. reply.Notification.SelectMany(n => n.Update).Where(u => u.Path is not null && u.Val is not null).Select(u => (u.Path, u.Val))];
+            var reply = await CallAsync(
+                what, IsNotFound, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken);
+            return reply is null ? null : [.. reply.Notification.SelectMany(n => n.Update)
+                .Where(u => u.Path is not null && u.Val is not null).Select(u => (u.Path, u.Val))];
         }
         catch (P4RuntimeException e) when (e.Code is StatusCode.Unimplemented or StatusCode.InvalidArgument)
         {
@@ -88,3 +91,19 @@ public sealed partial class GnmiClient
         }
     }
 }
+
+/// <summary>A port's state on the target.</summary>
+/// <param name="IsUp">Whether it forwards packets.</param>
+/// <param name="Fault">Why its link can't be opened; empty if it can, or does not exist.</param>
+/// <param name="InErrors">Received frames that ended before their announced headers.</param>
+public sealed record PortStatus(bool IsUp, string Fault, ulong InErrors);
+
+/// <summary>Faults and losses of a soft target that its pipeline's counters do not show. Counts are since its start.</summary>
+/// <param name="PortFault">Why no port's link can be opened; empty if they can.</param>
+/// <param name="PortsDown">Ports without a link.</param>
+/// <param name="Frames">
+/// Frames lost outside the pipeline's counters, by reason: truncated, no-headroom, endless, faulted, unroutable.
+/// </param>
+/// <param name="NotLearned">How often a table had no room for a new flow, by the table's name.</param>
+public sealed record TargetLosses(
+    string PortFault, ulong PortsDown, IReadOnlyDictionary<string, ulong> Frames, IReadOnlyDictionary<string, ulong> NotLearned);

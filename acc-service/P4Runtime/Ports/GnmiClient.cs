@@ -6,8 +6,8 @@ using Grpc.Core;
 namespace ACCOffload.P4Runtime.Ports;
 
 /// <summary>
-/// Adds, removes and finds ports of a target through gNMI, at <c>interfaces/virtual-interface[name=X]/config</c>. Thread-safe. Reconnects by
-/// itself, with new certificates once the files have changed.
+/// Adds, removes and finds ports of a target through gNMI, at <c>interfaces/virtual-interface[name=X]/config</c>. Thread-safe. Reconnects
+/// automatically, and with new certificates when the files change.
 /// </summary>
 public sealed partial class GnmiClient : IAsyncDisposable
 {
@@ -15,27 +15,30 @@ public sealed partial class GnmiClient : IAsyncDisposable
     private readonly TargetEndpoint _endpoint;
     private readonly TimeSpan _timeout;
     private readonly Lock _gate = new();
-    private readonly CertificateMemory _certificates;
+    private readonly CertificateCache _certificates;
     private TargetChannel? _channel;
     private bool _disposed;
 
     /// <summary>Creates a client; nothing is connected until the first call.</summary>
     /// <param name="endpoint">The gNMI server.</param>
-    /// <param name="timeout">Limit of each call; 10 s unless told.</param>
+    /// <param name="timeout">Limit of each call; 10 s by default.</param>
     public GnmiClient(TargetEndpoint endpoint, TimeSpan? timeout = null)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
         endpoint.Validate();
         _endpoint = endpoint;
-        _certificates = new CertificateMemory(endpoint);
+        _certificates = new CertificateCache(endpoint);
         _timeout = timeout ?? TimeSpan.FromSeconds(10);
     }
 
-    /// <summary>Makes a link of that name a port of the pipeline. Succeeds when it is one already.</summary>
+    /// <summary>Adds the link with a name as a port of the pipeline. Succeeds if the port exists.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
-    public Task AddPortAsync(string name, CancellationToken cancellationToken) => AddPortAsync(name, [new(GnmiPath.PortTypeLeaf, "LINK")], cancellationToken);
+    public Task AddPortAsync(string name, CancellationToken cancellationToken) =>
+        AddPortAsync(name, [new(GnmiPath.PortTypeLeaf, "LINK")], cancellationToken);
 
-    /// <summary>Adds a port with the attributes that its target asks for, such as <c>port-type</c> and <c>mtu</c>. Succeeds when it exists.</summary>
+    /// <summary>
+    /// Adds a port with the attributes that the target requires, such as <c>port-type</c> and <c>mtu</c>. Succeeds if the port exists.
+    /// </summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task AddPortAsync(string name, IReadOnlyList<KeyValuePair<string, string>> attributes, CancellationToken cancellationToken)
     {
@@ -43,23 +46,26 @@ public sealed partial class GnmiClient : IAsyncDisposable
         var request = new SetRequest();
         foreach (var (attribute, value) in attributes)
         {
-            // infrap4d takes numbers as signed ones only.
-            var typed = long.TryParse(value, CultureInfo.InvariantCulture, out var number) ? new TypedValue { IntVal = number } : new TypedValue { StringVal = value };
+            // infrap4d accepts signed numbers only.
+            var typed = long.TryParse(value, CultureInfo.InvariantCulture, out var number) ? new TypedValue { IntVal = number }
+                : new TypedValue { StringVal = value };
             request.Update.Add(new Update { Path = GnmiPath.Config(name, attribute), Val = typed });
         }
 
-        await CallAsync($"adding port {name}", IsThereAlready, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken);
+        await CallAsync(
+            $"adding port {name}", AlreadyExists, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken);
     }
 
-    /// <summary>Removes a port. Succeeds when there is none.</summary>
+    /// <summary>Removes a port. Succeeds if it does not exist.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public Task RemovePortAsync(string name, CancellationToken cancellationToken)
     {
         var request = new SetRequest { Delete = { GnmiPath.Interface(name) } };
-        return CallAsync($"removing port {name}", IsNotThere, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken);
+        return CallAsync(
+            $"removing port {name}", IsNotFound, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken);
     }
 
-    /// <summary>The number that packets of a port carry in the pipeline; null if there is no such port.</summary>
+    /// <summary>The port's number in the pipeline; null if there is no such port.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed, or the answer is malformed.</exception>
     public async Task<uint?> GetPortIdAsync(string name, CancellationToken cancellationToken)
     {
@@ -67,11 +73,14 @@ public sealed partial class GnmiClient : IAsyncDisposable
         return ports.TryGetValue(name, out var id) ? id : null;
     }
 
-    /// <summary>What kind a port was made as, such as <c>TAP</c>; null if it was not made. infrap4d gives the number 0 as type then.</summary>
+    /// <summary>
+    /// The type a port was created with, such as <c>TAP</c>; null if there is no such port, for which infrap4d returns the number 0 as
+    /// type.
+    /// </summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<string?> GetPortTypeAsync(string name, CancellationToken cancellationToken)
     {
-        var reply = await GetAsync($"asking for the type of port {name}", name, GnmiPath.PortTypeLeaf, cancellationToken);
+        var reply = await GetAsync($"reading the type of port {name}", name, GnmiPath.PortTypeLeaf, cancellationToken);
         return reply?.Notification.SelectMany(n => n.Update).Select(u => u.Val?.StringVal).FirstOrDefault(v => !string.IsNullOrEmpty(v));
     }
 
@@ -101,12 +110,12 @@ public sealed partial class GnmiClient : IAsyncDisposable
             Encoding = Encoding.Proto,
             Path = { GnmiPath.Config(name, leaf) },
         };
-        return CallAsync(what, IsNotThere, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken);
+        return CallAsync(what, IsNotFound, client => client.GetAsync(request, Options(cancellationToken)), cancellationToken);
     }
 
     private async Task<Dictionary<string, uint>> GetNumbersAsync(string name, CancellationToken cancellationToken)
     {
-        var what = name == "*" ? "listing the ports" : $"asking for port {name}";
+        var what = name == "*" ? "listing the ports" : $"looking up port {name}";
         var reply = await GetAsync(what, name, GnmiPath.PortIdLeaf, cancellationToken);
         var ports = new Dictionary<string, uint>(StringComparer.Ordinal);
         foreach (var (update, prefix) in reply?.Notification.SelectMany(n => n.Update.Select(u => (u, n.Prefix))) ?? [])
@@ -117,23 +126,27 @@ public sealed partial class GnmiClient : IAsyncDisposable
                 continue;
             }
 
-            // A server may leave the key out where one port was asked for.
+            // A server may omit the key in the answer for a single port.
             ports[port ?? name] = GnmiPath.PortId(update.Val)
-                ?? throw new P4RuntimeException(StatusCode.DataLoss, $"{what} failed: the answer's value of {GnmiPath.PortIdLeaf} is no port number");
+                ?? throw new P4RuntimeException(
+                    StatusCode.DataLoss, $"{what} failed: {GnmiPath.PortIdLeaf} in the answer is not a port number");
         }
 
         return ports;
     }
 
-    private CallOptions Options(CancellationToken cancellationToken) => new(deadline: DateTime.UtcNow + _timeout, cancellationToken: cancellationToken);
+    private CallOptions Options(CancellationToken cancellationToken) =>
+        new(deadline: DateTime.UtcNow + _timeout, cancellationToken: cancellationToken);
 
-    private static bool IsNotThere(RpcException e) => e.StatusCode == StatusCode.NotFound;
+    private static bool IsNotFound(RpcException e) => e.StatusCode == StatusCode.NotFound;
 
-    // infrap4d never says ALREADY_EXISTS: "MTU is already set or PORT is already configured".
-    private static bool IsThereAlready(RpcException e) =>
-        e.StatusCode == StatusCode.AlreadyExists || (e.StatusCode == StatusCode.InvalidArgument && e.Status.Detail.Contains("already configured", StringComparison.Ordinal));
+    // infrap4d never returns ALREADY_EXISTS, but "MTU is already set or PORT is already configured".
+    private static bool AlreadyExists(RpcException e) =>
+        e.StatusCode == StatusCode.AlreadyExists
+            || (e.StatusCode == StatusCode.InvalidArgument && e.Status.Detail.Contains("already configured", StringComparison.Ordinal));
 
-    private async Task<T?> CallAsync<T>(string what, Func<RpcException, bool> isHarmless, Func<gNMI.gNMIClient, AsyncUnaryCall<T>> call, CancellationToken cancellationToken)
+    private async Task<T?> CallAsync<T>(string what, Func<RpcException, bool> isHarmless, Func<gNMI.gNMIClient, AsyncUnaryCall<T>> call,
+        CancellationToken cancellationToken)
         where T : class
     {
         try
@@ -152,7 +165,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
         }
         catch (ObjectDisposedException e) when (!_disposed)
         {
-            throw new P4RuntimeException(StatusCode.Unavailable, $"{what} failed: the certificates changed just now; try again", e);
+            throw new P4RuntimeException(StatusCode.Unavailable, $"{what} failed: the certificates have just changed; try again", e);
         }
     }
 
@@ -161,10 +174,10 @@ public sealed partial class GnmiClient : IAsyncDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            // While the files can't be used, those of the connection that we have are the current ones.
+            // While the files can't be used, the certificates of the existing connection are current.
             if (_channel is not null && CertificateStamp.Of(_endpoint) != _channel.Stamp && _certificates.Current().Stamp != _channel.Stamp)
             {
-                // Calls under way on the old connection are short and may be repeated: all of them are idempotent.
+                // Calls in progress on the old connection are short and idempotent: they can be retried.
                 _channel.Dispose();
                 _channel = null;
             }

@@ -23,7 +23,7 @@ internal static class GnmiPath
         return path;
     }
 
-    /// <summary>All that is said of a port's state.</summary>
+    /// <summary>The state of a port.</summary>
     public static Gnmi.Path State(string name)
     {
         var path = Interface(name);
@@ -31,10 +31,10 @@ internal static class GnmiPath
         return path;
     }
 
-    /// <summary>What a target of our own kind says of itself.</summary>
+    /// <summary>The state of a soft target.</summary>
     public static Gnmi.Path Target() => new() { Elem = { new PathElem { Name = "soft-target" } } };
 
-    /// <summary>The port's name, null where the path carries none, and the last element.</summary>
+    /// <summary>The port's name, null if the path has none, and the last element.</summary>
     public static (string? Name, string Leaf) Read(Gnmi.Path? prefix, Gnmi.Path? path)
     {
         string? name = null;

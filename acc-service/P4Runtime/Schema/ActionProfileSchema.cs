@@ -4,8 +4,8 @@ using Action = P4.Config.V1.Action;
 namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>
-/// An action profile: what its members and groups look like. Both are handled as tables of their own, whose key is the number, so that they are written,
-/// read back and compared like any other entry. All members of a group have the weight 1.
+/// An action profile. Its members and groups are handled as tables whose key is the id, so that they are written, read back and compared
+/// like any other entry. All members of a group have the weight 1.
 /// </summary>
 public sealed class ActionProfileSchema
 {
@@ -17,14 +17,20 @@ public sealed class ActionProfileSchema
     {
         (Id, Name, Alias) = TableDescription.NameOf(profile.Preamble ?? new Preamble());
         HasGroups = profile.WithSelector;
-        MaxGroupSize = Math.Min(MaxMembersPerGroup, profile.MaxGroupSize > 0 ? profile.MaxGroupSize : (int)Math.Clamp(profile.Size, 1, MaxMembersPerGroup));
+        MaxGroupSize = Math.Min(
+            MaxMembersPerGroup, profile.MaxGroupSize > 0 ? profile.MaxGroupSize : (int)Math.Clamp(profile.Size, 1, MaxMembersPerGroup));
         var members = Describe(profile, "members", "member_id");
         members.ActionRefs.AddRange(info.Tables.Where(t => t.ImplementationId == Id).SelectMany(t => t.ActionRefs).DistinctBy(r => r.Id));
         Members = new TableSchema(pipeline, new TableDescription(members, actions), TableKind.ProfileMembers);
         var groups = Describe(profile, "groups", "group_id");
         groups.ActionRefs.Add(new ActionRef { Id = GroupAction });
-        var list = new Action { Preamble = new Preamble { Id = GroupAction, Name = "members" }, Params = { new Action.Types.Param { Id = 1, Name = "members", Bitwidth = 32 * MaxGroupSize } } };
-        Groups = new TableSchema(pipeline, new TableDescription(groups, new Dictionary<uint, Action> { [GroupAction] = list }), TableKind.ProfileGroups);
+        var list = new Action
+        {
+            Preamble = new Preamble { Id = GroupAction, Name = "members" },
+            Params = { new Action.Types.Param { Id = 1, Name = "members", Bitwidth = 32 * MaxGroupSize } },
+        };
+        Groups = new TableSchema(
+            pipeline, new TableDescription(groups, new Dictionary<uint, Action> { [GroupAction] = list }), TableKind.ProfileGroups);
     }
 
     /// <summary>The P4Info id.</summary>
@@ -36,10 +42,10 @@ public sealed class ActionProfileSchema
     /// <summary>The shortest unambiguous name.</summary>
     public string Alias { get; }
 
-    /// <summary>Whether it is a selector: only then it has groups.</summary>
+    /// <summary>Whether it is a selector, and so has groups.</summary>
     public bool HasGroups { get; }
 
-    /// <summary>The most members that a group may have; 128 where the P4Info allows more.</summary>
+    /// <summary>Maximum number of members of a group; at most 128, even if the P4Info allows more.</summary>
     public int MaxGroupSize { get; }
 
     /// <summary>The members: the exact field <c>member_id</c>, and the actions of the tables that use the profile.</summary>

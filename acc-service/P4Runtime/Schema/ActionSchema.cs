@@ -1,11 +1,28 @@
 namespace ACCOffload.P4Runtime.Schema;
 
+/// <summary>Kind of an entry's action.</summary>
+public enum ActionKind
+{
+    /// <summary>No action: the entry is a key only, for a delete.</summary>
+    None,
+
+    /// <summary>An action with its parameters.</summary>
+    Direct,
+
+    /// <summary>A reference to a member of the table's action profile.</summary>
+    ProfileMember,
+
+    /// <summary>A reference to a group of the table's action profile.</summary>
+    ProfileGroup,
+}
+
 /// <summary>An action as one table offers it. Each table has its own instance.</summary>
 public sealed class ActionSchema
 {
     private readonly ParamSchema[] _params;
 
-    internal ActionSchema(TableSchema table, ActionKind kind, uint id, string name, string alias, bool isDefaultOnly, ParamSchema[] parameters, int dataSize)
+    internal ActionSchema(
+        TableSchema table, ActionKind kind, uint id, string name, string alias, bool isDefaultOnly, ParamSchema[] parameters, int dataSize)
     {
         Table = table;
         Kind = kind;
@@ -32,7 +49,7 @@ public sealed class ActionSchema
     /// <summary>The shortest unambiguous name.</summary>
     public string Alias { get; }
 
-    /// <summary>Whether the action may only be a table's default.</summary>
+    /// <summary>Whether the action can only be a table's default.</summary>
     public bool IsDefaultOnly { get; }
 
     /// <summary>The parameters in P4Info order.</summary>

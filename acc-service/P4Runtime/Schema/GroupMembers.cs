@@ -2,10 +2,10 @@ using System.Buffers.Binary;
 
 namespace ACCOffload.P4Runtime.Schema;
 
-/// <summary>A group's members as one value: their numbers, ascending, four bytes each; zeros before them fill it up.</summary>
+/// <summary>A group's members as one value: their ids in ascending order, four bytes each, padded with zeros in front.</summary>
 internal static class GroupMembers
 {
-    /// <summary>At least one number, as a value is never empty.</summary>
+    /// <summary>Packs the ids; at least four bytes, since a value is never empty.</summary>
     public static byte[] Pack(ReadOnlySpan<uint> ascending)
     {
         var bytes = new byte[sizeof(uint) * Math.Max(1, ascending.Length)];
@@ -17,6 +17,6 @@ internal static class GroupMembers
         return bytes;
     }
 
-    /// <summary>The number at this place of the full-width value; 0 where there is none.</summary>
+    /// <summary>The id at a position in the full-width value; 0 for padding.</summary>
     public static uint At(ReadOnlySpan<byte> packed, int index) => BinaryPrimitives.ReadUInt32BigEndian(packed[(index * sizeof(uint))..]);
 }

@@ -1,5 +1,24 @@
 namespace ACCOffload.P4Runtime.Schema;
 
+/// <summary>How a match field matches.</summary>
+public enum MatchKind
+{
+    /// <summary>Equal; always present.</summary>
+    Exact,
+
+    /// <summary>Longest prefix; length 0 is "any".</summary>
+    Lpm,
+
+    /// <summary>Value under a mask; mask 0 is "any".</summary>
+    Ternary,
+
+    /// <summary>Between two values, both inclusive; the full range is "any".</summary>
+    Range,
+
+    /// <summary>Equal, or "any" when absent.</summary>
+    Optional,
+}
+
 /// <summary>One match field of a table.</summary>
 public sealed class MatchFieldSchema
 {
@@ -30,16 +49,19 @@ public sealed class MatchFieldSchema
     /// <summary>Width in bits.</summary>
     public int BitWidth { get; }
 
-    /// <summary>How the field compares.</summary>
+    /// <summary>How the field matches.</summary>
     public MatchKind Kind { get; }
 
-    /// <summary>How values of the field are shown.</summary>
+    /// <summary>Display format of the field's values.</summary>
     public ValueFormat Format { get; }
 
     /// <summary>Width in bytes, rounded up.</summary>
     internal int ByteWidth { get; }
 
-    /// <summary>Where the field lies in a packed key: value, then mask, high end, prefix length (2 bytes); a presence byte comes first for Optional.</summary>
+    /// <summary>
+    /// Offset of the field in a packed key: value, then mask, high end or prefix length (2 bytes); preceded by a presence byte for
+    /// Optional.
+    /// </summary>
     internal int Offset { get; }
 
     internal int PackedSize { get; }

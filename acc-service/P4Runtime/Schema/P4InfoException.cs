@@ -1,6 +1,6 @@
 namespace ACCOffload.P4Runtime.Schema;
 
-/// <summary>A P4Info is unusable, or does not have what was looked up; the message names what is missing and what exists.</summary>
+/// <summary>A P4Info is unusable or lacks an object; the message names what is missing and what exists.</summary>
 public sealed class P4InfoException : Exception
 {
     /// <summary>Creates the exception with its one-line message.</summary>

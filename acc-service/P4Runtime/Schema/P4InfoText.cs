@@ -7,15 +7,15 @@ using P4.Config.V1;
 namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>
-/// Reads a P4Info in protobuf's text format, as p4c writes it and release 24.01 ships it; Google.Protobuf for C# has no reader for that. The text is turned
-/// into the binary format by the descriptors of P4Info, so that fields have one list, that of the .proto files.
+/// Parses a P4Info in protobuf's text format, as written by p4c and shipped with release 24.01; Google.Protobuf for C# has no parser for
+/// it. The descriptors of P4Info drive the conversion to the binary format, so no list of fields is duplicated here.
 /// </summary>
 public static class P4InfoText
 {
     private const int MaxDepth = 32;
 
-    /// <summary>Reads the whole text.</summary>
-    /// <exception cref="P4InfoException">It is no P4Info; the message has the line.</exception>
+    /// <summary>Parses the whole text.</summary>
+    /// <exception cref="P4InfoException">The text is not a P4Info; the message has the line.</exception>
     public static P4Info Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -54,7 +54,7 @@ public static class P4InfoText
                         break;
                     }
 
-                    var name = Word("a field's name");
+                    var name = Word("a field name");
                     var field = type.FindFieldByName(name) ?? throw Wrong($"{type.Name} has no field '{name}'");
                     Field(field, output, depth);
                     SkipBlanks();
@@ -114,12 +114,12 @@ public static class P4InfoText
                     output.WriteBytes(ByteString.CopyFrom(Quoted()));
                     break;
                 case FieldType.Bool or FieldType.Enum or FieldType.Int32 or FieldType.Int64 or FieldType.UInt32 or FieldType.UInt64:
-                    // All are varints; a negative one is written with 64 bits.
+                    // All of these are varints; negative values take 64 bits.
                     output.WriteTag(field.FieldNumber, WireFormat.WireType.Varint);
                     output.WriteInt64(Number(field));
                     break;
                 default:
-                    throw Wrong($"field '{field.Name}' is of a type that no P4Info had so far ({field.FieldType})");
+                    throw Wrong($"field '{field.Name}' has the unsupported type {field.FieldType}");
             }
         }
 
@@ -137,7 +137,8 @@ public static class P4InfoText
             }
 
             var isHex = word.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
-            return long.TryParse(isHex ? word.AsSpan(2) : word, isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && Fits(field, number)
+            return long.TryParse(isHex ? word.AsSpan(2) : word, isHex ? NumberStyles.AllowHexSpecifier
+                : NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && Fits(field, number)
                 ? number
                 : throw Wrong($"'{word}' is not a valid value of '{field.Name}'");
         }
@@ -159,7 +160,7 @@ public static class P4InfoText
                 throw Wrong("a string is missing");
             }
 
-            // Strings that follow each other are one.
+            // Adjacent strings are concatenated.
             while (_at < text.Length && text[_at] is '"' or '\'')
             {
                 var quote = text[_at++];
@@ -211,7 +212,8 @@ public static class P4InfoText
                     _at++;
                 }
 
-                return _at > start ? byte.Parse(text.AsSpan(start, _at - start), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) : throw Wrong("'\\x' without digits");
+                return _at > start ? byte.Parse(text.AsSpan(start, _at - start), NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture) : throw Wrong("'\\x' without digits");
             }
 
             return letter switch

@@ -22,7 +22,7 @@ public sealed class ParamSchema
     /// <summary>Width in bits.</summary>
     public int BitWidth { get; }
 
-    /// <summary>How values of the parameter are shown.</summary>
+    /// <summary>Display format of the parameter's values.</summary>
     public ValueFormat Format { get; }
 
     internal int ByteWidth { get; }

@@ -2,7 +2,7 @@ using P4.Config.V1;
 
 namespace ACCOffload.P4Runtime.Schema;
 
-/// <summary>What a compiled pipeline offers, looked up by alias or full P4 name. Immutable.</summary>
+/// <summary>The tables, counters and other objects of a compiled pipeline, by alias or full P4 name. Immutable.</summary>
 public sealed class Pipeline
 {
     private readonly Dictionary<string, TableSchema> _tablesByName = new(StringComparer.Ordinal);
@@ -22,7 +22,7 @@ public sealed class Pipeline
             var (id, _, alias) = TableDescription.NameOf(action.Preamble ?? new Preamble());
             if (!actions.TryAdd(id, action))
             {
-                throw new P4InfoException($"action {alias} has id 0x{id:x8}, which another action has too");
+                throw new P4InfoException($"action {alias} has the same id 0x{id:x8} as another action");
             }
         }
 
@@ -40,7 +40,8 @@ public sealed class Pipeline
         {
             var (id, name, alias) = TableDescription.NameOf(counter.Preamble ?? new Preamble());
             var unit = counter.Spec?.Unit ?? CounterSpec.Types.Unit.Unspecified;
-            _counters.Add(new CounterSchema(id, name, alias, counter.Size, unit != CounterSpec.Types.Unit.Bytes, unit != CounterSpec.Types.Unit.Packets));
+            _counters.Add(new CounterSchema(
+                id, name, alias, counter.Size, unit != CounterSpec.Types.Unit.Bytes, unit != CounterSpec.Types.Unit.Packets));
         }
 
         foreach (var register in info.Registers)
@@ -56,7 +57,7 @@ public sealed class Pipeline
     /// <summary>The package name in the P4Info.</summary>
     public string Name { get; }
 
-    /// <summary>The P4Info that this was made from. Not to be changed.</summary>
+    /// <summary>The P4Info that this was made from. Do not modify it.</summary>
     public P4Info Info { get; }
 
     /// <summary>All tables, in P4Info order.</summary>
@@ -65,20 +66,17 @@ public sealed class Pipeline
     /// <summary>All indexed counters.</summary>
     public IReadOnlyList<CounterSchema> Counters => _counters;
 
-    /// <summary>All action profiles.</summary>
-    public IReadOnlyList<ActionProfileSchema> ActionProfiles => _profiles;
-
     /// <summary>All registers.</summary>
     public IReadOnlyList<RegisterSchema> Registers => _registers;
 
-    /// <summary>Metadata of packets to the controller; null where the pipeline defines none.</summary>
+    /// <summary>Metadata of packets to the controller; null if the pipeline defines none.</summary>
     public PacketHeaderSchema? PacketIn { get; }
 
-    /// <summary>Metadata of packets from the controller; null where the pipeline defines none.</summary>
+    /// <summary>Metadata of packets from the controller; null if the pipeline defines none.</summary>
     public PacketHeaderSchema? PacketOut { get; }
 
     /// <summary>Reads a P4Info.</summary>
-    /// <exception cref="P4InfoException">Ids or names are missing or double, or a width or match kind is not supported.</exception>
+    /// <exception cref="P4InfoException">Ids or names are missing or duplicated, or a width or match kind is not supported.</exception>
     public static Pipeline FromP4Info(P4Info info)
     {
         ArgumentNullException.ThrowIfNull(info);
@@ -132,7 +130,8 @@ public sealed class Pipeline
         {
             if (header.Preamble is { } preamble && (preamble.Name == name || preamble.Alias == name))
             {
-                return new PacketHeaderSchema(preamble.Name, [.. header.Metadata.Select(m => new PacketFieldSchema(m.Id, m.Name, m.Bitwidth))]);
+                return new PacketHeaderSchema(
+                    preamble.Name, [.. header.Metadata.Select(m => new PacketFieldSchema(m.Id, m.Name, m.Bitwidth))]);
             }
         }
 
@@ -145,9 +144,38 @@ public sealed class Pipeline
             || !_tablesByName.TryAdd(table.Name, table)
             || (table.Alias != table.Name && !_tablesByName.TryAdd(table.Alias, table)))
         {
-            throw new P4InfoException($"table {table.Name} has an id (0x{table.Id:x8}), a name or an alias ({table.Alias}) that another table has too");
+            throw new P4InfoException(
+                $"table {table.Name} has the same id (0x{table.Id:x8}), name or alias ({table.Alias}) as another table");
         }
 
         _tables.Add(table);
     }
 }
+
+/// <summary>An indexed counter.</summary>
+/// <param name="Id">The P4Info id.</param>
+/// <param name="Name">The full P4 name.</param>
+/// <param name="Alias">The shortest unambiguous name.</param>
+/// <param name="Size">Number of cells.</param>
+/// <param name="CountsPackets">Whether packets are counted.</param>
+/// <param name="CountsBytes">Whether bytes are counted.</param>
+public sealed record CounterSchema(uint Id, string Name, string Alias, long Size, bool CountsPackets, bool CountsBytes);
+
+/// <summary>A register array.</summary>
+/// <param name="Id">The P4Info id.</param>
+/// <param name="Name">The full P4 name.</param>
+/// <param name="Alias">The shortest unambiguous name.</param>
+/// <param name="BitWidth">Width of a cell in bits; 0 if cells are not bit strings.</param>
+/// <param name="Size">Number of cells.</param>
+public sealed record RegisterSchema(uint Id, string Name, string Alias, int BitWidth, int Size);
+
+/// <summary>The metadata that accompanies packets between the pipeline and the controller (<c>packet_in</c>, <c>packet_out</c>).</summary>
+/// <param name="Name">Full P4 name of the header.</param>
+/// <param name="Fields">The metadata fields in P4Info order.</param>
+public sealed record PacketHeaderSchema(string Name, IReadOnlyList<PacketFieldSchema> Fields);
+
+/// <summary>One metadata field of a packet header.</summary>
+/// <param name="Id">The P4Info id, unique in its header.</param>
+/// <param name="Name">The P4Info name.</param>
+/// <param name="BitWidth">Width in bits.</param>
+public sealed record PacketFieldSchema(uint Id, string Name, int BitWidth);

@@ -2,10 +2,10 @@ using P4.Config.V1;
 
 namespace ACCOffload.P4Runtime.Schema;
 
-/// <summary>A table of a P4Info, checked and laid out, before its schema object exists.</summary>
+/// <summary>A table of a P4Info, validated and laid out; the input of its schema object.</summary>
 internal sealed class TableDescription
 {
-    // Presence of fields and parameters is kept in one 64-bit word; nothing that p4c compiles comes near the limits.
+    // The presence of fields and parameters is tracked in one 64-bit word; no real program comes near the limits.
     private const int MaxFields = 64;
     private const int MaxBitWidth = 4096;
 
@@ -70,7 +70,8 @@ internal sealed class TableDescription
             offset += parameters[i].ByteWidth;
         }
 
-        return new ActionSchema(table, ActionKind.Direct, id, name, alias, reference.Scope == ActionRef.Types.Scope.DefaultOnly, parameters, offset);
+        return new ActionSchema(
+            table, ActionKind.Direct, id, name, alias, reference.Scope == ActionRef.Types.Scope.DefaultOnly, parameters, offset);
     }
 
     private MatchFieldSchema[] LayOut(Table table)
@@ -89,7 +90,8 @@ internal sealed class TableDescription
                 MatchField.Types.MatchType.Ternary => MatchKind.Ternary,
                 MatchField.Types.MatchType.Range => MatchKind.Range,
                 MatchField.Types.MatchType.Optional => MatchKind.Optional,
-                _ => throw new P4InfoException($"match field {f.Name} of table {Alias} has a match kind that is not supported ({f.OtherMatchType}{f.MatchType})"),
+                _ => throw new P4InfoException(
+                    $"match field {f.Name} of table {Alias} has an unsupported match kind ({f.OtherMatchType}{f.MatchType})"),
             };
             fields[i] = new MatchFieldSchema(f.Id, f.Name, f.Bitwidth, kind, offset, ValueText.Guess(f.Name, f.Bitwidth, f.Annotations));
             offset += fields[i].PackedSize;
@@ -120,7 +122,7 @@ internal sealed class TableDescription
 
         if (ids.Count > MaxFields)
         {
-            throw new P4InfoException($"{where} has {ids.Count} of {kind}; {MaxFields} are supported");
+            throw new P4InfoException($"{where} has {ids.Count} objects of kind {kind}; the limit is {MaxFields}");
         }
     }
 }

@@ -1,5 +1,18 @@
 namespace ACCOffload.P4Runtime.Schema;
 
+/// <summary>The P4Runtime entity that the rows of a <see cref="TableSchema"/> are.</summary>
+public enum TableKind
+{
+    /// <summary>Entries of a match-action table.</summary>
+    Table,
+
+    /// <summary>Members of an action profile: an action with an id.</summary>
+    ProfileMembers,
+
+    /// <summary>Groups of an action profile: members with an id.</summary>
+    ProfileGroups,
+}
+
 /// <summary>One table of a pipeline: its key, its actions, and how its entries are packed.</summary>
 public sealed class TableSchema
 {
@@ -33,7 +46,7 @@ public sealed class TableSchema
     /// <summary>The pipeline that the table is part of.</summary>
     public Pipeline Pipeline { get; }
 
-    /// <summary>What the rows are.</summary>
+    /// <summary>Kind of the rows.</summary>
     public TableKind Kind { get; }
 
     /// <summary>The P4Info id.</summary>
@@ -45,16 +58,16 @@ public sealed class TableSchema
     /// <summary>The shortest unambiguous name, the one to use.</summary>
     public string Alias { get; }
 
-    /// <summary>Number of entries that the table is made for.</summary>
+    /// <summary>Number of entries the table is sized for.</summary>
     public long Size { get; }
 
-    /// <summary>Whether entries carry a priority of 1 or more (larger wins), as ternary, range and optional fields ask for.</summary>
+    /// <summary>Whether entries have a priority of 1 or more (larger wins), as ternary, range and optional fields require.</summary>
     public bool NeedsPriority { get; }
 
     /// <summary>Whether entries refer to an action profile's members or groups.</summary>
     public bool HasActionProfile { get; }
 
-    /// <summary>Whether the compiler fixed the entries, so that none can be written.</summary>
+    /// <summary>Whether the entries are constant and none can be written.</summary>
     public bool IsConst { get; }
 
     /// <summary>The match fields in P4Info order.</summary>
@@ -79,7 +92,7 @@ public sealed class TableSchema
     internal ActionSchema? Group { get; }
 
     /// <summary>The action of that alias or full name.</summary>
-    /// <exception cref="P4InfoException">The table does not offer it; the message lists those that it does.</exception>
+    /// <exception cref="P4InfoException">The table does not offer it; the message lists the actions that exist.</exception>
     public ActionSchema Action(string name)
     {
         foreach (var action in ActionArray)

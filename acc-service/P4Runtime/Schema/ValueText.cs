@@ -3,7 +3,20 @@ using System.Net;
 
 namespace ACCOffload.P4Runtime.Schema;
 
-/// <summary>Values as people read them.</summary>
+/// <summary>Display format of a value. Does not affect what is sent.</summary>
+public enum ValueFormat
+{
+    /// <summary>Decimal up to 64 bits, hexadecimal above.</summary>
+    Number,
+
+    /// <summary>An IPv4 or IPv6 address.</summary>
+    Address,
+
+    /// <summary>An Ethernet address.</summary>
+    Mac,
+}
+
+/// <summary>Formats values for display.</summary>
 internal static class ValueText
 {
     public static ValueFormat Guess(string name, int bitWidth, IEnumerable<string> annotations)
@@ -25,7 +38,8 @@ internal static class ValueText
         {
             48 => ValueFormat.Mac,
             128 => ValueFormat.Address,
-            32 when name.Contains("ip", StringComparison.OrdinalIgnoreCase) || name.Contains("addr", StringComparison.OrdinalIgnoreCase) => ValueFormat.Address,
+            32 when name.Contains("ip", StringComparison.OrdinalIgnoreCase) || name.Contains("addr", StringComparison.OrdinalIgnoreCase) =>
+                ValueFormat.Address,
             _ => ValueFormat.Number,
         };
     }

@@ -16,5 +16,5 @@ public readonly record struct RegisterCell(long Index, ReadOnlyMemory<byte> Valu
 /// <summary>The direct counter of one entry.</summary>
 /// <param name="Key">The entry's key.</param>
 /// <param name="Packets">Packets counted.</param>
-/// <param name="Bytes">Bytes counted; 0 where the counter counts packets only.</param>
+/// <param name="Bytes">Bytes counted; 0 if the counter counts packets only.</param>
 public readonly record struct RowCounter(EntryKey Key, long Packets, long Bytes);

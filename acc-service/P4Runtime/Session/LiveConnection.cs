@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.P4Runtime.Session;
 
-/// <summary>One connection: its channel, its stream, the election id that we bid on it, and the Writes under way.</summary>
+/// <summary>One connection: its channel, its stream, our election id on it, and the Writes in progress.</summary>
 internal sealed class LiveConnection : IDisposable
 {
     private readonly CancellationTokenSource _end;
@@ -33,7 +33,7 @@ internal sealed class LiveConnection : IDisposable
 
     public CancellationToken Ended { get; }
 
-    /// <summary>The id of our last bid. Written by the session's loop and its re-election only.</summary>
+    /// <summary>The election id of our last bid. Set only by the session's loop and its re-election.</summary>
     public ElectionId ElectionId
     {
         get
@@ -53,20 +53,21 @@ internal sealed class LiveConnection : IDisposable
         }
     }
 
-    /// <summary>Whether a first valid arbitration answer came.</summary>
+    /// <summary>Whether a valid arbitration answer was received.</summary>
     public bool IsAnswered { get; set; }
 
     public bool IsReelecting { get; set; }
 
-    /// <summary>Why the connection was ended from our side; null if it was not.</summary>
+    /// <summary>Why we ended the connection; null if we did not.</summary>
     public string? EndReason { get; private set; }
 
-    /// <summary>Whether the end was wanted, so that the next connect need not wait.</summary>
+    /// <summary>Whether the end was planned, so that the next connect does not wait.</summary>
     public bool IsPlannedEnd { get; private set; }
 
     public bool IsIdle => Volatile.Read(ref _inFlight) == 0;
 
-    public Backoff ReelectBackoff(P4RuntimeSessionOptions options) => _reelectBackoff ??= new Backoff(options.BackoffMin, options.BackoffMax);
+    public Backoff ReelectBackoff(P4RuntimeSessionOptions options) =>
+        _reelectBackoff ??= new Backoff(options.BackoffMin, options.BackoffMax);
 
     public void EnterWrite() => Interlocked.Increment(ref _inFlight);
 

@@ -35,7 +35,7 @@ public sealed partial class P4RuntimeSession
                 continue;
             }
 
-            // A target that accepts and hangs up at once must not be hammered, so only a connection that held counts as a success.
+            // Only a connection that lasted resets the back-off: a target that accepts and hangs up at once must not be hammered.
             if (_options.TimeProvider.GetElapsedTime(start) > _options.BackoffMax)
             {
                 backoff.Reset();
@@ -54,7 +54,8 @@ public sealed partial class P4RuntimeSession
 
     private async Task<(string Reason, bool Planned)> ConnectAsync(CancellationToken stop)
     {
-        var channel = new TargetChannel(_options.Endpoint, _certificates, _options.RpcTimeout, TargetChannel.HeaderBytesFor(_options.MaxUpdatesPerWrite, _options.MinHeaderBytes));
+        var channel = new TargetChannel(_options.Endpoint, _certificates, _options.RpcTimeout,
+            TargetChannel.HeaderBytesFor(_options.MaxUpdatesPerWrite, _options.MinHeaderBytes));
         using var live = new LiveConnection(channel, NextElectionId(), stop);
         var tasks = new List<Task> { LimitArbitrationAsync(live), WatchCertificatesAsync(live) };
         try
@@ -73,7 +74,7 @@ public sealed partial class P4RuntimeSession
         }
         catch (InvalidOperationException) when (!stop.IsCancellationRequested)
         {
-            // The stream broke while we were writing to it; its status says why.
+            // The stream broke during a write; its status has the reason.
             return (await FailureOfAsync(live), false);
         }
         finally
@@ -101,7 +102,7 @@ public sealed partial class P4RuntimeSession
     {
         lock (_gate)
         {
-            // After a reconnect only a little higher than before: that outbids our own stale stream, but nobody who came after us.
+            // After a reconnect, bid only slightly higher than before: this outbids our own stale stream, but no later controller.
             return _electionId = _electionId == default ? ElectionId.FromTime(_options.TimeProvider.GetUtcNow()) : _electionId.Next();
         }
     }
@@ -151,7 +152,7 @@ public sealed partial class P4RuntimeSession
                     continue;
                 }
 
-                // An established connection would outlive the rotation. Writes under way may finish first.
+                // An established connection would outlive the rotation. Let Writes in progress finish first.
                 Volatile.Write(ref _live, null);
                 var limit = _options.TimeProvider.GetTimestamp();
                 while (!live.IsIdle && _options.TimeProvider.GetElapsedTime(limit) < _options.RpcTimeout)
@@ -174,7 +175,7 @@ public sealed partial class P4RuntimeSession
         {
             var before = _certificates.Problem;
             var files = _certificates.Current();
-            // Half written, perhaps: the connection that we have is still good, and the next one is made with the last good files.
+            // The files may be half written: keep the current connection; the next one uses the last good files.
             if (_certificates.Problem is { Length: > 0 } problem && problem != before)
             {
                 LogCertificatesUnusable(problem);
@@ -211,7 +212,9 @@ public sealed partial class P4RuntimeSession
         var id = ElectionId.FromProto(update.ElectionId);
         if (update.DeviceId != _options.DeviceId || (update.Role?.Name ?? "") != _options.Role)
         {
-            live.End($"the target answered for device {update.DeviceId}, role '{RpcFault.OneLine(update.Role?.Name ?? "")}', not for device {_options.DeviceId}, role '{_options.Role}'");
+            var role = RpcFault.OneLine(update.Role?.Name ?? "");
+            live.End($"the target answered for device {update.DeviceId}, role '{role}' "
+                + $"instead of device {_options.DeviceId}, role '{_options.Role}'");
             return;
         }
 
@@ -222,7 +225,7 @@ public sealed partial class P4RuntimeSession
                 SetState(SessionState.Primary, "");
                 break;
             case StatusCode.OK:
-                // An answer to an older bid of ours, or nonsense; the limit on the first answer deals with the latter.
+                // An answer to an older bid of ours, or invalid; the time limit for the first answer handles the latter.
                 LogForeignElection(id, live.ElectionId);
                 break;
             case StatusCode.AlreadyExists:
@@ -236,7 +239,7 @@ public sealed partial class P4RuntimeSession
                 break;
             case StatusCode.NotFound:
                 Answered(live);
-                SetState(SessionState.Backup, $"there is no primary, but an election id higher than ours was seen ({id})");
+                SetState(SessionState.Backup, $"there is no primary, but a higher election id was used before ({id})");
                 Reelect(live, id, tasks);
                 break;
             default:
@@ -277,7 +280,7 @@ public sealed partial class P4RuntimeSession
     {
         try
         {
-            // Two controllers that both take over would otherwise duel as fast as the wire lets them.
+            // Back off: two controllers that both take over would otherwise outbid each other continuously.
             await Task.Delay(live.ReelectBackoff(_options).Next(), _options.TimeProvider, live.Ended);
             var now = ElectionId.FromTime(_options.TimeProvider.GetUtcNow());
             var id = now > seen ? now : seen.Next();
@@ -291,7 +294,7 @@ public sealed partial class P4RuntimeSession
         }
         catch (Exception e) when (e is OperationCanceledException or RpcException or InvalidOperationException)
         {
-            // The connection ended; the reading side knows why.
+            // The connection ended; the reader reports the reason.
         }
     }
 }

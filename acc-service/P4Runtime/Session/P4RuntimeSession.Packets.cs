@@ -8,7 +8,7 @@ namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {
-    /// <summary>Sends a packet into the pipeline. Only the primary may; a target drops what it does not like without saying so.</summary>
+    /// <summary>Sends a packet to the pipeline. Requires the primary role; a target drops invalid packets silently.</summary>
     /// <exception cref="P4RuntimeException">No connection, not primary, or the stream broke.</exception>
     /// <exception cref="P4InfoException">The pipeline defines no such metadata.</exception>
     public async Task SendPacketAsync(ControllerPacket packet, CancellationToken cancellationToken)
@@ -73,3 +73,13 @@ public sealed partial class P4RuntimeSession
         }
     }
 }
+
+/// <summary>A packet from or to the pipeline.</summary>
+/// <param name="Payload">The frame.</param>
+/// <param name="Metadata">Metadata by name, as the pipeline's <c>packet_in</c> or <c>packet_out</c> header defines it.</param>
+public sealed record ControllerPacket(ReadOnlyMemory<byte> Payload, IReadOnlyList<PacketValue> Metadata);
+
+/// <summary>One metadata value of a packet.</summary>
+/// <param name="Name">Name of the metadata field.</param>
+/// <param name="Value">The value, big-endian.</param>
+public readonly record struct PacketValue(string Name, ReadOnlyMemory<byte> Value);

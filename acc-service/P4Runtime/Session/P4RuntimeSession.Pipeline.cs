@@ -8,15 +8,16 @@ namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {
-    /// <summary>The P4Runtime version that the target implements; empty where it is older than the question.</summary>
+    /// <summary>The P4Runtime version of the target; empty if the target is too old to report it.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<string> GetApiVersionAsync(CancellationToken cancellationToken)
     {
-        const string What = "asking for capabilities";
+        const string What = "querying capabilities";
         var live = Connected(What);
         try
         {
-            var reply = await live.Client.CapabilitiesAsync(new CapabilitiesRequest { DeviceId = _options.DeviceId }, Short(cancellationToken));
+            var reply = await live.Client.CapabilitiesAsync(
+                new CapabilitiesRequest { DeviceId = _options.DeviceId }, Short(cancellationToken));
             return RpcFault.OneLine(reply.P4RuntimeApiVersion);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.Unimplemented)
@@ -30,15 +31,22 @@ public sealed partial class P4RuntimeSession
         }
     }
 
-    /// <summary>Sees to it that the target runs this pipeline: compares cookies and pushes only where they differ, since a push empties every table.</summary>
+    /// <summary>
+    /// Ensures that the target runs this pipeline: compares cookies and pushes only if they differ, because a push clears every table.
+    /// </summary>
     /// <param name="pipeline">The pipeline, made from the P4Info that is pushed.</param>
-    /// <param name="deviceConfig">What the target runs: for infrap4d and the soft target a serialized <c>tdi.PipelineConfig</c>.</param>
-    /// <param name="cookie">Names this P4Info and device config; never 0.</param>
-    /// <param name="canReplace">Whether the target takes a pipeline while it runs another one. Where it does not, a push would end it, and none is tried.</param>
-    /// <param name="beforePush">Done before a push, and not without one; null: nothing.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="P4RuntimeException">An RPC failed, or the target runs another pipeline and cannot change it while it runs.</exception>
-    public async Task<PipelineCheck> EnsurePipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, bool canReplace, Func<CancellationToken, Task>? beforePush, CancellationToken cancellationToken)
+    /// <param name="deviceConfig">The device config; for infrap4d and the soft target a serialized <c>tdi.PipelineConfig</c>.</param>
+    /// <param name="cookie">Identifies this P4Info and device config; never 0.</param>
+    /// <param name="canReplace">
+    /// Whether the target can replace a running pipeline. If not, a push would crash it, and none is attempted.
+    /// </param>
+    /// <param name="beforePush">Called before a push, and only then; null for nothing.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="P4RuntimeException">
+    /// An RPC failed, or the target runs another pipeline and cannot change it while it runs.
+    /// </exception>
+    public async Task<PipelineCheck> EnsurePipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie,
+        bool canReplace, Func<CancellationToken, Task>? beforePush, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(pipeline);
         ArgumentOutOfRangeException.ThrowIfZero(cookie);
@@ -65,8 +73,8 @@ public sealed partial class P4RuntimeSession
         return new PipelineCheck(true, found);
     }
 
-    /// <summary>Takes the pipeline that the target runs as it is: nothing is pushed.</summary>
-    /// <returns>The pipeline, the same object as before where nothing changed, and its cookie; 0 where the target knows none.</returns>
+    /// <summary>Fetches the pipeline that the target runs; nothing is pushed.</summary>
+    /// <returns>The pipeline, which is the same object as before if it did not change, and its cookie; 0 if the target has none.</returns>
     /// <exception cref="P4RuntimeException">The RPC failed, the target has no pipeline, or its P4Info is unusable.</exception>
     public async Task<(Pipeline Pipeline, ulong Cookie)> FetchPipelineAsync(CancellationToken cancellationToken)
     {
@@ -80,7 +88,8 @@ public sealed partial class P4RuntimeSession
                 ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie,
             };
             var reply = await live.Client.GetForwardingPipelineConfigAsync(request, Short(cancellationToken));
-            var info = reply.Config?.P4Info ?? throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{What} failed: the target runs none; load the package's (such as with p4rt-ctl set-pipe)");
+            var info = reply.Config?.P4Info ?? throw new P4RuntimeException(StatusCode.FailedPrecondition,
+                $"{What} failed: the target has no pipeline; load the package's pipeline (for example with p4rt-ctl set-pipe)");
             var pipeline = Volatile.Read(ref _pipeline) is { } known && known.Info.Equals(info) ? known : Pipeline.FromP4Info(info);
             Volatile.Write(ref _pipeline, pipeline);
             return (pipeline, reply.Config.Cookie?.Cookie_ ?? 0);
@@ -98,10 +107,12 @@ public sealed partial class P4RuntimeSession
 
     private async Task<ulong?> GetCookieAsync(CancellationToken cancellationToken)
     {
-        return await TargetProbe.GetCookieAsync(Connected(TargetProbe.AskingForPipeline).Client, _options.DeviceId, Short(cancellationToken), cancellationToken);
+        return await TargetProbe.GetCookieAsync(
+            Connected(TargetProbe.QueryingPipeline).Client, _options.DeviceId, Short(cancellationToken), cancellationToken);
     }
 
-    private async Task SetPipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, ulong? found, CancellationToken cancellationToken)
+    private async Task SetPipelineAsync(
+        Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie, ulong? found, CancellationToken cancellationToken)
     {
         var what = $"pushing pipeline {pipeline.Name}";
         var live = Connected(what);
@@ -136,7 +147,8 @@ public sealed partial class P4RuntimeSession
 
     private static string CannotReplace(Pipeline pipeline, ulong cookie, ulong found)
     {
-        var loaded = found == 0 ? "a pipeline without a known cookie" : $"another pipeline (cookie 0x{found:x16})";
-        return $"pushing pipeline {pipeline.Name} (cookie 0x{cookie:x16}) failed: the target runs {loaded} and cannot change it while it runs; restart the target (infrap4d) and it will take this one";
+        var loaded = found == 0 ? "a pipeline with an unknown cookie" : $"another pipeline (cookie 0x{found:x16})";
+        return $"pushing pipeline {pipeline.Name} (cookie 0x{cookie:x16}) failed: "
+            + $"the target runs {loaded} and can't replace it while running; restart the target (infrap4d) to load this pipeline";
     }
 }

@@ -10,26 +10,28 @@ namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {
-    // A Read may take long while it makes progress, but not for ever.
+    // A Read may take long while it makes progress, but not forever.
     private const int WholeReadFactor = 10;
 
-    // An error for each of them that is not there comes in the trailers.
+    // Each missing entry adds an error to the trailers.
     private const int KeysPerRead = 128;
 
     /// <summary>
-    /// Reads a table, or all tables of <see cref="Pipeline"/>, as the entries arrive. Default, constant and learned entries (those with an idle
-    /// timeout) are left out: the controller does not own them.
+    /// Reads a table, or all tables of <see cref="Pipeline"/>, as the entries arrive. Default, constant and learned entries (those with an
+    /// idle timeout) are omitted: the controller does not own them.
     /// </summary>
     /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
     public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema? table = null, CancellationToken cancellationToken = default)
     {
-        var pipeline = table?.Pipeline ?? Pipeline ?? throw new InvalidOperationException("all tables can be read only after EnsurePipelineAsync");
+        var pipeline = table?.Pipeline ?? Pipeline
+            ?? throw new InvalidOperationException("all tables can be read only after EnsurePipelineAsync");
         return ReadTablesAsync(table is null ? [.. pipeline.Tables.Where(t => !t.IsConst)] : [table], cancellationToken);
     }
 
-    /// <summary>Reads these tables, all of one pipeline, as <see cref="ReadTableAsync"/> does.</summary>
+    /// <summary>Reads several tables of one pipeline, as <see cref="ReadTableAsync"/> does.</summary>
     /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
-    public async IAsyncEnumerable<Entry> ReadTablesAsync(IReadOnlyCollection<TableSchema> tables, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<Entry> ReadTablesAsync(
+        IReadOnlyCollection<TableSchema> tables, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(tables);
         if (tables.Count == 0)
@@ -49,9 +51,10 @@ public sealed partial class P4RuntimeSession
         }
     }
 
-    /// <summary>Reads these entries of one pipeline by their keys. Those that are not there are left out.</summary>
+    /// <summary>Reads entries of one pipeline by their keys. Missing entries are omitted.</summary>
     /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
-    public async IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<Entry> ReadEntriesAsync(
+        IReadOnlyCollection<EntryKey> keys, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(keys);
         const string What = "reading entries by their keys";
@@ -69,24 +72,26 @@ public sealed partial class P4RuntimeSession
 
     /// <summary>Reads all cells of a counter.</summary>
     /// <param name="counter">The counter.</param>
-    /// <param name="byIndex">Asks for each index, since the target knows no wildcard for it.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="byIndex">Read each index separately, for targets without wildcard reads.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed.</exception>
-    public async Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, bool byIndex, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<CounterCell>> ReadCountersAsync(
+        CounterSchema counter, bool byIndex, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(counter);
         var what = $"reading counter {counter.Alias}";
         var cells = new SortedDictionary<long, CounterCell>();
         var asked = byIndex
-            ? Enumerable.Range(0, (int)counter.Size).Select(i => new CounterEntry { CounterId = counter.Id, Index = new P4.V1.Index { Index_ = i } })
+            ? Enumerable.Range(0, (int)counter.Size)
+                .Select(i => new CounterEntry { CounterId = counter.Id, Index = new P4.V1.Index { Index_ = i } })
             : [new CounterEntry { CounterId = counter.Id }];
         await foreach (var entity in ReadEntitiesAsync(what, [.. asked.Select(c => new Entity { CounterEntry = c })], cancellationToken))
         {
-            var cell = entity.CounterEntry ?? throw Malformed(what, "it holds something else than counters");
+            var cell = entity.CounterEntry ?? throw Malformed(what, "it contains an entity that is not a counter");
             var index = CheckIndex(what, cell.CounterId == counter.Id, cell.Index, counter.Size);
             if (!cells.TryAdd(index, new CounterCell(index, cell.Data?.PacketCount ?? 0, cell.Data?.ByteCount ?? 0)))
             {
-                throw Malformed(what, $"it holds index {index} twice");
+                throw Malformed(what, $"it contains index {index} twice");
             }
         }
 
@@ -106,14 +111,15 @@ public sealed partial class P4RuntimeSession
         {
             if (entity.DirectCounterEntry is not { TableEntry: { } row } counter || row.TableId != table.Id)
             {
-                throw Malformed(what, "it holds something else than the table's counters");
+                throw Malformed(what, "it contains an entity that is not a counter of the table");
             }
 
             try
             {
                 foreach (var match in row.Match)
                 {
-                    var field = table.Fields.FirstOrDefault(f => f.Id == match.FieldId) ?? throw Malformed(what, $"field id {match.FieldId} is not the table's");
+                    var field = table.Fields.FirstOrDefault(f => f.Id == match.FieldId)
+                        ?? throw Malformed(what, $"the table has no field id {match.FieldId}");
                     key.Exact(field.Name, (match.Exact ?? throw Malformed(what, $"field {field.Name} is not exact")).Value.Span);
                 }
 
@@ -135,18 +141,19 @@ public sealed partial class P4RuntimeSession
         ArgumentNullException.ThrowIfNull(register);
         var what = $"reading register {register.Alias}";
         var cells = new SortedDictionary<long, RegisterCell>();
-        await foreach (var entity in ReadEntitiesAsync(what, [new Entity { RegisterEntry = new RegisterEntry { RegisterId = register.Id } }], cancellationToken))
+        await foreach (var entity in ReadEntitiesAsync(
+            what, [new Entity { RegisterEntry = new RegisterEntry { RegisterId = register.Id } }], cancellationToken))
         {
-            var cell = entity.RegisterEntry ?? throw Malformed(what, "it holds something else than registers");
+            var cell = entity.RegisterEntry ?? throw Malformed(what, "it contains an entity that is not a register");
             var index = CheckIndex(what, cell.RegisterId == register.Id, cell.Index, register.Size);
             if (cell.Data is null || cell.Data.DataCase != P4Data.DataOneofCase.Bitstring)
             {
-                throw Malformed(what, $"index {index} is no bit string");
+                throw Malformed(what, $"index {index} is not a bit string");
             }
 
             if (!cells.TryAdd(index, new RegisterCell(index, cell.Data.Bitstring.Memory)))
             {
-                throw Malformed(what, $"it holds index {index} twice");
+                throw Malformed(what, $"it contains index {index} twice");
             }
         }
 
@@ -163,10 +170,12 @@ public sealed partial class P4RuntimeSession
     private static long CheckIndex(string what, bool idMatches, P4.V1.Index? index, long size)
     {
         var value = index?.Index_ ?? 0;
-        return idMatches && value >= 0 && value < size ? value : throw Malformed(what, idMatches ? $"index {value} is not below {size}" : "it holds another object's cells");
+        return idMatches && value >= 0 && value < size ? value
+            : throw Malformed(what, idMatches ? $"index {value} is not below {size}" : "it contains cells of another object");
     }
 
-    private static P4RuntimeException Malformed(string what, string fault) => new(StatusCode.DataLoss, $"{what} failed: the answer is malformed: {fault}");
+    private static P4RuntimeException Malformed(string what, string fault) =>
+        new(StatusCode.DataLoss, $"{what} failed: the answer is malformed: {fault}");
 
     private static T Begin<T>(string what, Func<T> call)
     {
@@ -180,18 +189,20 @@ public sealed partial class P4RuntimeSession
         }
     }
 
-    /// <param name="what">For messages.</param>
-    /// <param name="pipeline">Of the tables.</param>
-    /// <param name="asked">An entry of another table is a fault.</param>
+    /// <param name="what">The operation, for messages.</param>
+    /// <param name="pipeline">The pipeline of the tables.</param>
+    /// <param name="asked">The requested tables; an entry of another table is an error.</param>
     /// <param name="request">The Read.</param>
-    /// <param name="isAbsence">Whether a Read that failed so has said all that there is.</param>
-    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="isAbsence">Whether an error only means that entries are missing.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
     private async IAsyncEnumerable<Entry> ReadRowsAsync(
-        string what, Pipeline pipeline, HashSet<TableSchema> asked, ReadRequest request, Func<P4RuntimeException, bool> isAbsence, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string what, Pipeline pipeline, HashSet<TableSchema> asked, ReadRequest request, Func<P4RuntimeException, bool> isAbsence,
+            [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var live = Connected(what);
         using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var call = Begin(what, () => live.Channel.Invoker.AsyncServerStreamingCall(WireMethods.Read(pipeline), null, Long(cancellationToken), request));
+        using var call = Begin(
+            what, () => live.Channel.Invoker.AsyncServerStreamingCall(WireMethods.Read(pipeline), null, Long(cancellationToken), request));
         while (true)
         {
             try
@@ -216,7 +227,7 @@ public sealed partial class P4RuntimeSession
             {
                 if (!asked.Contains(entry.Table))
                 {
-                    throw Malformed(what, $"it holds an entry of table {entry.Table.Alias}");
+                    throw Malformed(what, $"it contains an entry of table {entry.Table.Alias}");
                 }
 
                 yield return entry;
@@ -224,7 +235,8 @@ public sealed partial class P4RuntimeSession
         }
     }
 
-    private async IAsyncEnumerable<Entity> ReadEntitiesAsync(string what, Entity[] entities, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<Entity> ReadEntitiesAsync(
+        string what, Entity[] entities, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var live = Connected(what);
         var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role, Entities = { entities } };
@@ -239,11 +251,13 @@ public sealed partial class P4RuntimeSession
         }
     }
 
-    private CallOptions Long(CancellationToken cancellationToken) => new(deadline: Deadline(_options.ReadTimeout * WholeReadFactor), cancellationToken: cancellationToken);
+    private CallOptions Long(CancellationToken cancellationToken) =>
+        new(deadline: Deadline(_options.ReadTimeout * WholeReadFactor), cancellationToken: cancellationToken);
 
-    private async Task<bool> NextAsync<T>(string what, IAsyncStreamReader<T> stream, CancellationTokenSource idle, CancellationToken cancellationToken)
+    private async Task<bool> NextAsync<T>(
+        string what, IAsyncStreamReader<T> stream, CancellationTokenSource idle, CancellationToken cancellationToken)
     {
-        // The time that the consumer takes between two messages does not count.
+        // The time the consumer takes between two messages does not count.
         idle.CancelAfter(_options.ReadTimeout);
         try
         {
@@ -253,7 +267,8 @@ public sealed partial class P4RuntimeSession
         {
             cancellationToken.ThrowIfCancellationRequested();
             throw idle.IsCancellationRequested
-                ? new P4RuntimeException(StatusCode.DeadlineExceeded, $"{what} failed: the target was silent for {_options.ReadTimeout.TotalSeconds:0.#} s", e)
+                ? new P4RuntimeException(
+                    StatusCode.DeadlineExceeded, $"{what} failed: the target sent nothing for {_options.ReadTimeout.TotalSeconds:0.#} s", e)
                 : new P4RuntimeException(StatusCode.Cancelled, $"{what} failed: {RpcFault.Describe(e)}", e);
         }
         catch (RpcException e)

@@ -8,10 +8,12 @@ namespace ACCOffload.P4Runtime.Session;
 public sealed partial class P4RuntimeSession
 {
     /// <summary>
-    /// Sends one Write, CONTINUE_ON_ERROR. The target may apply the updates in any order, so dependent ones go into a later Write
-    /// (<see cref="UpdatePlan"/>). Never throws for what the target, the network or the caller's cancellation does: the result says it.
+    /// Sends one Write, CONTINUE_ON_ERROR. The target may apply the updates in any order, so dependent updates belong in a later Write.
+    /// Errors of the target or the network and cancellation are reported in the result, not thrown.
     /// </summary>
-    /// <exception cref="ArgumentException">More than <see cref="MaxUpdatesPerWrite"/> updates, or one without an entry or an action.</exception>
+    /// <exception cref="ArgumentException">
+    /// More than <see cref="P4RuntimeSessionOptions.MaxUpdatesPerWrite"/> updates, or one without an entry or an action.
+    /// </exception>
     public async Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
     {
         if (updates.IsEmpty)
@@ -21,7 +23,8 @@ public sealed partial class P4RuntimeSession
 
         if (updates.Length > _options.MaxUpdatesPerWrite)
         {
-            throw new ArgumentException($"{updates.Length} updates are more than a Write may carry ({_options.MaxUpdatesPerWrite})", nameof(updates));
+            throw new ArgumentException(
+                $"{updates.Length} updates exceed the limit of a Write ({_options.MaxUpdatesPerWrite})", nameof(updates));
         }
 
         var live = Volatile.Read(ref _live);
@@ -33,7 +36,7 @@ public sealed partial class P4RuntimeSession
         using var request = EncodedWrite.Encode(_options.DeviceId, live.ElectionId, _role, updates.Span);
         if (cancellationToken.IsCancellationRequested)
         {
-            return new WriteResult(WriteOutcome.NotSent, StatusCode.Cancelled, "not sent: the caller gave up", []);
+            return new WriteResult(WriteOutcome.NotSent, StatusCode.Cancelled, "not sent: the caller canceled", []);
         }
 
         live.EnterWrite();
@@ -51,8 +54,9 @@ public sealed partial class P4RuntimeSession
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // An answer that gRPC itself chokes on, or a channel closed this very moment.
-            result = new WriteResult(WriteOutcome.Unknown, StatusCode.Unknown, $"the Write ended without a usable answer: {RpcFault.Describe(e)}", []);
+            // gRPC could not parse the answer, or the channel was closed at this moment.
+            result = new WriteResult(
+                WriteOutcome.Unknown, StatusCode.Unknown, $"the Write ended without a usable answer: {RpcFault.Describe(e)}", []);
         }
         finally
         {

@@ -7,16 +7,16 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>
-/// One controller's session with one P4Runtime target: it connects and reconnects by itself, bids to be primary, checks the pipeline, and writes
-/// and reads tables. Members are thread-safe. A write's ambiguous end is a value (<see cref="WriteOutcome.Unknown"/>), every other
-/// failed RPC a <see cref="P4RuntimeException"/>.
+/// A controller's session with a P4Runtime target: it connects and reconnects automatically, bids for the primary role, ensures the
+/// pipeline, and writes and reads tables. Thread-safe. A Write with an unknown outcome returns <see cref="WriteOutcome.Unknown"/>; every
+/// other failed RPC throws <see cref="P4RuntimeException"/>.
 /// </summary>
 public sealed partial class P4RuntimeSession : IAsyncDisposable
 {
     private readonly P4RuntimeSessionOptions _options;
     private readonly ILogger _logger;
     private readonly byte[] _role;
-    private readonly CertificateMemory _certificates;
+    private readonly CertificateCache _certificates;
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _stop = new();
     private TaskCompletionSource _primary = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,19 +40,21 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         _options = options;
         _logger = logger;
         _role = Encoding.UTF8.GetBytes(options.Role);
-        _certificates = new CertificateMemory(options.Endpoint);
+        _certificates = new CertificateCache(options.Endpoint);
     }
 
-    /// <summary>Raised after each change of state, one at a time, on the session's own task: handlers must not block.</summary>
+    /// <summary>Raised after each state change, one at a time, on the session's own task: handlers must not block.</summary>
     public event Action<SessionStateChange>? StateChanged;
 
-    /// <summary>Raised for each packet that the pipeline sends to the controller. Handlers must not block and not keep the stream waiting.</summary>
+    /// <summary>Raised for each packet that the pipeline sends to the controller. Handlers must not block: they delay the stream.</summary>
     public event Action<ControllerPacket>? PacketReceived;
 
-    /// <summary>Why the certificate files can't be used as they are now, with the file named; empty while they can. The last good ones stay in use.</summary>
+    /// <summary>
+    /// Why the current certificate files can't be used, with the name of the file; empty if they can. The last good ones stay in use.
+    /// </summary>
     public string CertificateProblem => _certificates.Problem;
 
-    /// <summary>Where the session stands.</summary>
+    /// <summary>State of the session.</summary>
     public SessionState State
     {
         get
@@ -64,7 +66,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Why the state is what it is; one line, empty while primary.</summary>
+    /// <summary>Reason for the state; one line, empty while primary.</summary>
     public string StateReason
     {
         get
@@ -76,7 +78,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Counts the connections made, from 1. Another number than before means that the target may have restarted in between.</summary>
+    /// <summary>Number of the connection, from 1. A new number means that the target may have restarted in between.</summary>
     public long ConnectionId
     {
         get
@@ -102,9 +104,6 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
 
     /// <summary>The pipeline that <see cref="EnsurePipelineAsync"/> last found or pushed; null before.</summary>
     public Pipeline? Pipeline => Volatile.Read(ref _pipeline);
-
-    /// <summary>Most updates that <see cref="WriteAsync"/> takes.</summary>
-    public int MaxUpdatesPerWrite => _options.MaxUpdatesPerWrite;
 
     /// <summary>Starts connecting and returns at once. Further calls do nothing.</summary>
     public void Start()
@@ -155,7 +154,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         lock (_gate)
         {
             _primary.TrySetException(new ObjectDisposedException(nameof(P4RuntimeSession)));
-            // Nobody may be waiting.
+            // There may be no waiter.
             _ = _primary.Task.Exception;
         }
 
@@ -207,10 +206,36 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
     private LiveConnection Connected(string what)
     {
         var live = Volatile.Read(ref _live);
-        return live ?? throw new P4RuntimeException(StatusCode.Unavailable, $"{what} was not sent: no connection to {_options.Endpoint.Address} ({StateReason})");
+        return live ?? throw new P4RuntimeException(
+            StatusCode.Unavailable, $"{what} was not sent: no connection to {_options.Endpoint.Address} ({StateReason})");
     }
 
     private static DateTime Deadline(TimeSpan timeout) => DateTime.UtcNow + timeout;
 
-    private CallOptions Short(CancellationToken cancellationToken) => new(deadline: Deadline(_options.RpcTimeout), cancellationToken: cancellationToken);
+    private CallOptions Short(CancellationToken cancellationToken) =>
+        new(deadline: Deadline(_options.RpcTimeout), cancellationToken: cancellationToken);
+
+    [LoggerMessage(1, LogLevel.Information, "P4Runtime target {Address}, device {DeviceId}: {Old} -> {New} {Reason}")]
+    private partial void LogState(string address, ulong deviceId, SessionState old, SessionState @new, string reason);
+
+    [LoggerMessage(2, LogLevel.Warning, "P4Runtime target {Address} is still unavailable: {Reason}")]
+    private partial void LogStillDisconnected(string address, string reason);
+
+    [LoggerMessage(3, LogLevel.Error, "Handler of {Event} failed")]
+    private partial void LogHandlerFailed(Exception exception, string @event);
+
+    [LoggerMessage(4, LogLevel.Warning, "Stream error from the target: {Code}: {Message}")]
+    private partial void LogStreamError(StatusCode code, string message);
+
+    [LoggerMessage(5, LogLevel.Debug, "Ignored an arbitration answer for election id {Id}; ours is {Ours}")]
+    private partial void LogForeignElection(ElectionId id, ElectionId ours);
+
+    [LoggerMessage(6, LogLevel.Warning, "The changed certificates can't be used, keeping the current connection: {Reason}")]
+    private partial void LogCertificatesUnusable(string reason);
+
+    [LoggerMessage(7, LogLevel.Information, "Pushing pipeline {Pipeline} (cookie 0x{Cookie:x16}; the target has {Found})")]
+    private partial void LogPush(string pipeline, ulong cookie, string found);
+
+    [LoggerMessage(8, LogLevel.Warning, "Write of {Count} updates: {Outcome}, {Failed} failed: {Message}")]
+    private partial void LogWriteFailed(int count, WriteOutcome outcome, int failed, string message);
 }

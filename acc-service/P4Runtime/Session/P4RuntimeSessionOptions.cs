@@ -2,46 +2,46 @@ using ACCOffload.P4Runtime.Channels;
 
 namespace ACCOffload.P4Runtime.Session;
 
-/// <summary>How a <see cref="P4RuntimeSession"/> reaches its target. <see cref="Validate"/> is called by the session.</summary>
+/// <summary>Options of a <see cref="P4RuntimeSession"/>, which calls <see cref="Validate"/>.</summary>
 public sealed record P4RuntimeSessionOptions
 {
-    /// <summary>Where the P4Runtime server is, and the certificates for it.</summary>
+    /// <summary>Address and credentials of the P4Runtime server.</summary>
     public required TargetEndpoint Endpoint { get; init; }
 
     /// <summary>The P4Runtime device id; never 0.</summary>
     public ulong DeviceId { get; init; } = 1;
 
-    /// <summary>The P4Runtime role; empty is the default role, which may do everything.</summary>
+    /// <summary>The P4Runtime role; empty for the default role, which has full access.</summary>
     public string Role { get; init; } = "";
 
-    /// <summary>Whether to outbid another controller that is primary. Without it a session only takes what nobody holds.</summary>
+    /// <summary>Whether to outbid another primary. If not, the session becomes primary only if there is none.</summary>
     public bool TakeOver { get; init; }
 
-    /// <summary>Limit of connecting and of each short RPC.</summary>
+    /// <summary>Limit for connecting and for each short RPC.</summary>
     public TimeSpan RpcTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Limit of a Write.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a Read may stay silent between two messages; a whole Read may take ten times that.</summary>
+    /// <summary>Maximum time between two messages of a Read; a whole Read may take ten times that.</summary>
     public TimeSpan ReadTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Limit of pushing a pipeline; hardware takes its time.</summary>
+    /// <summary>Limit for pushing a pipeline, which is slow on hardware.</summary>
     public TimeSpan PipelineTimeout { get; init; } = TimeSpan.FromMinutes(3);
 
     /// <summary>Wait before the first reconnect; doubles with each failure, with jitter.</summary>
     public TimeSpan BackoffMin { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Longest wait between two attempts to connect.</summary>
+    /// <summary>Maximum wait between two attempts to connect.</summary>
     public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Most updates in one Write; also what the size of the answer's error details is planned for.</summary>
+    /// <summary>Maximum number of updates in one Write; also determines the space for the answer's error details.</summary>
     public int MaxUpdatesPerWrite { get; init; } = 10_000;
 
     /// <summary>The clock for election ids, backoff and certificate checks.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
-    /// <summary>Least size of the answer's headers and trailers to accept.</summary>
+    /// <summary>Minimum size limit for an answer's headers and trailers.</summary>
     internal int MinHeaderBytes { get; init; } = 64 << 20;
 
     /// <summary>Throws if a value is out of its range.</summary>
@@ -57,7 +57,7 @@ public sealed record P4RuntimeSessionOptions
 
         if (MaxUpdatesPerWrite is < 1 or > 1_000_000)
         {
-            throw new ArgumentException($"MaxUpdatesPerWrite is {MaxUpdatesPerWrite}; it must be within 1 and 1000000");
+            throw new ArgumentException($"MaxUpdatesPerWrite is {MaxUpdatesPerWrite}; it must be from 1 to 1000000");
         }
 
         Positive(RpcTimeout, nameof(RpcTimeout));

@@ -4,10 +4,12 @@ using Grpc.Core;
 
 namespace ACCOffload.P4Runtime.Session;
 
-/// <summary>What a failed Read by numbers says about each of them.</summary>
+/// <summary>Interprets failed Reads of individual entries or cells.</summary>
 internal static class ReadFault
 {
-    /// <summary>Whether all that is wrong is that something asked for is not there: infrap4d fails the whole Read then, after it has sent what it found.</summary>
+    /// <summary>
+    /// Whether the only error is that requested objects are missing: infrap4d then fails the whole Read after sending what it found.
+    /// </summary>
     public static bool IsAbsence(P4RuntimeException exception)
     {
         if (exception.InnerException is not RpcException { Status.DebugException: null } rpc)
@@ -22,7 +24,8 @@ internal static class ReadFault
 
         try
         {
-            var errors = Google.Rpc.Status.Parser.ParseFrom(details.ValueBytes).Details.Select(d => P4.V1.Error.Parser.ParseFrom(d.Value).CanonicalCode).ToList();
+            var errors = Google.Rpc.Status.Parser.ParseFrom(details.ValueBytes).Details
+                .Select(d => P4.V1.Error.Parser.ParseFrom(d.Value).CanonicalCode).ToList();
             return errors.Contains((int)StatusCode.NotFound) && errors.TrueForAll(c => c is (int)StatusCode.OK or (int)StatusCode.NotFound);
         }
         catch (InvalidProtocolBufferException)

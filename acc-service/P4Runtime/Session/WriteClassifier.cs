@@ -5,7 +5,7 @@ using Grpc.Core;
 
 namespace ACCOffload.P4Runtime.Session;
 
-/// <summary>Tells from a failed Write what is known about each update.</summary>
+/// <summary>Determines the outcome of each update of a failed Write.</summary>
 internal static class WriteClassifier
 {
     /// <summary>The trailer that has an error for each part of a request.</summary>
@@ -18,11 +18,14 @@ internal static class WriteClassifier
         var code = exception.StatusCode;
         if (RpcFault.IsAnswerTooLarge(exception))
         {
-            // The peer is alive and has worked; only what it said did not get through.
-            return new WriteResult(WriteOutcome.Unknown, code, $"the answer's error details are larger than this client accepts, send fewer updates at once: {RpcFault.Describe(exception)}", [], answerTooLarge: true);
+            // The peer is alive and has processed the Write; only its answer was lost.
+            return new WriteResult(
+                WriteOutcome.Unknown, code,
+                $"the error details of the answer exceed this client's limit; send fewer updates at once: {RpcFault.Describe(exception)}",
+                [], answerTooLarge: true);
         }
 
-        // A status that our own side made up says nothing about what the target did.
+        // A status generated on our side says nothing about what the target did.
         var fromTarget = exception.Status.DebugException is null;
         if (fromTarget && exception.Trailers.Get(DetailsKey) is { } details)
         {
@@ -34,10 +37,10 @@ internal static class WriteClassifier
 
         return fromTarget && WriteResult.IsDefinite(code)
             ? new WriteResult(WriteOutcome.Rejected, code, $"the target refused the Write: {RpcFault.Describe(exception)}", [])
-            : Unknown(code, $"whether the Write was applied is not known: {RpcFault.Describe(exception)}");
+            : Unknown(code, $"it is unknown whether the Write was applied: {RpcFault.Describe(exception)}");
     }
 
-    /// <summary>Null where the details are about something else than the updates.</summary>
+    /// <summary>Null if the details are not about the updates.</summary>
     private static WriteResult? Details(RpcException exception, Metadata.Entry details, ReadOnlySpan<EntryUpdate> updates)
     {
         Google.Rpc.Status status;
@@ -60,7 +63,8 @@ internal static class WriteClassifier
 
         if (reasons.Count == 0)
         {
-            return status.Details.Count == 0 ? null : WriteResult.IsDefinite(exception.StatusCode) ? null : Malformed(exception, "its details are no P4Runtime errors");
+            return status.Details.Count == 0 ? null : WriteResult.IsDefinite(exception.StatusCode) ? null
+                : Malformed(exception, "its details are not P4Runtime errors");
         }
 
         if (reasons.Count != updates.Length || status.Details.Count != reasons.Count)
@@ -75,12 +79,14 @@ internal static class WriteClassifier
             if (code != StatusCode.OK)
             {
                 var reason = RpcFault.OneLine(reasons[i].Message);
-                errors.Add(new UpdateError(i, code, $"{Verb(updates[i].Kind)} {updates[i].Entry.Key}: {RpcFault.Name(code)}{(reason.Length == 0 ? "" : ": ")}{reason}", reason));
+                var detail = reason.Length == 0 ? "" : $": {reason}";
+                errors.Add(new UpdateError(
+                    i, code, $"{Verb(updates[i].Kind)} {updates[i].Entry.Key}: {RpcFault.Name(code)}{detail}", reason));
             }
         }
 
         return errors.Count == 0
-            ? Malformed(exception, "it failed, but every update in it is said to be OK")
+            ? Malformed(exception, "the Write failed, but all of its updates are reported as OK")
             : new WriteResult(WriteOutcome.Failed, exception.StatusCode, Summary(errors, updates.Length), errors);
     }
 

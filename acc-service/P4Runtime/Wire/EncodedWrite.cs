@@ -75,7 +75,7 @@ internal sealed class EncodedWrite : IDisposable
     {
         if (Interlocked.CompareExchange(ref request._state, Sending, Ready) is Gone)
         {
-            throw new OperationCanceledException("the Write was given up before it was sent");
+            throw new OperationCanceledException("the Write was canceled before it was sent");
         }
 
         context.SetPayloadLength(request.Length);
@@ -84,7 +84,9 @@ internal sealed class EncodedWrite : IDisposable
         Interlocked.CompareExchange(ref request._state, Sent, Sending);
     }
 
-    /// <summary>Gives the buffer back, unless a cancelled call is reading it this very moment: then the collector gets it.</summary>
+    /// <summary>
+    /// Returns the buffer to the pool, unless a canceled call is still reading it: then it is left to the garbage collector.
+    /// </summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _state, Gone) is Ready or Sent)
@@ -102,7 +104,7 @@ internal sealed class EncodedWrite : IDisposable
 
         if (kind != UpdateKind.Delete && entry.Action.Kind == ActionKind.None)
         {
-            throw new ArgumentException($"update {index} ({kind} {entry.Key}) has a key without an action");
+            throw new ArgumentException($"update {index} ({kind} {entry.Key}) has no action");
         }
     }
 

@@ -20,7 +20,8 @@ internal sealed partial class EntryDecoder
                 case 3 when table.Group is not null:
                     return Reference(table, table.Group, reader.Id());
                 default:
-                    throw new WireException($"table {table.Alias} has an entry with an action of kind {reader.Field}, which is not supported");
+                    throw new WireException(
+                        $"table {table.Alias} has an entry with an action of kind {reader.Field}, which is not supported");
             }
         }
 
@@ -30,7 +31,8 @@ internal sealed partial class EntryDecoder
     private ActionSchema Direct(TableSchema table, ReadOnlySpan<byte> message)
     {
         var id = IdOf(message);
-        var action = table.FindAction(id) ?? throw new WireException($"table {table.Alias} has an entry with action id 0x{id:x8}, which it does not offer");
+        var action = table.FindAction(id)
+            ?? throw new WireException($"table {table.Alias} has an entry with action id 0x{id:x8}, which it does not offer");
         EnsureScratch(table.KeySize + action.DataSize);
         ulong seen = 0;
         var reader = new WireReader(message);
@@ -81,7 +83,8 @@ internal sealed partial class EntryDecoder
             }
         }
 
-        throw new WireException($"table {table.Alias} has an entry whose action {action.Alias} has parameter id {id} twice, or does not define it");
+        throw new WireException(
+            $"table {table.Alias} has an entry whose action {action.Alias} has parameter id {id} twice, or does not define it");
     }
 
     private ActionSchema Reference(TableSchema table, ActionSchema reference, uint id)

@@ -6,7 +6,10 @@ namespace ACCOffload.P4Runtime.Wire;
 
 internal sealed partial class EntryDecoder
 {
-    /// <summary><c>ActionProfileMember</c> or <c>ActionProfileGroup</c>. Weights, all 1 where we wrote them, and what a group may hold at most are not looked at.</summary>
+    /// <summary>
+    /// <c>ActionProfileMember</c> or <c>ActionProfileGroup</c>. Weights, which are 1 in our own writes, and the maximum group size are
+    /// ignored.
+    /// </summary>
     private Entry ProfileEntry(ReadOnlySpan<byte> message, TableKind kind)
     {
         uint profileId = 0, id = 0;
@@ -35,7 +38,8 @@ internal sealed partial class EntryDecoder
             }
         }
 
-        var table = pipeline.TryProfile(profileId, kind) ?? throw new WireException($"action profile id 0x{profileId:x8} is none of pipeline {pipeline.Name}'s");
+        var table = pipeline.TryProfile(profileId, kind)
+            ?? throw new WireException($"pipeline {pipeline.Name} has no action profile id 0x{profileId:x8}");
         EnsureScratch(table.KeySize);
         BinaryPrimitives.WriteUInt32BigEndian(_scratch, id);
         if (kind == TableKind.ProfileMembers)

@@ -5,14 +5,14 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.P4Runtime.Wire;
 
 /// <summary>
-/// <c>p4.v1.ReadResponse</c> to packed entries, with no object in between. Values are made canonical, so an entry read back equals the one
+/// Decodes <c>p4.v1.ReadResponse</c> directly into packed entries. Values are made canonical, so an entry that is read back equals the one
 /// written. One decoder serves one Read.
 /// </summary>
 internal sealed partial class EntryDecoder(Pipeline pipeline)
 {
     private byte[] _scratch = new byte[256];
 
-    /// <summary>Adds the entries of one message, without default, constant and learned ones.</summary>
+    /// <summary>Adds the entries of one message, except default, constant and learned entries.</summary>
     /// <exception cref="WireException">The message is malformed or does not fit the pipeline.</exception>
     public void Decode(ReadOnlySpan<byte> response, List<Entry> into)
     {
@@ -44,7 +44,7 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
                         into.Add(ProfileEntry(entity.Bytes(), TableKind.ProfileGroups));
                         break;
                     default:
-                        throw new WireException($"the answer holds entity kind {entity.Field}, not a table entry");
+                        throw new WireException($"the answer contains entity kind {entity.Field} instead of a table entry");
                 }
             }
         }
@@ -57,7 +57,7 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
         ReadOnlySpan<byte> actionMessage = default;
         var hasAction = false;
 
-        // The table's id may come behind the fields that it explains, so ids are looked for first.
+        // The table id may follow fields that depend on it, so look for ids first.
         var reader = new WireReader(message);
         while (reader.Next())
         {
@@ -89,7 +89,7 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
             }
         }
 
-        var table = pipeline.TryTable(tableId) ?? throw new WireException($"table id 0x{tableId:x8} is none of pipeline {pipeline.Name}'s");
+        var table = pipeline.TryTable(tableId) ?? throw new WireException($"pipeline {pipeline.Name} has no table id 0x{tableId:x8}");
         if (_scratch.Length < table.KeySize)
         {
             _scratch = new byte[table.KeySize];
@@ -127,7 +127,8 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
             var index = table.FindField(id);
             if (index < 0 || (seen & (1ul << index)) != 0)
             {
-                throw new WireException($"table {table.Alias} has an entry with match field id {id} {(index < 0 ? "that it does not define" : "twice")}");
+                throw new WireException(
+                    $"table {table.Alias} has an entry with match field id {id} {(index < 0 ? "that it does not define" : "twice")}");
             }
 
             seen |= 1ul << index;
@@ -260,7 +261,7 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
         }
     }
 
-    /// <summary>Field 1 of a message, which is its id in all that a table entry holds (p4runtime.proto).</summary>
+    /// <summary>Field 1 of a message, which is the id in every part of a table entry (p4runtime.proto).</summary>
     private static uint IdOf(ReadOnlySpan<byte> message)
     {
         uint id = 0;

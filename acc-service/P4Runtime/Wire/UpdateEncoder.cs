@@ -5,15 +5,15 @@ using P4.V1;
 
 namespace ACCOffload.P4Runtime.Wire;
 
-/// <summary>Packed entries to <c>p4.v1.Update</c>. Field numbers are those of p4runtime.proto.</summary>
+/// <summary>Encodes packed entries as <c>p4.v1.Update</c>. Field numbers are those of p4runtime.proto.</summary>
 internal static class UpdateEncoder
 {
-    // Tags, lengths and ids around the values of one update, generously.
+    // Generous bounds for tags, lengths and ids around the values of one update.
     private const int Overhead = 96;
     private const int OverheadPerValue = 40;
     private const int OverheadPerMember = 16;
 
-    /// <summary>Bytes that one update can take at most.</summary>
+    /// <summary>Maximum size of one encoded update in bytes.</summary>
     public static int MaxSize(Entry entry) =>
         Overhead + entry.Packed.Length + (OverheadPerValue * (entry.Table.FieldArray.Length + entry.Action.ParamArray.Length))
         + (entry.Table.Kind == TableKind.ProfileGroups ? OverheadPerMember * entry.Packed.Length / sizeof(uint) : 0);
@@ -28,7 +28,7 @@ internal static class UpdateEncoder
         writer.Message(4, start); // WriteRequest.updates
     }
 
-    /// <summary>What a Read asks for to get this entry alone.</summary>
+    /// <summary>The entity of a Read for this entry alone.</summary>
     public static Entity KeyOf(EntryKey key)
     {
         var entry = key.ToEntry();
@@ -38,7 +38,7 @@ internal static class UpdateEncoder
         return Entity.Parser.ParseFrom(writer.Written);
     }
 
-    /// <summary>Writes the content of an <c>Entity</c>; of one to delete the key alone.</summary>
+    /// <summary>Writes the content of an <c>Entity</c>; only the key for a delete.</summary>
     private static void WriteEntity(ref BackwardWriter writer, UpdateKind kind, Entry entry)
     {
         var start = writer.Length;
@@ -70,7 +70,7 @@ internal static class UpdateEncoder
         writer.Message(2, start); // Entity.table_entry
     }
 
-    /// <summary><c>ActionProfileMember</c> or <c>ActionProfileGroup</c>: the profile, the number, then the action or the members.</summary>
+    /// <summary><c>ActionProfileMember</c> or <c>ActionProfileGroup</c>: the profile, the id, then the action or the members.</summary>
     private static void WriteProfile(ref BackwardWriter writer, UpdateKind kind, Entry entry, ReadOnlySpan<byte> packed)
     {
         var table = entry.Table;

@@ -7,12 +7,12 @@ using P4.V1;
 
 namespace ACCOffload.P4Runtime.Wire;
 
-/// <summary>The two RPCs that carry table entries by the hundred thousand, with marshallers that make no protobuf objects.</summary>
+/// <summary>The two RPCs that carry hundreds of thousands of table entries, with marshallers that create no protobuf objects.</summary>
 internal static class WireMethods
 {
     private const string Service = "p4.v1.P4Runtime";
 
-    /// <summary>Write. The answer has no content; what it holds is not looked at.</summary>
+    /// <summary>Write. The answer has no content and is ignored.</summary>
     public static readonly Method<EncodedWrite, object> Write = new(
         MethodType.Unary,
         Service,
@@ -34,12 +34,12 @@ internal static class WireMethods
 
     private static ReadBatch Decode(EntryDecoder decoder, DeserializationContext context)
     {
-        // A fault travels in the batch: what is thrown here would come out as INTERNAL, like a transport fault.
+        // Report an error in the batch: an exception here would surface as INTERNAL, like a transport error.
         try
         {
             var payload = context.PayloadAsReadOnlySequence();
 
-            // An entry takes some 60 bytes on the wire; a list that grows costs more than one that is a little too long.
+            // An entry takes about 60 bytes on the wire; growing the list costs more than a list that is a little too long.
             var entries = new List<Entry>((int)(payload.Length / 48) + 1);
             decoder.Decode(payload.IsSingleSegment ? payload.FirstSpan : payload.ToArray(), entries);
             return new ReadBatch(entries, null);
@@ -49,4 +49,12 @@ internal static class WireMethods
             return new ReadBatch([], e.Message);
         }
     }
+}
+
+/// <summary>Contents of one message of a Read: its entries, or what is wrong with it.</summary>
+internal sealed class ReadBatch(List<Entry> entries, string? fault)
+{
+    public List<Entry> Entries { get; } = entries;
+
+    public string? Fault { get; } = fault;
 }

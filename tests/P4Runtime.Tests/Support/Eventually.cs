@@ -1,6 +1,6 @@
 namespace ACCOffload.P4Runtime.Tests;
 
-/// <summary>Waits for what happens on other threads.</summary>
+/// <summary>Waits for conditions that other threads fulfil.</summary>
 internal static class Eventually
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);

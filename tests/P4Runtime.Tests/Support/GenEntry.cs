@@ -4,7 +4,7 @@ using CsCheck;
 
 namespace ACCOffload.P4Runtime.Tests;
 
-/// <summary>Random entries of every table, values of every width up to the field's.</summary>
+/// <summary>Random entries of every table, with values of every width up to the field's.</summary>
 internal static class GenEntry
 {
     public static readonly Gen<Entry> Any = Gen.OneOf([.. TestPipeline.Instance.Tables.Select(Of)]);

@@ -5,7 +5,9 @@ using P4.V1;
 
 namespace ACCOffload.P4Runtime.Tests;
 
-/// <summary>Entries to the generated protobuf classes, the slow and obvious way, from what an entry says of itself for display.</summary>
+/// <summary>
+/// Converts entries to the generated protobuf classes, the slow and obvious way, using the display properties of an entry.
+/// </summary>
 internal static class ReferenceCodec
 {
     public static Update Update(EntryUpdate update) => new()
@@ -27,7 +29,8 @@ internal static class ReferenceCodec
         {
             case ActionKind.Direct:
                 var action = new P4.V1.Action { ActionId = entry.Action.Id };
-                action.Params.AddRange(entry.EnumerateParams().Select(p => new P4.V1.Action.Types.Param { ParamId = p.Param.Id, Value = Shortest(p.Value) }));
+                action.Params.AddRange(
+                    entry.EnumerateParams().Select(p => new P4.V1.Action.Types.Param { ParamId = p.Param.Id, Value = Shortest(p.Value) }));
                 message.Action = new TableAction { Action = action };
                 break;
             case ActionKind.ProfileMember:

@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.P4Runtime.Tests;
 
-/// <summary>What a test target does, and what it saw.</summary>
+/// <summary>Behavior of a test target, and what it received.</summary>
 internal sealed class TargetBehaviour
 {
     private readonly Lock _gate = new();
@@ -134,7 +134,7 @@ internal sealed class TargetBehaviour
         }
     }
 
-    /// <summary>A controller that is none of ours bids higher than anyone.</summary>
+    /// <summary>A foreign controller outbids all others.</summary>
     public void StealPrimary()
     {
         lock (_gate)
@@ -147,7 +147,7 @@ internal sealed class TargetBehaviour
     }
 
     /// <summary>The controllers made by <see cref="StealPrimary"/> leave.</summary>
-    public void ThievesLeave()
+    public void OtherControllersLeave()
     {
         lock (_gate)
         {
@@ -167,7 +167,14 @@ internal sealed class TargetBehaviour
                     Packet = new PacketIn
                     {
                         Payload = Google.Protobuf.ByteString.CopyFrom(payload),
-                        Metadata = { new PacketMetadata { MetadataId = 1, Value = Google.Protobuf.ByteString.CopyFrom((byte)(port >> 8), (byte)port) } },
+                        Metadata =
+                        {
+                            new PacketMetadata
+                            {
+                                MetadataId = 1,
+                                Value = Google.Protobuf.ByteString.CopyFrom((byte)(port >> 8), (byte)port),
+                            },
+                        },
                     },
                 });
             }

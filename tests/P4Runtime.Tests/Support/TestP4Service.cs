@@ -29,14 +29,19 @@ internal sealed class TestP4Service(TargetBehaviour behaviour) : P4.V1.P4Runtime
     public override Task<CapabilitiesResponse> Capabilities(CapabilitiesRequest request, ServerCallContext context) =>
         Task.FromResult(new CapabilitiesResponse { P4RuntimeApiVersion = "1.5.0" });
 
-    public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request, ServerCallContext context)
+    public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(
+        GetForwardingPipelineConfigRequest request, ServerCallContext context)
     {
         var loaded = behaviour.Loaded ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, "no pipeline is loaded"));
         var asksForInfo = request.ResponseType == GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie;
-        return Task.FromResult(new GetForwardingPipelineConfigResponse { Config = new ForwardingPipelineConfig { Cookie = loaded.Cookie, P4Info = asksForInfo ? loaded.P4Info : null } });
+        return Task.FromResult(new GetForwardingPipelineConfigResponse
+        {
+            Config = new ForwardingPipelineConfig { Cookie = loaded.Cookie, P4Info = asksForInfo ? loaded.P4Info : null },
+        });
     }
 
-    public override async Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(SetForwardingPipelineConfigRequest request, ServerCallContext context)
+    public override async Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(
+        SetForwardingPipelineConfigRequest request, ServerCallContext context)
     {
         behaviour.Pushes.Enqueue(request);
         if (behaviour.OnPush is { } custom)
@@ -48,7 +53,8 @@ internal sealed class TestP4Service(TargetBehaviour behaviour) : P4.V1.P4Runtime
         return new SetForwardingPipelineConfigResponse();
     }
 
-    public override async Task StreamChannel(IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream, ServerCallContext context)
+    public override async Task StreamChannel(IAsyncStreamReader<StreamMessageRequest> requestStream,
+        IServerStreamWriter<StreamMessageResponse> responseStream, ServerCallContext context)
     {
         if (context.GetHttpContext().Connection.ClientCertificate is { } certificate)
         {
@@ -87,7 +93,8 @@ internal sealed class TestP4Service(TargetBehaviour behaviour) : P4.V1.P4Runtime
         }
     }
 
-    private static async Task SendAllAsync(ChannelReader<StreamMessageResponse> outbox, IServerStreamWriter<StreamMessageResponse> stream, CancellationToken end)
+    private static async Task SendAllAsync(
+        ChannelReader<StreamMessageResponse> outbox, IServerStreamWriter<StreamMessageResponse> stream, CancellationToken end)
     {
         try
         {

@@ -5,7 +5,7 @@ using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
 namespace ACCOffload.P4Runtime.Tests;
 
-/// <summary>A P4Info by hand: two tables like those of k8s_dp, and one for each oddity.</summary>
+/// <summary>A handwritten P4Info: two tables like those of k8s_dp, and one for each special case.</summary>
 internal static class TestPipeline
 {
     public static readonly Pipeline Instance = Pipeline.FromP4Info(Info());
@@ -28,7 +28,8 @@ internal static class TestPipeline
         info.Tables.Add(Table(
             0x02000004,
             "acl",
-            [("src_ip", 128, MatchType.Ternary), ("l4_port", 16, MatchType.Range), ("proto", 8, MatchType.Optional), ("vni", 9, MatchType.Ternary), ("vlan", 12, MatchType.Exact)],
+            [("src_ip", 128, MatchType.Ternary), ("l4_port", 16, MatchType.Range), ("proto", 8, MatchType.Optional),
+                ("vni", 9, MatchType.Ternary), ("vlan", 12, MatchType.Exact)],
             0x01000002,
             0x01000003));
         info.Tables.Add(Table(0x02000005, "odd", [("bit", 1, MatchType.Exact), ("prefix33", 33, MatchType.Lpm)], 0x01000003));
@@ -36,7 +37,12 @@ internal static class TestPipeline
         selected.ImplementationId = 0x11000001;
         info.Tables.Add(selected);
         info.Tables[0].ActionRefs[1].Scope = ActionRef.Types.Scope.DefaultOnly;
-        info.Counters.Add(new Counter { Preamble = Preamble(0x12000001, "drops"), Size = 16, Spec = new CounterSpec { Unit = CounterSpec.Types.Unit.Both } });
+        info.Counters.Add(new Counter
+        {
+            Preamble = Preamble(0x12000001, "drops"),
+            Size = 16,
+            Spec = new CounterSpec { Unit = CounterSpec.Types.Unit.Both },
+        });
         info.Registers.Add(new Register
         {
             Preamble = Preamble(0x16000001, "epochs"),
@@ -61,7 +67,8 @@ internal static class TestPipeline
         var table = new Table { Preamble = Preamble(id, alias), Size = 1024 };
         for (var i = 0; i < fields.Length; i++)
         {
-            table.MatchFields.Add(new MatchField { Id = (uint)i + 1, Name = fields[i].Name, Bitwidth = fields[i].Width, MatchType = fields[i].Kind });
+            table.MatchFields.Add(
+                new MatchField { Id = (uint)i + 1, Name = fields[i].Name, Bitwidth = fields[i].Width, MatchType = fields[i].Kind });
         }
 
         table.ActionRefs.AddRange(actions.Select(a => new ActionRef { Id = a }));
@@ -73,7 +80,8 @@ internal static class TestPipeline
         var action = new P4.Config.V1.Action { Preamble = Preamble(id, alias) };
         for (var i = 0; i < parameters.Length; i++)
         {
-            action.Params.Add(new P4.Config.V1.Action.Types.Param { Id = (uint)i + 1, Name = parameters[i].Name, Bitwidth = parameters[i].Width });
+            action.Params.Add(
+                new P4.Config.V1.Action.Types.Param { Id = (uint)i + 1, Name = parameters[i].Name, Bitwidth = parameters[i].Width });
         }
 
         return action;

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.P4Runtime.Tests;
 
-/// <summary>A P4Runtime and gNMI server that behaves, unless a test tells it not to.</summary>
+/// <summary>A P4Runtime and gNMI server that behaves correctly unless a test changes its behavior.</summary>
 internal sealed class TestTarget : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -66,7 +66,8 @@ internal sealed class TestTarget : IAsyncDisposable
         await app.StartAsync();
         var address = tls is null
             ? "unix:" + socket
-            : "https://localhost:" + new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+            : "https://localhost:" + new Uri(
+                app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
         return new TestTarget(app, address, tls);
     }
 
@@ -88,7 +89,8 @@ internal sealed class TestTarget : IAsyncDisposable
     public P4RuntimeSession Session(Func<P4RuntimeSessionOptions, P4RuntimeSessionOptions>? change = null)
     {
         var options = Options();
-        var session = new P4RuntimeSession(change?.Invoke(options) ?? options, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        var session = new P4RuntimeSession(
+            change?.Invoke(options) ?? options, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         session.Start();
         return session;
     }

@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.P4Runtime.Tests;
 
-/// <summary>Certificates for one test: an authority, a server's and a client's, in files of a directory of their own.</summary>
+/// <summary>Certificates for one test: an authority, a server and a client certificate, in a private directory.</summary>
 internal sealed class TestTls : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("p4rt-tls").FullName;
@@ -16,7 +16,7 @@ internal sealed class TestTls : IDisposable
         using var foreign = Authority("Foreign CA");
         File.WriteAllText(CaFile, _ca.ExportCertificatePem());
         using var server = Issue(foreignServer ? foreign : _ca, "target", dnsName, role, serverAge ?? TimeSpan.Zero);
-        // A key that came from PEM is ephemeral, which Kestrel wants exported once.
+        // A key loaded from PEM is ephemeral; Kestrel requires it to be exported once.
         Server = X509CertificateLoader.LoadPkcs12(server.Export(X509ContentType.Pkcs12), null);
         RotateClient();
     }

@@ -1,20 +1,20 @@
 namespace ACCOffload.P4Runtime.Channels;
 
 /// <summary>
-/// The certificate files of a target, and the last good ones while the files are half written, damaged or gone: a connection that is lost
-/// meanwhile is made again with those. Thread-safe.
+/// The certificate files of a target. While the files are incomplete, damaged or missing, reconnects use the last good contents.
+/// Thread-safe.
 /// </summary>
-internal sealed class CertificateMemory(TargetEndpoint endpoint)
+internal sealed class CertificateCache(TargetEndpoint endpoint)
 {
     private readonly Lock _gate = new();
     private PemFiles? _good;
     private volatile string _problem = "";
 
-    /// <summary>Why the files can't be used as they are now, with the file named; empty while they can.</summary>
+    /// <summary>Why the current files can't be used, with the name of the file; empty if they can.</summary>
     public string Problem => _problem;
 
-    /// <summary>The files, or the last good ones.</summary>
-    /// <exception cref="P4RuntimeException">The files can't be used, and never could; the message names the file.</exception>
+    /// <summary>The current files, or the last good ones.</summary>
+    /// <exception cref="P4RuntimeException">The files can't be used and there are no earlier ones; the message names the file.</exception>
     public PemFiles Current()
     {
         lock (_gate)
