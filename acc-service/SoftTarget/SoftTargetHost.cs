@@ -13,12 +13,12 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.SoftTarget;
 
 /// <summary>
-/// A P4 target in software: serves P4Runtime and gNMI, and moves packets between Linux links as the pipeline it was given
-/// says. Nothing is kept over a restart; controllers fill it again.
+/// A P4 target in software: serves P4Runtime and gNMI, and forwards packets between Linux links with the loaded pipeline. It keeps no state
+/// across restarts; controllers program it again.
 /// </summary>
 public sealed class SoftTargetHost : IAsyncDisposable
 {
-    /// <summary>Name that its log messages appear under.</summary>
+    /// <summary>Log category of its messages.</summary>
     public const string LogCategory = "SoftTarget";
 
     private readonly WebApplication _application;
@@ -38,16 +38,16 @@ public sealed class SoftTargetHost : IAsyncDisposable
         _addresses = addresses;
     }
 
-    /// <summary>Where it is served, with the port numbers that the system chose for ":0".</summary>
+    /// <summary>The addresses it listens on, with the actual port numbers for ":0".</summary>
     public IReadOnlyList<string> Addresses
         => [.. _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
 
-    /// <summary>Starts a soft target; it serves when the task is done.</summary>
-    /// <param name="options">What to run.</param>
-    /// <param name="loggerFactory">Messages appear under <see cref="LogCategory"/>.</param>
-    /// <param name="cancellationToken">Gives up starting.</param>
-    /// <exception cref="ArgumentException">An option has an impossible value; the message names it.</exception>
-    /// <exception cref="IOException">An address can't be served, or a certificate not be read.</exception>
+    /// <summary>Starts a soft target; it serves when the task completes.</summary>
+    /// <param name="options">The options.</param>
+    /// <param name="loggerFactory">Messages use the category <see cref="LogCategory"/>.</param>
+    /// <param name="cancellationToken">Cancels the start.</param>
+    /// <exception cref="ArgumentException">An option has an invalid value; the message names it.</exception>
+    /// <exception cref="IOException">An address is in use, or a certificate can't be read.</exception>
     public static async Task<SoftTargetHost> StartAsync(
         SoftTargetOptions options, ILoggerFactory loggerFactory, CancellationToken cancellationToken = default)
     {
@@ -70,7 +70,8 @@ public sealed class SoftTargetHost : IAsyncDisposable
                 dataPlane = new DataPlane(options.CpuPort, packets, logger);
                 packets.DataPlane = dataPlane;
                 device.Committed += state => dataPlane.Use(state.Engine);
-                binder = new PortBinder(string.IsNullOrEmpty(options.PortNamespace) ? null : options.PortNamespace, table, dataPlane, logger);
+                binder = new PortBinder(
+                    string.IsNullOrEmpty(options.PortNamespace) ? null : options.PortNamespace, table, dataPlane, logger);
             }
 
             application = Build(options, loggerFactory, services =>
@@ -124,7 +125,7 @@ public sealed class SoftTargetHost : IAsyncDisposable
     private static WebApplication Build(
         SoftTargetOptions options, ILoggerFactory loggerFactory, Action<IServiceCollection> services, ListenAddresses addresses)
     {
-        // Empty: a library takes no configuration from the environment and no address from elsewhere.
+        // Empty: a library must not take configuration or addresses from the environment.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggerFactory));
         builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();

@@ -11,7 +11,7 @@ internal enum ChangeKind : byte
     Group,
 }
 
-/// <summary>One change, with what is needed to repeat it on the other copy and to undo it on this one.</summary>
+/// <summary>One change, with the data to repeat it on the other copy and to undo it on this one.</summary>
 internal struct Change
 {
     public ChangeKind Kind;
@@ -20,23 +20,23 @@ internal struct Change
     public int Action;
     public int OldAction;
 
-    /// <summary>Where the key's words, the mask's (unless exact), the data and the old data begin.</summary>
+    /// <summary>Offset of the key words, mask words (unless exact), data and old data.</summary>
     public int Bytes;
     public int DataLength;
     public int OldDataLength;
     public ulong OldSequence;
 
-    /// <summary>Of a group: where its new and old members are.</summary>
+    /// <summary>For a group: index of its new and old members.</summary>
     public int Members;
 }
 
 /// <summary>
-/// The changes of an open update. They are made on the copy that no packet reads, noted here, and repeated on the other
-/// copy once packets read this one.
+/// The changes of an open update. They are applied to the inactive copy of the tables, recorded here, and replayed on the other copy after
+/// the switch.
 /// </summary>
 internal sealed unsafe class ChangeLog
 {
-    private const int KeptBytes = 1 << 20;
+    private const int RetainedBytes = 1 << 20;
 
     private readonly List<SwxMember[]> _members = [];
     private Change[] _changes = new Change[64];
@@ -64,7 +64,7 @@ internal sealed unsafe class ChangeLog
         Add(new Change { Kind = ChangeKind.Group, Table = selector, Priority = group, Bytes = _used, Members = _members.Count - 2 });
     }
 
-    /// <summary>Repeats all changes on a copy.</summary>
+    /// <summary>Replays all changes on a copy.</summary>
     public void Replay(TableSet set)
     {
         for (var i = 0; i < Count; i++)
@@ -75,7 +75,7 @@ internal sealed unsafe class ChangeLog
         set.Seal();
     }
 
-    /// <summary>Undoes the latest changes on the copy they were made on.</summary>
+    /// <summary>Undoes the changes since a mark on the copy they were made on.</summary>
     public void Undo(TableSet set, int mark)
     {
         while (Count > mark)
@@ -96,7 +96,7 @@ internal sealed unsafe class ChangeLog
         Count = 0;
         _used = 0;
         _members.Clear();
-        if (_bytes.Length > KeptBytes)
+        if (_bytes.Length > RetainedBytes)
         {
             _bytes = new byte[4096];
             _changes = new Change[64];
@@ -186,7 +186,7 @@ internal sealed unsafe class ChangeLog
 
     private void Append(ReadOnlySpan<byte> bytes)
     {
-        // One byte more than is used, so that a change without bytes still has a place to point to.
+        // One spare byte, so that a change without bytes still has a valid address.
         if (_used + bytes.Length >= _bytes.Length)
         {
             Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _used + bytes.Length + 1));

@@ -2,18 +2,18 @@ using System.Numerics;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Checks an entry's key, mask and priority, and brings them into the stored form.</summary>
+/// <summary>Validates an entry's key, mask and priority, and converts them to the stored form.</summary>
 internal static unsafe class EntryKey
 {
     /// <returns>The priority as stored: the prefix length for an lpm table.</returns>
-    /// <exception cref="ArgumentException">The table can't have such an entry.</exception>
+    /// <exception cref="ArgumentException">The entry does not fit the table.</exception>
     public static uint Encode(
         TableStore store, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority, ulong* storedKey, ulong* storedMask)
     {
         var table = store.Table;
         if (table.KeyBytes == 0)
         {
-            throw new ArgumentException($"table {table} has no key and so no entries");
+            throw new ArgumentException($"table {table} has no key and therefore no entries");
         }
 
         if (key.Length != table.KeyBytes)
@@ -50,19 +50,20 @@ internal static unsafe class EntryKey
     {
         if (field.Kind == SwxMatchKind.Exact && mask.IndexOfAnyExcept((byte)0xFF) >= 0)
         {
-            throw new ArgumentException($"field {field.Name} of table {table} is exact and needs a mask of ones", nameof(mask));
+            throw new ArgumentException($"field {field.Name} of table {table} is exact and requires a mask of all ones", nameof(mask));
         }
 
         if (field.Kind == SwxMatchKind.Lpm)
         {
-            priority = PrefixLength(mask) ?? throw new ArgumentException($"the mask of field {field.Name} of table {table} is no prefix", nameof(mask));
+            priority = PrefixLength(mask)
+                ?? throw new ArgumentException($"the mask of field {field.Name} of table {table} is not a prefix", nameof(mask));
         }
 
         for (var i = 0; i < value.Length; i++)
         {
             if ((value[i] & ~mask[i]) != 0)
             {
-                throw new ArgumentException($"field {field.Name} of table {table} has bits outside of its mask", nameof(value));
+                throw new ArgumentException($"field {field.Name} of table {table} has bits outside its mask", nameof(value));
             }
         }
     }

@@ -4,14 +4,14 @@ using System.Runtime.CompilerServices;
 namespace ACCOffload.SoftTarget.Engine;
 
 /// <summary>
-/// Reads and writes fields of 1 to 8 bytes, never a byte beside them. A code is (bytes − 1) plus <see cref="BigEndian"/>
-/// for fields in network order.
+/// Reads and writes fields of 1 to 8 bytes without touching adjacent bytes. An access code is (bytes − 1) plus <see cref="BigEndian"/> for
+/// fields in network order.
 /// </summary>
 internal static unsafe class FieldAccess
 {
     public const byte BigEndian = 8;
 
-    /// <summary>In place of a code: the operand is a constant.</summary>
+    /// <summary>Special code: the operand is a constant.</summary>
     public const byte Constant = 255;
 
     public static byte Code(int bits, bool bigEndian) => (byte)((bits / 8 - 1) | (bigEndian && bits > 8 ? BigEndian : 0));
@@ -20,7 +20,7 @@ internal static unsafe class FieldAccess
 
     public static ulong Mask(int bits) => bits >= 64 ? ulong.MaxValue : (1UL << bits) - 1;
 
-    /// <summary>A value as the bytes of a field of that code, read little-endian.</summary>
+    /// <summary>Converts a value to the bytes of a field with that code, read as little-endian.</summary>
     public static ulong Raw(ulong value, byte code)
     {
         var bits = Bytes(code) * 8;

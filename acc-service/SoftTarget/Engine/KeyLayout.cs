@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>A stretch of a structure that belongs to a key.</summary>
+/// <summary>A contiguous part of a structure that belongs to a key.</summary>
 internal struct KeySegment
 {
     public int Struct;
@@ -9,9 +9,8 @@ internal struct KeySegment
 }
 
 /// <summary>
-/// How a key lies in memory. In its stored form a key is the bytes of its fields as the packet's structures hold them
-/// (metadata in host order), in the order of the structures, padded with zeros to whole 64-bit words: a contiguous key is
-/// compared where it lies.
+/// Memory layout of a key. The stored form consists of the bytes of the fields as in the packet's structures (metadata in host order), in
+/// the order of the structures, padded with zeros to whole 64-bit words: a contiguous key is compared in place.
 /// </summary>
 internal sealed class KeyLayout
 {
@@ -29,7 +28,8 @@ internal sealed class KeyLayout
             var bytes = fields[i].Bytes;
             _parts[i] = new Part(fields[i].Offset, bytes, stored, !operand.BigEndian);
             stored += bytes;
-            if (segments.Count > 0 && segments[^1] is var last && last.Struct == operand.Struct && last.Offset + last.Length == operand.Offset)
+            if (segments.Count > 0 && segments[^1] is var last && last.Struct == operand.Struct
+                && last.Offset + last.Length == operand.Offset)
             {
                 segments[^1] = last with { Length = last.Length + bytes };
             }
@@ -43,7 +43,7 @@ internal sealed class KeyLayout
         Words = (stored + 7) / 8;
     }
 
-    /// <summary>Fields in the key's order.</summary>
+    /// <summary>Fields in key order.</summary>
     public IReadOnlyList<Operand> Operands { get; }
 
     public KeySegment[] Segments { get; }
@@ -52,7 +52,7 @@ internal sealed class KeyLayout
 
     public int Words { get; }
 
-    /// <summary>From the packed key (big-endian fields) to the stored form.</summary>
+    /// <summary>Converts the packed key (big-endian fields) to the stored form.</summary>
     public void ToStored(ReadOnlySpan<byte> packed, Span<byte> stored)
     {
         stored[..(Words * 8)].Clear();
@@ -62,7 +62,7 @@ internal sealed class KeyLayout
         }
     }
 
-    /// <summary>From the stored form to the packed key.</summary>
+    /// <summary>Converts the stored form to the packed key.</summary>
     public void ToPacked(ReadOnlySpan<byte> stored, Span<byte> packed)
     {
         foreach (var part in _parts)

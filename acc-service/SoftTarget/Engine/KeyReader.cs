@@ -2,14 +2,14 @@ using System.Runtime.CompilerServices;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Gathers a key's stored form from the packet's structures. Native: the interpreter reads it.</summary>
+/// <summary>Gathers a key's stored form from the packet's structures. In native memory, for the interpreter.</summary>
 internal unsafe struct KeyReader
 {
     public int Struct;
     public int Offset;
     public int FullWords;
 
-    /// <summary>Access code of what follows the full words, or -1.</summary>
+    /// <summary>Access code of the bytes after the full words, or -1.</summary>
     public int TailCode;
     public int Words;
     public int SegmentCount;

@@ -2,7 +2,7 @@ namespace ACCOffload.SoftTarget.Engine;
 
 internal sealed unsafe partial class LearnerStore
 {
-    /// <summary>Visits the live entries; each is copied under its bucket's lock and shown outside of it.</summary>
+    /// <summary>Visits the live entries; each is copied under its bucket's lock and passed to the visitor outside the lock.</summary>
     public void ForEach(Func<long> clock, SwxLearnedVisitor visitor)
     {
         var stored = new byte[LearnerBucket.Ways * _stride];
@@ -77,7 +77,7 @@ internal sealed unsafe partial class LearnerStore
         return false;
     }
 
-    /// <summary>Gives an entry back; its bucket is locked.</summary>
+    /// <summary>Frees an entry; its bucket is locked.</summary>
     private void Release(LearnerBucket* bucket, int way)
     {
         var number = bucket->Numbers[way] - 1;
@@ -91,7 +91,7 @@ internal sealed unsafe partial class LearnerStore
         ReleaseAllocator();
     }
 
-    /// <summary>Takes a free entry, after a look at the next few for one that timed out.</summary>
+    /// <summary>Allocates an entry; if none is free, sweeps the next few entries for expired ones.</summary>
     private bool TryAllocate(LearnerBucket* held, long now, out uint number)
     {
         if (TryTake(out number))
@@ -109,7 +109,7 @@ internal sealed unsafe partial class LearnerStore
             }
 
             var bucket = _buckets + Volatile.Read(ref entry->Bucket);
-            // Another bucket is only tried: waiting for it while holding ours could be mutual.
+            // Only try to lock another bucket: waiting for it while holding ours could deadlock.
             if (bucket != held && Interlocked.CompareExchange(ref bucket->Lock, 1, 0) != 0)
             {
                 continue;

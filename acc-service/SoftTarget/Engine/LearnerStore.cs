@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>A cache line of learned keys: fingerprints and entry numbers + 1, under one lock.</summary>
+/// <summary>A cache line of learned keys: fingerprints and entry numbers + 1, protected by one lock.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal unsafe struct LearnerBucket
 {
@@ -15,11 +15,11 @@ internal unsafe struct LearnerBucket
     public int Lock;
 }
 
-/// <summary>What precedes a learned entry's key and data.</summary>
+/// <summary>Header of a learned entry, before its key and data.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct LearnedHeader
 {
-    /// <summary>When it times out; a free entry's next free number + 1.</summary>
+    /// <summary>Expiry time; for a free entry the next free entry number + 1.</summary>
     public long Expires;
     public uint Bucket;
     public ushort Action;
@@ -28,10 +28,10 @@ internal struct LearnedHeader
 }
 
 /// <summary>
-/// A learner's entries, shared by the workers. As many entries as the specification's size, in buckets of eight with
-/// room for four times as many, so that a bucket hardly ever fills before the table does. An entry that timed out is
-/// given back when it is met, or by a hand that moves a few entries further whenever none is free: nothing ever scans
-/// the table. When the table or the bucket is full, learning fails and is counted.
+/// A learner's entries, shared by the workers. The number of entries is the size in the specification, in buckets of eight with four times
+/// that capacity, so that a bucket hardly ever fills up before the table. An expired entry is freed when a lookup meets it, or by a clock
+/// hand that advances a few entries whenever none is free: there is no full scan. Learning fails, and is counted, if the table or the
+/// bucket is full.
 /// </summary>
 internal sealed unsafe partial class LearnerStore : IDisposable
 {
@@ -68,7 +68,7 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         _entryBlock = new NativeBlock((long)learner.Size * _stride);
         _buckets = (LearnerBucket*)_bucketBlock.Pointer;
         _entries = _entryBlock.Pointer;
-        // Ids are cut to a power of two; those that the specification leaves out take the first timeout.
+        // Ids are masked to a power of two; ids missing in the specification use the first timeout.
         _timeouts = new long[BitOperations.RoundUpToPowerOf2((uint)learner.Timeouts.Count)];
         for (var i = 0; i < _timeouts.Length; i++)
         {
@@ -84,7 +84,7 @@ internal sealed unsafe partial class LearnerStore : IDisposable
 
     public int Words => _words;
 
-    /// <summary>How often a key could not be learned because there was no room.</summary>
+    /// <summary>Number of keys that could not be learned for lack of room.</summary>
     public long NotLearned => Volatile.Read(ref _notLearned);
 
     public static long Bytes(SwxLearner learner, KeyLayout layout)
@@ -116,7 +116,7 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         return way >= 0;
     }
 
-    /// <summary>Learns a key or, if it is there, replaces its action.</summary>
+    /// <summary>Learns a key or, if it exists, replaces its action.</summary>
     /// <returns>False if there is no room.</returns>
     public bool Learn(ulong* key, int action, byte* data, int dataBytes, uint timeoutId, long now)
     {
@@ -156,7 +156,7 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         return way >= 0;
     }
 
-    /// <summary>Starts an entry's timeout anew, with another timeout if an id is given.</summary>
+    /// <summary>Restarts an entry's timeout, with a new timeout if an id is given.</summary>
     public void Rearm(ulong* key, long now, int timeoutId)
     {
         var hash = TableHot.Hash(key, _words, _seed);
@@ -197,7 +197,8 @@ internal sealed unsafe partial class LearnerStore : IDisposable
 
     private static uint Buckets(SwxLearner learner) => BitOperations.RoundUpToPowerOf2((uint)Math.Max(learner.Size, 4)) / 2;
 
-    private static int Data(SwxLearner learner) => learner.Actions.Where(a => a.ForEntries).Select(a => a.Action.DataBytes).DefaultIfEmpty(0).Max();
+    private static int Data(SwxLearner learner) =>
+        learner.Actions.Where(a => a.ForEntries).Select(a => a.Action.DataBytes).DefaultIfEmpty(0).Max();
 
     private static int Stride(SwxLearner learner, KeyLayout layout)
         => (sizeof(LearnedHeader) + layout.Words * 8 + Data(learner) + 7) & ~7;
@@ -233,7 +234,7 @@ internal sealed unsafe partial class LearnerStore : IDisposable
 
     private static void Unlock(LearnerBucket* bucket) => Volatile.Write(ref bucket->Lock, 0);
 
-    /// <summary>The way of a live entry; gives one back that timed out.</summary>
+    /// <summary>Finds the way of a live entry; frees it if it has expired.</summary>
     private int Find(LearnerBucket* bucket, ulong* key, ulong hash, long now)
     {
         var fingerprint = Fingerprint(hash);

@@ -10,7 +10,7 @@ internal struct MeterCell
     public long CommittedTime;
     public long PeakTime;
 
-    // Bytes, as fractions of a tick's worth would be lost: tokens are bytes × ticks per second.
+    // Tokens are bytes × ticks per second: in plain bytes, fractions would be lost.
     public UInt128 Committed;
     public UInt128 Peak;
     public ulong CommittedRate;
@@ -19,7 +19,7 @@ internal struct MeterCell
     public ulong PeakBurst;
     public int Lock;
 
-    /// <summary>0: not configured, everything is green.</summary>
+    /// <summary>0 if not configured: every packet is green.</summary>
     public int Configured;
 }
 

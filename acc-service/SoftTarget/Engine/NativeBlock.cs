@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Zeroed native memory, aligned to 64 bytes, freed when told or when nobody refers to it any more.</summary>
+/// <summary>Zeroed native memory, aligned to 64 bytes, freed on disposal or finalization.</summary>
 internal sealed unsafe class NativeBlock : IDisposable
 {
     private const int Alignment = 64;
@@ -11,7 +11,7 @@ internal sealed unsafe class NativeBlock : IDisposable
     public NativeBlock(long bytes)
     {
         Length = Math.Max(bytes, 1);
-        // Large zeroed allocations come from fresh pages: memory is only resident once it is used.
+        // Large zeroed allocations come from fresh pages, which become resident only when used.
         _raw = NativeMemory.AllocZeroed((nuint)(Length + Alignment));
         Pointer = (byte*)(((nuint)_raw + Alignment - 1) & ~(nuint)(Alignment - 1));
     }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>What the interpreter can do. Widths in the names are bits.</summary>
+/// <summary>Operations of the interpreter. Widths in the names are in bits.</summary>
 internal enum Opcode : ushort
 {
     Nop,
@@ -102,7 +102,7 @@ internal enum Opcode : ushort
     JumpGreaterImmediate,
     Return,
 
-    /// <summary>The program ran beyond its end.</summary>
+    /// <summary>Execution ran past the end of the program.</summary>
     Fault,
 }
 
@@ -121,10 +121,10 @@ internal struct Instruction
     public int OffsetA;
     public int OffsetB;
 
-    /// <summary>Index of the instruction jumped to.</summary>
+    /// <summary>Index of the target instruction of a jump.</summary>
     public int Target;
 
-    /// <summary>Header, table, action or array, by opcode.</summary>
+    /// <summary>Index of a header, table, action or array, depending on the opcode.</summary>
     public int Index;
     public int Extra;
     public ulong Immediate;

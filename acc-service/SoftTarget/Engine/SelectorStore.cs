@@ -3,10 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>The part of a selector that packets read.</summary>
+/// <summary>The part of a selector that the data path reads.</summary>
 internal unsafe struct SelectorHot
 {
-    /// <summary>Ranges of members by group; null: no members, which selects 0.</summary>
+    /// <summary>Ranges of members by group; null for a group without members, which selects 0.</summary>
     public MemberRanges** Groups;
     public byte* Mask;
     public uint GroupCount;
@@ -16,14 +16,14 @@ internal unsafe struct SelectorHot
     public int Offset;
     public int Length;
 
-    /// <summary>Size that the hash is over: a power of two, 8 to 64.</summary>
+    /// <summary>Number of hashed bytes: a power of two, 8 to 64.</summary>
     public int HashBytes;
     public int GroupOffset;
     public int MemberOffset;
     public byte GroupCode;
     public byte MemberCode;
 
-    /// <summary>Chooses a member as DPDK does.</summary>
+    /// <summary>Selects a member as DPDK does.</summary>
     public static uint Select(SelectorHot* selector, byte** structs, ulong* scratch, out uint group)
     {
         group = (uint)FieldAccess.Load(structs[Operand.Metadata] + selector->GroupOffset, selector->GroupCode) & selector->GroupMask;
@@ -41,8 +41,8 @@ internal unsafe struct SelectorHot
 }
 
 /// <summary>
-/// What DPDK keeps as a table with a cell for every value of the masked hash: each member has one range of cells, so
-/// their ends are enough. The ids follow the ends.
+/// DPDK keeps a table with a cell for every value of the masked hash. Each member has one range of cells, so storing the ends of the ranges
+/// is enough. The ids follow the ends.
 /// </summary>
 internal unsafe struct MemberRanges
 {
@@ -111,17 +111,17 @@ internal sealed unsafe class SelectorStore : IDisposable
 
     public SwxMember[] Get(uint group) => _set.TryGetValue(group, out var entry) ? entry.Members : None;
 
-    /// <summary>Why the group can't hold the members; null if it can.</summary>
+    /// <summary>Why the members don't fit the group; null if they do.</summary>
     public string? ProblemOf(uint group, ReadOnlySpan<SwxMember> members)
     {
         if (group >= (uint)_selector.GroupsMax)
         {
-            return $"selector {_selector.Name} has no group {group}, only {_selector.GroupsMax}";
+            return $"selector {_selector.Name} has no group {group}; the limit is {_selector.GroupsMax}";
         }
 
         if (members.Length > _tableSize)
         {
-            return $"{members.Length} members are more than the {_tableSize} of selector {_selector.Name}";
+            return $"{members.Length} members exceed the limit of {_tableSize} of selector {_selector.Name}";
         }
 
         var ids = new HashSet<uint>();
@@ -129,16 +129,16 @@ internal sealed unsafe class SelectorStore : IDisposable
         {
             if (!ids.Add(member.Id))
             {
-                return $"member {member.Id} twice in group {group} of selector {_selector.Name}";
+                return $"duplicate member {member.Id} in group {group} of selector {_selector.Name}";
             }
 
             if (member.Weight is 0 or > MaxWeight)
             {
-                return $"weight {member.Weight} is outside of 1 to {MaxWeight}";
+                return $"weight {member.Weight} is not in the range 1 to {MaxWeight}";
             }
         }
         return members.Length > 0 && Normalize(members).Sum(w => (long)w) > _tableSize
-            ? $"the weights of group {group} add up to more than the {_tableSize} members of selector {_selector.Name}"
+            ? $"the sum of the weights of group {group} exceeds the limit of {_tableSize} of selector {_selector.Name}"
             : null;
     }
 
@@ -172,7 +172,7 @@ internal sealed unsafe class SelectorStore : IDisposable
         _mask.Dispose();
     }
 
-    /// <summary>Spreads the members over the cells by weight; what is left over goes to the first ones.</summary>
+    /// <summary>Distributes the cells to the members by weight; the first members get the remainder.</summary>
     private static void Fill(SwxMember[] members, uint cells, MemberRanges* ranges)
     {
         ranges->Count = (uint)members.Length;
@@ -192,7 +192,7 @@ internal sealed unsafe class SelectorStore : IDisposable
         }
     }
 
-    /// <summary>As DPDK does it: every divisor from 2 up is taken out once, not as often as it divides.</summary>
+    /// <summary>Reduces the weights as DPDK does: divides by every common divisor from 2 up once, not as often as possible.</summary>
     private static uint[] Normalize(ReadOnlySpan<SwxMember> members)
     {
         var weights = new uint[members.Length];

@@ -2,8 +2,9 @@ using System.Numerics;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>A selector's fields: the hash is over the bytes from the first to the last one, others masked away.</summary>
-internal sealed record SelectorLayout(Operand GroupId, Operand MemberId, int Struct, int Offset, int Length, byte[] Mask, IReadOnlyList<Operand> Fields);
+/// <summary>A selector's fields: the hash covers the bytes from the first to the last field, with other bytes masked out.</summary>
+internal sealed record SelectorLayout(
+    Operand GroupId, Operand MemberId, int Struct, int Offset, int Length, byte[] Mask, IReadOnlyList<Operand> Fields);
 
 internal sealed partial class SpecBinder
 {
@@ -23,14 +24,14 @@ internal sealed partial class SpecBinder
 
         if (prefixes == 1 && key.Any(f => f.Kind == SwxMatchKind.Wildcard))
         {
-            throw raw.Head.Error("lpm and wildcard fields in one key");
+            throw raw.Head.Error("lpm and wildcard fields can't be mixed in a key");
         }
 
         var actions = BindActions(raw);
         var size = raw.Size is { } line ? SpecLexer.Number(line, line.Tokens[1], "size", 0, uint.MaxValue) : 0;
         if (size == 0 && key.Count > 0)
         {
-            throw (raw.Size ?? raw.Head).Error("a table with a key needs a size");
+            throw (raw.Size ?? raw.Head).Error("a table with a key requires a size");
         }
 
         var (action, data, isConst) = BindDefault(raw, actions);
@@ -51,13 +52,13 @@ internal sealed partial class SpecBinder
         var (key, operands) = BindKey(raw, learner: true);
         if (key.Count == 0)
         {
-            throw raw.Head.Error("a learner needs a key");
+            throw raw.Head.Error("a learner requires a key");
         }
 
         var actions = BindActions(raw);
         if (raw.Size is not { } line)
         {
-            throw raw.Head.Error("a learner needs a size");
+            throw raw.Head.Error("a learner requires a size");
         }
 
         var size = SpecLexer.Number(line, line.Tokens[1], "size", 1, 1 << 26);
@@ -73,7 +74,7 @@ internal sealed partial class SpecBinder
         }
         if (timeouts.Count is 0 or > 16)
         {
-            throw raw.Head.Error("a learner needs 1 to 16 timeouts");
+            throw raw.Head.Error("a learner requires 1 to 16 timeouts");
         }
 
         var (action, data, isConst) = BindDefault(raw, actions);
@@ -92,14 +93,15 @@ internal sealed partial class SpecBinder
     private void BindSelector(RawSelector raw)
     {
         CheckTableName(raw.Head, raw.Name);
-        if (raw.GroupId is not { } groupId || raw.MemberId is not { } memberId || raw.Groups is not { } groups || raw.Members is not { } members)
+        if (raw.GroupId is not { } groupId || raw.MemberId is not { } memberId || raw.Groups is not { } groups
+            || raw.Members is not { } members)
         {
-            throw raw.Head.Error("a selector needs group_id, member_id, n_groups_max and n_members_per_group_max");
+            throw raw.Head.Error("a selector requires group_id, member_id, n_groups_max and n_members_per_group_max");
         }
 
         if (raw.Fields.Count == 0)
         {
-            throw raw.Head.Error("a selector needs selector fields");
+            throw raw.Head.Error("a selector requires selector fields");
         }
 
         var fields = new List<Operand>();
@@ -113,12 +115,12 @@ internal sealed partial class SpecBinder
             var field = _scope.Field(line, line.Tokens[0], null, "selector field");
             if (fields.Count > 0 && fields[0].Struct != field.Struct)
             {
-                throw line.Error("selector fields must all be of one header or of the metadata");
+                throw line.Error("all selector fields must belong to one header or to the metadata");
             }
 
             if (fields.Contains(field))
             {
-                throw line.Error($"field '{SpecLexer.Shorten(line.Tokens[0])}' twice");
+                throw line.Error($"duplicate field '{SpecLexer.Shorten(line.Tokens[0])}'");
             }
 
             fields.Add(field);
@@ -140,7 +142,8 @@ internal sealed partial class SpecBinder
         var membersMax = (int)SpecLexer.Number(members, members.Tokens[1], "n_members_per_group_max", 1, 1 << 24);
         if (!BitOperations.IsPow2(membersMax))
         {
-            _warnings.Add($"line {members.Number}: {membersMax} members a group is no power of two; DPDK 22.11 selects from overlapping groups");
+            _warnings.Add(
+                $"line {members.Number}: {membersMax} members per group is not a power of two; DPDK 22.11 selects from overlapping groups");
         }
 
         _selectorLayouts.Add(new SelectorLayout(
@@ -182,7 +185,7 @@ internal sealed partial class SpecBinder
             var operand = _scope.Field(line, line.Tokens[0], null, "key field");
             if (operands.Contains(operand))
             {
-                throw line.Error($"field '{SpecLexer.Shorten(line.Tokens[0])}' twice in a key");
+                throw line.Error($"duplicate field '{SpecLexer.Shorten(line.Tokens[0])}' in a key");
             }
 
             key.Add(new SwxKeyField(line.Tokens[0], operand.Bits, offset, kind));
@@ -204,13 +207,13 @@ internal sealed partial class SpecBinder
             var note = line.Tokens.Length == 2 ? line.Tokens[1] : "";
             if (line.Tokens.Length > 2 || note is not ("" or "@tableonly" or "@defaultonly"))
             {
-                throw line.Error("expected an action and at most @tableonly or @defaultonly");
+                throw line.Error("expected an action, optionally with @tableonly or @defaultonly");
             }
 
             var action = _scope.Action(line, line.Tokens[0]);
             if (actions.Exists(a => a.Action == action))
             {
-                throw line.Error($"action '{SpecLexer.Shorten(line.Tokens[0])}' twice");
+                throw line.Error($"duplicate action '{SpecLexer.Shorten(line.Tokens[0])}'");
             }
 
             actions.Add(new SwxTableAction(action, note != "@defaultonly", note != "@tableonly"));
@@ -234,7 +237,7 @@ internal sealed partial class SpecBinder
         var action = _scope.Action(line, tokens[1]);
         if (!actions.Exists(a => a.Action == action && a.ForDefault))
         {
-            throw line.Error($"'{SpecLexer.Shorten(tokens[1])}' may not be the default action here");
+            throw line.Error($"'{SpecLexer.Shorten(tokens[1])}' can't be the default action here");
         }
 
         var isConst = tokens[^1] == "const";
@@ -246,7 +249,7 @@ internal sealed partial class SpecBinder
 
         if (arguments.Length != action.Arguments.Count * 2)
         {
-            throw line.Error($"action '{action.Name}' takes {action.Arguments.Count} arguments, each with its name");
+            throw line.Error($"action '{action.Name}' requires {action.Arguments.Count} named arguments");
         }
 
         var data = new byte[action.DataBytes];
@@ -255,7 +258,7 @@ internal sealed partial class SpecBinder
             var field = action.Arguments[i];
             if (arguments[2 * i] != field.Name)
             {
-                throw line.Error($"argument '{SpecLexer.Shorten(arguments[2 * i])}' where '{field.Name}' is expected");
+                throw line.Error($"expected argument '{field.Name}' instead of '{SpecLexer.Shorten(arguments[2 * i])}'");
             }
 
             WriteArgument(line, field, arguments[2 * i + 1], data.AsSpan(field.Offset, field.Bytes));
@@ -278,7 +281,7 @@ internal sealed partial class SpecBinder
         var digits = value.AsSpan(value.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? 2 : 0);
         if (digits.Length != field.Bytes * 2 || Convert.FromHexString(digits, into, out _, out _) != System.Buffers.OperationStatus.Done)
         {
-            throw line.Error($"'{field.Name}' needs {field.Bytes * 2} hexadecimal digits");
+            throw line.Error($"'{field.Name}' requires {field.Bytes * 2} hexadecimal digits");
         }
     }
 
@@ -286,11 +289,11 @@ internal sealed partial class SpecBinder
     {
         if (_scope.Tables.ContainsKey(name) || _scope.Selectors.ContainsKey(name) || _scope.Learners.ContainsKey(name))
         {
-            throw line.Error($"a second table '{SpecLexer.Shorten(name)}'");
+            throw line.Error($"duplicate table '{SpecLexer.Shorten(name)}'");
         }
     }
 
-    /// <summary>Only a learner's actions may learn, and only actions that it lists.</summary>
+    /// <summary>Checks that only a learner's actions learn, and only actions that the learner lists.</summary>
     private void CheckLearning(CompiledCode code)
     {
         foreach (var raw in _document.Tables)
@@ -299,7 +302,7 @@ internal sealed partial class SpecBinder
             {
                 if (code.Learns[entry.Action.Index].Count > 0 || code.Forgets[entry.Action.Index])
                 {
-                    throw raw.Head.Error($"action '{entry.Action.Name}' learns or forgets, which only a learner's actions may");
+                    throw raw.Head.Error($"action '{entry.Action.Name}' learns or forgets, which is allowed in a learner's actions only");
                 }
             }
         }

@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Turns a document into a program: resolves names, checks what DPDK's configuration functions check.</summary>
+/// <summary>Turns a document into a program: resolves names and makes the checks of DPDK's configuration functions.</summary>
 internal sealed partial class SpecBinder
 {
     private const int MaxStructBits = 1 << 19;
@@ -100,14 +100,14 @@ internal sealed partial class SpecBinder
 
             if (fields.Count > 0 && fields[^1].IsVariable)
             {
-                throw line.Error("a variable field must be the last of its structure");
+                throw line.Error("a variable field must be the last field of its structure");
             }
 
             var (type, name) = (line.Tokens[0], line.Tokens[1]);
             var variable = type.StartsWith("varbit<", StringComparison.Ordinal);
             if ((!variable && !type.StartsWith("bit<", StringComparison.Ordinal)) || type[^1] != '>')
             {
-                throw line.Error($"'{SpecLexer.Shorten(type)}' is no field type");
+                throw line.Error($"'{SpecLexer.Shorten(type)}' is not a field type");
             }
 
             var width = (int)SpecLexer.Number(line, type[(variable ? 7 : 4)..^1], "width", 1, MaxStructBits);
@@ -118,7 +118,7 @@ internal sealed partial class SpecBinder
 
             if (!names.Add(name))
             {
-                throw line.Error($"a second field '{SpecLexer.Shorten(name)}'");
+                throw line.Error($"duplicate field '{SpecLexer.Shorten(name)}'");
             }
 
             fields.Add(new SwxField(name, width, bits / 8, variable));
@@ -145,7 +145,7 @@ internal sealed partial class SpecBinder
             var name = line.Tokens[1];
             if (!names.Add(name))
             {
-                throw line.Error($"a second header '{SpecLexer.Shorten(name)}'");
+                throw line.Error($"duplicate header '{SpecLexer.Shorten(name)}'");
             }
 
             if (headers.Count == MaxHeaders)
@@ -156,7 +156,8 @@ internal sealed partial class SpecBinder
             var type = Struct(line, line.Tokens[3]);
             if (type.Bytes > 255)
             {
-                _warnings.Add($"line {line.Number}: header {name} has {type.Bytes} bytes; DPDK 22.11 cuts offsets and sizes to 8 bits");
+                _warnings.Add(
+                    $"line {line.Number}: header {name} has {type.Bytes} bytes; DPDK 22.11 truncates offsets and sizes to 8 bits");
             }
 
             headers.Add(new SwxHeader(name, type, headers.Count));
@@ -168,19 +169,20 @@ internal sealed partial class SpecBinder
     {
         if (_document.Metadata.Count != 1)
         {
-            throw new SpecException(_document.Metadata.Count == 0 ? 0 : _document.Metadata[1].Number, "exactly one metadata statement is needed");
+            throw new SpecException(
+                _document.Metadata.Count == 0 ? 0 : _document.Metadata[1].Number, "exactly one metadata statement is required");
         }
 
         var line = _document.Metadata[0];
         var type = Struct(line, line.Tokens[2]);
         if (type.IsVariable)
         {
-            throw line.Error("the metadata may not have a variable field");
+            throw line.Error("the metadata can't have a variable field");
         }
 
         if (type.Bytes > 256)
         {
-            _warnings.Add($"line {line.Number}: the metadata has {type.Bytes} bytes; DPDK 22.11 cuts its offsets to 8 bits");
+            _warnings.Add($"line {line.Number}: the metadata has {type.Bytes} bytes; DPDK 22.11 truncates its offsets to 8 bits");
         }
 
         return type;
@@ -206,7 +208,7 @@ internal sealed partial class SpecBinder
         var arguments = raw.Arguments is null ? null : Struct(raw.Head, raw.Arguments);
         if (arguments is { IsVariable: true })
         {
-            throw raw.Head.Error("an action may not have a variable argument");
+            throw raw.Head.Error("an action can't have a variable argument");
         }
 
         if (_scope.Actions.Count == ushort.MaxValue)
@@ -218,13 +220,13 @@ internal sealed partial class SpecBinder
     }
 
     private SwxStruct Struct(SpecLine line, string name)
-        => _structs.GetValueOrDefault(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is no structure");
+        => _structs.GetValueOrDefault(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is not a structure");
 
     private static void Add<T>(Dictionary<string, T> into, SpecLine line, string name, T value, string what)
     {
         if (!into.TryAdd(name, value))
         {
-            throw line.Error($"a second {what} '{SpecLexer.Shorten(name)}'");
+            throw line.Error($"duplicate {what} '{SpecLexer.Shorten(name)}'");
         }
     }
 }

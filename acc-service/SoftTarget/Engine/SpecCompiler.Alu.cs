@@ -13,7 +13,7 @@ internal sealed partial class SpecCompiler
         }
         if (to.Bits > 64)
         {
-            throw line.Error($"destination '{SpecLexer.Shorten(line.Tokens[1])}' has {to.Bits} bits, a constant at most 64");
+            throw line.Error($"destination '{SpecLexer.Shorten(line.Tokens[1])}' has {to.Bits} bits; a constant has at most 64");
         }
 
         var value = Constant(line, line.Tokens[2]);
@@ -67,7 +67,7 @@ internal sealed partial class SpecCompiler
         }
     }
 
-    /// <summary>Upper half of a 128-bit field to or from a 64-bit one; newer than DPDK 22.11, p4c-dpdk emits it.</summary>
+    /// <summary>Moves the upper half of a 128-bit field to or from a 64-bit field; newer than DPDK 22.11, but p4c-dpdk emits it.</summary>
     private void TranslateMoveHigh(SpecLine line)
     {
         Count(line, 3, "movh DESTINATION SOURCE");
@@ -77,7 +77,7 @@ internal sealed partial class SpecCompiler
         {
             (64, 128) => Opcode.MoveHighHalf,
             (128, 64) => Opcode.MoveToHighHalf,
-            _ => throw line.Error("movh needs one field of 64 and one of 128 bits"),
+            _ => throw line.Error("movh requires a field of 64 bits and a field of 128 bits"),
         };
         Emit(Fields(op, to, from));
     }
@@ -116,7 +116,8 @@ internal sealed partial class SpecCompiler
 
         if (line.Keyword == "ckadd" && _scope.TryHeader(line.Tokens[2]) is { } header)
         {
-            Emit(Fields(Opcode.ChecksumAddHeader, to) with { Index = header.Index, StructB = (ushort)(Operand.FirstHeader + header.Index) });
+            var structure = (ushort)(Operand.FirstHeader + header.Index);
+            Emit(Fields(Opcode.ChecksumAddHeader, to) with { Index = header.Index, StructB = structure });
             return;
         }
         var from = _scope.Word(line, line.Tokens[2], null, "source");
@@ -124,7 +125,7 @@ internal sealed partial class SpecCompiler
         {
             throw line.Error("the source must be a header field");
         }
-        // The sum is over the bytes as they lie: load them unswapped.
+        // The sum is over the bytes in memory order: load them unswapped.
         Emit(Fields(line.Keyword == "ckadd" ? Opcode.ChecksumAddField : Opcode.ChecksumSubtractField, to, from) with
         {
             CodeB = FieldAccess.Code(from.Bits, bigEndian: false),
@@ -154,7 +155,7 @@ internal sealed partial class SpecCompiler
         {
             if (!_scope.Rss.TryGetValue(line.Tokens[1], out index))
             {
-                throw line.Error($"'{SpecLexer.Shorten(line.Tokens[1])}' is no rss object");
+                throw line.Error($"'{SpecLexer.Shorten(line.Tokens[1])}' is not an rss object");
             }
 
             op = Opcode.HashToeplitz;
@@ -170,12 +171,14 @@ internal sealed partial class SpecCompiler
         }
         if (to.Offset >= 32)
         {
-            _warnings.Add($"line {line.Number}: the hash goes to metadata byte {to.Offset}; DPDK 22.11 only writes right below byte 32");
+            _warnings.Add(
+                $"line {line.Number}: the hash goes to metadata byte {to.Offset}; DPDK 22.11 writes correctly only below byte 32");
         }
 
         Emit(Fields(op, to, first) with { Extra = length, Index = index });
     }
 
     private static ulong Constant(SpecLine line, string token)
-        => SpecLexer.TryNumber(token, out var value) ? value : throw line.Error($"'{SpecLexer.Shorten(token)}' is neither a field nor a number of up to 64 bits");
+        => SpecLexer.TryNumber(token, out var value) ? value
+            : throw line.Error($"'{SpecLexer.Shorten(token)}' is neither a field nor a number of up to 64 bits");
 }

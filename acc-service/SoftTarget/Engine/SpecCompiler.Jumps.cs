@@ -27,7 +27,8 @@ internal sealed partial class SpecCompiler
                 OnlyInApply(line);
                 var action = _scope.Action(line, tokens[2]);
                 EmitJump(
-                    new Instruction { Op = line.Keyword == "jmpa" ? Opcode.JumpAction : Opcode.JumpNotAction, Index = action.Index }, tokens[1], line);
+                    new Instruction { Op = line.Keyword == "jmpa" ? Opcode.JumpAction : Opcode.JumpNotAction, Index = action.Index },
+                        tokens[1], line);
                 break;
             case "jmpeq" or "jmpneq" or "jmplt" or "jmpgt":
                 TranslateCompare(line);
@@ -57,7 +58,7 @@ internal sealed partial class SpecCompiler
         var value = Constant(line, tokens[3]);
         if (op is Opcode.JumpEqual or Opcode.JumpNotEqual)
         {
-            // As in DPDK: cut to the width of a header field, compared in full with any other.
+            // As in DPDK: truncated to the width of a header field, compared in full with any other.
             if (a.IsHeader)
             {
                 value &= FieldAccess.Mask(a.Bits);
@@ -66,7 +67,8 @@ internal sealed partial class SpecCompiler
             if (value <= FieldAccess.Mask(a.Bits) && a.Bits is 8 or 16 or 32)
             {
                 var first = op == Opcode.JumpEqual ? Opcode.JumpEqual8 : Opcode.JumpNotEqual8;
-                EmitJump(Fields((Opcode)((int)first + a.Bits / 16), a) with { Immediate = FieldAccess.Raw(value, a.Code) }, tokens[1], line);
+                EmitJump(Fields((Opcode)((int)first + a.Bits / 16), a) with { Immediate = FieldAccess.Raw(value, a.Code) }, tokens[1],
+                    line);
                 return;
             }
         }

@@ -12,7 +12,7 @@ internal sealed partial class SpecCompiler
                 OnlyInApply(line);
                 if (_code.Count != 0)
                 {
-                    throw line.Error("rx is only allowed at the beginning");
+                    throw line.Error("rx is allowed only at the beginning");
                 }
 
                 Emit(Fields(Opcode.Rx, _scope.MetadataWord(line, tokens[1], "port")));
@@ -21,7 +21,11 @@ internal sealed partial class SpecCompiler
                 Count(line, 2, "tx m.FIELD|PORT");
                 if (SpecLexer.TryNumber(tokens[1], out _))
                 {
-                    Emit(new Instruction { Op = Opcode.TxImmediate, Immediate = SpecLexer.Number(line, tokens[1], "port", 0, uint.MaxValue) });
+                    Emit(new Instruction
+                    {
+                        Op = Opcode.TxImmediate,
+                        Immediate = SpecLexer.Number(line, tokens[1], "port", 0, uint.MaxValue),
+                    });
                 }
                 else
                 {
@@ -79,7 +83,8 @@ internal sealed partial class SpecCompiler
         var header = _scope.Header(line, line.Tokens[1]);
         if (header.Type.IsVariable != (line.Tokens.Length == 3))
         {
-            throw line.Error(header.Type.IsVariable ? $"header '{header.Name}' needs a length" : $"header '{header.Name}' has a fixed width");
+            throw line.Error(
+                header.Type.IsVariable ? $"header '{header.Name}' requires a length" : $"header '{header.Name}' has a fixed width");
         }
 
         if (!header.Type.IsVariable)
@@ -94,6 +99,6 @@ internal sealed partial class SpecCompiler
     private Operand NoHeader(SpecLine line, string name, string what)
     {
         var operand = _scope.Word(line, name, Arguments, what);
-        return operand.IsHeader ? throw line.Error($"{what} may not be a header field") : operand;
+        return operand.IsHeader ? throw line.Error($"{what} can't be a header field") : operand;
     }
 }

@@ -24,7 +24,7 @@ internal sealed partial class SpecCompiler
                 }
                 else
                 {
-                    throw line.Error($"'{SpecLexer.Shorten(tokens[1])}' is no table, selector or learner");
+                    throw line.Error($"'{SpecLexer.Shorten(tokens[1])}' is not a table, selector or learner");
                 }
 
                 break;
@@ -75,7 +75,8 @@ internal sealed partial class SpecCompiler
         var offset = 0;
         if (action.Arguments.Count > 0 != (tokens.Length == 4))
         {
-            throw line.Error(tokens.Length == 4 ? $"action '{action.Name}' has no arguments" : $"the first argument of action '{action.Name}' is missing");
+            throw line.Error(tokens.Length == 4 ? $"action '{action.Name}' has no arguments"
+                : $"the first argument of action '{action.Name}' is missing");
         }
 
         if (tokens.Length == 4)
@@ -88,7 +89,9 @@ internal sealed partial class SpecCompiler
             {
                 if (at + i >= fields.Count || fields[at + i].Bits != action.Arguments[i].Bits)
                 {
-                    throw line.Error($"argument '{action.Arguments[i].Name}' of action '{action.Name}' has no metadata field of its width in the row that begins at '{SpecLexer.Shorten(tokens[2])}'");
+                    throw line.Error(
+                        $"argument '{action.Arguments[i].Name}' of action '{action.Name}' has no metadata field of its width "
+                        + $"in the sequence that begins at '{SpecLexer.Shorten(tokens[2])}'");
                 }
             }
         }
@@ -128,7 +131,8 @@ internal sealed partial class SpecCompiler
                 Emit(WithSource(line, tokens[3], WithIndex(line, tokens[2], write), "source"));
                 if (write.Index != 0 && !_scope.TryField(tokens[2], Arguments, out _) && !_scope.TryField(tokens[3], Arguments, out _))
                 {
-                    _warnings.Add($"line {line.Number}: '{line.Keyword}' with two constants; DPDK 22.11 takes the program's first register array");
+                    _warnings.Add(
+                        $"line {line.Number}: '{line.Keyword}' with two constants; DPDK 22.11 uses the program's first register array");
                 }
 
                 break;
@@ -143,14 +147,14 @@ internal sealed partial class SpecCompiler
         var tokens = line.Tokens;
         Count(line, 6, "meter ARRAY INDEX LENGTH COLOR_IN COLOR_OUT");
         var meter = WithIndex(line, tokens[2], new Instruction { Op = Opcode.Meter, Index = MeterArray(line, tokens[1]).Index });
-        // A constant length is more than DPDK 22.11 takes; p4c-dpdk emits it.
+        // p4c-dpdk emits constant lengths, which DPDK 22.11 does not support.
         meter = WithSource(line, tokens[3], meter, "length");
         var colorOut = _scope.Word(line, tokens[5], null, "color out");
         if (colorOut.IsHeader)
         {
-            throw line.Error("color out may not be a header field");
+            throw line.Error("color out can't be a header field");
         }
-        // Two instructions' worth of operands: the colors ride in the one that follows.
+        // The operands need two instructions: the next one carries the colors.
         Emit(meter);
         var colors = Fields(Opcode.Nop, colorOut);
         if (_scope.TryField(tokens[4], Arguments, out _))
@@ -187,8 +191,8 @@ internal sealed partial class SpecCompiler
     }
 
     private SwxRegisterArray RegisterArray(SpecLine line, string name)
-        => _scope.RegisterArrays.GetValueOrDefault(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is no register array");
+        => _scope.RegisterArrays.GetValueOrDefault(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is not a register array");
 
     private SwxMeterArray MeterArray(SpecLine line, string name)
-        => _scope.MeterArrays.GetValueOrDefault(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is no meter array");
+        => _scope.MeterArrays.GetValueOrDefault(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is not a meter array");
 }

@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>A program as the interpreter runs it: the apply block first, then the actions.</summary>
+/// <summary>The compiled program: the apply block first, then the actions.</summary>
 internal sealed class CompiledCode
 {
     /// <summary>Pinned.</summary>
@@ -27,7 +27,7 @@ internal sealed partial class SpecCompiler
     private readonly List<int>[] _learns;
     private readonly bool[] _forgets;
 
-    // Of the block at hand.
+    // State of the current block.
     private readonly Dictionary<string, int> _labels = new(StringComparer.Ordinal);
     private readonly List<(int Instruction, string Label, SpecLine Line)> _jumps = [];
     private SwxAction? _action;
@@ -96,7 +96,8 @@ internal sealed partial class SpecCompiler
     {
         _action = action;
         var start = CompileBlock(raw.Body);
-        if (!Enumerable.Range(start, _code.Count - start).Any(i => _code[i].Op is Opcode.Return or Opcode.Tx or Opcode.TxImmediate or Opcode.Drop))
+        if (!Enumerable.Range(start, _code.Count - start).Any(
+            i => _code[i].Op is Opcode.Return or Opcode.Tx or Opcode.TxImmediate or Opcode.Drop))
         {
             throw raw.Head.Error($"action '{SpecLexer.Shorten(raw.Name)}' has neither return nor tx");
         }
@@ -116,7 +117,7 @@ internal sealed partial class SpecCompiler
             {
                 if (!_labels.TryAdd(line.Tokens[at], _code.Count))
                 {
-                    throw line.Error($"a second label '{SpecLexer.Shorten(line.Tokens[at])}'");
+                    throw line.Error($"duplicate label '{SpecLexer.Shorten(line.Tokens[at])}'");
                 }
 
                 at += 2;
@@ -159,7 +160,7 @@ internal sealed partial class SpecCompiler
                 guarded.Add(targets[i]);
             }
         }
-        // A guard goes before every target of a backward jump, so that a loop can't hold a packet for ever.
+        // Insert a guard before every target of a backward jump, so that a loop can't run forever.
         var shift = new int[_code.Count - start + 1];
         if (guarded.Count > 0)
         {
@@ -167,7 +168,7 @@ internal sealed partial class SpecCompiler
             _code.RemoveRange(start, body.Count);
             for (var i = 0; i < body.Count; i++)
             {
-                // Those who jump land on the guard.
+                // Jumps go to the guard.
                 shift[i] = _code.Count - start - i;
                 if (guarded.Contains(start + i))
                 {
@@ -229,7 +230,7 @@ internal sealed partial class SpecCompiler
     {
         if (_action is null)
         {
-            throw line.Error($"'{line.Keyword}' is only allowed in an action");
+            throw line.Error($"'{line.Keyword}' is allowed only in an action");
         }
     }
 

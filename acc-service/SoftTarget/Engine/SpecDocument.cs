@@ -26,7 +26,7 @@ internal sealed class RawSelector(SpecLine head)
     public SpecLine? Members { get; set; }
 }
 
-/// <summary>A specification's statements, sorted by kind; nothing is resolved yet.</summary>
+/// <summary>The statements of a specification, grouped by kind, with unresolved names.</summary>
 internal sealed class SpecDocument
 {
     public List<RawStruct> Structs { get; } = [];

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>A line of a specification that holds something.</summary>
+/// <summary>A non-empty line of a specification.</summary>
 internal readonly record struct SpecLine(int Number, string[] Tokens)
 {
     public string Keyword => Tokens[0];
@@ -10,7 +10,7 @@ internal readonly record struct SpecLine(int Number, string[] Tokens)
     public SpecException Error(string reason) => new(Number, reason);
 }
 
-/// <summary>Cuts a specification into lines of tokens, and reads numbers as C's strtoull does.</summary>
+/// <summary>Splits a specification into lines of tokens, and parses numbers as C's strtoull does.</summary>
 internal static class SpecLexer
 {
     public const int MaxTextLength = 16 << 20;
@@ -40,7 +40,7 @@ internal static class SpecLexer
         return lines;
     }
 
-    /// <summary>Reads 42, 0x2A, 052 or -1 (all ones); no overflow.</summary>
+    /// <summary>Parses 42, 0x2A, 052 or -1 (all ones), without overflow.</summary>
     public static bool TryNumber(string token, out ulong value)
     {
         var span = token.AsSpan();
@@ -72,16 +72,16 @@ internal static class SpecLexer
 
         if (value < least || value > greatest)
         {
-            throw line.Error($"{what} {value} is outside of {least} to {greatest}");
+            throw line.Error($"{what} {value} is not in the range {least} to {greatest}");
         }
 
         return value;
     }
 
-    /// <summary>A message on one line, whatever the names in it are made of.</summary>
+    /// <summary>Makes a message a single line, whatever characters the names in it have.</summary>
     public static string OneLine(string message) => Clean(message);
 
-    /// <summary>A token as it may stand in an error message.</summary>
+    /// <summary>Shortens a token for an error message.</summary>
     public static string Shorten(string token)
     {
         return Clean(token.Length <= 48 ? token : token[..48] + "…");
@@ -101,7 +101,7 @@ internal static class SpecLexer
     private static bool TryDigits(ReadOnlySpan<char> span, out ulong value)
     {
         value = 0;
-        // .NET's parsers pass over zero bytes at the end.
+        // .NET's parsers ignore trailing zero bytes.
         if (span.Contains('\0'))
         {
             return false;
@@ -153,7 +153,7 @@ internal static class SpecLexer
 
             if (tokens.Count == MaxTokens)
             {
-                throw new SpecException(number, $"more than {MaxTokens} words on a line");
+                throw new SpecException(number, $"a line has more than {MaxTokens} words");
             }
 
             tokens.Add(token.ToString());

@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Reads the statements and blocks of a specification.</summary>
+/// <summary>Parses the statements and blocks of a specification.</summary>
 internal sealed class SpecReader
 {
     private readonly List<SpecLine> _lines;
@@ -67,7 +67,7 @@ internal sealed class SpecReader
                 Expect(line, "apply {", 2, 1, "{");
                 if (_document.Apply is not null)
                 {
-                    throw line.Error("a second apply block");
+                    throw line.Error("duplicate apply block");
                 }
 
                 _document.ApplyLine = line.Number;
@@ -122,7 +122,7 @@ internal sealed class SpecReader
                     Expect(line, "size N", 2);
                     table.Size = Once(table.Size, line);
                     break;
-                // Which hash or implementation DPDK should take is of no consequence here.
+                // The choice of a hash or implementation for DPDK does not matter here.
                 case "hash":
                     Expect(line, "hash NAME", 2);
                     break;
@@ -130,7 +130,8 @@ internal sealed class SpecReader
                     Expect(line, line.Keyword + " NAME", 2);
                     break;
                 default:
-                    throw line.Error($"unknown statement '{SpecLexer.Shorten(line.Keyword)}' in {head.Keyword} '{SpecLexer.Shorten(head.Tokens[1])}'");
+                    throw line.Error(
+                        $"unknown statement '{SpecLexer.Shorten(line.Keyword)}' in {head.Keyword} '{SpecLexer.Shorten(head.Tokens[1])}'");
             }
         }
     }
@@ -166,7 +167,8 @@ internal sealed class SpecReader
                     selector.Members = Once(selector.Members, line);
                     break;
                 default:
-                    throw line.Error($"unknown statement '{SpecLexer.Shorten(line.Keyword)}' in selector '{SpecLexer.Shorten(head.Tokens[1])}'");
+                    throw line.Error(
+                        $"unknown statement '{SpecLexer.Shorten(line.Keyword)}' in selector '{SpecLexer.Shorten(head.Tokens[1])}'");
             }
         }
     }
@@ -187,14 +189,15 @@ internal sealed class SpecReader
     }
 
     private SpecLine NextInside(SpecLine head)
-        => _next < _lines.Count ? _lines[_next++] : throw head.Error($"the block '{SpecLexer.Shorten(head.Keyword)}' has no end");
+        => _next < _lines.Count ? _lines[_next++] : throw head.Error($"the block '{SpecLexer.Shorten(head.Keyword)}' is not closed");
 
     private static SpecLine Once(SpecLine? before, SpecLine line)
-        => before is null ? line : throw line.Error($"a second '{line.Keyword}'");
+        => before is null ? line : throw line.Error($"duplicate '{line.Keyword}'");
 
     private static void Expect(SpecLine line, string form, int count, int at = 0, string? word = null, int at2 = 0, string? word2 = null)
     {
-        if (line.Tokens.Length != count || (word is not null && line.Tokens[at] != word) || (word2 is not null && line.Tokens[at2] != word2))
+        if (line.Tokens.Length != count || (word is not null && line.Tokens[at] != word)
+            || (word2 is not null && line.Tokens[at2] != word2))
         {
             throw line.Error($"expected '{form}'");
         }

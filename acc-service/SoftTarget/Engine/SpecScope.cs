@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Where a field lies. Structure 0 is the action data, 1 the metadata, 2 and up the headers.</summary>
+/// <summary>Location of a field. Structure 0 is the action data, 1 the metadata, 2 and up the headers.</summary>
 internal readonly record struct Operand(int Struct, SwxField Field)
 {
     public const int ActionData = 0;
@@ -11,7 +11,7 @@ internal readonly record struct Operand(int Struct, SwxField Field)
 
     public int Offset => Field.Offset;
 
-    /// <summary>Metadata is in host order, except fields beyond 64 bits, which are only ever moved as bytes.</summary>
+    /// <summary>Metadata is in host order, except fields of more than 64 bits, which are only moved as bytes.</summary>
     public bool BigEndian => Struct != Metadata || Bits > 64;
 
     public byte Code => FieldAccess.Code(Bits, BigEndian);
@@ -70,7 +70,7 @@ internal sealed class SpecScope
     {
         if (!TryField(name, arguments, out var operand))
         {
-            throw line.Error($"{what} '{SpecLexer.Shorten(name)}' is no field of a header, the metadata or the action's arguments");
+            throw line.Error($"{what} '{SpecLexer.Shorten(name)}' is not a field of a header, the metadata or the action's arguments");
         }
 
         if (operand.Field.IsVariable)
@@ -85,22 +85,24 @@ internal sealed class SpecScope
     public Operand Word(SpecLine line, string name, SwxStruct? arguments, string what)
     {
         var operand = Field(line, name, arguments, what);
-        return operand.Bits <= 64 ? operand : throw line.Error($"{what} '{SpecLexer.Shorten(name)}' has {operand.Bits} bits, the limit here is 64");
+        return operand.Bits <= 64 ? operand
+            : throw line.Error($"{what} '{SpecLexer.Shorten(name)}' has {operand.Bits} bits; the limit here is 64");
     }
 
     /// <summary>A metadata field of up to 64 bits.</summary>
     public Operand MetadataWord(SpecLine line, string name, string what)
     {
         var operand = Word(line, name, null, what);
-        return operand.Struct == Operand.Metadata ? operand : throw line.Error($"{what} '{SpecLexer.Shorten(name)}' must be a metadata field");
+        return operand.Struct == Operand.Metadata ? operand
+            : throw line.Error($"{what} '{SpecLexer.Shorten(name)}' must be a metadata field");
     }
 
     public SwxHeader Header(SpecLine line, string name)
-        => TryHeader(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is no header");
+        => TryHeader(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is not a header");
 
     public SwxHeader? TryHeader(string name)
         => name.StartsWith("h.", StringComparison.Ordinal) ? Headers.GetValueOrDefault(name[2..]) : null;
 
     public SwxAction Action(SpecLine line, string name)
-        => Actions.GetValueOrDefault(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is no action");
+        => Actions.GetValueOrDefault(name) ?? throw line.Error($"'{SpecLexer.Shorten(name)}' is not an action");
 }

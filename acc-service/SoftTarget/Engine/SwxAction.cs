@@ -13,10 +13,10 @@ public sealed class SwxAction
     /// <summary>Name in the specification.</summary>
     public string Name { get; }
 
-    /// <summary>Position among the program's actions; what updates name it by.</summary>
+    /// <summary>Index of the action in the program, which updates use.</summary>
     public int Index { get; }
 
-    /// <summary>Arguments in their order. Action data is these fields one after the other, each big-endian.</summary>
+    /// <summary>Arguments in order. Action data is the concatenation of these fields, each big-endian.</summary>
     public IReadOnlyList<SwxField> Arguments => ArgumentStruct?.Fields ?? [];
 
     /// <summary>Size of the action data in bytes.</summary>

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>The hash functions of DPDK that programs see the results of.</summary>
+/// <summary>DPDK's hash functions whose results are visible to programs.</summary>
 internal static unsafe class SwxHash
 {
     private static readonly byte[] ToeplitzKey =
@@ -68,7 +68,7 @@ internal static unsafe class SwxHash
         return c;
     }
 
-    /// <summary>Toeplitz with Microsoft's key, over the bytes as they lie, the key repeated beyond its 40 bytes.</summary>
+    /// <summary>Toeplitz with Microsoft's key, over the bytes in memory order; the key repeats after its 40 bytes.</summary>
     public static uint Toeplitz(byte* p, int length)
     {
         uint hash = 0;

@@ -22,7 +22,7 @@ public sealed unsafe partial class SwxPipeline
 
     internal KeyReader* LearnerReaders => _learnerReaders;
 
-    /// <summary>Visits the learned entries that have not timed out. Any thread.</summary>
+    /// <summary>Visits the learned entries that have not expired. Any thread.</summary>
     public void ForEachLearned(int learner, SwxLearnedVisitor visitor)
     {
         ArgumentNullException.ThrowIfNull(visitor);
@@ -30,14 +30,15 @@ public sealed unsafe partial class SwxPipeline
     }
 
     /// <summary>Forgets one learned entry. Any thread.</summary>
-    /// <returns>Whether it was there.</returns>
+    /// <returns>Whether it existed.</returns>
     /// <exception cref="ArgumentException">The key has the wrong length.</exception>
     public bool ForgetLearned(int learner, ReadOnlySpan<byte> key)
     {
         var store = Learners[learner];
         if (key.Length != store.Learner.KeyBytes)
         {
-            throw new ArgumentException($"the key of learner {store.Learner} has {store.Learner.KeyBytes} bytes, not {key.Length}", nameof(key));
+            throw new ArgumentException(
+                $"the key of learner {store.Learner} has {store.Learner.KeyBytes} bytes, not {key.Length}", nameof(key));
         }
 
         var stored = stackalloc ulong[store.Words];
@@ -48,7 +49,7 @@ public sealed unsafe partial class SwxPipeline
     /// <summary>Forgets all learned entries. Any thread.</summary>
     public void ClearLearned(int learner) => Learners[learner].Clear();
 
-    /// <summary>Sets a timeout of a learner; entries take it when they are learned or rearmed next. Any thread.</summary>
+    /// <summary>Sets a timeout of a learner; it applies to entries when they are next learned or rearmed. Any thread.</summary>
     public void SetLearnerTimeout(int learner, int timeoutId, TimeSpan timeout) => Learners[learner].SetTimeout(timeoutId, timeout);
 
     /// <summary>Reads a register. Any thread.</summary>
@@ -75,10 +76,10 @@ public sealed unsafe partial class SwxPipeline
         Meters[array].Configure(index, committedRate, peakRate, committedBurst, peakBurst, Options.TimeProvider.GetTimestamp());
     }
 
-    /// <summary>Configures where a mirroring session sends its copies. Any thread.</summary>
+    /// <summary>Configures the destination of a mirroring session. Any thread.</summary>
     /// <param name="session">Session id, below <see cref="SwxPipelineOptions.MirrorSessions"/>.</param>
     /// <param name="port">Output port.</param>
-    /// <param name="truncation">Greatest length of a copy in bytes; 0 for the whole packet.</param>
+    /// <param name="truncation">Maximum length of a copy in bytes; 0 for the whole packet.</param>
     public void SetMirrorSession(int session, uint port, int truncation = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(truncation);
@@ -86,7 +87,7 @@ public sealed unsafe partial class SwxPipeline
         Volatile.Write(ref _sessions[session], new MirrorSession(port, truncation));
     }
 
-    /// <summary>Removes a mirroring session: its copies are not made. Any thread.</summary>
+    /// <summary>Removes a mirroring session: no copies are made for it. Any thread.</summary>
     public void RemoveMirrorSession(int session)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)session, (uint)_sessions.Length, nameof(session));
@@ -105,7 +106,7 @@ public sealed unsafe partial class SwxPipeline
         return worker;
     }
 
-    /// <summary>Counts over all workers. Any thread.</summary>
+    /// <summary>Totals of all workers. Any thread.</summary>
     public SwxStatistics Statistics => Sum(c => c.Packets, static (a, b) => new SwxStatistics
     {
         Received = a.Received + b.Received,
@@ -120,7 +121,7 @@ public sealed unsafe partial class SwxPipeline
         NotLearned = a.NotLearned + b.NotLearned,
     });
 
-    /// <summary>How often each learner had no room for a key, by the learner's name. Any thread.</summary>
+    /// <summary>Number of keys each learner had no room for, by the learner's name. Any thread.</summary>
     public IEnumerable<KeyValuePair<string, long>> NotLearned => Learners.Select(l => KeyValuePair.Create(l.Learner.Name, l.NotLearned));
 
     /// <summary>Lookups of a table. Any thread.</summary>
@@ -172,7 +173,8 @@ public sealed unsafe partial class SwxPipeline
             + Program.Selectors.Sum(s => 2L * sizeof(uint*) * s.GroupsMax);
         if (bytes > Options.MaxStateBytes)
         {
-            throw new SpecException(0, $"registers, meters, learners and selectors take {bytes} bytes, the limit is {Options.MaxStateBytes}");
+            throw new SpecException(
+                0, $"registers, meters, learners and selectors take {bytes} bytes; the limit is {Options.MaxStateBytes}");
         }
     }
 

@@ -4,10 +4,11 @@ using System.Security.Cryptography;
 namespace ACCOffload.SoftTarget.Engine;
 
 /// <summary>
-/// A running program: tables in two copies (left-right), registers, meters and learners. The control side is for one
-/// thread at a time (its owner holds a lock); workers run beside it without ever waiting.
+/// A running program: tables in two copies (left-right), registers, meters and learners. The control side is for one thread at a time (its
+/// owner holds a lock); workers run concurrently and never wait.
 /// </summary>
-#pragma warning disable CA1001 // Native memory goes with the last worker that refers to it: disposing it under a running worker would pull the tables from under it.
+// Native memory is freed with the last worker that refers to it: disposing it earlier would free the tables a worker is reading.
+#pragma warning disable CA1001
 public sealed unsafe partial class SwxPipeline
 #pragma warning restore CA1001
 {
@@ -21,13 +22,14 @@ public sealed unsafe partial class SwxPipeline
     private bool _behind;
 
     /// <summary>Creates the pipeline with empty tables.</summary>
-    /// <exception cref="SpecException">The program asks for more state than the options allow.</exception>
+    /// <exception cref="SpecException">The program requires more state than the options allow.</exception>
     public SwxPipeline(SwxProgram program, SwxPipelineOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(program);
         Program = program;
         Options = options ?? new SwxPipelineOptions();
-        if (Options.MirrorSlots is < 1 or > 64 || !BitOperations.IsPow2(Options.MirrorSlots) || !BitOperations.IsPow2(Options.MirrorSessions))
+        if (Options.MirrorSlots is < 1 or > 64 || !BitOperations.IsPow2(Options.MirrorSlots)
+            || !BitOperations.IsPow2(Options.MirrorSessions))
         {
             throw new ArgumentException("mirror slots must be a power of two up to 64, mirror sessions a power of two", nameof(options));
         }
@@ -45,22 +47,22 @@ public sealed unsafe partial class SwxPipeline
     /// <summary>The options.</summary>
     public SwxPipelineOptions Options { get; }
 
-    /// <summary>Number of published changes so far plus one; a packet sees the tables of exactly one version.</summary>
+    /// <summary>Number of committed updates plus one; a packet sees the tables of exactly one version.</summary>
     public long Version => Volatile.Read(ref _version);
 
     internal TableSet Active => Volatile.Read(ref _active);
 
-    /// <summary>The copy that the control side reads: with the open update's changes.</summary>
+    /// <summary>The copy that the control side reads, which includes the open update's changes.</summary>
     private TableSet View => _behind ? _active : Inactive;
 
     private TableSet Inactive => _active == _sets[0] ? _sets[1] : _sets[0];
 
     /// <summary>
-    /// Begins an update; only one at a time. Its changes are visible to the control side's lookups at once and to packets
-    /// after <see cref="Commit"/>; disposing it without a commit undoes them.
+    /// Begins an update; only one can be open. Its changes are visible to control-side lookups at once, and to packets after
+    /// <see cref="Commit"/>; disposing it without a commit undoes them.
     /// </summary>
     /// <exception cref="InvalidOperationException">Another update is open.</exception>
-    /// <exception cref="TimeoutException">A worker still holds the tables of before the last commit.</exception>
+    /// <exception cref="TimeoutException">A worker still uses the tables from before the last commit.</exception>
     public SwxUpdate BeginUpdate()
     {
         if (_open is not null)
@@ -70,16 +72,16 @@ public sealed unsafe partial class SwxPipeline
 
         if (_behind && !TryCatchUp())
         {
-            throw new TimeoutException("a worker does not leave the tables that were replaced; it must end its burst");
+            throw new TimeoutException("a worker still uses the replaced tables; it must end its burst");
         }
 
         return _open = new SwxUpdate(this, Inactive, _log);
     }
 
     /// <summary>
-    /// Publishes an update: a packet sees all of it or nothing. Returns after the workers have left the old tables (idle
-    /// workers don't hold it up; a stuck one does for <see cref="SwxPipelineOptions.GracePeriod"/> at most). Cost is
-    /// proportional to the number of changes.
+    /// Publishes an update: a packet sees all of it or none of it. Returns when no worker uses the old tables any more (idle workers don't
+    /// delay it; a stuck worker delays it by <see cref="SwxPipelineOptions.GracePeriod"/> at most). The cost is proportional to the number
+    /// of changes.
     /// </summary>
     /// <exception cref="InvalidOperationException">The update is not the open one.</exception>
     public void Commit(SwxUpdate update)
@@ -108,14 +110,14 @@ public sealed unsafe partial class SwxPipeline
     /// <summary>Number of entries in a table. Control side.</summary>
     public int Count(int table) => View.Tables[table].Count;
 
-    /// <summary>Finds an entry of a table as last committed (or as staged by the open update). Control side.</summary>
+    /// <summary>Finds an entry of a table as committed, or as staged by the open update. Control side.</summary>
     /// <param name="table">Index of the table.</param>
     /// <param name="key">Packed key.</param>
     /// <param name="mask">Packed mask; empty for an exact table.</param>
     /// <param name="priority">Priority; 0 for exact and lpm tables.</param>
     /// <param name="action">Index of its action.</param>
     /// <param name="data">Its action data; valid until the next change.</param>
-    /// <exception cref="ArgumentException">The table can't have such an entry.</exception>
+    /// <exception cref="ArgumentException">The entry does not fit the table.</exception>
     public bool TryGet(
         int table, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority, out int action, out ReadOnlySpan<byte> data)
     {
@@ -138,8 +140,8 @@ public sealed unsafe partial class SwxPipeline
     /// <param name="key">Packed key.</param>
     /// <param name="mask">Packed mask; empty for an exact table.</param>
     /// <param name="priority">Priority; 0 for exact and lpm tables.</param>
-    /// <param name="entryId">Its id, from 1 up; kept as long as the entry is there.</param>
-    /// <exception cref="ArgumentException">The table can't have such an entry.</exception>
+    /// <param name="entryId">Its id, from 1; constant as long as the entry exists.</param>
+    /// <exception cref="ArgumentException">The entry does not fit the table.</exception>
     public bool TryGetEntryId(int table, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority, out long entryId)
     {
         var store = View.Tables[table];
@@ -148,7 +150,7 @@ public sealed unsafe partial class SwxPipeline
         return entry != null;
     }
 
-    /// <summary>Visits the entries of a table, in no order. Control side; the table must not be changed meanwhile.</summary>
+    /// <summary>Visits the entries of a table in no particular order. Control side; the table must not change during the visit.</summary>
     public void ForEach(int table, SwxEntryVisitor visitor)
     {
         ArgumentNullException.ThrowIfNull(visitor);
@@ -169,7 +171,7 @@ public sealed unsafe partial class SwxPipeline
     /// <summary>The members of a selector group; empty if it has none. Control side.</summary>
     public IReadOnlyList<SwxMember> GetGroup(int selector, uint group) => View.Selectors[selector].Get(group);
 
-    /// <summary>Bytes that a table's entries and index take, both copies together. Control side.</summary>
+    /// <summary>Bytes used by a table's entries and index, in both copies together. Control side.</summary>
     public long TableBytes(int table) => _sets[0].Tables[table].AllocatedBytes + _sets[1].Tables[table].AllocatedBytes;
 
     internal void Close(SwxUpdate update)
@@ -188,7 +190,7 @@ public sealed unsafe partial class SwxPipeline
         return store.Find(space, space + store.Words, effective);
     }
 
-    /// <summary>Waits until no worker reads the copy that was replaced, and brings it up to date.</summary>
+    /// <summary>Waits until no worker reads the replaced copy, and brings it up to date.</summary>
     private bool TryCatchUp()
     {
         Interlocked.MemoryBarrier();
@@ -203,7 +205,7 @@ public sealed unsafe partial class SwxPipeline
                 {
                     return false;
                 }
-                // Sleeping a millisecond is the last resort: bursts last microseconds.
+                // Sleep for a millisecond only as a last resort: bursts last microseconds.
                 spinner.SpinOnce(sleep1Threshold: 1000);
             }
         }

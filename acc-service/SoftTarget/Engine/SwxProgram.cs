@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>A parsed and checked <c>.spec</c> program.</summary>
+/// <summary>A parsed and validated <c>.spec</c> program.</summary>
 public sealed class SwxProgram
 {
     internal SwxProgram()
@@ -17,31 +17,31 @@ public sealed class SwxProgram
         return SpecBinder.Bind(SpecReader.Read(specText));
     }
 
-    /// <summary>Headers in their order.</summary>
+    /// <summary>Headers in order.</summary>
     public IReadOnlyList<SwxHeader> Headers { get; internal init; } = [];
 
     /// <summary>The metadata's structure.</summary>
     public SwxStruct Metadata { get; internal init; } = null!;
 
-    /// <summary>Actions in their order.</summary>
+    /// <summary>Actions in order.</summary>
     public IReadOnlyList<SwxAction> Actions { get; internal init; } = [];
 
-    /// <summary>Tables in their order.</summary>
+    /// <summary>Tables in order.</summary>
     public IReadOnlyList<SwxTable> Tables { get; internal init; } = [];
 
-    /// <summary>Selectors in their order.</summary>
+    /// <summary>Selectors in order.</summary>
     public IReadOnlyList<SwxSelector> Selectors { get; internal init; } = [];
 
-    /// <summary>Learners in their order.</summary>
+    /// <summary>Learners in order.</summary>
     public IReadOnlyList<SwxLearner> Learners { get; internal init; } = [];
 
-    /// <summary>Register arrays in their order.</summary>
+    /// <summary>Register arrays in order.</summary>
     public IReadOnlyList<SwxRegisterArray> RegisterArrays { get; internal init; } = [];
 
-    /// <summary>Meter arrays in their order.</summary>
+    /// <summary>Meter arrays in order.</summary>
     public IReadOnlyList<SwxMeterArray> MeterArrays { get; internal init; } = [];
 
-    /// <summary>Where DPDK 22.11 would behave differently from what the specification says, with line numbers.</summary>
+    /// <summary>Places where DPDK 22.11 deviates from the specification, with line numbers.</summary>
     public IReadOnlyList<string> Warnings { get; internal init; } = [];
 
     internal KeyLayout[] TableKeys { get; init; } = [];

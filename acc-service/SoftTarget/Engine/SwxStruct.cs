@@ -1,8 +1,8 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>One field of a structure. Widths are multiples of 8 bits, as SWX demands.</summary>
+/// <summary>One field of a structure. Widths are multiples of 8 bits, as SWX requires.</summary>
 /// <param name="Name">Name inside its structure.</param>
-/// <param name="Bits">Width in bits; the greatest width for a variable field.</param>
+/// <param name="Bits">Width in bits; the maximum width for a variable field.</param>
 /// <param name="Offset">Offset inside the structure in bytes.</param>
 /// <param name="IsVariable">Whether this is a <c>varbit</c> field (always the last of its structure).</param>
 public sealed record SwxField(string Name, int Bits, int Offset, bool IsVariable)
@@ -11,7 +11,7 @@ public sealed record SwxField(string Name, int Bits, int Offset, bool IsVariable
     public int Bytes => Bits / 8;
 }
 
-/// <summary>A structure type: what headers, the metadata and action arguments are made of.</summary>
+/// <summary>A structure type, of headers, metadata or action arguments.</summary>
 public sealed class SwxStruct
 {
     private readonly Dictionary<string, SwxField> _byName = new(StringComparer.Ordinal);
@@ -31,10 +31,10 @@ public sealed class SwxStruct
     /// <summary>Name in the specification.</summary>
     public string Name { get; }
 
-    /// <summary>Fields in their order.</summary>
+    /// <summary>Fields in order.</summary>
     public IReadOnlyList<SwxField> Fields { get; }
 
-    /// <summary>Greatest size in bytes.</summary>
+    /// <summary>Maximum size in bytes.</summary>
     public int Bytes { get; }
 
     /// <summary>Size in bytes without the variable field.</summary>
@@ -50,5 +50,5 @@ public sealed class SwxStruct
 /// <summary>A packet header instance.</summary>
 /// <param name="Name">Name after <c>h.</c>.</param>
 /// <param name="Type">Its structure.</param>
-/// <param name="Index">Position among the headers; its bit in the valid mask.</param>
+/// <param name="Index">Index of the header; its bit in the valid mask.</param>
 public sealed record SwxHeader(string Name, SwxStruct Type, int Index);

@@ -25,8 +25,8 @@ public sealed record SwxKeyField(string Name, int Bits, int Offset, SwxMatchKind
 }
 
 /// <summary>
-/// A match-action table. A packed key is the key fields in their order, each big-endian in its full width; a mask has
-/// the same shape.
+/// A match-action table. A packed key is the concatenation of the key fields, each big-endian in its full width; a mask has the same
+/// layout.
 /// </summary>
 public sealed class SwxTable
 {
@@ -45,7 +45,7 @@ public sealed class SwxTable
     /// <summary>Name in the specification.</summary>
     public string Name { get; }
 
-    /// <summary>Position among the program's tables; what updates name it by.</summary>
+    /// <summary>Index of the table in the program, which updates use.</summary>
     public int Index { get; }
 
     /// <summary>Key fields in their order; empty for a table that only runs its default action.</summary>
@@ -54,29 +54,29 @@ public sealed class SwxTable
     /// <summary>Size of the packed key in bytes.</summary>
     public int KeyBytes { get; }
 
-    /// <summary>Exact if all fields are, wildcard if one is, else lpm.</summary>
+    /// <summary>Exact if all fields are exact, wildcard if one is wildcard, else lpm.</summary>
     public SwxMatchKind Kind { get; }
 
-    /// <summary>Actions it lists.</summary>
+    /// <summary>Actions of the table.</summary>
     public IReadOnlyList<SwxTableAction> Actions { get; }
 
-    /// <summary>Default action at start.</summary>
+    /// <summary>Initial default action.</summary>
     public SwxAction DefaultAction { get; internal init; } = null!;
 
-    /// <summary>Default action's data at start, big-endian arguments.</summary>
+    /// <summary>Data of the initial default action: big-endian arguments.</summary>
     public ReadOnlyMemory<byte> DefaultActionData { get; internal init; }
 
-    /// <summary>Whether the default action may not be changed.</summary>
+    /// <summary>Whether the default action is constant.</summary>
     public bool DefaultIsConst { get; internal init; }
 
-    /// <summary>Number of entries the specification asks for.</summary>
+    /// <summary>Size in the specification.</summary>
     public long Size { get; internal init; }
 
     /// <inheritdoc/>
     public override string ToString() => Name;
 }
 
-/// <summary>A selector: a group id and a hash over fields give a member id.</summary>
+/// <summary>A selector: maps a group id and a hash over fields to a member id.</summary>
 public sealed class SwxSelector
 {
     internal SwxSelector(string name, int index)
@@ -88,13 +88,13 @@ public sealed class SwxSelector
     /// <summary>Name in the specification.</summary>
     public string Name { get; }
 
-    /// <summary>Position among the program's selectors; what updates name it by.</summary>
+    /// <summary>Index of the selector in the program, which updates use.</summary>
     public int Index { get; }
 
     /// <summary>Metadata field with the group id.</summary>
     public string GroupIdField { get; internal init; } = "";
 
-    /// <summary>Fields the hash is over.</summary>
+    /// <summary>Hashed fields.</summary>
     public IReadOnlyList<string> SelectorFields { get; internal init; } = [];
 
     /// <summary>Metadata field that receives the member id.</summary>
@@ -103,14 +103,14 @@ public sealed class SwxSelector
     /// <summary>Number of groups; ids are below it.</summary>
     public int GroupsMax { get; internal init; }
 
-    /// <summary>Greatest number of members in a group.</summary>
+    /// <summary>Maximum number of members in a group.</summary>
     public int MembersMax { get; internal init; }
 
     /// <inheritdoc/>
     public override string ToString() => Name;
 }
 
-/// <summary>A learner: an exact-match table that the data plane fills and that forgets by timeouts.</summary>
+/// <summary>A learner: an exact-match table that the data plane fills and whose entries time out.</summary>
 public sealed class SwxLearner
 {
     internal SwxLearner(string name, int index, IReadOnlyList<SwxKeyField> key, IReadOnlyList<SwxTableAction> actions)
@@ -125,28 +125,28 @@ public sealed class SwxLearner
     /// <summary>Name in the specification.</summary>
     public string Name { get; }
 
-    /// <summary>Position among the program's learners.</summary>
+    /// <summary>Index of the learner in the program.</summary>
     public int Index { get; }
 
-    /// <summary>Key fields in their order.</summary>
+    /// <summary>Key fields in order.</summary>
     public IReadOnlyList<SwxKeyField> Key { get; }
 
     /// <summary>Size of the packed key in bytes.</summary>
     public int KeyBytes { get; }
 
-    /// <summary>Actions it lists.</summary>
+    /// <summary>Actions of the table.</summary>
     public IReadOnlyList<SwxTableAction> Actions { get; }
 
-    /// <summary>Default action at start.</summary>
+    /// <summary>Initial default action.</summary>
     public SwxAction DefaultAction { get; internal init; } = null!;
 
-    /// <summary>Default action's data at start, big-endian arguments.</summary>
+    /// <summary>Data of the initial default action: big-endian arguments.</summary>
     public ReadOnlyMemory<byte> DefaultActionData { get; internal init; }
 
-    /// <summary>Whether the default action may not be changed.</summary>
+    /// <summary>Whether the default action is constant.</summary>
     public bool DefaultIsConst { get; internal init; }
 
-    /// <summary>Number of entries it can hold.</summary>
+    /// <summary>Maximum number of entries.</summary>
     public int Size { get; internal init; }
 
     /// <summary>Timeouts in seconds, by timeout id.</summary>
@@ -156,15 +156,17 @@ public sealed class SwxLearner
     public override string ToString() => Name;
 }
 
-/// <summary>An array of 64-bit registers; counters are such arrays (<c>NAME_packets</c>, <c>NAME_bytes</c>, or <c>NAME</c> for one kind).</summary>
+/// <summary>
+/// An array of 64-bit registers; counters are such arrays (<c>NAME_packets</c>, <c>NAME_bytes</c>, or <c>NAME</c> for one kind).
+/// </summary>
 /// <param name="Name">Name in the specification.</param>
 /// <param name="Index">Position among the register arrays.</param>
-/// <param name="Size">Number of registers the specification asks for; stored rounded up to a power of two.</param>
-/// <param name="InitialValue">Value at start.</param>
+/// <param name="Size">Number of registers in the specification; rounded up to a power of two in memory.</param>
+/// <param name="InitialValue">Initial value.</param>
 public sealed record SwxRegisterArray(string Name, int Index, int Size, ulong InitialValue);
 
 /// <summary>An array of two-rate three-color meters (RFC 2698).</summary>
 /// <param name="Name">Name in the specification.</param>
 /// <param name="Index">Position among the meter arrays.</param>
-/// <param name="Size">Number of meters the specification asks for; stored rounded up to a power of two.</param>
+/// <param name="Size">Number of meters in the specification; rounded up to a power of two in memory.</param>
 public sealed record SwxMeterArray(string Name, int Index, int Size);

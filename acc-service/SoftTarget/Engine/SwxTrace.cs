@@ -6,26 +6,28 @@ namespace ACCOffload.SoftTarget.Engine;
 /// <param name="Value">The bytes.</param>
 public sealed record SwxTraceValue(string Name, int Bits, byte[] Value);
 
-/// <summary>One step of a packet's way.</summary>
+/// <summary>One step of a packet's processing.</summary>
 public abstract record SwxTraceStep;
 
 /// <summary>A table, selector or learner was applied.</summary>
 /// <param name="Table">Its name.</param>
-/// <param name="Key">What was looked up.</param>
+/// <param name="Key">The lookup key.</param>
 /// <param name="Hit">Whether an entry matched (a group was found).</param>
 /// <param name="Action">The action that runs; empty for a selector.</param>
 /// <param name="Arguments">The action's arguments; for a selector the member id.</param>
 public sealed record SwxTableStep(
     string Table, IReadOnlyList<SwxTraceValue> Key, bool Hit, string Action, IReadOnlyList<SwxTraceValue> Arguments) : SwxTraceStep;
 
-/// <summary>Something else happened.</summary>
-/// <param name="Kind">extract, emit, drop, transmit, recirculate, mirror, learn, rearm, forget, count, truncated, no-headroom, endless or fault.</param>
+/// <summary>Any other event.</summary>
+/// <param name="Kind">
+/// extract, emit, drop, transmit, recirculate, mirror, learn, rearm, forget, count, truncated, no-headroom, endless or fault.
+/// </param>
 /// <param name="Subject">The header, register array or learner it concerns; else empty.</param>
-/// <param name="Value">Bytes, port, index … by kind.</param>
-/// <param name="Text">The same for people.</param>
+/// <param name="Value">Bytes, port, index …, depending on the kind.</param>
+/// <param name="Text">Human-readable form.</param>
 public sealed record SwxNoteStep(string Kind, string Subject, ulong Value, string Text) : SwxTraceStep;
 
-/// <summary>Takes the steps of a traced packet.</summary>
+/// <summary>Receives the steps of a traced packet.</summary>
 public interface ISwxTraceSink
 {
     /// <summary>One step, in order.</summary>

@@ -1,37 +1,37 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>What becomes of a packet.</summary>
+/// <summary>The fate of a packet.</summary>
 public enum SwxVerdict
 {
-    /// <summary>The program dropped it, or it could not be finished (see <see cref="SwxStatistics"/>).</summary>
+    /// <summary>Dropped by the program, or not completed (see <see cref="SwxStatistics"/>).</summary>
     Drop,
 
-    /// <summary>It leaves through the output port.</summary>
+    /// <summary>Sent to the output port.</summary>
     Transmit,
 }
 
-/// <summary>How one change of an update went.</summary>
+/// <summary>Result of one change of an update.</summary>
 public enum SwxChange
 {
     /// <summary>Done.</summary>
     Ok,
 
-    /// <summary>Insert of an entry that is there.</summary>
+    /// <summary>Insert of an existing entry.</summary>
     Exists,
 
-    /// <summary>Modify or delete of an entry that is not there.</summary>
+    /// <summary>Modify or delete of a missing entry.</summary>
     Missing,
 
-    /// <summary>The table is at its size.</summary>
+    /// <summary>The table is full.</summary>
     Full,
 }
 
 /// <summary>A member of a selector group.</summary>
-/// <param name="Id">What the selector writes to its member id field.</param>
+/// <param name="Id">The value that the selector writes to its member id field.</param>
 /// <param name="Weight">Share of the flows, at least 1.</param>
 public readonly record struct SwxMember(uint Id, uint Weight);
 
-/// <summary>Counts since the pipeline was created, over all workers.</summary>
+/// <summary>Totals of all workers since the pipeline was created.</summary>
 public readonly record struct SwxStatistics
 {
     /// <summary>Packets processed.</summary>
@@ -43,19 +43,22 @@ public readonly record struct SwxStatistics
     /// <summary>Packets that the program dropped.</summary>
     public long Dropped { get; init; }
 
-    /// <summary>Packets dropped because a header reaches beyond their end.</summary>
+    /// <summary>Packets dropped because they end within a header.</summary>
     public long Truncated { get; init; }
 
-    /// <summary>Packets dropped because they grew beyond the buffer's headroom.</summary>
+    /// <summary>Packets dropped because they exceeded the buffer's headroom.</summary>
     public long NoHeadroom { get; init; }
 
-    /// <summary>Packets dropped because they ran or recirculated too long.</summary>
+    /// <summary>Packets dropped because they exceeded the limit of jumps or recirculations.</summary>
     public long Endless { get; init; }
 
-    /// <summary>Packets dropped because they did what has no defined meaning: learning before any learner was applied, emitting headers over and over, running beyond the program's end.</summary>
+    /// <summary>
+    /// Packets dropped because of undefined behavior: learning before any learner was applied, emitting headers repeatedly, running past
+    /// the end of the program.
+    /// </summary>
     public long Faulted { get; init; }
 
-    /// <summary>Passes begun by recirculation.</summary>
+    /// <summary>Recirculations.</summary>
     public long Recirculated { get; init; }
 
     /// <summary>Copies made by mirroring.</summary>
@@ -70,7 +73,7 @@ public readonly record struct SwxStatistics
 /// <param name="Misses">Lookups that ran the default action.</param>
 public readonly record struct SwxLookups(long Hits, long Misses);
 
-/// <summary>Takes the copies that <c>mirror</c> makes.</summary>
+/// <summary>Receives the copies made by <c>mirror</c>.</summary>
 public interface ISwxCloneSink
 {
     /// <summary>Called on the worker's thread; the frame is only valid during the call.</summary>
@@ -80,7 +83,7 @@ public interface ISwxCloneSink
 /// <summary>Receives an entry of a table. Spans are only valid during the call.</summary>
 /// <param name="key">Packed key.</param>
 /// <param name="mask">Packed mask; empty for an exact table.</param>
-/// <param name="priority">Priority of a wildcard entry, the greater wins; else 0.</param>
+/// <param name="priority">Priority of a wildcard entry, larger wins; else 0.</param>
 /// <param name="action">Index of the action.</param>
 /// <param name="data">Action data.</param>
 /// <returns>False to stop.</returns>
@@ -92,7 +95,7 @@ public delegate bool SwxEntryVisitor(
 /// <param name="action">Index of the action.</param>
 /// <param name="data">Action data.</param>
 /// <param name="timeoutId">Its timeout.</param>
-/// <param name="remaining">Time until it is forgotten.</param>
+/// <param name="remaining">Time until it expires.</param>
 /// <returns>False to stop.</returns>
 public delegate bool SwxLearnedVisitor(
     ReadOnlySpan<byte> key, int action, ReadOnlySpan<byte> data, int timeoutId, TimeSpan remaining);

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace ACCOffload.SoftTarget.Engine;
 
 /// <summary>
-/// A set of changes that packets see at once. A change takes effect on the tables' private copy as it is made, so later
-/// lookups and changes of the same update see it. Shapes (lengths, actions, prefixes) that the table can't have throw
-/// <see cref="ArgumentException"/> and change nothing.
+/// A set of changes that packets see atomically. A change is applied to the inactive copy of the tables at once, so later lookups and
+/// changes of the same update see it. Arguments that don't fit the table (lengths, actions, prefixes) throw <see cref="ArgumentException"/>
+/// and change nothing.
 /// </summary>
 public sealed unsafe class SwxUpdate : IDisposable
 {
@@ -28,10 +28,10 @@ public sealed unsafe class SwxUpdate : IDisposable
     /// <summary>Adds an entry.</summary>
     /// <param name="table">Index of the table.</param>
     /// <param name="key">Packed key; bits outside the mask must be 0.</param>
-    /// <param name="mask">Packed mask; empty for an exact table. For lpm fields a prefix, for exact fields all ones.</param>
-    /// <param name="priority">For a wildcard table, the greater wins (equal: the entry added first); else 0.</param>
+    /// <param name="mask">Packed mask; empty for an exact table. A prefix for lpm fields, all ones for exact fields.</param>
+    /// <param name="priority">For a wildcard table, larger wins (the earlier entry if equal); else 0.</param>
     /// <param name="action">Index of the action.</param>
-    /// <param name="data">Action data: the arguments in their order, big-endian, full width.</param>
+    /// <param name="data">Action data: the arguments in order, big-endian, full width.</param>
     public SwxChange Insert(
         int table, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask, uint priority, int action, ReadOnlySpan<byte> data)
         => Change(ChangeKind.Insert, table, key, mask, priority, action, data);
@@ -73,7 +73,7 @@ public sealed unsafe class SwxUpdate : IDisposable
     }
 
     /// <summary>Sets the default action of a table.</summary>
-    /// <exception cref="ArgumentException">It is constant, or the action may not be the default.</exception>
+    /// <exception cref="ArgumentException">The default action is constant, or the action can't be the default.</exception>
     public void SetDefaultAction(int table, int action, ReadOnlySpan<byte> data)
     {
         Open();
@@ -96,7 +96,9 @@ public sealed unsafe class SwxUpdate : IDisposable
     }
 
     /// <summary>Sets the members of a selector group; none removes it.</summary>
-    /// <exception cref="ArgumentException">The group can't hold them: too many, a member twice, a weight of 0, weights that add up to too much.</exception>
+    /// <exception cref="ArgumentException">
+    /// The members don't fit: too many, a duplicate, a weight of 0, or a sum of weights that is too large.
+    /// </exception>
     public void SetGroup(int selector, uint group, ReadOnlySpan<SwxMember> members)
     {
         if (TrySetGroup(selector, group, members) is { } problem)
@@ -105,8 +107,8 @@ public sealed unsafe class SwxUpdate : IDisposable
         }
     }
 
-    /// <summary>Sets the members of a selector group, where they can be held.</summary>
-    /// <returns>Why they can't; null if they are set.</returns>
+    /// <summary>Sets the members of a selector group if they fit.</summary>
+    /// <returns>Why they don't fit; null if they were set.</returns>
     public string? TrySetGroup(int selector, uint group, ReadOnlySpan<SwxMember> members)
     {
         Open();
@@ -124,7 +126,7 @@ public sealed unsafe class SwxUpdate : IDisposable
         return null;
     }
 
-    /// <summary>Undoes all changes made since a mark (the value of <see cref="Changes"/> then).</summary>
+    /// <summary>Undoes all changes since a mark (an earlier value of <see cref="Changes"/>).</summary>
     public void RollbackTo(int mark)
     {
         Open();
@@ -177,7 +179,7 @@ public sealed unsafe class SwxUpdate : IDisposable
             change.OldSequence = store.Sequence(entry);
             old = store.Data(entry);
         }
-        // Noted only once it can't fail any more, but while the old data is still there.
+        // Record the change once it can't fail any more, but before the old data is overwritten.
         if (kind == ChangeKind.Insert)
         {
             store.Insert(space, space + words, effective, action, data);
@@ -198,7 +200,13 @@ public sealed unsafe class SwxUpdate : IDisposable
 
     private void SetDefault(TableStore store, int action, ReadOnlySpan<byte> data)
     {
-        var change = new Change { Kind = ChangeKind.DefaultAction, Table = store.Table.Index, Action = action, OldAction = store.DefaultAction };
+        var change = new Change
+        {
+            Kind = ChangeKind.DefaultAction,
+            Table = store.Table.Index,
+            Action = action,
+            OldAction = store.DefaultAction,
+        };
         _log.Add(change, default, default, data, store.DefaultData);
         store.SetDefault(action, data);
     }
@@ -214,12 +222,15 @@ public sealed unsafe class SwxUpdate : IDisposable
 
             if (isDefault ? !listed.ForDefault : !listed.ForEntries)
             {
-                throw new ArgumentException($"action {listed.Action} is not for {(isDefault ? "the default" : "entries")} of table {store.Table}", nameof(action));
+                throw new ArgumentException(
+                    $"action {listed.Action} can't be used for {(isDefault ? "the default" : "entries")} of table {store.Table}",
+                    nameof(action));
             }
 
             if (data.Length != listed.Action.DataBytes)
             {
-                throw new ArgumentException($"action {listed.Action} takes {listed.Action.DataBytes} bytes of data, not {data.Length}", nameof(data));
+                throw new ArgumentException(
+                    $"action {listed.Action} requires {listed.Action.DataBytes} bytes of data, not {data.Length}", nameof(data));
             }
 
             return;

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>What packets need less often, kept out of the interpreter's loop.</summary>
+/// <summary>Rarely used operations, kept out of the interpreter's loop.</summary>
 public sealed unsafe partial class SwxWorker
 {
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -14,7 +14,7 @@ public sealed unsafe partial class SwxWorker
         var immediate = pc->Op >= Opcode.AddImmediate;
         var b = immediate ? pc->Immediate : FieldAccess.Load(structs[pc->StructB] + pc->OffsetB, pc->CodeB);
         var op = immediate ? pc->Op - Opcode.AddImmediate + Opcode.Add : pc->Op;
-        // As on the processors that DPDK runs on, a shift counts modulo 64.
+        // As on DPDK's processors, shift counts are modulo 64.
         FieldAccess.Store(to, pc->CodeA, op switch
         {
             Opcode.Add => a + b,

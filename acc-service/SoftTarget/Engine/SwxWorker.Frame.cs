@@ -4,7 +4,7 @@ namespace ACCOffload.SoftTarget.Engine;
 
 public sealed unsafe partial class SwxWorker
 {
-    /// <summary>Why a packet is given up.</summary>
+    /// <summary>Why a packet was not completed.</summary>
     private enum Loss
     {
         None,
@@ -14,7 +14,7 @@ public sealed unsafe partial class SwxWorker
         Fault,
     }
 
-    /// <summary>Adds a header to what is emitted; headers that lie one after the other make one run.</summary>
+    /// <summary>Emits a header; adjacent headers form one run.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool Emit(HeaderRun* runs, ref int count, int most, byte* header, int length)
     {
@@ -35,7 +35,7 @@ public sealed unsafe partial class SwxWorker
         return true;
     }
 
-    /// <summary>Puts the emitted headers in front of what was not extracted.</summary>
+    /// <summary>Prepends the emitted headers to the payload that was not extracted.</summary>
     private Loss Assemble(byte* buffer, ref byte* start, byte* rest, int count)
     {
         start = rest;
@@ -125,7 +125,7 @@ public sealed unsafe partial class SwxWorker
         }
     }
 
-    /// <summary>Learned arguments come from consecutive metadata fields and are kept big-endian, as a table's are.</summary>
+    /// <summary>Reads learned arguments from consecutive metadata fields and stores them big-endian, like a table's arguments.</summary>
     private void ReadLearnedArguments(SwxAction action, byte* metadata)
     {
         var arguments = action.Arguments;

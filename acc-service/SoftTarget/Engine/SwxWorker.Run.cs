@@ -4,7 +4,7 @@ namespace ACCOffload.SoftTarget.Engine;
 
 public sealed unsafe partial class SwxWorker
 {
-    /// <summary>The interpreter. One loop, so that what a packet needs stays in registers.</summary>
+    /// <summary>The interpreter: a single loop, so that its state stays in registers.</summary>
     private SwxVerdict Run<TMode>(byte* buffer, ref int offset, ref int length, uint inputPort, out uint outputPort)
         where TMode : struct
     {
@@ -74,8 +74,10 @@ public sealed unsafe partial class SwxWorker
                     goto Drop;
                 case Opcode.Mirror:
                     {
-                        var slot = (int)FieldAccess.Load(structs[pc->StructA] + pc->OffsetA, pc->CodeA) & (_pipeline.Options.MirrorSlots - 1);
-                        _slots[slot] = (int)FieldAccess.Load(structs[pc->StructB] + pc->OffsetB, pc->CodeB) & (_pipeline.Options.MirrorSessions - 1);
+                        var slot = (int)FieldAccess.Load(structs[pc->StructA] + pc->OffsetA, pc->CodeA) & (
+                            _pipeline.Options.MirrorSlots - 1);
+                        _slots[slot] = (int)FieldAccess.Load(structs[pc->StructB] + pc->OffsetB, pc->CodeB) & (
+                            _pipeline.Options.MirrorSessions - 1);
                         mirrored |= 1UL << slot;
                         if (typeof(TMode) == typeof(Traced))
                         {
@@ -151,7 +153,7 @@ public sealed unsafe partial class SwxWorker
 
                     break;
                 case Opcode.Validate:
-                    // A valid header stays where it lies.
+                    // A valid header stays in place.
                     if ((valid & (1UL << pc->Index)) == 0)
                     {
                         structs[Operand.FirstHeader + pc->Index] = _initialStructs[Operand.FirstHeader + pc->Index];
@@ -221,7 +223,8 @@ public sealed unsafe partial class SwxWorker
                     *(ulong*)(structs[pc->StructA] + pc->OffsetA) = pc->Immediate;
                     break;
                 case Opcode.Move:
-                    FieldAccess.Store(structs[pc->StructA] + pc->OffsetA, pc->CodeA, FieldAccess.Load(structs[pc->StructB] + pc->OffsetB, pc->CodeB));
+                    FieldAccess.Store(
+                        structs[pc->StructA] + pc->OffsetA, pc->CodeA, FieldAccess.Load(structs[pc->StructB] + pc->OffsetB, pc->CodeB));
                     break;
                 case Opcode.Set:
                     FieldAccess.Store(structs[pc->StructA] + pc->OffsetA, pc->CodeA, pc->Immediate);
@@ -351,7 +354,8 @@ public sealed unsafe partial class SwxWorker
                         if (!hit)
                         {
                             action = store.Learner.DefaultAction.Index;
-                            store.Learner.DefaultActionData.Span.CopyTo(new Span<byte>(_learnedData, store.Learner.DefaultActionData.Length));
+                            store.Learner.DefaultActionData.Span.CopyTo(
+                                new Span<byte>(_learnedData, store.Learner.DefaultActionData.Length));
                         }
                         if (typeof(TMode) == typeof(Traced))
                         {
@@ -381,7 +385,8 @@ public sealed unsafe partial class SwxWorker
                         }
                         ReadLearnedArguments(learned, metadata + pc->OffsetB);
                         if (!_pipeline.Learners[learner].Learn(
-                                _learnerKey, learned.Index, _learnData, learned.DataBytes, (uint)FieldAccess.Load(metadata + pc->OffsetA, pc->CodeA), Now()))
+                                _learnerKey, learned.Index, _learnData, learned.DataBytes,
+                                    (uint)FieldAccess.Load(metadata + pc->OffsetA, pc->CodeA), Now()))
                         {
                             Counters.NotLearned++;
                         }
@@ -575,7 +580,7 @@ public sealed unsafe partial class SwxWorker
         goto NextPass;
 
     Drop:
-        // The frame is only put together for its copies.
+        // The frame is assembled only for its copies.
         if (mirrored != 0)
         {
             loss = Assemble(buffer, ref start, ptr, runCount);

@@ -77,10 +77,10 @@ public sealed unsafe partial class SwxWorker
     {
         var (kind, text) = loss switch
         {
-            Loss.Truncated => ("truncated", "a header reaches beyond the packet's end"),
-            Loss.NoHeadroom => ("no-headroom", "the packet grew beyond its buffer"),
-            Loss.Endless => ("endless", "the packet ran or recirculated too long"),
-            _ => ("fault", "the program did what has no defined meaning"),
+            Loss.Truncated => ("truncated", "the packet ends within a header"),
+            Loss.NoHeadroom => ("no-headroom", "the packet exceeded its buffer's headroom"),
+            Loss.Endless => ("endless", "the packet exceeded the limit of jumps or recirculations"),
+            _ => ("fault", "undefined behavior of the program"),
         };
         Note(kind, "", 0, text);
     }

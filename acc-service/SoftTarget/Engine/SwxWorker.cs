@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Runs packets through the program. For one thread at a time; allocates nothing per packet.</summary>
+/// <summary>Runs packets through the program. For one thread at a time; no allocation per packet.</summary>
 public sealed unsafe partial class SwxWorker : IDisposable
 {
     private const int ScratchWords = 64;
@@ -95,25 +95,25 @@ public sealed unsafe partial class SwxWorker : IDisposable
         }
     }
 
-    /// <summary>Takes mirrored copies; without one they are not made.</summary>
+    /// <summary>Receives mirrored copies; without a sink none are made.</summary>
     public ISwxCloneSink? CloneSink { get; set; }
 
     internal WorkerCounters Counters { get; }
 
     /// <summary>
-    /// Begins a burst: its packets see the tables as published now, and one time. A commit waits for the burst's end, so
-    /// keep it short and never block in it.
+    /// Begins a burst: all its packets see the tables as of now, and the same time. A commit waits for the end of the burst, so keep it
+    /// short and never block in it.
     /// </summary>
     /// <exception cref="InvalidOperationException">A burst is open.</exception>
     public void Enter()
     {
         if (_set is not null)
         {
-            throw new InvalidOperationException("the burst has begun already");
+            throw new InvalidOperationException("a burst is already open");
         }
 
         Volatile.Write(ref _holding, _pipeline.Version);
-        // The commit reads what we hold after it published, we read what is published after we said that we hold.
+        // The commit publishes and then reads what we hold; we announce that we hold and then read what is published.
         Interlocked.MemoryBarrier();
         _set = _pipeline.Active;
         _hasNow = false;
@@ -126,27 +126,27 @@ public sealed unsafe partial class SwxWorker : IDisposable
         Volatile.Write(ref _holding, 0);
     }
 
-    /// <summary>Runs one packet. Outside of a burst it makes a burst of its own.</summary>
-    /// <param name="buffer">The buffer; what is before the frame is headroom that it may grow into.</param>
-    /// <param name="offset">Where the frame starts, before and after.</param>
-    /// <param name="length">The frame's length, before and after.</param>
-    /// <param name="inputPort">Port it came from.</param>
-    /// <param name="outputPort">Port it leaves by, for <see cref="SwxVerdict.Transmit"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The frame does not lie in the buffer.</exception>
+    /// <summary>Processes one packet. Outside a burst, it is a burst of its own.</summary>
+    /// <param name="buffer">The buffer; the space before the frame is headroom.</param>
+    /// <param name="offset">Offset of the frame, before and after.</param>
+    /// <param name="length">Length of the frame, before and after.</param>
+    /// <param name="inputPort">Input port.</param>
+    /// <param name="outputPort">Output port, for <see cref="SwxVerdict.Transmit"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The frame is not within the buffer.</exception>
     public SwxVerdict Process(Span<byte> buffer, ref int offset, ref int length, uint inputPort, out uint outputPort)
         => Process<Live>(buffer, ref offset, ref length, inputPort, out outputPort);
 
     /// <summary>
-    /// Runs one packet and reports its way, without side effects: registers, meters and learners stay as they are,
-    /// nothing is counted or mirrored. Allocates.
+    /// Processes one packet and reports every step, without side effects: registers, meters and learners are unchanged, and nothing is
+    /// counted or mirrored. Allocates.
     /// </summary>
-    /// <param name="buffer">The buffer; what is before the frame is headroom that it may grow into.</param>
-    /// <param name="offset">Where the frame starts, before and after.</param>
-    /// <param name="length">The frame's length, before and after.</param>
-    /// <param name="inputPort">Port it came from.</param>
-    /// <param name="outputPort">Port it leaves by, for <see cref="SwxVerdict.Transmit"/>.</param>
-    /// <param name="sink">Takes the steps.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The frame does not lie in the buffer.</exception>
+    /// <param name="buffer">The buffer; the space before the frame is headroom.</param>
+    /// <param name="offset">Offset of the frame, before and after.</param>
+    /// <param name="length">Length of the frame, before and after.</param>
+    /// <param name="inputPort">Input port.</param>
+    /// <param name="outputPort">Output port, for <see cref="SwxVerdict.Transmit"/>.</param>
+    /// <param name="sink">Receives the steps.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The frame is not within the buffer.</exception>
     public SwxVerdict Trace(
         Span<byte> buffer, ref int offset, ref int length, uint inputPort, out uint outputPort, ISwxTraceSink sink)
     {
@@ -162,7 +162,7 @@ public sealed unsafe partial class SwxWorker : IDisposable
         }
     }
 
-    /// <summary>Leaves the pipeline; its counts stay.</summary>
+    /// <summary>Removes the worker from the pipeline, which keeps its counts.</summary>
     public void Dispose()
     {
         if (_set is not null)
@@ -174,7 +174,7 @@ public sealed unsafe partial class SwxWorker : IDisposable
         _memory.Dispose();
     }
 
-    /// <summary>Whether a burst is open that may read tables older than a version.</summary>
+    /// <summary>Whether an open burst may read tables older than a version.</summary>
     internal bool Holds(long version) => Volatile.Read(ref _holding) is var held && held != 0 && held < version;
 
     private SwxVerdict Process<TMode>(Span<byte> buffer, ref int offset, ref int length, uint inputPort, out uint outputPort)
@@ -182,7 +182,7 @@ public sealed unsafe partial class SwxWorker : IDisposable
     {
         if ((uint)offset > (uint)buffer.Length || (uint)length > (uint)(buffer.Length - offset))
         {
-            throw new ArgumentOutOfRangeException(nameof(length), "the frame does not lie in the buffer");
+            throw new ArgumentOutOfRangeException(nameof(length), "the frame is not within the buffer");
         }
 
         ObjectDisposedException.ThrowIf(_memory.Pointer == null, this);
@@ -226,7 +226,7 @@ public sealed unsafe partial class SwxWorker : IDisposable
 
     private readonly struct Traced;
 
-    /// <summary>Headers to be emitted that lie one after the other.</summary>
+    /// <summary>A run of adjacent headers to emit.</summary>
     private struct HeaderRun
     {
         public byte* Pointer;

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>A mask in use and the greatest priority among its entries.</summary>
+/// <summary>A mask in use and the highest priority of its entries.</summary>
 internal unsafe struct TupleHot
 {
     public ulong* Mask;
@@ -11,9 +11,9 @@ internal unsafe struct TupleHot
 }
 
 /// <summary>
-/// The part of a table that lookups read. Entries lie in one array; <see cref="Slots"/> is an open-addressing index with
-/// linear probing of (fingerprint, entry number + 1). A masked table is a tuple-space search: the index is keyed by the
-/// masked key and the tuple's id, tuples are tried in the order of their greatest priority until none can beat the match.
+/// The part of a table that lookups read. Entries are in one array; <see cref="Slots"/> is an open-addressing index with linear probing of
+/// (fingerprint, entry number + 1). Masked tables use tuple space search: the index is keyed by the masked key and the tuple's id, and
+/// tuples are tried by descending priority until none can beat the match.
 /// </summary>
 internal unsafe struct TableHot
 {
@@ -25,20 +25,20 @@ internal unsafe struct TableHot
     public ulong Seed;
     public uint SlotMask;
 
-    /// <summary>Low bits of a slot that hold the entry number + 1; the others hold the fingerprint.</summary>
+    /// <summary>Mask of the low bits of a slot: the entry number + 1; the other bits are the fingerprint.</summary>
     public uint NumberMask;
     public int Stride;
     public int ActionOffset;
     public int TupleCount;
     public int DefaultAction;
 
-    /// <summary>No key, or no entry.</summary>
+    /// <summary>The table has no key or no entry.</summary>
     public bool Empty;
     public bool Exact;
 
     public const int DataAfterAction = 2;
 
-    // Of a masked table's entry, after the key.
+    // Offsets in an entry of a masked table, after the key.
     public const int SequenceOffset = 0;
     public const int PriorityOffset = 8;
     public const int NextOffset = 12;
@@ -127,7 +127,7 @@ internal unsafe struct TableHot
             {
                 continue;
             }
-            // The head of the chain has the greatest priority of all entries with this mask and key.
+            // The head of the chain has the highest priority of all entries with this mask and key.
             var header = entry + words * 8;
             var p = *(uint*)(header + PriorityOffset);
             var s = *(ulong*)(header + SequenceOffset);

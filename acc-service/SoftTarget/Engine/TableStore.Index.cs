@@ -63,7 +63,7 @@ internal sealed unsafe partial class TableStore
         _hot->Slots[at] = ((uint)(hash >> 32) & ~_hot->NumberMask) | (number + 1);
     }
 
-    /// <summary>Empties a slot and moves back those that probed past it, so that no tombstones are needed.</summary>
+    /// <summary>Clears a slot and shifts back the entries that probed past it, so that no tombstones are needed.</summary>
     private void RemoveSlot(long slot)
     {
         var hole = (uint)slot;
@@ -263,7 +263,7 @@ internal sealed unsafe partial class TableStore
 
         public uint Priority { get; set; }
 
-        /// <summary>How many entries have a priority.</summary>
+        /// <summary>Number of entries by priority.</summary>
         public Dictionary<uint, int> Priorities { get; } = [];
 
         public SortedSet<uint> Order { get; } = [];

@@ -1,8 +1,8 @@
 namespace ACCOffload.SoftTarget.Engine;
 
 /// <summary>
-/// One copy of a table, as its writer sees it. Both copies see the same operations in the same order, so entry numbers
-/// are the same in both; a number that is freed is the next one given out.
+/// One copy of a table, for its writer. Both copies see the same operations in the same order, so their entry numbers are the same; a freed
+/// number is the next one to be assigned.
 /// </summary>
 internal sealed unsafe partial class TableStore : IDisposable
 {
@@ -23,8 +23,8 @@ internal sealed unsafe partial class TableStore : IDisposable
 
     /// <param name="table">The table.</param>
     /// <param name="layout">Its key.</param>
-    /// <param name="hot">Where lookups find it.</param>
-    /// <param name="seed">Of the hash, so that nobody can prepare colliding keys.</param>
+    /// <param name="hot">The part that lookups read.</param>
+    /// <param name="seed">Seed of the hash, so that nobody can prepare colliding keys.</param>
     public TableStore(SwxTable table, KeyLayout layout, TableHot* hot, ulong seed)
     {
         Table = table;
@@ -58,8 +58,6 @@ internal sealed unsafe partial class TableStore : IDisposable
     public int Count { get; private set; }
 
     public int Words => _words;
-
-    public int DataBytes => _dataBytes;
 
     public long AllocatedBytes => _slots.Length + _entries.Length;
 
@@ -108,13 +106,13 @@ internal sealed unsafe partial class TableStore : IDisposable
 
     public ulong Sequence(byte* entry) => Exact ? 0 : *(ulong*)(entry + _words * 8 + TableHot.SequenceOffset);
 
-    /// <summary>Adds an entry that is not there.</summary>
+    /// <summary>Adds a new entry.</summary>
     /// <param name="key">Stored form.</param>
     /// <param name="mask">Stored form; not read for an exact table.</param>
     /// <param name="priority">Its priority.</param>
     /// <param name="action">Its action.</param>
     /// <param name="data">Its data.</param>
-    /// <param name="sequence">Its place among equal priorities when it is put back; else 0.</param>
+    /// <param name="sequence">Its order among equal priorities when a deletion is undone; else 0.</param>
     public void Insert(ulong* key, ulong* mask, uint priority, int action, ReadOnlySpan<byte> data, ulong sequence = 0)
     {
         var tuple = Exact ? null : FindTuple(mask) ?? AddTuple(mask);
@@ -252,7 +250,7 @@ internal sealed unsafe partial class TableStore : IDisposable
         {
             throw new InvalidOperationException($"table {Table.Name} can't hold more than {MaxEntries} entries");
         }
-        // Large ones by a quarter: space is dearer than the copy.
+        // Grow large tables by a quarter: memory is more expensive than copying.
         var capacity = Math.Max(8, _capacity + (_capacity < 4096 ? _capacity / 2 : _capacity / 4));
         var grown = new NativeBlock((long)capacity * _hot->Stride);
         Buffer.MemoryCopy(_entries.Pointer, grown.Pointer, grown.Length, (long)_fresh * _hot->Stride);

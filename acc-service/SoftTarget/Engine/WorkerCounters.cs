@@ -1,16 +1,16 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Where a mirroring session's copies go.</summary>
+/// <summary>Destination of a mirroring session.</summary>
 internal sealed record MirrorSession(uint Port, int Truncation);
 
-/// <summary>A register array as packets see it.</summary>
+/// <summary>A register array, for the data path.</summary>
 internal unsafe struct RegisterArrayHot
 {
     public long* Cells;
     public ulong Mask;
 }
 
-/// <summary>What one worker counts; written by it alone, read by anybody.</summary>
+/// <summary>Counters of one worker; only the worker writes them, any thread reads them.</summary>
 internal sealed class WorkerCounters
 {
     public WorkerCounters(int tables = 0) => LookupCounts = GC.AllocateArray<long>(tables * 2, pinned: true);

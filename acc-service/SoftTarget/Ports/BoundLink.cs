@@ -2,7 +2,7 @@ using ACCOffload.NativeInterop.Packets;
 
 namespace ACCOffload.SoftTarget.Ports;
 
-/// <summary>A port's link while it is there, and what waits to be sent through it. Belongs to the data-plane thread.</summary>
+/// <summary>A port's open link and its send queue. Owned by the data-plane thread.</summary>
 internal sealed class BoundLink(SoftPort port, PacketPort link, int burst) : IDisposable
 {
     private readonly PacketSender _sender = link.CreateSender(burst);
@@ -12,7 +12,7 @@ internal sealed class BoundLink(SoftPort port, PacketPort link, int burst) : IDi
 
     public PacketPort Link { get; } = link;
 
-    /// <summary>Whether something waits to be sent.</summary>
+    /// <summary>Whether packets are queued.</summary>
     public bool HasPackets => _sender.Count != 0;
 
     public void Add(PacketBatch batch, int index)

@@ -23,7 +23,7 @@ internal sealed partial class DataPlane
 
         if (count == 0)
         {
-            // An event without a packet is the link's death or its going down.
+            // An event without a packet means that the link went down or was deleted.
             if (link.Link.RefreshState() == PortLinkState.Gone)
             {
                 Lose(link);
@@ -62,7 +62,7 @@ internal sealed partial class DataPlane
 
         try
         {
-            // One burst sees one version of the tables; a commit waits for its end, so nothing in here may block.
+            // A burst sees one version of the tables; a commit waits for its end, so this must not block.
             worker.Enter();
             try
             {
@@ -84,7 +84,7 @@ internal sealed partial class DataPlane
         }
         catch (Exception e)
         {
-            // A fault of the engine must not end the data plane: the burst is lost, the next gets a fresh worker.
+            // An engine error must not stop the data plane: the burst is lost, and the next one gets a new worker.
             LogBurstFailed(_logger, inputPort, e);
             worker.Dispose();
             _worker = NewWorker(_pipeline!);
@@ -115,12 +115,12 @@ internal sealed partial class DataPlane
         }
         else
         {
-            // The pipeline sent to a port that does not exist, or whose link is away.
+            // The pipeline chose a port that does not exist or has no link.
             CountUnroutable();
         }
     }
 
-    /// <summary>A mirrored copy: sent at once, its memory is the worker's.</summary>
+    /// <summary>Sends a mirrored copy at once: the worker owns its memory.</summary>
     void ISwxCloneSink.Clone(ReadOnlySpan<byte> frame, uint port)
     {
         if (port == _cpuPort)
@@ -146,9 +146,9 @@ internal sealed partial class DataPlane
 
     private void CountUnroutable() => Volatile.Write(ref _unroutable, _unroutable + 1);
 
-    [LoggerMessage(20, LogLevel.Warning, "Port {Port} failed, its link is opened again when it is there: {Reason}")]
+    [LoggerMessage(20, LogLevel.Warning, "Port {Port} failed, waiting for its link: {Reason}")]
     private static partial void LogPortBroken(ILogger logger, string port, string reason);
 
-    [LoggerMessage(21, LogLevel.Error, "A burst of packets from port {Port} was lost to a fault of the engine")]
+    [LoggerMessage(21, LogLevel.Error, "Lost a burst of packets from port {Port} because of an engine error")]
     private static partial void LogBurstFailed(ILogger logger, uint port, Exception exception);
 }

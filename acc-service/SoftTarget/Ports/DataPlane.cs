@@ -7,15 +7,15 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.SoftTarget.Ports;
 
 /// <summary>
-/// The thread that moves packets: waits for the ports' sockets, runs each burst through the pipeline and sends it on. It
-/// shares nothing with the control side but a queue of commands, and allocates nothing for a packet.
+/// The forwarding thread: waits for the ports' sockets, runs each burst through the pipeline and sends the results. It shares only a
+/// command queue with the control side, and makes no allocation per packet.
 /// </summary>
 internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
 {
     private const int Burst = 64;
     private const ulong WakeToken = 0;
 
-    /// <summary>Packet-outs and other commands that may wait.</summary>
+    /// <summary>Maximum number of queued packet-outs.</summary>
     private const int MaxInjected = 1024;
 
     private readonly ILogger _logger;
@@ -45,7 +45,7 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
         _thread.UnsafeStart();
     }
 
-    /// <summary>Called on the data-plane thread when a port's link is gone; the port is not served any more.</summary>
+    /// <summary>Called on the data-plane thread when a port's link is gone and the port is no longer served.</summary>
     public Action<SoftPort>? LinkLost { get; set; }
 
     /// <summary>Starts to run packets through a pipeline.</summary>
@@ -56,7 +56,7 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
         _worker = NewWorker(pipeline);
     });
 
-    /// <summary>Serves a port by a link, which it owns from now on.</summary>
+    /// <summary>Serves a port with a link, and takes ownership of the link.</summary>
     public void Bind(SoftPort port, PacketPort link) => Post(() =>
     {
         Unbind(port.Id);
@@ -66,13 +66,13 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
         port.IsBound = true;
     });
 
-    /// <summary>Stops to serve a port, and closes its link.</summary>
+    /// <summary>Stops serving a port, and closes its link.</summary>
     public void Unbind(SoftPort port) => Post(() => Unbind(port.Id));
 
-    /// <summary>Completes a task when all that was asked for before is done.</summary>
+    /// <summary>Completes a task when all earlier commands have been executed.</summary>
     public void OnSettled(TaskCompletionSource settled) => Post(() => settled.TrySetResult());
 
-    /// <summary>Runs a controller's packet through the pipeline, as if it came from the CPU port. False if too many wait.</summary>
+    /// <summary>Runs a controller's packet through the pipeline, as from the CPU port. False if the queue is full.</summary>
     public bool TryInject(byte[] frame)
     {
         if (Interlocked.Increment(ref _injected) > MaxInjected)
@@ -89,10 +89,10 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
         return true;
     }
 
-    /// <summary>Greatest packet that can be injected.</summary>
+    /// <summary>Maximum size of an injected packet.</summary>
     public int MaxFrame => _batch.FrameSize;
 
-    /// <summary>Packets that the pipeline sent to a port without a link.</summary>
+    /// <summary>Packets dropped because the output port does not exist or has no link.</summary>
     public long Unroutable => Volatile.Read(ref _unroutable);
 
     /// <summary>Stops the thread and closes all links.</summary>
@@ -176,4 +176,11 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     private static ulong Token(uint port) => port + 1UL;
 
     private static uint PortOf(ulong token) => (uint)(token - 1);
+}
+
+/// <summary>Receives packets for the controller.</summary>
+internal interface IPacketSink
+{
+    /// <summary>Called on the data-plane thread; the frame is only valid during the call.</summary>
+    void ToController(ReadOnlySpan<byte> frame);
 }

@@ -2,7 +2,10 @@ using System.Collections.Concurrent;
 
 namespace ACCOffload.SoftTarget.Ports;
 
-/// <summary>Closes links on a thread of its own: the kernel lets go of a packet socket only after every packet in flight, which takes milliseconds that no other packet may wait for.</summary>
+/// <summary>
+/// Closes links on its own thread: closing a packet socket waits for packets in flight, which takes milliseconds and must not delay other
+/// packets.
+/// </summary>
 internal sealed class LinkCloser : IDisposable
 {
     private readonly BlockingCollection<BoundLink> _links = [];
@@ -14,10 +17,10 @@ internal sealed class LinkCloser : IDisposable
         _thread.UnsafeStart();
     }
 
-    /// <summary>The caller must not use the link any more.</summary>
+    /// <summary>Closes a link; the caller must not use it any more.</summary>
     public void Close(BoundLink link) => _links.Add(link);
 
-    /// <summary>Returns when all are closed.</summary>
+    /// <summary>Waits until all links are closed.</summary>
     public void Dispose()
     {
         _links.CompleteAdding();

@@ -33,7 +33,7 @@ internal sealed partial class PortBinder
 
     private void OnLink(LinkInfo link)
     {
-        // A renamed link is no longer its port's.
+        // A renamed link no longer belongs to its port.
         if (FindBound(link.Index) is { } current)
         {
             if (current.Name == link.Name)
@@ -57,7 +57,7 @@ internal sealed partial class PortBinder
         TryBind(port);
     }
 
-    /// <summary>Events were lost: compares with what is there.</summary>
+    /// <summary>Compares all links with the ports after events were lost.</summary>
     private void Resync()
     {
         using var netlink = RouteNetlink.Open(_namespace);
@@ -91,7 +91,7 @@ internal sealed partial class PortBinder
         }
         catch (LinuxException e)
         {
-            // A link that is not there yet reports itself when it is; everything else is tried again.
+            // A missing link triggers an event when it appears; retry after any other error.
             port.Fault = port.IsTap || e.Errno is not (Errno.ENODEV or Errno.ENXIO) ? e.Message : "";
             if (port.Fault.Length > 0)
             {
@@ -112,14 +112,14 @@ internal sealed partial class PortBinder
         var tap = PacketPort.OpenTap(_namespace, port.Name);
         try
         {
-            // Nothing may come from it before it is the pod's.
+            // No packet may come from it before it is in the pod.
             using var links = RouteNetlink.Open(_namespace);
             links.SetIPv6AddrGenModeNone(tap.InterfaceIndex);
             return tap;
         }
         catch (NetlinkException e) when (e.Errno == Errno.ENODEV)
         {
-            // Whoever waited for it has taken it already.
+            // The agent may already have moved it.
             return tap;
         }
         catch
@@ -129,7 +129,7 @@ internal sealed partial class PortBinder
         }
     }
 
-    /// <summary>Those that could not be opened or made before, such as a TAP while its name was another link's.</summary>
+    /// <summary>Retries ports that could not be opened, such as a TAP whose name was in use.</summary>
     private void RetryPorts()
     {
         foreach (var port in _table.Ports.Values)
@@ -173,18 +173,18 @@ internal sealed partial class PortBinder
         return null;
     }
 
-    [LoggerMessage(30, LogLevel.Information, "Port {Port} ({Id}) is bound to link {Index}")]
+    [LoggerMessage(30, LogLevel.Information, "Port {Port} ({Id}) bound to link {Index}")]
     private static partial void LogBound(ILogger logger, string port, uint id, int index);
 
-    [LoggerMessage(31, LogLevel.Information, "Port {Port} ({Id}) has no link any more")]
+    [LoggerMessage(31, LogLevel.Information, "Port {Port} ({Id}) lost its link")]
     private static partial void LogReleased(ILogger logger, string port, uint id);
 
-    [LoggerMessage(32, LogLevel.Information, "Port namespace {Path} is open")]
+    [LoggerMessage(32, LogLevel.Information, "Port namespace {Path} opened")]
     private static partial void LogNamespaceOpen(ILogger logger, string path);
 
     [LoggerMessage(33, LogLevel.Warning, "Port namespace {Path} is gone; waiting for it")]
     private static partial void LogNamespaceGone(ILogger logger, string path);
 
-    [LoggerMessage(34, LogLevel.Warning, "Ports: {Problem}; trying again")]
+    [LoggerMessage(34, LogLevel.Warning, "Ports: {Problem}; retrying")]
     private static partial void LogProblem(ILogger logger, string problem);
 }

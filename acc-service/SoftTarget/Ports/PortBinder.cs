@@ -6,16 +6,16 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.SoftTarget.Ports;
 
 /// <summary>
-/// The thread that keeps ports and links together: whenever a link with a port's name appears in the port namespace, the
-/// port gets it; when it goes, the port waits for the next. The namespace itself may come and go likewise.
+/// The thread that binds ports to links: when a link with a port's name appears in the port namespace, it becomes the port's link; when the
+/// link disappears, the port waits for the next one. The namespace itself may also appear and disappear.
 /// </summary>
 internal sealed partial class PortBinder : IDisposable
 {
     private const ulong WakeToken = 0;
     private const ulong MonitorToken = 1;
 
-    // Links report themselves; a namespace file does not. Looking for it this often is what a user waits at most.
-    private const int LookForNamespaceMilliseconds = 200;
+    // Links trigger events, but a namespace file does not: these are the polling intervals.
+    private const int FindNamespaceMilliseconds = 200;
     private const int CheckNamespaceMilliseconds = 1000;
 
     private readonly ILogger _logger;
@@ -26,10 +26,10 @@ internal sealed partial class PortBinder : IDisposable
     private readonly Epoll _epoll = new();
     private readonly EventFd _wake = new();
 
-    // No link has it: a TAP belongs to its port wherever it was moved to.
+    // Not a valid link index: a TAP belongs to its port wherever it was moved to.
     private const int TapIndex = 0;
 
-    /// <summary>Index of the link that each bound port has.</summary>
+    /// <summary>Link index of each bound port.</summary>
     private readonly Dictionary<SoftPort, int> _bound = [];
 
     private readonly Thread _thread;
@@ -41,7 +41,7 @@ internal sealed partial class PortBinder : IDisposable
 
     /// <param name="path">File of the port namespace; null for the process's own.</param>
     /// <param name="table">The ports.</param>
-    /// <param name="dataPlane">Who serves them.</param>
+    /// <param name="dataPlane">Serves the ports.</param>
     /// <param name="logger">Category SoftTarget.</param>
     public PortBinder(string? path, PortTable table, DataPlane dataPlane, ILogger logger)
     {
@@ -55,16 +55,16 @@ internal sealed partial class PortBinder : IDisposable
         _thread.UnsafeStart();
     }
 
-    /// <summary>Why no port's link can be opened now.</summary>
+    /// <summary>Why no port's link can be opened.</summary>
     public PortFault Fault => _fault;
 
-    /// <summary>Binds a new port as soon as its link is there.</summary>
+    /// <summary>Binds a new port as soon as its link exists.</summary>
     public void Added(SoftPort port) => Post(() => TryBind(port));
 
-    /// <summary>Lets go of a port that is no more.</summary>
+    /// <summary>Releases the link of a removed port.</summary>
     public void Removed(SoftPort port) => Post(() => Release(port));
 
-    /// <summary>Completes when all that was asked for before is done by the data plane too.</summary>
+    /// <summary>Completes when all earlier commands have been executed, by the data plane too.</summary>
     public Task SettleAsync()
     {
         var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -105,7 +105,7 @@ internal sealed partial class PortBinder : IDisposable
         while (!_stopping)
         {
             Guarded(CheckNamespace);
-            var count = _epoll.Wait(events, _monitor is null ? LookForNamespaceMilliseconds : CheckNamespaceMilliseconds);
+            var count = _epoll.Wait(events, _monitor is null ? FindNamespaceMilliseconds : CheckNamespaceMilliseconds);
             for (var i = 0; i < count; i++)
             {
                 if (events[i].Token == MonitorToken)
@@ -125,7 +125,7 @@ internal sealed partial class PortBinder : IDisposable
         }
     }
 
-    /// <summary>What fails here is tried again with everything opened anew; ports must not end with one bad link.</summary>
+    /// <summary>Runs an action; after an error everything is reopened and retried, so that one bad link does not stop all ports.</summary>
     private void Guarded(Action action)
     {
         try
@@ -139,12 +139,12 @@ internal sealed partial class PortBinder : IDisposable
         }
     }
 
-    /// <summary>Opens the port namespace when it is there, and again when its path leads to another one.</summary>
+    /// <summary>Opens the port namespace when it exists, and reopens it when its path refers to a different one.</summary>
     private void CheckNamespace()
     {
         if (_monitor is not null)
         {
-            if (_path is null || IsStillThere())
+            if (_path is null || NamespaceExists())
             {
                 RetryPorts();
                 return;
@@ -168,7 +168,7 @@ internal sealed partial class PortBinder : IDisposable
             }
         }
 
-        // First listen, then look: so no link is missed.
+        // Subscribe before listing, so that no link is missed.
         _monitor = LinkMonitor.Open(_namespace);
         _epoll.Add(_monitor.Handle, EpollEvents.Read, MonitorToken);
         _lastProblem = "";
@@ -180,7 +180,7 @@ internal sealed partial class PortBinder : IDisposable
         }
     }
 
-    private bool IsStillThere()
+    private bool NamespaceExists()
     {
         try
         {
@@ -217,7 +217,7 @@ internal sealed partial class PortBinder : IDisposable
         Problem(e.Message);
     }
 
-    /// <summary>Reports a problem that is tried again and again only once.</summary>
+    /// <summary>Logs a recurring problem only once.</summary>
     private void Problem(string message)
     {
         if (message == _lastProblem)

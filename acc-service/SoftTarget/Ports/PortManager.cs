@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Ports;
 
-/// <summary>Adds and removes ports, and keeps those who serve them informed.</summary>
+/// <summary>Adds and removes ports, and notifies the port binder.</summary>
 internal sealed partial class PortManager(PortTable table, PortBinder? binder, ILogger logger)
 {
     private static readonly TimeSpan SettleLimit = TimeSpan.FromSeconds(5);
@@ -11,19 +11,22 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
 
     public PortTable Table { get; } = table;
 
-    /// <summary>Why no port's link can be opened; empty while links can be.</summary>
+    /// <summary>Why no port's link can be opened; empty if links can be opened.</summary>
     public string Fault => binder?.Fault.Reason ?? "";
 
-    /// <summary>Ports that are not served because their link is missing or can't be opened.</summary>
+    /// <summary>Number of ports whose link is missing or can't be opened.</summary>
     public int Down => binder is null ? 0 : Table.Ports.Values.Count(p => !p.IsBound);
 
-    /// <summary>Why a port, once <see cref="SettleAsync"/> is done, passes no packets although its link may be there; null if it does, or waits for its link or its name.</summary>
+    /// <summary>
+    /// Why a port forwards no packets after <see cref="SettleAsync"/> although its link may exist; null if it does forward, or waits for
+    /// its link or its name.
+    /// </summary>
     public string? RefusalOf(SoftPort port) =>
         port.Fault.Length > 0 && !port.IsTap ? port.Fault
         : binder?.Fault is { Reason.Length: > 0, IsAwaited: false } fault ? fault.Reason
         : null;
 
-    /// <summary>Adds a port; one that is there stays as it is. Null if all numbers are in use.</summary>
+    /// <summary>Adds a port; an existing port is unchanged. Null if all port numbers are in use.</summary>
     public SoftPort? Add(string name, string type, out bool added)
     {
         var port = Table.Add(name, type, out added);
@@ -50,7 +53,9 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
         return true;
     }
 
-    /// <summary>Waits until packets go as the ports are now: a removed port's no more, a new one's if its link is there.</summary>
+    /// <summary>
+    /// Waits until the data plane has applied the port changes: removed ports are closed, and new ports with a link are served.
+    /// </summary>
     public async Task SettleAsync(CancellationToken cancellation)
     {
         if (binder is null)
@@ -68,7 +73,7 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
         }
     }
 
-    [LoggerMessage(52, LogLevel.Warning, "The data plane has not taken the changed ports within {Seconds} s")]
+    [LoggerMessage(52, LogLevel.Warning, "The data plane did not apply the port changes within {Seconds} s")]
     private static partial void LogUnsettled(ILogger logger, double seconds);
 
     [LoggerMessage(50, LogLevel.Information, "Port {Port} added as {Id}")]

@@ -3,8 +3,8 @@ using System.Collections.Frozen;
 namespace ACCOffload.SoftTarget.Ports;
 
 /// <summary>
-/// Which ports exist. Numbers go up from 1 and come back as late as possible, the one released longest ago first: a table
-/// entry that still names an old port must not soon lead to a stranger.
+/// The ports. Numbers are assigned from 1 and reused as late as possible, least recently released first: a table entry that still refers to
+/// a removed port must not soon lead to a different one.
 /// </summary>
 internal sealed class PortTable(uint lastId)
 {
@@ -16,17 +16,17 @@ internal sealed class PortTable(uint lastId)
     private uint _next = 1;
     private volatile FrozenDictionary<string, SoftPort> _ports = FrozenDictionary<string, SoftPort>.Empty;
 
-    /// <summary>All ports by name, as of now.</summary>
+    /// <summary>Snapshot of all ports by name.</summary>
     public FrozenDictionary<string, SoftPort> Ports => _ports;
 
-    /// <summary>What is wrong with a port's name; null if it can be a link's.</summary>
+    /// <summary>What is wrong with a port's name; null if it is a valid link name.</summary>
     public static string? CheckName(string name)
         => name.Length is 0 or > MaxNameLength ? $"a link's name has 1 to {MaxNameLength} characters"
             : name is "." or ".." || name.AsSpan().IndexOfAnyExceptInRange('!', '~') >= 0 || name.AsSpan().IndexOfAny('/', ':') >= 0
                 ? "a link's name has no spaces, slashes, colons or unprintable characters"
                 : null;
 
-    /// <summary>Adds a port; one that is there stays as it is. Null if all numbers are in use.</summary>
+    /// <summary>Adds a port; an existing port is unchanged. Null if all port numbers are in use.</summary>
     public SoftPort? Add(string name, string type, out bool added)
     {
         lock (_lock)

@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Ports;
 
-/// <summary>A data-plane port: a number of the pipeline, bound to the link of its name whenever there is one.</summary>
+/// <summary>A data-plane port: a port number of the pipeline, bound to the link with its name when there is one.</summary>
 internal sealed class SoftPort(uint id, string name, string type)
 {
     private long _receivedPackets;
@@ -16,27 +16,27 @@ internal sealed class SoftPort(uint id, string name, string type)
 
     public string Name { get; } = name;
 
-    /// <summary>What the controller called its kind (LINK, TAP).</summary>
+    /// <summary>Type given by the controller (LINK, TAP).</summary>
     public string Type { get; } = type;
 
-    /// <summary>Its link is made here, with the port, and goes with it; whoever it is for takes it where it belongs.</summary>
+    /// <summary>Its link is created and deleted with the port; its user moves it to its own namespace.</summary>
     public bool IsTap { get; } = type.Equals("TAP", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Whether its link is there.</summary>
+    /// <summary>Whether it has an open link.</summary>
     public bool IsBound
     {
         get => _isBound;
         set => _isBound = value;
     }
 
-    /// <summary>Why its link, which is there, could not be opened; empty while it could, or is not there.</summary>
+    /// <summary>Why its existing link can't be opened; empty if it can, or does not exist.</summary>
     public string Fault
     {
         get => _fault;
         set => _fault = value;
     }
 
-    /// <summary>Counts since the port was added, over all links it was bound to.</summary>
+    /// <summary>Counts since the port was added, over all its links.</summary>
     public PortStatistics Statistics => new(
         Volatile.Read(ref _receivedPackets),
         Volatile.Read(ref _receivedBytes),
@@ -45,7 +45,7 @@ internal sealed class SoftPort(uint id, string name, string type)
         Volatile.Read(ref _unsent),
         Volatile.Read(ref _malformed));
 
-    // The data-plane thread alone counts, so a plain addition is enough; the write is one that readers see whole.
+    // Only the data-plane thread counts, so a plain addition suffices; the write must be atomic for readers.
     public void CountReceived(int packets, long bytes)
     {
         Volatile.Write(ref _receivedPackets, _receivedPackets + packets);
@@ -64,11 +64,19 @@ internal sealed class SoftPort(uint id, string name, string type)
 }
 
 /// <summary>Counts of a port.</summary>
-/// <param name="ReceivedPackets">Packets that came in.</param>
+/// <param name="ReceivedPackets">Packets received.</param>
 /// <param name="ReceivedBytes">Their bytes.</param>
 /// <param name="SentPackets">Packets handed to the link.</param>
 /// <param name="SentBytes">Their bytes.</param>
-/// <param name="Unsent">Packets for this port that its link did not take: missing, down or too slow.</param>
-/// <param name="Malformed">Packets that came in and ended before the headers that they announced.</param>
+/// <param name="Unsent">Packets that the link did not accept: missing, down or too slow.</param>
+/// <param name="Malformed">Received packets that ended before their announced headers.</param>
 internal readonly record struct PortStatistics(
     long ReceivedPackets, long ReceivedBytes, long SentPackets, long SentBytes, long Unsent, long Malformed);
+
+/// <summary>Why no port's link can be opened.</summary>
+/// <param name="Reason">One line; empty if links can be opened.</param>
+/// <param name="IsAwaited">The port namespace does not exist yet: ports can be added, and get their links when it appears.</param>
+internal sealed record PortFault(string Reason, bool IsAwaited)
+{
+    public static PortFault None { get; } = new("", false);
+}

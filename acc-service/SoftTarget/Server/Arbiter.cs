@@ -5,15 +5,15 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// Who may write: for each role the live controller with the highest election id ever seen. All access is under the
-/// device's lock, which writes hold too; so a new primary is told only when the old one's last write is done.
+/// Arbitration: the primary of a role is the live controller with the highest election id ever seen for it. All access is under the
+/// device's lock, which writes also hold, so a new primary is notified only after the old one's last write is done.
 /// </summary>
 internal sealed class Arbiter
 {
-    /// <summary>Streams that one role may have; a controller and a few backups.</summary>
+    /// <summary>Maximum number of streams per role: a controller and a few backups.</summary>
     public const int MaxStreams = 64;
 
-    /// <summary>Roles that a device may have.</summary>
+    /// <summary>Maximum number of roles.</summary>
     public const int MaxRoles = 64;
 
     private readonly Dictionary<string, RoleState> _roles = new(StringComparer.Ordinal);
@@ -31,7 +31,7 @@ internal sealed class Arbiter
 
         if (session.IsLive && session.Role != role)
         {
-            throw Outcome.Precondition($"this stream has role \"{session.Role}\": open another for \"{role}\"").ToException();
+            throw Outcome.Precondition($"this stream has role \"{session.Role}\"; open another stream for \"{role}\"").ToException();
         }
 
         if (update.Role?.Config is not null)
@@ -46,10 +46,10 @@ internal sealed class Arbiter
 
         if (!_roles.TryGetValue(role, out var state))
         {
-            // The highest election id of a role is kept for good, so the roles have to be few.
+            // The highest election id of a role is kept forever, so the number of roles must be limited.
             if (_roles.Count >= MaxRoles)
             {
-                throw Outcome.Full($"there are {MaxRoles} roles, the most allowed").ToException();
+                throw Outcome.Full($"the limit of {MaxRoles} roles is reached").ToException();
             }
 
             _roles.Add(role, state = new RoleState());
@@ -64,7 +64,7 @@ internal sealed class Arbiter
         {
             if (state.Sessions.Count >= MaxStreams)
             {
-                throw Outcome.Full($"role \"{role}\" has {MaxStreams} streams, the most allowed").ToException();
+                throw Outcome.Full($"role \"{role}\" has reached the limit of {MaxStreams} streams").ToException();
             }
 
             session.IsLive = true;
@@ -77,7 +77,7 @@ internal sealed class Arbiter
         Decide(state, session);
     }
 
-    /// <summary>Takes a stream out when it ends.</summary>
+    /// <summary>Removes a stream that ended.</summary>
     public void Remove(StreamSession session)
     {
         if (!session.IsLive || !_roles.TryGetValue(session.Role, out var state) || !state.Sessions.Remove(session))
@@ -98,7 +98,7 @@ internal sealed class Arbiter
         }
     }
 
-    /// <summary>Whether a controller that names this role and election id is the primary.</summary>
+    /// <summary>Whether the controller with this role and election id is the primary.</summary>
     public bool IsPrimary(string role, ElectionId id)
         => !id.IsZero && _roles.TryGetValue(role, out var state) && state.Primary is { } primary && primary.ElectionId == id;
 

@@ -6,8 +6,8 @@ using Grpc.Core;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// Ports by gNMI, with the paths that infrap4d's DPDK target has: interfaces/virtual-interface[name=X]/config/… A Set of
-/// port-type creates the port, a delete removes it, tdi-portin-id and tdi-portout-id tell its number.
+/// Port management through gNMI, with the paths of infrap4d's DPDK target: interfaces/virtual-interface[name=X]/config/… A Set of port-type
+/// creates the port, a delete removes it, and tdi-portin-id and tdi-portout-id return its number.
 /// </summary>
 internal sealed class GnmiService(PortManager ports, TargetState target, TimeProvider time) : gNMI.gNMIBase
 {
@@ -19,13 +19,16 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
         {
             GNMIVersion = GnmiVersion,
             SupportedEncodings = { Encoding.Proto },
-            SupportedModels = { new ModelData { Name = "openconfig-interfaces", Organization = "OpenConfig working group", Version = "2.0.0" } },
+            SupportedModels =
+            {
+                new ModelData { Name = "openconfig-interfaces", Organization = "OpenConfig working group", Version = "2.0.0" },
+            },
         });
 
     /// <inheritdoc/>
     public override async Task<SetResponse> Set(SetRequest request, ServerCallContext context)
     {
-        // All paths are checked before anything is done: a Set is one transaction.
+        // Validate all paths before applying any: a Set is a transaction.
         var deletes = request.Delete.Select(p => PortPath.ForDelete(request.Prefix, p)).ToList();
         var updates = request.Replace.Concat(request.Update).Select(u => (Path: PortPath.ForUpdate(request.Prefix, u), Update: u)).ToList();
         foreach (var name in deletes)
@@ -63,7 +66,7 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
         }
 
         await ports.SettleAsync(context.CancellationToken);
-        // A port that can't pass packets is no success. One that waits for its link is: whoever makes the link may come second.
+        // A port that can't forward packets is an error. A port that waits for its link is not: the link may be created later.
         if (added.Find(p => ports.RefusalOf(p) is not null) is { } refused)
         {
             var reason = ports.RefusalOf(refused);
@@ -72,7 +75,8 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
                 ports.Remove(port.Name);
             }
 
-            throw Outcome.Precondition($"interfaces/virtual-interface[name={refused.Name}]: its link can't be opened: {reason}").ToException();
+            throw Outcome.Precondition(
+                $"interfaces/virtual-interface[name={refused.Name}]: its link can't be opened: {reason}").ToException();
         }
 
         return response;

@@ -9,25 +9,25 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Server;
 
-/// <summary>The addresses to serve, checked, and how Kestrel is to serve them.</summary>
+/// <summary>Validates the addresses to serve and configures Kestrel for them.</summary>
 internal sealed class ListenAddresses : IDisposable
 {
     private const string UnixPrefix = "unix:";
 
-    // A batch of thousands of updates is some hundred KB: the default windows of 96 KB would stop it again and again.
+    // A batch of thousands of updates is several hundred KB: the default windows of 96 KB would stall it repeatedly.
     private const int WindowBytes = 4 << 20;
 
     private readonly List<string> _sockets = [];
     private readonly List<IPEndPoint> _endPoints = [];
-    private readonly ControllerDoor _door;
+    private readonly ControllerListener _door;
 
     /// <exception cref="ArgumentException">An address is malformed.</exception>
-    /// <exception cref="IOException">A socket is served by another process, or a certificate can't be read.</exception>
+    /// <exception cref="IOException">A socket is in use by another process, or a certificate can't be read.</exception>
     public ListenAddresses(SoftTargetOptions options, RefusalLog refusals, ILogger logger)
     {
         if (options.Listen.Count == 0)
         {
-            throw new ArgumentException("Listen: no address", nameof(options));
+            throw new ArgumentException("Listen: at least one address is required", nameof(options));
         }
 
         foreach (var address in options.Listen)
@@ -42,7 +42,7 @@ internal sealed class ListenAddresses : IDisposable
             }
         }
 
-        _door = new ControllerDoor(options, refusals, logger);
+        _door = new ControllerListener(options, refusals, logger);
     }
 
     public void Configure(KestrelServerOptions kestrel)
@@ -68,7 +68,7 @@ internal sealed class ListenAddresses : IDisposable
         }
     }
 
-    /// <summary>Makes the sockets that Kestrel listens on.</summary>
+    /// <summary>Creates the sockets that Kestrel listens on.</summary>
     public static void Configure(SocketTransportOptions transport)
         => transport.CreateBoundListenSocket = endPoint =>
         {
@@ -93,14 +93,14 @@ internal sealed class ListenAddresses : IDisposable
     {
         if (!Path.IsPathRooted(path))
         {
-            throw new ArgumentException($"Listen: {UnixPrefix}{path} is no absolute path");
+            throw new ArgumentException($"Listen: {UnixPrefix}{path} is not an absolute path");
         }
 
         try
         {
             if (!UnixListener.RemoveStale(path))
             {
-                throw new IOException($"{path} is served by another process");
+                throw new IOException($"{path} is in use by another process");
             }
         }
         catch (IOException e)
@@ -121,7 +121,7 @@ internal sealed class ListenAddresses : IDisposable
 
         if (!hasTls && !IPAddress.IsLoopback(endPoint.Address))
         {
-            throw new ArgumentException($"Listen: {address} is reachable from outside: certificates are needed");
+            throw new ArgumentException($"Listen: {address} is not a loopback address: certificates are required");
         }
 
         _endPoints.Add(endPoint);

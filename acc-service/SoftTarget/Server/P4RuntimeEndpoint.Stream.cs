@@ -21,13 +21,13 @@ internal sealed partial class P4RuntimeEndpoint
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            // The controller is gone.
+            // The controller disconnected.
         }
         finally
         {
             device.Leave(session);
 
-            // What was queued before the end, such as the other controllers' news, is still delivered.
+            // Messages queued before the end, such as arbitration updates, are still delivered.
             session.Close();
             await sending;
         }
@@ -39,8 +39,8 @@ internal sealed partial class P4RuntimeEndpoint
     }
 
     /// <summary>
-    /// Waits for the next message; false at the end of the stream, or when the server stops. The read is abandoned then, not
-    /// cancelled: that would abort the stream, and the controller would never learn why it ended.
+    /// Waits for the next message; false at the end of the stream, or when the server stops. In that case the read is abandoned, not
+    /// canceled: canceling would abort the stream, and the controller would not get the final status.
     /// </summary>
     private async Task<bool> NextAsync(IAsyncStreamReader<StreamMessageRequest> requests, CancellationToken cancellation)
     {
@@ -67,7 +67,7 @@ internal sealed partial class P4RuntimeEndpoint
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException or RpcException)
         {
-            // The stream has ended; whoever reads from it finds out too.
+            // The stream has ended; the reader will notice too.
             LogStreamLost(logger, e.Message);
         }
     }
@@ -88,7 +88,7 @@ internal sealed partial class P4RuntimeEndpoint
 
                 break;
             default:
-                SendError(session, Outcome.Unimplemented("stream message of an unknown kind"), new StreamError());
+                SendError(session, Outcome.Unimplemented("unknown kind of stream message"), new StreamError());
                 break;
         }
     }
@@ -100,6 +100,17 @@ internal sealed partial class P4RuntimeEndpoint
         session.TrySend(new StreamMessageResponse { Error = error });
     }
 
-    [LoggerMessage(10, LogLevel.Debug, "A controller's stream can't be written: {Reason}")]
+    [LoggerMessage(10, LogLevel.Debug, "Can't write to a controller's stream: {Reason}")]
     private static partial void LogStreamLost(ILogger logger, string reason);
+}
+
+/// <summary>Notifies open streams that the server stops.</summary>
+internal sealed class ServerShutdown
+{
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when the server stops.</summary>
+    public Task Begun => _begun.Task;
+
+    public void Begin() => _begun.TrySetResult();
 }

@@ -7,8 +7,8 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// Binds the P4Runtime methods by hand: a Write is decoded, and a Read encoded, straight between the wire and the
-/// engine's packed entries, where the generated binding would build an object for every entry, field and value.
+/// Binds the P4Runtime methods by hand: Writes are decoded and Reads encoded directly between the wire and the engine's packed entries. The
+/// generated binding would create an object for every entry, field and value.
 /// </summary>
 internal static class P4RuntimeMethods
 {

@@ -7,12 +7,12 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// Packets between controllers and the CPU port. Where P4Info declares a header for them, it is in front of the packet on
-/// the pipeline's side and metadata on the controller's.
+/// Packets between controllers and the CPU port. A header that P4Info declares for them precedes the packet on the pipeline's side and is
+/// metadata on the controller's side.
 /// </summary>
 internal sealed class PacketGateway(SoftDevice device) : IPacketSink
 {
-    /// <summary>Takes the controllers' packets; set once the data plane runs.</summary>
+    /// <summary>Receives the controllers' packets; set when the data plane runs.</summary>
     public DataPlane? DataPlane { get; set; }
 
     /// <summary>Sends a controller's packet into the pipeline.</summary>
@@ -20,7 +20,7 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
     {
         if (!device.Primaries.Contains(session))
         {
-            return Outcome.Denied("only a primary may send packets");
+            return Outcome.Denied("only the primary may send packets");
         }
 
         if (device.State is not { } state || DataPlane is not { } dataPlane)
@@ -32,12 +32,12 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
         var bytes = header?.Bytes ?? 0;
         if (packet.Payload.Length + bytes > dataPlane.MaxFrame)
         {
-            return Outcome.Invalid($"the packet has {packet.Payload.Length} bytes, at most {dataPlane.MaxFrame - bytes} can be sent");
+            return Outcome.Invalid($"the packet has {packet.Payload.Length} bytes; the limit is {dataPlane.MaxFrame - bytes}");
         }
 
         var frame = new byte[bytes + packet.Payload.Length];
         var outcome = header is null
-            ? packet.Metadata.Count == 0 ? Outcome.Ok : Outcome.Invalid("p4info declares no packet_out header, so no metadata")
+            ? packet.Metadata.Count == 0 ? Outcome.Ok : Outcome.Invalid("p4info declares no packet_out header and therefore no metadata")
             : PackHeader(header, packet, frame);
         if (!outcome.IsOk)
         {
@@ -45,7 +45,7 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
         }
 
         packet.Payload.Span.CopyTo(frame.AsSpan(bytes));
-        return dataPlane.TryInject(frame) ? Outcome.Ok : Outcome.Full("too many packets wait for the pipeline");
+        return dataPlane.TryInject(frame) ? Outcome.Ok : Outcome.Full("the packet-out queue is full");
     }
 
     /// <inheritdoc/>
@@ -85,7 +85,7 @@ internal sealed class PacketGateway(SoftDevice device) : IPacketSink
             var given = packet.Metadata.Where(m => m.MetadataId == field.Id).ToList();
             if (given.Count != 1)
             {
-                return Outcome.Invalid($"packet_out metadata {field.Name} is given {given.Count} times, expected once");
+                return Outcome.Invalid($"packet_out metadata {field.Name} is given {given.Count} times; expected once");
             }
 
             var value = new byte[(field.Bits + 7) / 8];

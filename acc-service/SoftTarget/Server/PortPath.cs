@@ -6,7 +6,7 @@ namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>A gNMI path to a port or to a value of one.</summary>
 /// <param name="Name">The port's name, or "*" for all.</param>
-/// <param name="Leaf">What is below it: "config/port-type", "config", … or empty.</param>
+/// <param name="Leaf">The rest of the path: "config/port-type", "config", … or empty.</param>
 internal sealed record PortPath(string Name, string Leaf)
 {
     public const string PortType = "config/port-type";
@@ -14,15 +14,16 @@ internal sealed record PortPath(string Name, string Leaf)
 
     private const string Pattern = "interfaces/virtual-interface[name=NAME]";
 
-    /// <summary>What a controller may say of a port beside its type; a soft port needs none of it.</summary>
+    /// <summary>Other attributes that a controller may set on a port; the soft target ignores them.</summary>
     private static readonly string[] Accepted =
-        [PortType, "config/name", "config/host-name", "config/device-type", "config/queues", "config/socket-path", "config/mtu", "config/pipeline-name", "config/mempool-name", "config/packet-dir", "config/pci-bdf"];
+        [PortType, "config/name", "config/host-name", "config/device-type", "config/queues", "config/socket-path", "config/mtu",
+            "config/pipeline-name", "config/mempool-name", "config/packet-dir", "config/pci-bdf"];
 
-    /// <exception cref="Grpc.Core.RpcException">The path is no port's.</exception>
+    /// <exception cref="Grpc.Core.RpcException">The path is not a port path.</exception>
     public static PortPath ForGet(Gnmi.Path? prefix, Gnmi.Path path) => Parse(prefix, path, wildcard: true);
 
     /// <returns>The port's name.</returns>
-    /// <exception cref="Grpc.Core.RpcException">The path is no port's.</exception>
+    /// <exception cref="Grpc.Core.RpcException">The path is not a port path.</exception>
     public static string ForDelete(Gnmi.Path? prefix, Gnmi.Path path)
     {
         var parsed = Parse(prefix, path, wildcard: false);
@@ -31,7 +32,7 @@ internal sealed record PortPath(string Name, string Leaf)
             : throw Outcome.Invalid($"{Describe(parsed)}: only whole ports can be deleted").ToException();
     }
 
-    /// <exception cref="Grpc.Core.RpcException">The path or the value is refused.</exception>
+    /// <exception cref="Grpc.Core.RpcException">The path or the value is rejected.</exception>
     public static PortPath ForUpdate(Gnmi.Path? prefix, Update update)
     {
         var path = Parse(prefix, update.Path ?? new Gnmi.Path(), wildcard: false);
@@ -45,7 +46,8 @@ internal sealed record PortPath(string Name, string Leaf)
             throw Outcome.Invalid($"{Describe(path)}: {problem}").ToException();
         }
 
-        if (path.Leaf == PortType && (update.Val?.ValueCase != TypedValue.ValueOneofCase.StringVal || update.Val.StringVal.Length is 0 or > 32))
+        if (path.Leaf == PortType
+            && (update.Val?.ValueCase != TypedValue.ValueOneofCase.StringVal || update.Val.StringVal.Length is 0 or > 32))
         {
             throw Outcome.Invalid($"{Describe(path)}: expected a string such as \"LINK\" or \"TAP\"").ToException();
         }
@@ -88,13 +90,13 @@ internal sealed record PortPath(string Name, string Leaf)
         if (elements.Count < 2 || elements[0].Name != "interfaces" || elements[1].Name != "virtual-interface"
             || !elements[1].Key.TryGetValue("name", out var name) || name.Length == 0 || elements[1].Key.Count != 1)
         {
-            throw Outcome.Invalid($"the path is none below {Pattern}").ToException();
+            throw Outcome.Invalid($"the path is not below {Pattern}").ToException();
         }
 
         var parsed = new PortPath(name, string.Join('/', elements.Skip(2).Select(e => e.Name)));
         if (name == All && !wildcard)
         {
-            throw Outcome.Invalid($"{Describe(parsed)}: a single port must be named").ToException();
+            throw Outcome.Invalid($"{Describe(parsed)}: the name of a single port is required").ToException();
         }
 
         var known = parsed.Leaf is "" or "config" or "state"

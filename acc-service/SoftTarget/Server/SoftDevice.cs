@@ -11,7 +11,7 @@ using PipelineAction = P4.V1.SetForwardingPipelineConfigRequest.Types.Action;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// The P4 device: its pipeline and who controls it. One lock orders everything that controllers do; packets never take it.
+/// The P4 device: its pipeline and its controllers. One lock serializes all controller operations; packets never take it.
 /// </summary>
 internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions options, ILogger logger)
 {
@@ -22,22 +22,19 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     private volatile StreamSession[] _primaries = [];
     private volatile PipelineState? _state;
 
-    /// <summary>The lock. Taken for microseconds to a few milliseconds (a batch of thousands of updates).</summary>
-    public Lock Gate => _gate;
-
     public Arbiter Arbiter { get; } = new();
 
-    /// <summary>The running pipeline; null before the first commit. Once set it stays.</summary>
+    /// <summary>The running pipeline; null before the commit. It is set once.</summary>
     public PipelineState? State => _state;
 
-    /// <summary>The primaries of all roles, for the data plane, which does not take the lock.</summary>
+    /// <summary>The primaries of all roles. For the data plane, which does not take the lock.</summary>
     public IReadOnlyList<StreamSession> Primaries => _primaries;
 
-    /// <summary>Called, under the lock, when a pipeline was committed.</summary>
+    /// <summary>Raised under the lock when a pipeline was committed.</summary>
     public event Action<PipelineState>? Committed;
 
-    /// <summary>Checks a request's device.</summary>
-    /// <exception cref="RpcException">INVALID_ARGUMENT for 0, NOT_FOUND for another device's.</exception>
+    /// <summary>Checks the device id of a request.</summary>
+    /// <exception cref="RpcException">INVALID_ARGUMENT for 0, NOT_FOUND for another device.</exception>
     public void CheckDevice(ulong deviceId)
     {
         if (deviceId == 0)
@@ -48,11 +45,11 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
         var known = Volatile.Read(ref _deviceId);
         if (known != 0 && known != deviceId)
         {
-            throw Outcome.NotFound($"device {deviceId} is not known here").ToException();
+            throw Outcome.NotFound($"unknown device {deviceId}").ToException();
         }
     }
 
-    /// <summary>Handles an arbitration update. A target without a configured id takes that of its first controller.</summary>
+    /// <summary>Handles an arbitration update. A target without a configured device id takes the id from its first controller.</summary>
     /// <exception cref="RpcException">The stream must end with this status.</exception>
     public void Arbitrate(StreamSession session, MasterArbitrationUpdate update)
     {
@@ -70,7 +67,8 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
                 Volatile.Write(ref _deviceId, update.DeviceId);
             }
 
-            LogArbitration(_logger, update.DeviceId, ConfigurationError.OneLine(session.Role), session.ElectionId, Arbiter.IsPrimary(session));
+            LogArbitration(
+                _logger, update.DeviceId, ConfigurationError.OneLine(session.Role), session.ElectionId, Arbiter.IsPrimary(session));
         }
     }
 
@@ -92,7 +90,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
 
     /// <summary>Applies a Write.</summary>
     /// <returns>An outcome for each update, or null if all succeeded.</returns>
-    /// <exception cref="RpcException">Nothing was attempted.</exception>
+    /// <exception cref="RpcException">The request was rejected as a whole.</exception>
     public Outcome[]? Write(WriteFrame frame)
     {
         try
@@ -106,7 +104,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
 
             if (frame.HasRoleNumber)
             {
-                throw Outcome.Invalid("role_id is not supported, use role").ToException();
+                throw Outcome.Invalid("role_id is not supported; use role").ToException();
             }
 
             if (!Enum.IsDefined(frame.Atomicity))
@@ -127,8 +125,8 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
         }
     }
 
-    /// <summary>Copies what a Read asks for.</summary>
-    /// <exception cref="RpcException">The request as a whole is wrong.</exception>
+    /// <summary>Copies the state requested by a Read.</summary>
+    /// <exception cref="RpcException">The request as a whole is invalid.</exception>
     public ReadBatch Read(ReadRequest request)
     {
         CheckDevice(request.DeviceId);
@@ -138,7 +136,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
         }
     }
 
-    /// <exception cref="RpcException">The config is refused.</exception>
+    /// <exception cref="RpcException">The config is rejected.</exception>
     public void SetPipeline(SetForwardingPipelineConfigRequest request)
     {
         CheckDevice(request.DeviceId);
@@ -225,7 +223,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     {
         if (_state is not null)
         {
-            throw Outcome.Precondition("a pipeline is running: this target takes one, restart it for another").ToException();
+            throw Outcome.Precondition("a pipeline is already running: restart the target to load another one").ToException();
         }
     }
 
@@ -257,5 +255,15 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     }
 
     private PipelineState Running()
-        => _state ?? throw Outcome.Precondition("no pipeline is running: send SetForwardingPipelineConfig first").ToException();
+        => _state ?? throw Outcome.Precondition("no pipeline is running; send SetForwardingPipelineConfig first").ToException();
+
+    [LoggerMessage(1, LogLevel.Information, "Committed the pipeline with cookie {Cookie:x16}, {Tables} tables")]
+    private static partial void LogCommitted(ILogger logger, ulong cookie, int tables);
+
+    [LoggerMessage(2, LogLevel.Information,
+        "Controller connected to device {DeviceId}, role \"{Role}\", election id {ElectionId}, primary: {Primary}")]
+    private static partial void LogArbitration(ILogger logger, ulong deviceId, string role, ElectionId electionId, bool primary);
+
+    [LoggerMessage(3, LogLevel.Information, "Controller disconnected, role \"{Role}\", election id {ElectionId}, was primary: {Primary}")]
+    private static partial void LogLeft(ILogger logger, string role, ElectionId electionId, bool primary);
 }

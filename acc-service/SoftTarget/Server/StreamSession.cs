@@ -4,14 +4,14 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// One controller's stream. Messages to it are queued, so that neither the arbiter nor the data plane ever waits for a slow
-/// controller: its packet-ins are dropped beyond a bound, arbitration messages are not.
+/// One controller's stream. Messages are queued, so that neither the arbiter nor the data plane waits for a slow controller: packet-ins are
+/// dropped when the queue is full, arbitration messages are not.
 /// </summary>
 internal sealed class StreamSession
 {
     private const int MaxPackets = 1024;
 
-    /// <summary>Arbitration messages that may wait: whoever reads none of so many is not there.</summary>
+    /// <summary>Maximum number of queued arbitration messages: a controller that reads none of them is considered dead.</summary>
     private const int MaxArbitrations = 4096;
 
     private readonly Channel<StreamMessageResponse> _outbox =
@@ -19,7 +19,6 @@ internal sealed class StreamSession
 
     private int _packets;
     private int _arbitrations;
-    private long _dropped;
 
     /// <summary>Whether the stream has taken part in an arbitration.</summary>
     public bool IsLive { get; set; }
@@ -28,15 +27,12 @@ internal sealed class StreamSession
 
     public string Role { get; set; } = "";
 
-    /// <summary>Zero for a controller that gave none, which never becomes primary.</summary>
+    /// <summary>Zero for a controller without an election id, which never becomes primary.</summary>
     public ElectionId ElectionId { get; set; }
-
-    /// <summary>Packets that were not sent to this controller because it reads too slowly.</summary>
-    public long DroppedPackets => Interlocked.Read(ref _dropped);
 
     public ChannelReader<StreamMessageResponse> Outbox => _outbox.Reader;
 
-    /// <summary>Queues an arbitration message. A controller that reads none of thousands loses the stream.</summary>
+    /// <summary>Queues an arbitration message. Ends the stream if thousands are unread.</summary>
     public void Send(StreamMessageResponse message)
     {
         if (Interlocked.Increment(ref _arbitrations) <= MaxArbitrations)
@@ -49,20 +45,19 @@ internal sealed class StreamSession
         }
     }
 
-    /// <summary>Queues a packet or an error, unless too many wait.</summary>
+    /// <summary>Queues a packet or an error, unless the queue is full.</summary>
     public bool TrySend(StreamMessageResponse message)
     {
         if (Interlocked.Increment(ref _packets) > MaxPackets || !_outbox.Writer.TryWrite(message))
         {
             Interlocked.Decrement(ref _packets);
-            Interlocked.Increment(ref _dropped);
             return false;
         }
 
         return true;
     }
 
-    /// <summary>To be called for each message taken from the outbox.</summary>
+    /// <summary>Must be called for each message taken from the outbox.</summary>
     public void OnSent(StreamMessageResponse message)
     {
         if (message.UpdateCase == StreamMessageResponse.UpdateOneofCase.Arbitration)

@@ -5,15 +5,16 @@ using Gnmi;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// What gNMI says of the soft target as a whole, at soft-target/state/LEAF and soft-target/table[name=T]/state/not-learned: faults and losses that have
-/// no place among a pipeline's own counters. A target of another kind does not know the path.
+/// The gNMI state of the soft target itself, at soft-target/state/LEAF and soft-target/table[name=T]/state/not-learned: faults and losses
+/// that the pipeline's counters do not show. Other targets don't have this path.
 /// </summary>
 internal sealed class TargetState(SoftDevice device, PortManager ports, DataPlane? dataPlane)
 {
     private const string Root = "soft-target";
 
-    /// <summary>Whether a path is the soft target's own; everything below it is answered at once.</summary>
-    public static bool IsBelow(Gnmi.Path? prefix, Gnmi.Path path) => (prefix?.Elem ?? []).Concat(path.Elem).FirstOrDefault() is { Name: Root };
+    /// <summary>Whether a path belongs to the soft target's own state.</summary>
+    public static bool IsBelow(Gnmi.Path? prefix, Gnmi.Path path) =>
+        (prefix?.Elem ?? []).Concat(path.Elem).FirstOrDefault() is { Name: Root };
 
     /// <summary>All values.</summary>
     public IEnumerable<Update> Values()

@@ -4,14 +4,14 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.SoftTarget.Server;
 
-/// <summary>The certificate files as they were at one moment.</summary>
+/// <summary>A snapshot of the certificate files.</summary>
 /// <param name="Server">The server's certificate with its chain.</param>
-/// <param name="Authorities">Whose client certificates are accepted.</param>
+/// <param name="Authorities">Certificate authorities of the clients.</param>
 internal sealed record TlsFiles(SslStreamCertificateContext Server, X509Certificate2Collection Authorities)
 {
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
 
-    /// <summary>How a client's chain is built: to the configured authorities, and never over the network.</summary>
+    /// <summary>Policy for client chains: only the configured authorities, and no network access.</summary>
     public X509ChainPolicy ChainPolicy()
     {
         var policy = new X509ChainPolicy

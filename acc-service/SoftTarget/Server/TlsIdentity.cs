@@ -6,8 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// TLS 1.3 with client certificates, from PEM files. They are read anew when they changed; files that can't be read leave the
-/// last good ones in place.
+/// Certificates for mutual TLS 1.3 from PEM files. Changed files are reloaded; if they can't be read, the last good ones stay in use.
 /// </summary>
 internal sealed partial class TlsIdentity
 {
@@ -17,7 +16,7 @@ internal sealed partial class TlsIdentity
     private (DateTime, DateTime, DateTime) _stamps;
     private TlsFiles _current;
 
-    /// <exception cref="IOException">A file can't be read, or holds no certificate or key, or they don't belong together.</exception>
+    /// <exception cref="IOException">A file can't be read, contains no certificate or key, or certificate and key don't match.</exception>
     public TlsIdentity(SoftTargetTlsOptions options, ILogger logger)
     {
         _options = options;
@@ -33,7 +32,7 @@ internal sealed partial class TlsIdentity
         }
     }
 
-    /// <summary>What a new connection is held to.</summary>
+    /// <summary>The certificates for a new connection.</summary>
     public TlsFiles Current
     {
         get
@@ -80,13 +79,14 @@ internal sealed partial class TlsIdentity
         }
 
         return new TlsFiles(
-            SslStreamCertificateContext.Create(X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null), chain, offline: true),
+            SslStreamCertificateContext.Create(
+                X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null), chain, offline: true),
             authorities);
     }
 
-    [LoggerMessage(40, LogLevel.Information, "Certificates read anew from {File}")]
+    [LoggerMessage(40, LogLevel.Information, "Reloaded the certificates from {File}")]
     private static partial void LogReloaded(ILogger logger, string file);
 
-    [LoggerMessage(41, LogLevel.Error, "Changed certificates can't be read, the old ones stay in use: {Reason}")]
+    [LoggerMessage(41, LogLevel.Error, "Can't read the changed certificates, keeping the old ones: {Reason}")]
     private static partial void LogReloadFailed(ILogger logger, string reason);
 }

@@ -8,7 +8,7 @@ using Grpc.Core;
 
 namespace ACCOffload.SoftTarget.Server;
 
-/// <summary>Shows the way that a packet would take, without sending it, counting it or learning from it.</summary>
+/// <summary>Traces how a packet would be processed, without sending it, counting it or learning from it.</summary>
 internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTargetOptions options) : Protos.V1.SoftTarget.SoftTargetBase
 {
     private const int Headroom = 256;
@@ -24,7 +24,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
 
         if (device.State is not { } state)
         {
-            throw Outcome.Precondition("no pipeline is running: send SetForwardingPipelineConfig first").ToException();
+            throw Outcome.Precondition("no pipeline is running; send SetForwardingPipelineConfig first").ToException();
         }
 
         var buffer = new byte[Headroom + MaxFrame + Headroom];
@@ -33,7 +33,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
         request.Packet.Span.CopyTo(buffer.AsSpan(offset));
         var steps = new StepCollector(state.Bound);
 
-        // A worker of its own, so that a trace needs no thread of the data plane.
+        // Use a separate worker, so that a trace does not need the data-plane thread.
         using var worker = state.Engine.CreateWorker();
         var verdict = worker.Trace(buffer, ref offset, ref length, request.Port, out var outPort, steps);
         var reply = new TraceReply { Fate = Fate(verdict, outPort) };
@@ -55,7 +55,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
     private string Fate(SwxVerdict verdict, uint port)
         => verdict != SwxVerdict.Transmit ? "dropped" : port == options.CpuPort ? "controller" : "sent";
 
-    /// <summary>The counter cell that the packet was last counted in, as P4Info knows it: NAME[INDEX].</summary>
+    /// <summary>The last counter cell that counted the packet, by its P4Info name: NAME[INDEX].</summary>
     private static string DropReason(BoundPipeline bound, StepCollector steps)
     {
         foreach (var counter in bound.Counters.Values)
@@ -93,7 +93,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
                 case SwxNoteStep note:
                     if (note.Kind == "count")
                     {
-                        // An entry's own counter says no more than the table's step does.
+                        // A direct counter adds nothing to the table's step.
                         if (_direct.Contains(note.Subject))
                         {
                             break;
@@ -106,7 +106,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
             }
         }
 
-        /// <summary>A table's step with P4Info's names: the compiler has its own, and its own order of the key.</summary>
+        /// <summary>A table's step with P4Info's names: the compiler uses its own names and key order.</summary>
         private TraceStep Named(SwxTableStep step)
         {
             var reply = new TraceStep { Table = step.Table, Hit = step.Hit, Action = step.Action };

@@ -4,7 +4,7 @@ using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.SoftTarget.Tests.Engine;
 
-/// <summary>The pipeline that the P4 compiler produced: it loads, runs, survives mutations and allocates nothing.</summary>
+/// <summary>Compiled pipelines load, run, survive mutations and allocate nothing.</summary>
 public class CompiledPipelineTests
 {
     private static string Spec([CallerFilePath] string file = "")
@@ -12,7 +12,7 @@ public class CompiledPipelineTests
 
     private static string Find(string path, string file)
     {
-        // The compiler's paths are mapped for reproducible builds: search upwards from the test's own folder too.
+        // Compiler paths are mapped for reproducible builds: also search upwards from the test's own folder.
         foreach (var start in new[] { AppContext.BaseDirectory, Path.GetDirectoryName(file) ?? "/" })
         {
             for (var folder = new DirectoryInfo(start); folder is not null; folder = folder.Parent)
@@ -27,7 +27,7 @@ public class CompiledPipelineTests
         throw new FileNotFoundException($"{path} is not in a folder above the tests", path);
     }
 
-    /// <summary>Specs/features.spec is what p4c-dpdk 1.2.5 makes of the features.p4 beside it.</summary>
+    /// <summary>Specs/features.spec is features.p4 compiled with p4c-dpdk 1.2.5.</summary>
     private static string Features([CallerFilePath] string file = "")
         => File.ReadAllText(Find("tests/SoftTarget.Tests/Engine/Specs/features.spec", file));
 
@@ -54,7 +54,8 @@ public class CompiledPipelineTests
     private static readonly byte[] Gateway = [2, 0xAC, 0xC0, 0, 0, 1];
 
     private static void Insert(SwxProgram program, SwxUpdate update, string table, byte[] key, string action, byte[] data)
-        => Assert.Equal(SwxChange.Ok, update.Insert(program.FindTable(table)!.Index, key, default, 0, program.FindAction(action)!.Index, data));
+        => Assert.Equal(
+            SwxChange.Ok, update.Insert(program.FindTable(table)!.Index, key, default, 0, program.FindAction(action)!.Index, data));
 
     private const string Ping =
         "02ACC0000001" + "020000000001" + "0800" + "4500001C00004000400122F7" + "0AF40101" + "0AF40102" + "0800F7FF00000000";
@@ -123,7 +124,7 @@ public class CompiledPipelineTests
                 var (offset, length) = (128, frame.Length);
                 worker.Process(buffer, ref offset, ref length, 1, out _);
             }
-            // The first round compiles.
+            // The first round triggers JIT compilation.
             if (round == 1)
             {
                 Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
@@ -133,7 +134,7 @@ public class CompiledPipelineTests
     }
 
     [Fact]
-    public void No_packet_however_mangled_does_harm()
+    public void No_mangled_packet_does_harm()
     {
         var pipeline = TwoPods(out _);
         using var worker = pipeline.CreateWorker();
@@ -141,7 +142,7 @@ public class CompiledPipelineTests
         var ping = SpecBench.Hex(Ping);
         for (var i = 0; i < 20_000; i++)
         {
-            // The frame fills its buffer to the last byte, so that reading beyond it would be outside.
+            // The frame fills its buffer to the last byte, so that reading past it would leave the buffer.
             var buffer = new byte[random.Next(0, 80)];
             var offset = random.Next(0, buffer.Length + 1);
             var length = buffer.Length - offset;
@@ -164,8 +165,13 @@ public class CompiledPipelineTests
     public void Mutations_of_a_specification_throw_nothing_but_SpecException()
     {
         var random = new Random(7);
-        var texts = new[] { Spec(), SpecBench.Types + "apply {\nrx m.port\nextract h.wide\nLOOP : mov m.m128 h.wide.a128\njmpeq LOOP m.m8 1\ntx m.port\n}\n" };
-        string[] words = ["{", "}", "0", "-1", "0xFFFFFFFFFFFFFFFF", "m.m8", "h.ipv4.dst_ip", "t.port", ":", "apply", "table", "const", "bit<8>", "varbit<8>", "lpm", "wildcard", "learn", "rx", "size", "99999999999", "é", "\0"];
+        var texts = new[]
+        {
+            Spec(),
+            SpecBench.Types + "apply {\nrx m.port\nextract h.wide\nLOOP : mov m.m128 h.wide.a128\njmpeq LOOP m.m8 1\ntx m.port\n}\n",
+        };
+        string[] words = ["{", "}", "0", "-1", "0xFFFFFFFFFFFFFFFF", "m.m8", "h.ipv4.dst_ip", "t.port", ":", "apply", "table", "const",
+            "bit<8>", "varbit<8>", "lpm", "wildcard", "learn", "rx", "size", "99999999999", "é", "\0"];
         var accepted = 0;
         for (var i = 0; i < 3000; i++)
         {
@@ -190,7 +196,7 @@ public class CompiledPipelineTests
     }
 
     [Fact]
-    public void What_the_compiler_makes_of_128_bit_arithmetic_computes()
+    public void Compiled_128_bit_arithmetic_works()
     {
         using var worker = new SwxPipeline(SwxProgram.Parse(Features())).CreateWorker();
         const string source = "20010DB8000000010203040506070809";
@@ -205,7 +211,7 @@ public class CompiledPipelineTests
     }
 
     [Fact]
-    public void What_the_compiler_makes_of_externs_works()
+    public void Compiled_externs_work()
     {
         var program = SwxProgram.Parse(Features());
         var pipeline = new SwxPipeline(program);
@@ -218,19 +224,19 @@ public class CompiledPipelineTests
             var (offset, length) = (0, frame.Length);
             Assert.Equal(SwxVerdict.Transmit, worker.Process(frame, ref offset, ref length, 1, out var port));
             Assert.Equal(7u, port);
-            // The table's MAC, one hop less, and the sum that the program computes over the addresses.
+            // The table's MAC address, a decremented TTL, and the checksum that the program computes over the addresses.
             Assert.Equal("020304050607AABBCCDDEEFF0800" + "45000014000040000806" + "EBFC" + "0A0000010A000002", SpecBench.Hex(frame));
         }
         ulong Register(string name, int index) => pipeline.ReadRegister(program.FindRegisterArray(name)!.Index, index);
         Assert.Equal(9ul, Register("reg_0", 5));
-        // The direct counter of the first entry, and what was counted by hash.
+        // The direct counter of the first entry, and the counter indexed by hash.
         Assert.Equal(2ul, Register("dc_0", 1));
         Assert.Equal(2ul, Enumerable.Range(0, 64).Aggregate(0ul, (sum, i) => sum + Register("cnt_0_packets", i)));
         Assert.Equal(128ul, Enumerable.Range(0, 64).Aggregate(0ul, (sum, i) => sum + Register("cnt_0_bytes", i)));
         Assert.Equal(new SwxLookups(1, 1), pipeline.LearnerLookups(0));
         pipeline.ForEachLearned(0, (key, _, data, timeout, remaining) =>
         {
-            // The first packet learned what the ternary table's default left; the second took timeout 3, two minutes.
+            // The first packet learned the value from the ternary table's default; the second used timeout 3, two minutes.
             Assert.Equal(("0A0000010A00000206", "00000005" + "0005", 3), (SpecBench.Hex(key), SpecBench.Hex(data), timeout));
             Assert.InRange(remaining.TotalSeconds, 100, 120);
             return true;
@@ -241,11 +247,12 @@ public class CompiledPipelineTests
     {
         using var update = pipeline.BeginUpdate();
         Assert.Equal(SwxChange.Ok, update.Insert(
-            pipeline.Program.FindTable(table)!.Index, SpecBench.Hex(key), SpecBench.Hex(mask), 0, pipeline.Program.FindAction(action)!.Index, SpecBench.Hex(data)));
+            pipeline.Program.FindTable(table)!.Index, SpecBench.Hex(key), SpecBench.Hex(mask), 0,
+                pipeline.Program.FindAction(action)!.Index, SpecBench.Hex(data)));
         pipeline.Commit(update);
     }
 
-    /// <summary>What is accepted must also run.</summary>
+    /// <summary>An accepted program must also run.</summary>
     private static void RunSome(SwxProgram program, Random random)
     {
         var pipeline = new SwxPipeline(program, new SwxPipelineOptions { MaxStateBytes = 1 << 24, MaxJumps = 64 });

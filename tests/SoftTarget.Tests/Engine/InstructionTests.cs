@@ -2,7 +2,7 @@ using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.SoftTarget.Tests.Engine;
 
-/// <summary>Every instruction with results computed by hand.</summary>
+/// <summary>Every instruction, with results computed by hand.</summary>
 public class InstructionTests
 {
     // a8 a16 a24 a32 a40 a48 a56 a64 a128, then b8 b16 b32 b48 b64 b128.
@@ -10,7 +10,8 @@ public class InstructionTests
         "A1 B1B2 C1C2C3 D1D2D3D4 E1E2E3E4E5 F1F2F3F4F5F6 01020304050607 1112131415161718 202122232425262728292A2B2C2D2E2F"
         + " 31 3233 34353637 38393A3B3C3D 3E3F404142434445 505152535455565758595A5B5C5D5E5F";
 
-    private static readonly string[] WideFields = ["a8", "a16", "a24", "a32", "a40", "a48", "a56", "a64", "a128", "b8", "b16", "b32", "b48", "b64", "b128"];
+    private static readonly string[] WideFields = ["a8", "a16", "a24", "a32", "a40", "a48", "a56", "a64", "a128", "b8", "b16", "b32", "b48",
+        "b64", "b128"];
     private static readonly int[] WideBytes = [1, 2, 3, 4, 5, 6, 7, 8, 16, 1, 2, 4, 6, 8, 16];
 
     /// <summary>Extracts the wide header, runs a body, sends the header on and returns one field of it.</summary>
@@ -61,7 +62,7 @@ public class InstructionTests
     [InlineData("mov m.m56 h.wide.a56\nmov h.wide.a56 0\nmov h.wide.a56 m.m56", "a56", "01020304050607")]
     [InlineData("mov m.m64 h.wide.a64\nmov h.wide.b64 m.m64", "b64", "1112131415161718")]
     [InlineData("mov m.m128 h.wide.a128\nmov h.wide.b128 m.m128", "b128", "202122232425262728292A2B2C2D2E2F")]
-    // Widths that differ, host order in the metadata.
+    // Different widths, host order in the metadata.
     [InlineData("mov m.m32 h.wide.a16\nmov h.wide.b32 m.m32", "b32", "0000B1B2")]
     [InlineData("mov m.m16 h.wide.a32\nmov h.wide.b16 m.m16", "b16", "D3D4")]
     [InlineData("mov m.m16 0x12345\nmov m.n8 m.m16\nmov h.wide.b8 m.n8", "b8", "45")]
@@ -104,15 +105,16 @@ public class InstructionTests
     public void Arithmetic(string body, string field, string expected) => Assert.Equal(expected, Run(body, field));
 
     [Theory]
-    // 0 as the state is ffff in one's complement; the sum of 45 00 … is what a router computes.
+    // State 0 is ffff in one's complement; the sum of 45 00 … is what a router computes.
     [InlineData("ckadd h.sum.sum h.ip", "4500003C1C4640004006 0000 AC100A63AC100A0C", "B1E6")]
-    // A header with its right checksum adds up to ffff, never 0.
+    // A header with a correct checksum adds up to ffff, never 0.
     [InlineData("ckadd h.sum.sum h.ip", "4500003C1C4640004006 B1E6 AC100A63AC100A0C", "FFFF")]
     [InlineData("ckadd h.sum.sum h.ip.src", "4500003C1C4640004006 0000 AC100A63AC100A0C", "498C")]
     [InlineData("ckadd h.sum.sum h.ip.id", "4500003C1C4640004006 0000 AC100A63AC100A0C", "E3B9")]
     // A field of 8 bits counts as the first byte of a pair.
     [InlineData("ckadd h.sum.sum h.ip.ttl", "4500003C1C4640004006 0000 AC100A63AC100A0C", "BFFF")]
-    [InlineData("ckadd h.sum.sum h.ip.src\nckadd h.sum.sum h.ip.id\ncksub h.sum.sum h.ip.src", "4500003C1C4640004006 0000 AC100A63AC100A0C", "E3B9")]
+    [InlineData("ckadd h.sum.sum h.ip.src\nckadd h.sum.sum h.ip.id\ncksub h.sum.sum h.ip.src",
+        "4500003C1C4640004006 0000 AC100A63AC100A0C", "E3B9")]
     [InlineData("cksub h.sum.sum h.ip.id", "4500003C1C4640004006 0000 AC100A63AC100A0C", "1C46")]
     public void Checksums(string body, string header, string expected)
     {
@@ -178,13 +180,14 @@ public class InstructionTests
         Assert.Equal("EEEE", SpecBench.Apply("extract h.sum\ntx 1").Send("AABBEEEE")!.Value.Frame);
         Assert.Equal("AABBEEEE", SpecBench.Apply("extract h.sum\nemit h.sum\ntx 1").Send("AABBEEEE")!.Value.Frame);
         Assert.Equal("1234EEEE", SpecBench.Apply("validate h.sum\nmov h.sum.sum 0x1234\nemit h.sum\ntx 1").Send("EEEE")!.Value.Frame);
-        // Encapsulation in front of what stays where it is, and a new order, which goes through a copy.
+        // Encapsulation before headers that stay in place, and a new order, which requires a copy.
         Assert.Equal(
             "0000005500000000000000000000000000000000" + "AABB01",
             SpecBench.Apply("extract h.sum\nvalidate h.ip\nmov h.ip.length 0x55\nemit h.ip\nemit h.sum\ntx 1").Send("AABB01")!.Value.Frame);
         Assert.Equal(
             "AABB" + "CCDDEEFF00112233445566778899" + "01",
-            SpecBench.Apply("extract h.eth\nextract h.sum\nemit h.sum\nemit h.eth\ntx 1").Send("CCDDEEFF00112233445566778899AABB01")!.Value.Frame);
+            SpecBench.Apply("extract h.eth\nextract h.sum\nemit h.sum\nemit h.eth\ntx 1").Send(
+                "CCDDEEFF00112233445566778899AABB01")!.Value.Frame);
         Assert.Equal("01", SpecBench.Apply("extract h.sum\ninvalidate h.sum\nemit h.sum\ntx 1").Send("AABB01")!.Value.Frame);
     }
 
@@ -194,14 +197,15 @@ public class InstructionTests
         Assert.Equal("AABB01", SpecBench.Apply("extract h.sum\nvalidate h.sum\nemit h.sum\ntx 1").Send("AABB01")!.Value.Frame);
         var bench = SpecBench.Apply("jmpeq FILL m.port 2\njmp SEND\nFILL : mov h.sum.sum 0x7777\nSEND : validate h.sum\nemit h.sum\ntx 1");
         Assert.Equal("7777", bench.Send("", 2)!.Value.Frame);
-        // Nothing of an earlier packet may be seen.
+        // No data of an earlier packet may be visible.
         Assert.Equal("0000", bench.Send("", 1)!.Value.Frame);
     }
 
     [Fact]
-    public void Lookahead_shows_a_header_without_taking_it()
+    public void Lookahead_reads_a_header_without_extracting_it()
     {
-        var bench = SpecBench.Apply("lookahead h.sum\njmpeq ETH h.sum.sum 0xCCDD\ndrop\nETH : invalidate h.sum\nextract h.eth\nemit h.sum\nemit h.eth\ntx 3");
+        var bench = SpecBench.Apply(
+            "lookahead h.sum\njmpeq ETH h.sum.sum 0xCCDD\ndrop\nETH : invalidate h.sum\nextract h.eth\nemit h.sum\nemit h.eth\ntx 3");
         Assert.Equal((3u, "CCDDEEFF00112233445566778899"), bench.Send("CCDDEEFF00112233445566778899"));
         Assert.Null(bench.Send("CC"));
         Assert.Equal(1, bench.Pipeline.Statistics.Truncated);
@@ -210,10 +214,12 @@ public class InstructionTests
     [Fact]
     public void A_variable_header_takes_its_length_from_metadata()
     {
-        var bench = SpecBench.Apply("lookahead h.sum\nmov m.m32 h.sum.sum\nand m.m32 0xFF\nsub m.m32 2\ninvalidate h.sum\nextract h.opt m.m32\nextract h.sum\nadd h.sum.sum 1\nemit h.opt\nemit h.sum\ntx 1");
+        var bench = SpecBench.Apply(
+            "lookahead h.sum\nmov m.m32 h.sum.sum\nand m.m32 0xFF\nsub m.m32 2\ninvalidate h.sum\n"
+                + "extract h.opt m.m32\nextract h.sum\nadd h.sum.sum 1\nemit h.opt\nemit h.sum\ntx 1");
         Assert.Equal("0706AABBCCDD" + "0002EE", bench.Send("0706AABBCCDD" + "0001EE")!.Value.Frame);
         Assert.Equal("0702" + "0002EE", bench.Send("0702" + "0001EE")!.Value.Frame);
-        // One byte less than the header needs, and a length that wraps around.
+        // One byte less than the header requires, and a length that wraps around.
         Assert.Null(bench.Send("0706AABBCC"));
         Assert.Null(bench.Send("0701AABBCC"));
         Assert.Equal(2, bench.Pipeline.Statistics.Truncated);
@@ -243,7 +249,7 @@ public class InstructionTests
     }
 
     [Fact]
-    public void A_packet_that_outgrows_its_buffer_is_dropped()
+    public void A_packet_that_exceeds_its_buffer_is_dropped()
     {
         var bench = SpecBench.Apply("validate h.ip\nemit h.ip\ntx 1");
         Assert.NotNull(bench.Send("EE", headroom: 20));

@@ -114,7 +114,7 @@ public class LearnerTests
         _time.Advance(TimeSpan.FromSeconds(0.2));
         Assert.Equal(0u, Send(bench, 1, flag: 9));
         Assert.NotEqual(0u, Send(bench, 2, flag: 9));
-        // Three timeouts become four, the fourth is the first; ids are cut to that.
+        // Three timeouts become four, the fourth equal to the first; ids are masked accordingly.
         Send(bench, 5, timeout: 3);
         Send(bench, 6, timeout: 6);
         _time.Advance(TimeSpan.FromSeconds(10.1));
@@ -123,7 +123,7 @@ public class LearnerTests
     }
 
     [Fact]
-    public void A_hit_can_forget_and_can_learn_anew()
+    public void A_hit_can_forget_and_learn_again()
     {
         var bench = Bench();
         Send(bench, 1, 0x11);
@@ -135,7 +135,7 @@ public class LearnerTests
     }
 
     [Fact]
-    public void A_full_learner_refuses_and_takes_timed_out_entries_back_without_a_scan()
+    public void A_full_learner_fails_to_learn_and_frees_expired_entries_without_a_scan()
     {
         const int size = 64;
         var bench = Bench(size);
@@ -149,7 +149,7 @@ public class LearnerTests
         Assert.Equal(1, bench.Pipeline.Statistics.NotLearned);
         Assert.Equal(0u, Send(bench, 1000, flag: 9));
         _time.Advance(TimeSpan.FromSeconds(11));
-        // Nobody looks the old flows up; new ones still find room, some after another packet's try.
+        // Without lookups of the old flows, new flows still find room, some only after another packet's attempt.
         var tries = 0;
         for (var i = 0; i < size / 2; tries++)
         {
@@ -159,7 +159,7 @@ public class LearnerTests
                 i++;
             }
 
-            Assert.True(tries < size * 2, "no room was made");
+            Assert.True(tries < size * 2, "no room was freed");
         }
         for (var i = size / 2; i < size; i++)
         {
@@ -174,7 +174,7 @@ public class LearnerTests
     public void A_flow_without_room_counts_as_not_learned_by_the_full_table_alone()
     {
         const int size = 64;
-        // A second learner with room for all, which sees each packet too.
+        // A second learner with room for all, which also sees each packet.
         var first = Program(size);
         var begin = first.IndexOf("learner flows", StringComparison.Ordinal);
         var second = first[begin..first.IndexOf("apply {", StringComparison.Ordinal)].Replace("flows", "roomy", StringComparison.Ordinal);
@@ -190,7 +190,7 @@ public class LearnerTests
         Assert.Equal([("flows", 0), ("roomy", 0)], NotLearned(bench));
         Send(bench, 1000);
         Send(bench, 1001);
-        // Again, since it was not learned; and one that is known.
+        // Again, because it was not learned; and a known flow.
         Send(bench, 1000);
         Send(bench, 1);
         Assert.Equal([("flows", 3), ("roomy", 0)], NotLearned(bench));
@@ -259,7 +259,7 @@ public class LearnerTests
             var buffer = new byte[64];
             for (var i = 0; i < 30_000; i++)
             {
-                // Key and value agree, so a torn entry would show.
+                // Key and value match, so a torn entry would be detected.
                 var flow = random.Next(5000);
                 var flag = random.Next(10) == 0 ? 1 : 0;
                 SpecBench.Hex($"45{flag:X2}0028{flow:X4}400000060000{flow:X8}0A000001").CopyTo(buffer, 0);

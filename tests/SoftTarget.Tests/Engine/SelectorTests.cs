@@ -24,7 +24,8 @@ public class SelectorTests
         """);
 
     private static Dictionary<uint, int> Spread(SpecBench bench, uint group, int flows)
-        => Enumerable.Range(0, flows).Select(i => bench.Send(FrameOf(i), group)!.Value.Port).GroupBy(p => p).ToDictionary(g => g.Key, g => g.Count());
+        => Enumerable.Range(0, flows)
+            .Select(i => bench.Send(FrameOf(i), group)!.Value.Port).GroupBy(p => p).ToDictionary(g => g.Key, g => g.Count());
 
     private static string FrameOf(int i) => $"450000280000400040060000{unchecked((uint)i * 0x9E3779B1u):X8}0A000001";
 
@@ -59,7 +60,7 @@ public class SelectorTests
         Assert.Equal(0u, bench.Send(FrameOf(1), 2)!.Value.Port);
         Set(bench, 1);
         Assert.Equal(0u, bench.Send(FrameOf(1), 1)!.Value.Port);
-        // Group ids are cut to the number of groups, as DPDK does.
+        // Group ids are masked to the number of groups, as in DPDK.
         Set(bench, 3, new SwxMember(9, 1));
         Assert.Equal(9u, bench.Send(FrameOf(1), 7)!.Value.Port);
     }
@@ -73,7 +74,7 @@ public class SelectorTests
     }
 
     [Fact]
-    public void Groups_that_can_not_be_are_refused()
+    public void Invalid_groups_are_rejected()
     {
         var bench = Bench(members: 4);
         using var update = bench.Pipeline.BeginUpdate();
@@ -83,7 +84,7 @@ public class SelectorTests
         Assert.Throws<ArgumentException>(() => update.SetGroup(0, 0, [.. Enumerable.Range(0, 5).Select(i => new SwxMember((uint)i, 1))]));
         Assert.Throws<ArgumentException>(() => update.SetGroup(0, 0, [new SwxMember(1, 2), new SwxMember(2, 3)]));
         Assert.Throws<ArgumentOutOfRangeException>(() => update.SetGroup(1, 0, []));
-        // A common divisor is taken out.
+        // A common divisor is removed.
         update.SetGroup(0, 0, [new SwxMember(1, 3), new SwxMember(2, 3)]);
         Assert.Equal(1, update.Changes);
     }

@@ -3,7 +3,7 @@ using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.SoftTarget.Tests.Engine;
 
-/// <summary>Runs packets through small programs. Headers and metadata are the same for most tests.</summary>
+/// <summary>Runs packets through small programs. Most tests share the headers and metadata.</summary>
 internal sealed class SpecBench
 {
     public const string Types = """

@@ -28,7 +28,7 @@ public class StateTests
         Assert.Equal("000000A00000ABCD", frame[24..]);
         Assert.Equal([100ul, 160ul, 100ul, 101ul], Enumerable.Range(0, 4).Select(i => bench.Pipeline.ReadRegister(0, i)));
         Assert.Equal(0x1122334455667788ul, bench.Pipeline.ReadRegister(1, 1));
-        // Five cells are eight; an index beyond wraps around.
+        // Five cells become eight; a larger index wraps around.
         bench.Send("4509003CABCD4000400600000000000000000000");
         Assert.Equal(220ul, bench.Pipeline.ReadRegister(0, 1));
         bench.Pipeline.WriteRegister(0, 7, 5);
@@ -54,7 +54,7 @@ public class StateTests
             }
         })));
         Assert.Equal(4ul * packets, bench.Pipeline.ReadRegister(0, 0));
-        // What workers counted stays when they are gone.
+        // The counts of disposed workers are kept.
         Assert.Equal(4L * packets, bench.Pipeline.Statistics.Transmitted);
     }
 
@@ -86,10 +86,11 @@ public class StateTests
     }
 
     [Fact]
-    public void Meters_heed_the_color_that_comes_in()
+    public void Meters_use_the_input_color()
     {
         var time = new FakeTimeProvider();
-        var bench = SpecBench.Apply("extract h.ip\nmeter k 0 0x10 2 m.n8\ntx m.n8", "metarray k size 1", new SwxPipelineOptions { TimeProvider = time });
+        var bench = SpecBench.Apply(
+            "extract h.ip\nmeter k 0 0x10 2 m.n8\ntx m.n8", "metarray k size 1", new SwxPipelineOptions { TimeProvider = time });
         bench.Pipeline.SetMeter(0, 0, 100, 200, 1000, 1500);
         Assert.Equal(2u, bench.Send("45000001ABCD4000400600000000000000000000")!.Value.Port);
     }
@@ -138,7 +139,7 @@ public class StateTests
     }
 
     [Fact]
-    public void Mirrors_get_the_packet_as_it_leaves()
+    public void Mirrored_copies_equal_the_sent_packet()
     {
         var bench = SpecBench.Apply(
             """
@@ -179,7 +180,7 @@ public class StateTests
     }
 
     [Fact]
-    public void A_frame_outside_of_its_buffer_is_refused()
+    public void A_frame_outside_its_buffer_is_rejected()
     {
         var worker = SpecBench.Apply("tx 1").Worker;
         var buffer = new byte[10];
@@ -191,10 +192,11 @@ public class StateTests
         Assert.Throws<ObjectDisposedException>(() => Process(worker, buffer, 0, 5));
     }
 
-    private static SwxVerdict Process(SwxWorker worker, byte[] buffer, int offset, int length) => worker.Process(buffer, ref offset, ref length, 1, out _);
+    private static SwxVerdict Process(SwxWorker worker, byte[] buffer, int offset, int length) =>
+        worker.Process(buffer, ref offset, ref length, 1, out _);
 
     [Fact]
-    public void A_trace_tells_the_way_of_a_packet_and_changes_nothing()
+    public void A_trace_reports_all_steps_and_changes_nothing()
     {
         var bench = new SpecBench("""
             struct arg_t {

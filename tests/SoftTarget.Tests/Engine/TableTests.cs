@@ -4,7 +4,7 @@ using CsCheck;
 
 namespace ACCOffload.SoftTarget.Tests.Engine;
 
-/// <summary>Tables of every kind against a list that is searched from one end to the other.</summary>
+/// <summary>Tables of every kind against a linear search of a list.</summary>
 public class TableTests
 {
     private const string Program = """
@@ -150,7 +150,8 @@ public class TableTests
     private static void Change(SwxUpdate update, SwxTable table, List<Row> rows, Random random)
     {
         var row = NewRow(table, random);
-        var same = rows.FindIndex(r => r.Key.AsSpan().SequenceEqual(row.Key) && r.Mask.AsSpan().SequenceEqual(row.Mask) && r.Priority == row.Priority);
+        var same = rows.FindIndex(
+            r => r.Key.AsSpan().SequenceEqual(row.Key) && r.Mask.AsSpan().SequenceEqual(row.Mask) && r.Priority == row.Priority);
         Span<byte> data = stackalloc byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(data, row.Value);
         switch (random.Next(4))
@@ -169,7 +170,8 @@ public class TableTests
 
                 break;
             case 1:
-                Assert.Equal(same < 0 ? SwxChange.Missing : SwxChange.Ok, update.Modify(table.Index, row.Key, row.Mask, row.Priority, 0, data));
+                Assert.Equal(
+                    same < 0 ? SwxChange.Missing : SwxChange.Ok, update.Modify(table.Index, row.Key, row.Mask, row.Priority, 0, data));
                 if (same >= 0)
                 {
                     rows[same] = row;
@@ -177,7 +179,8 @@ public class TableTests
 
                 break;
             default:
-                Assert.Equal(same < 0 ? SwxChange.Ok : SwxChange.Exists, update.Insert(table.Index, row.Key, row.Mask, row.Priority, 0, data));
+                Assert.Equal(
+                    same < 0 ? SwxChange.Ok : SwxChange.Exists, update.Insert(table.Index, row.Key, row.Mask, row.Priority, 0, data));
                 if (same < 0)
                 {
                     rows.Add(row);
@@ -187,7 +190,7 @@ public class TableTests
         }
     }
 
-    /// <summary>Few values and few masks, so that rows meet and overlap.</summary>
+    /// <summary>Few values and few masks, so that rows collide and overlap.</summary>
     private static Row NewRow(SwxTable table, Random random)
     {
         var key = Value(table.KeyBytes, random);
@@ -285,7 +288,7 @@ public class TableTests
     }
 
     [Fact]
-    public void Many_rows_stay_small_and_found()
+    public void Many_rows_take_little_memory_and_are_found()
     {
         const int rows = 100_000;
         var bench = new SpecBench(Program.Replace("size 0x10000", "size 0x100000", StringComparison.Ordinal) + """
@@ -322,7 +325,7 @@ public class TableTests
     }
 
     [Fact]
-    public void Shapes_that_a_table_can_not_have_are_refused()
+    public void Entries_that_do_not_fit_a_table_are_rejected()
     {
         var bench = Bench("ternary");
         using var update = bench.Pipeline.BeginUpdate();
@@ -345,7 +348,7 @@ public class TableTests
     }
 
     [Fact]
-    public void A_table_ends_at_its_size()
+    public void A_table_is_limited_to_its_size()
     {
         var bench = new SpecBench(Program.Replace("size 0x10000", "size 2", StringComparison.Ordinal) + "apply {\n rx m.port\n tx 1\n}\n");
         Assert.Equal(SwxChange.Ok, bench.Insert("exact", "000001", "found", "00000001"));
@@ -355,7 +358,7 @@ public class TableTests
     }
 
     [Fact]
-    public void Entry_ids_count_from_one_and_the_latest_free_one_is_used_next()
+    public void Entry_ids_start_at_one_and_the_last_freed_id_is_reused_first()
     {
         var bench = new SpecBench(Program + """
             apply {

@@ -86,7 +86,7 @@ public class UpdateTests
         }
         else
         {
-            // … and through entries, in turns.
+            // … and through entries, alternately.
             update.Insert(bench.Table("one"), Destination, default, 0, bench.Action("first"), data);
             update.Insert(bench.Table("two"), Destination, Full, 0, bench.Action("second"), data);
         }
@@ -94,7 +94,7 @@ public class UpdateTests
     }
 
     [Fact]
-    public async Task No_packet_sees_half_a_change()
+    public async Task No_packet_sees_a_partial_update()
     {
         const int commits = 3_000;
         var bench = new SpecBench(Program);
@@ -104,7 +104,7 @@ public class UpdateTests
             bench.Pipeline.Commit(update);
         }
         using var stop = new CancellationTokenSource();
-        // Threads of their own: the pool of a machine with few cores may start the second one only when the first is done.
+        // Dedicated threads: with few cores, the pool may start the second only after the first has finished.
         using var running = new CountdownEvent(2);
         var workers = Enumerable.Range(0, 2)
             .Select(i => Task.Factory.StartNew(() => RunWorker(bench, burst: i * 16, running, stop.Token), TaskCreationOptions.LongRunning))
@@ -157,7 +157,7 @@ public class UpdateTests
     }
 
     [Fact]
-    public void A_burst_sees_one_version_and_a_stuck_one_delays_only_the_second_copy()
+    public void A_burst_sees_one_version_and_a_stuck_burst_delays_only_the_second_copy()
     {
         var bench = new SpecBench(Program, new SwxPipelineOptions { GracePeriod = TimeSpan.FromMilliseconds(50) });
         bench.Worker.Enter();
@@ -205,7 +205,7 @@ public class UpdateTests
     }
 
     [Fact]
-    public void An_update_can_be_undone_in_whole_or_in_part()
+    public void An_update_can_be_undone_completely_or_partially()
     {
         var bench = new SpecBench(Program);
         var (one, two) = (bench.Table("one"), bench.Table("two"));
@@ -247,7 +247,7 @@ public class UpdateTests
     }
 
     [Fact]
-    public void Only_one_update_is_open_and_a_closed_one_is_closed()
+    public void Only_one_update_can_be_open_and_a_closed_one_cannot_be_used()
     {
         var bench = new SpecBench(Program);
         var update = bench.Pipeline.BeginUpdate();

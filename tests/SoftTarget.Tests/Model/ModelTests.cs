@@ -8,12 +8,12 @@ using UpdateType = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.SoftTarget.Tests.Model;
 
-/// <summary>Random batches against the target and against the oracle: the same answers, and the same tables afterwards.</summary>
+/// <summary>Random batches on the target and on the oracle must give the same answers and the same tables.</summary>
 public sealed class ModelTests
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Conformance;
 
-    // Few keys, so that updates meet: what exists is inserted again, what is in use is deleted.
+    // Few keys, so that updates collide: inserts of existing entries, deletes of entries in use.
     private static readonly Gen<ulong> Small = Gen.ULong[0, 3];
 
     private static readonly Gen<TableEntry> Bridge = Gen.Select(Small, Small, (key, port)
@@ -49,7 +49,8 @@ public sealed class ModelTests
 
     private static readonly Gen<TableEntry> Service = Gen.Select(Small, Gen.UInt[1, 3], Gen.Bool, (vip, id, group)
         => Pipeline.Entry(
-            "service", [Exact(1, vip)], group ? new TableAction { ActionProfileGroupId = id } : new TableAction { ActionProfileMemberId = id }));
+            "service", [Exact(1, vip)], group ? new TableAction { ActionProfileGroupId = id }
+                : new TableAction { ActionProfileMemberId = id }));
 
     private static readonly Gen<Update> Member = Gen.Select(Gen.UInt[1, 3], Small, Type(), (id, port, type)
         => TargetClient.Of(type, new ActionProfileMember
@@ -112,9 +113,17 @@ public sealed class ModelTests
             iter: 120,
             threads: 1);
 
-        // Otherwise it was too tame.
+        // Otherwise the test was not demanding enough.
         Assert.Superset(
-            new HashSet<StatusCode> { StatusCode.OK, StatusCode.AlreadyExists, StatusCode.NotFound, StatusCode.ResourceExhausted, StatusCode.FailedPrecondition, StatusCode.Aborted },
+            new HashSet<StatusCode>
+            {
+                StatusCode.OK,
+                StatusCode.AlreadyExists,
+                StatusCode.NotFound,
+                StatusCode.ResourceExhausted,
+                StatusCode.FailedPrecondition,
+                StatusCode.Aborted,
+            },
             seen);
     }
 
@@ -136,9 +145,10 @@ public sealed class ModelTests
 
     private static async Task ClearAsync(TargetClient client)
     {
-        // Entries before the groups that they name, groups before their members.
+        // Delete entries before the groups they refer to, and groups before their members.
         var all = await ReadAllAsync(client);
-        Entity.EntityOneofCase[] order = [Entity.EntityOneofCase.TableEntry, Entity.EntityOneofCase.ActionProfileGroup, Entity.EntityOneofCase.ActionProfileMember];
+        Entity.EntityOneofCase[] order = [Entity.EntityOneofCase.TableEntry, Entity.EntityOneofCase.ActionProfileGroup,
+            Entity.EntityOneofCase.ActionProfileMember];
         await client.P4.WriteAsync(TargetClient.Request(
             all.OrderBy(e => Array.IndexOf(order, e.EntityCase)).Select(e => new Update { Type = UpdateType.Delete, Entity = e })));
     }

@@ -5,7 +5,7 @@ using UpdateType = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.SoftTarget.Tests.Model;
 
-/// <summary>What the specification says of a sequence of batches, the simplest way: a dictionary.</summary>
+/// <summary>The specified effect of a sequence of batches, implemented in the simplest way: with a dictionary.</summary>
 internal sealed class TableOracle
 {
     private readonly Dictionary<string, TableEntry> _entries = [];
@@ -71,12 +71,14 @@ internal sealed class TableOracle
         var exists = _entries.ContainsKey(Key(entry));
         if (type != UpdateType.Delete && table.Preamble.Alias == "service")
         {
-            if (entry.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileMemberId && !_members.ContainsKey(entry.Action.ActionProfileMemberId))
+            if (entry.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileMemberId
+                && !_members.ContainsKey(entry.Action.ActionProfileMemberId))
             {
                 return StatusCode.NotFound;
             }
 
-            if (entry.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileGroupId && !_groups.ContainsKey(entry.Action.ActionProfileGroupId))
+            if (entry.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileGroupId
+                && !_groups.ContainsKey(entry.Action.ActionProfileGroupId))
             {
                 return StatusCode.NotFound;
             }
@@ -110,7 +112,8 @@ internal sealed class TableOracle
                 return StatusCode.NotFound;
             case UpdateType.Delete:
                 if (_groups.Values.Any(g => g.Members.Any(m => m.MemberId == member.MemberId))
-                    || _entries.Values.Any(e => e.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileMemberId && e.Action.ActionProfileMemberId == member.MemberId))
+                    || _entries.Values.Any(e => e.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileMemberId
+                        && e.Action.ActionProfileMemberId == member.MemberId))
                 {
                     return StatusCode.FailedPrecondition;
                 }
@@ -138,7 +141,8 @@ internal sealed class TableOracle
 
         if (type == UpdateType.Delete)
         {
-            if (_entries.Values.Any(e => e.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileGroupId && e.Action.ActionProfileGroupId == group.GroupId))
+            if (_entries.Values.Any(
+                e => e.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileGroupId && e.Action.ActionProfileGroupId == group.GroupId))
             {
                 return StatusCode.FailedPrecondition;
             }

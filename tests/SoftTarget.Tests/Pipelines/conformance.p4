@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the soft target's conformance tests push: one table of each kind that P4Runtime knows.
+// The pipeline of the soft target's conformance tests: one table of each P4Runtime kind.
 
 #include <core.p4>
 #include <pna.p4>

@@ -2,7 +2,7 @@ using ACCOffload.SoftTarget.Tests.Support;
 
 namespace ACCOffload.SoftTarget.Tests.Ports;
 
-/// <summary>What is counted is the whole process's, so no other test runs meanwhile.</summary>
+/// <summary>The counts are those of the whole process, so no other test may run at the same time.</summary>
 [CollectionDefinition("alone", DisableParallelization = true)]
 public sealed class AloneCollection;
 
@@ -20,8 +20,10 @@ public sealed class PortLeakTests
         }
 
         static (int Threads, int Files) Count() => (
-            Directory.GetDirectories("/proc/self/task").Count(t => File.ReadAllText(System.IO.Path.Combine(t, "comm")).StartsWith("softtarget", StringComparison.Ordinal)),
-            Directory.GetFiles("/proc/self/fd").Count(f => new FileInfo(f).LinkTarget is { } t && (t.Contains("eventpoll", StringComparison.Ordinal) || t.Contains("eventfd", StringComparison.Ordinal))));
+            Directory.GetDirectories("/proc/self/task").Count(
+                t => File.ReadAllText(System.IO.Path.Combine(t, "comm")).StartsWith("softtarget", StringComparison.Ordinal)),
+            Directory.GetFiles("/proc/self/fd").Count(f => new FileInfo(f).LinkTarget is { } t
+                && (t.Contains("eventpoll", StringComparison.Ordinal) || t.Contains("eventfd", StringComparison.Ordinal))));
         await RoundAsync();
         var before = Count();
         for (var i = 0; i < 5; i++)

@@ -45,7 +45,7 @@ public sealed class PortTests
     }
 
     [RootFact]
-    public async Task Frames_go_where_the_table_says_and_changes_count_at_once()
+    public async Task Frames_follow_the_table_and_changes_apply_at_once()
     {
         using var wires = new Wires();
         wires.Lay("a");
@@ -60,11 +60,11 @@ public sealed class PortTests
         Assert.Equal(Wires.Frame(2), wires.Receive("c"));
         await target.Client.WriteAsync(TargetClient.Delete(Forward(1, 3)));
         wires.Send("a", Wires.Frame(3));
-        // It has met the tables without a row before there is one again.
+        // It was looked up without a matching row before there was one again.
         var end = DateTime.UtcNow.AddSeconds(20);
         while ((await StateAsync(target, "a"))["in-pkts"].UintVal < 3)
         {
-            Assert.True(DateTime.UtcNow < end, "frame 3 came in");
+            Assert.True(DateTime.UtcNow < end, "frame 3 arrived");
         }
 
         await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)));
@@ -99,7 +99,7 @@ public sealed class PortTests
     }
 
     [RootFact]
-    public async Task A_port_waits_for_its_link_and_is_bound_again_when_it_comes_back()
+    public async Task A_port_waits_for_its_link_and_is_bound_again_when_the_link_returns()
     {
         using var wires = new Wires();
         wires.Lay("b");
@@ -122,7 +122,7 @@ public sealed class PortTests
     }
 
     [RootFact]
-    public async Task A_renamed_link_is_another_ports()
+    public async Task A_renamed_link_belongs_to_a_different_port()
     {
         using var wires = new Wires();
         wires.Lay("a");
@@ -134,7 +134,7 @@ public sealed class PortTests
     }
 
     [RootFact]
-    public async Task The_namespace_may_come_later_and_come_again()
+    public async Task The_namespace_may_appear_later_and_reappear()
     {
         using var wires = new Wires(createNear: false);
         await using var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
@@ -150,13 +150,13 @@ public sealed class PortTests
             wires.DeleteNear();
             await BoundAsync(target, "a", bound: false);
 
-            // The target keeps nothing of the old namespace: the kernel takes it away, and the wire with it.
+            // The target holds nothing of the old namespace: the kernel deletes it together with the link.
             wires.WaitForCut("a");
         }
     }
 
     [RootFact]
-    public async Task A_removed_port_moves_no_more_frames()
+    public async Task A_removed_port_forwards_no_more_frames()
     {
         using var wires = new Wires();
         wires.Lay("a");
@@ -164,7 +164,7 @@ public sealed class PortTests
         await using var target = await StartAsync(wires, "a", "b");
         await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)), TargetClient.Insert(Forward(2, 2)));
         await target.Client.Gnmi.SetAsync(new SetRequest { Delete = { GnmiTests.PathOf("a") } });
-        // Once the Set is answered, the data plane has let go of the port.
+        // When the Set is answered, the data plane has released the port.
         wires.Send("a", Wires.Frame(1));
         Assert.Null(wires.Receive("b", TimeSpan.FromMilliseconds(300)));
         await target.Client.Gnmi.SetAsync(GnmiTests.Add("a"));

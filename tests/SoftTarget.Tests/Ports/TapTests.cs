@@ -8,13 +8,13 @@ using static ACCOffload.SoftTarget.Tests.Support.Fields;
 
 namespace ACCOffload.SoftTarget.Tests.Ports;
 
-/// <summary>Ports of the type TAP: the target makes the link, and serves it wherever it is moved.</summary>
+/// <summary>Ports of type TAP: the target creates the link, and serves it in whatever namespace it is moved to.</summary>
 public sealed class TapTests
 {
     private static readonly TestPipeline Pipeline = SmallPipelines.BigTable;
 
     [TapFact]
-    public async Task A_tap_is_made_moved_used_and_made_again()
+    public async Task A_tap_is_created_moved_used_and_created_again()
     {
         using var wires = new Wires();
         await using var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
@@ -25,7 +25,7 @@ public sealed class TapTests
 
         for (var round = 0; round < 2; round++)
         {
-            await UntilAsync(() => links.GetLink("tap1") is { Kind: "tun" }, "the link is there");
+            await UntilAsync(() => links.GetLink("tap1") is { Kind: "tun" }, "the link exists");
             var name = $"{Guid.NewGuid():N}"[..12];
             using (var pod = NetNamespace.CreateNamed(name))
             {
@@ -36,21 +36,22 @@ public sealed class TapTests
                 await UntilAsync(() => inside.GetLink("eth0")!.IsRunning, "the link runs");
                 using var port = PacketPort.Open(pod, "eth0");
                 using var batch = new PacketBatch();
-                // The table sends every frame back to where it came from.
+                // The table sends every frame back to its input port.
                 Assert.True(port.TrySend(Wires.Frame(1)));
-                await UntilAsync(() => Enumerable.Range(0, port.Receive(batch)).Any(i => batch.Frame(i).SequenceEqual(Wires.Frame(1))), "the frame comes back");
+                await UntilAsync(() => Enumerable.Range(0, port.Receive(batch)).Any(i => batch.Frame(i).SequenceEqual(Wires.Frame(1))),
+                    "the frame comes back");
                 NetNamespace.DeleteNamed(name);
             }
-            // With its namespace the link ended; the port makes another one.
+            // The link was deleted with its namespace; the port creates another one.
         }
 
-        await UntilAsync(() => links.GetLink("tap1") is not null, "the link is there again");
+        await UntilAsync(() => links.GetLink("tap1") is not null, "the link exists again");
         await target.Client.Gnmi.SetAsync(new SetRequest { Delete = { GnmiTests.PathOf("tap1") } });
         await UntilAsync(() => links.GetLink("tap1") is null, "the link is gone");
     }
 
     [TapFact]
-    public async Task A_name_that_another_link_has_is_waited_for()
+    public async Task A_tap_waits_until_its_name_is_free()
     {
         using var wires = new Wires();
         wires.Lay("tap1");
@@ -60,7 +61,7 @@ public sealed class TapTests
         await target.Client.Gnmi.SetAsync(Add("tap1"));
         Assert.Equal("veth", links.GetLink("tap1")!.Kind);
         links.DeleteLink(links.GetLink("tap1")!.Index);
-        await UntilAsync(() => links.GetLink("tap1") is { Kind: "tun" }, "the TAP is there");
+        await UntilAsync(() => links.GetLink("tap1") is { Kind: "tun" }, "the TAP exists");
     }
 
     private static SetRequest Add(string name)
@@ -81,9 +82,10 @@ public sealed class TapTests
     }
 }
 
-/// <summary>A test that makes TAP links: skipped by name without root, or where the kernel has none.</summary>
+/// <summary>A test that creates TAP links: skipped without root or TAP support.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class TapFactAttribute : FactAttribute
 {
-    public TapFactAttribute() => Skip = !Environment.IsPrivilegedProcess ? "needs root" : File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)";
+    public TapFactAttribute() =>
+        Skip = !Environment.IsPrivilegedProcess ? "needs root" : File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)";
 }

@@ -20,7 +20,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task A_lower_election_id_makes_a_backup_that_learns_the_highest()
+    public async Task A_lower_election_id_makes_a_backup_that_is_told_the_highest_id()
     {
         await using var target = await TestTarget.StartAsync();
         await target.Client.BecomePrimaryAsync(10);
@@ -74,7 +74,7 @@ public sealed class ArbitrationTests
         Assert.Equal((int)StatusCode.NotFound, news.Status.Code);
         Assert.Equal(10u, news.ElectionId.Low);
 
-        // Below the highest id ever seen it stays a backup; with it, it takes over.
+        // It stays a backup with a lower id than the highest ever seen, and takes over with that id.
         await backup.ArbitrateAsync(9);
         Assert.Equal((int)StatusCode.NotFound, (await backup.NextAsync()).Arbitration.Status.Code);
         await backup.ArbitrateAsync(10);
@@ -95,7 +95,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task Repeating_the_arbitration_is_answered_and_disturbs_nobody()
+    public async Task A_repeated_arbitration_is_answered_and_has_no_effect()
     {
         await using var target = await TestTarget.StartAsync();
         var primary = await target.Client.BecomePrimaryAsync(10);
@@ -127,7 +127,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task An_election_id_in_use_is_refused_and_the_holder_stays()
+    public async Task An_election_id_in_use_is_rejected_and_its_owner_stays()
     {
         await using var target = await TestTarget.StartAsync();
         var primary = await target.Client.BecomePrimaryAsync(10);
@@ -151,7 +151,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task A_configured_device_id_is_the_only_one()
+    public async Task Only_the_configured_device_id_is_accepted()
     {
         await using var target = await TestTarget.StartAsync(o => o with { DeviceId = 5 });
         var controller = target.Client.Open();
@@ -172,7 +172,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task Each_role_has_a_primary_of_its_own()
+    public async Task Each_role_has_its_own_primary()
     {
         await using var target = await TestTarget.StartAsync();
         await target.Client.BecomePrimaryAsync(10);
@@ -228,7 +228,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task A_packet_from_a_backup_is_answered_by_an_error_that_holds_it()
+    public async Task A_packet_from_a_backup_is_answered_by_an_error_that_contains_it()
     {
         await using var target = await TestTarget.StartAsync();
         await target.Client.BecomePrimaryAsync(10);
@@ -249,7 +249,7 @@ public sealed class ArbitrationTests
         var ending = controller.EndAsync();
         await target.Host.DisposeAsync();
         var status = await ending;
-        // The client may see the connection close, in good order, before it has read the status.
+        // The client may see the connection close gracefully before it has read the status.
         Assert.True(status.StatusCode == StatusCode.Unavailable || IsOrderlyClose(status), status.ToString());
         Assert.False(File.Exists(target.Socket));
     }

@@ -7,7 +7,7 @@ using Atomicity = P4.V1.WriteRequest.Types.Atomicity;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>What happens to batches as a whole.</summary>
+/// <summary>Behavior of whole batches.</summary>
 public sealed class BatchTests(ConformanceFixture fixture) : IClassFixture<ConformanceFixture>
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Conformance;
@@ -16,7 +16,8 @@ public sealed class BatchTests(ConformanceFixture fixture) : IClassFixture<Confo
 
     private static TableEntry Bridge(ulong mac) => Pipeline.Entry("bridge", [Exact(1, mac)], Pipeline.Do("forward", 3));
 
-    private Task<List<TableEntry>> BridgesAsync() => Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("bridge").Preamble.Id });
+    private Task<List<TableEntry>> BridgesAsync() =>
+        Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("bridge").Preamble.Id });
 
     [Theory]
     [InlineData(0, 1, "", StatusCode.InvalidArgument)]
@@ -56,7 +57,7 @@ public sealed class BatchTests(ConformanceFixture fixture) : IClassFixture<Confo
     }
 
     [Fact]
-    public async Task A_deposed_primary_writes_no_more()
+    public async Task A_former_primary_cannot_write()
     {
         await using var target = await TestTarget.StartAsync(Pipeline);
         await target.Client.BecomePrimaryAsync(2);
@@ -65,14 +66,16 @@ public sealed class BatchTests(ConformanceFixture fixture) : IClassFixture<Confo
     }
 
     [Fact]
-    public Task An_empty_batch_is_fine() => Client.WriteAsync();
+    public Task An_empty_batch_succeeds() => Client.WriteAsync();
 
     [Fact]
-    public async Task Continue_on_error_applies_what_it_can_and_reports_each_in_order()
+    public async Task Continue_on_error_applies_valid_updates_and_reports_each_in_order()
     {
         var errors = await Client.ErrorsAsync(TargetClient.Request(
-            TargetClient.Insert(Bridge(1)), TargetClient.Insert(Bridge(1)), TargetClient.Insert(Bridge(2)), TargetClient.Delete(Bridge(3))));
-        Assert.Equal([StatusCode.OK, StatusCode.AlreadyExists, StatusCode.OK, StatusCode.NotFound], errors.Select(e => (StatusCode)e.CanonicalCode));
+            TargetClient.Insert(Bridge(1)), TargetClient.Insert(Bridge(1)), TargetClient.Insert(Bridge(2)),
+                TargetClient.Delete(Bridge(3))));
+        Assert.Equal(
+            [StatusCode.OK, StatusCode.AlreadyExists, StatusCode.OK, StatusCode.NotFound], errors.Select(e => (StatusCode)e.CanonicalCode));
         Assert.Equal("", errors[0].Message);
         Assert.Equal(2, (await BridgesAsync()).Count);
         await Client.WriteAsync(TargetClient.Delete(Bridge(1)), TargetClient.Delete(Bridge(2)));
@@ -81,13 +84,14 @@ public sealed class BatchTests(ConformanceFixture fixture) : IClassFixture<Confo
     [Theory]
     [InlineData(Atomicity.RollbackOnError)]
     [InlineData(Atomicity.DataplaneAtomic)]
-    public async Task All_or_nothing_leaves_no_trace(Atomicity atomicity)
+    public async Task A_failed_all_or_nothing_batch_has_no_effect(Atomicity atomicity)
     {
         await Client.WriteAsync(TargetClient.Insert(Bridge(9)));
         var changed = Bridge(9);
         changed.Action = Pipeline.Do("flood_drop");
         var request = TargetClient.Request(
-            TargetClient.Insert(Bridge(1)), TargetClient.Modify(changed), TargetClient.Delete(Bridge(9)), TargetClient.Delete(Bridge(3)), TargetClient.Insert(Bridge(4)));
+            TargetClient.Insert(Bridge(1)), TargetClient.Modify(changed), TargetClient.Delete(Bridge(9)), TargetClient.Delete(Bridge(3)),
+                TargetClient.Insert(Bridge(4)));
         request.Atomicity = atomicity;
         var errors = await Client.ErrorsAsync(request);
         Assert.Equal(
@@ -110,7 +114,7 @@ public sealed class BatchTests(ConformanceFixture fixture) : IClassFixture<Confo
     }
 
     [Fact]
-    public async Task Five_thousand_failures_come_back_as_five_thousand_named_errors()
+    public async Task Five_thousand_failed_updates_return_five_thousand_named_errors()
     {
         var request = TargetClient.Request(Enumerable.Range(1, 5000).Select(i => i % 2 == 0
             ? TargetClient.Delete(Bridge((ulong)i))
@@ -139,18 +143,18 @@ public sealed class BatchTests(ConformanceFixture fixture) : IClassFixture<Confo
     [InlineData("entity kinds this target lacks", 9)]
     public async Task Entities_without_an_extern_are_unimplemented(string why, int field)
     {
-        // Update { type: INSERT, entity { FIELD {} } }, written by hand: the client has no such message.
+        // Update { type: INSERT, entity { FIELD {} } }, encoded by hand: the client has no such message.
         var update = Update.Parser.ParseFrom([0x08, 1, 0x12, 2, (byte)((field << 3) | 2), 0]);
         Assert.True((int)StatusCode.Unimplemented == (await Client.FailAsync(update)).CanonicalCode, why);
     }
 
     [Fact]
-    public async Task Split_and_disordered_messages_mean_what_protobuf_says()
+    public async Task Split_and_reordered_messages_are_parsed_as_protobuf_specifies()
     {
         var entry = Bridge(0xABCD);
         entry.Metadata = Bytes(7);
 
-        // The parts of the entry in odd places, and the entity in two: a parser merges them.
+        // Parts of the entry out of order, and the entity in two parts, which a parser merges.
         var first = new TableEntry { TableId = entry.TableId, Action = entry.Action };
         var second = new TableEntry { Metadata = entry.Metadata };
         second.Match.Add(entry.Match);
@@ -164,7 +168,7 @@ public sealed class BatchTests(ConformanceFixture fixture) : IClassFixture<Confo
     }
 
     [Fact]
-    public async Task Malformed_bytes_are_refused_and_change_nothing()
+    public async Task Malformed_bytes_are_rejected_and_change_nothing()
     {
         var good = TargetClient.Request(TargetClient.Insert(Bridge(1)), TargetClient.Insert(Bridge(2))).ToByteArray();
         for (var cut = 1; cut < good.Length; cut++)

@@ -60,7 +60,7 @@ public sealed class CellTests(ConformanceFixture fixture) : IClassFixture<Confor
     }
 
     [Fact]
-    public async Task Counter_rules()
+    public async Task Counter_rules_are_enforced()
     {
         await Fails(StatusCode.InvalidArgument, Modify(Seen(1), UpdateType.Insert));
         await Fails(StatusCode.InvalidArgument, Modify(Seen(1), UpdateType.Delete));
@@ -103,7 +103,7 @@ public sealed class CellTests(ConformanceFixture fixture) : IClassFixture<Confor
     }
 
     [Fact]
-    public async Task Direct_counters_live_and_die_with_their_entry()
+    public async Task Direct_counters_exist_as_long_as_their_entry()
     {
         var entry = Pipeline.Entry("bridge", [Exact(1, 0x55)], Pipeline.Do("forward", 1));
         var counted = entry.Clone();
@@ -114,11 +114,16 @@ public sealed class CellTests(ConformanceFixture fixture) : IClassFixture<Confor
         filter.CounterData = new CounterData();
         Assert.Equal(counted, Assert.Single(await Client.ReadEntriesAsync(filter)));
 
-        var direct = new DirectCounterEntry { TableEntry = Pipeline.Entry("bridge", [Exact(1, 0x55)]), Data = new CounterData { PacketCount = 9 } };
+        var direct = new DirectCounterEntry
+        {
+            TableEntry = Pipeline.Entry("bridge", [Exact(1, 0x55)]),
+            Data = new CounterData { PacketCount = 9 },
+        };
         await Client.WriteAsync(new Update { Type = UpdateType.Modify, Entity = new Entity { DirectCounterEntry = direct } });
         Assert.Equal(direct, Assert.Single(await Client.ReadAsync(new Entity { DirectCounterEntry = direct })).DirectCounterEntry);
         Assert.Single(await Client.ReadAsync(new Entity { DirectCounterEntry = new DirectCounterEntry() }));
-        await Fails(StatusCode.InvalidArgument, new Update { Type = UpdateType.Insert, Entity = new Entity { DirectCounterEntry = direct } });
+        await Fails(
+            StatusCode.InvalidArgument, new Update { Type = UpdateType.Insert, Entity = new Entity { DirectCounterEntry = direct } });
 
         await Client.WriteAsync(TargetClient.Delete(entry));
         await Fails(StatusCode.NotFound, new Update { Type = UpdateType.Modify, Entity = new Entity { DirectCounterEntry = direct } });
@@ -143,9 +148,10 @@ public sealed class CellTests(ConformanceFixture fixture) : IClassFixture<Confor
     }
 
     [Fact]
-    public async Task Default_entry_rules()
+    public async Task Default_entry_rules_are_enforced()
     {
-        TableEntry Default(string table, TableAction? action) => new() { TableId = Pipeline.Table(table).Preamble.Id, IsDefaultAction = true, Action = action };
+        TableEntry Default(string table, TableAction? action) =>
+            new() { TableId = Pipeline.Table(table).Preamble.Id, IsDefaultAction = true, Action = action };
         await Fails(StatusCode.InvalidArgument, TargetClient.Insert(Default("bridge", Pipeline.Do("flood_drop"))));
         await Fails(StatusCode.InvalidArgument, TargetClient.Delete(Default("bridge", null)));
         await Fails(StatusCode.PermissionDenied, TargetClient.Modify(Default("route", Pipeline.Do("discard"))));

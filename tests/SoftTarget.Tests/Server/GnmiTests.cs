@@ -5,7 +5,7 @@ using Path = Gnmi.Path;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>Ports by gNMI.</summary>
+/// <summary>Ports through gNMI.</summary>
 public sealed class GnmiTests : IAsyncLifetime
 {
     private TestTarget _target = null!;
@@ -18,7 +18,10 @@ public sealed class GnmiTests : IAsyncLifetime
 
     internal static Path PathOf(string port, params string[] rest)
     {
-        var path = new Path { Elem = { new PathElem { Name = "interfaces" }, new PathElem { Name = "virtual-interface", Key = { ["name"] = port } } } };
+        var path = new Path
+        {
+            Elem = { new PathElem { Name = "interfaces" }, new PathElem { Name = "virtual-interface", Key = { ["name"] = port } } },
+        };
         path.Elem.Add(rest.Select(r => new PathElem { Name = r }));
         return path;
     }
@@ -53,16 +56,17 @@ public sealed class GnmiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_target_tells_of_itself()
+    public async Task The_target_reports_its_own_state()
     {
         var reply = await Client.GetAsync(new GetRequest { Path = { new Path { Elem = { new PathElem { Name = "soft-target" } } } } });
-        var values = Assert.Single(reply.Notification).Update.ToDictionary(u => string.Join('/', u.Path.Elem.Select(e => e.Name)), u => u.Val);
+        var values = Assert.Single(reply.Notification).Update.ToDictionary(
+            u => string.Join('/', u.Path.Elem.Select(e => e.Name)), u => u.Val);
         Assert.Equal("", values["soft-target/state/fault"].StringVal);
         Assert.Equal(0u, values["soft-target/state/truncated"].UintVal);
     }
 
     [Fact]
-    public async Task A_released_number_is_not_used_again_soon()
+    public async Task A_released_number_is_not_reused_soon()
     {
         await Client.SetAsync(Add("a"));
         await Client.SetAsync(new SetRequest { Delete = { PathOf("a") } });
@@ -83,7 +87,7 @@ public sealed class GnmiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_port_tells_its_config_and_state()
+    public async Task A_port_reports_its_config_and_state()
     {
         await Client.SetAsync(Add("a"));
         var response = await Client.GetAsync(new GetRequest { Prefix = PathOf("a"), Path = { new Path() } });
@@ -95,19 +99,21 @@ public sealed class GnmiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Wrong_requests_are_refused_and_change_nothing()
+    public async Task Invalid_requests_are_rejected_and_change_nothing()
     {
         await Expect(StatusCode.NotFound, "[name=x]", () => Client.SetAsync(new SetRequest { Delete = { PathOf("x") } }).ResponseAsync);
         await Expect(StatusCode.InvalidArgument, "1 to 15", () => Client.SetAsync(Add("a-name-far-too-long")).ResponseAsync);
         await Expect(StatusCode.InvalidArgument, "slashes", () => Client.SetAsync(Add("a/b")).ResponseAsync);
         await Expect(StatusCode.InvalidArgument, "single port", () => Client.SetAsync(Add("*")).ResponseAsync);
         await Expect(StatusCode.InvalidArgument, "expected a string", () => Client.SetAsync(Add("a", "")).ResponseAsync);
-        await Expect(StatusCode.InvalidArgument, "not known", () => Client.GetAsync(new GetRequest { Path = { PathOf("a", "config", "colour") } }).ResponseAsync);
+        await Expect(StatusCode.InvalidArgument, "not known", () =>
+            Client.GetAsync(new GetRequest { Path = { PathOf("a", "config", "colour") } }).ResponseAsync);
         await Expect(StatusCode.InvalidArgument, "can't be set", () => Client.SetAsync(new SetRequest
         {
             Update = { new Update { Path = PathOf("a", "config", "tdi-portin-id"), Val = new TypedValue { UintVal = 4 } } },
         }).ResponseAsync);
-        await Expect(StatusCode.InvalidArgument, "interfaces/virtual-interface", () => Client.GetAsync(new GetRequest { Path = { new Path() } }).ResponseAsync);
+        await Expect(StatusCode.InvalidArgument, "interfaces/virtual-interface", () =>
+            Client.GetAsync(new GetRequest { Path = { new Path() } }).ResponseAsync);
         var both = Add("a");
         both.Delete.Add(PathOf("x"));
         await Expect(StatusCode.NotFound, "[name=x]", () => Client.SetAsync(both).ResponseAsync);

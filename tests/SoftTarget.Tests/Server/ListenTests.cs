@@ -4,18 +4,18 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>Where the target may be served.</summary>
+/// <summary>Addresses of the target.</summary>
 public sealed class ListenTests
 {
     [Fact]
-    public async Task The_socket_is_for_its_owner_alone()
+    public async Task Only_the_owner_can_access_the_socket()
     {
         await using var target = await TestTarget.StartAsync();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(target.Socket));
     }
 
     [Fact]
-    public async Task A_served_socket_is_not_taken_over()
+    public async Task A_socket_in_use_is_not_taken_over()
     {
         await using var target = await TestTarget.StartAsync();
         var e = await Assert.ThrowsAsync<IOException>(() => StartAsync("unix:" + target.Socket));
@@ -24,14 +24,15 @@ public sealed class ListenTests
     }
 
     [Fact]
-    public async Task A_dead_socket_is_replaced()
+    public async Task A_stale_socket_is_replaced()
     {
         var path = Path.Combine(Path.GetTempPath(), $"st-{Guid.NewGuid():N}.sock");
-        using (var dead = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified))
+        using (var dead = new System.Net.Sockets.Socket(
+            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified))
         {
             dead.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(path));
 
-            // The file outlives a process that was killed.
+            // The file remains after a process was killed.
             File.Move(path, path + ".kept");
         }
 
@@ -45,7 +46,7 @@ public sealed class ListenTests
     }
 
     [Fact]
-    public async Task A_file_in_the_sockets_place_stays()
+    public async Task A_file_that_is_not_a_socket_is_kept()
     {
         var path = Path.GetTempFileName();
         await File.WriteAllTextAsync(path, "precious");
@@ -59,7 +60,7 @@ public sealed class ListenTests
     [InlineData("9559")]
     [InlineData("0.0.0.0:0")]
     [InlineData("somewhere:9559")]
-    public async Task Impossible_addresses_are_refused_by_name(string address)
+    public async Task Invalid_addresses_are_rejected_by_name(string address)
     {
         var e = await Assert.ThrowsAsync<ArgumentException>(() => StartAsync(address));
         Assert.Contains(address, e.Message, StringComparison.Ordinal);

@@ -5,7 +5,7 @@ using static ACCOffload.SoftTarget.Tests.Support.Fields;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>Packets from and to the controller, without any port.</summary>
+/// <summary>Packets from and to the controller, without ports.</summary>
 public sealed class PacketIoTests
 {
     private static readonly byte[] Frame = [.. Enumerable.Range(0, 60).Select(i => (byte)i)];
@@ -28,7 +28,7 @@ public sealed class PacketIoTests
         var controller = await target.Client.BecomePrimaryAsync();
         await target.Client.PushAsync(SmallPipelines.PacketIo.Config());
 
-        // Port 4094 is the controller itself: what is sent there comes in again, behind its packet_in header.
+        // Port 4094 is the controller itself: a packet sent there returns with a packet_in header.
         await controller.SendAsync(Out(4094, [0, 0, 0x40, 0x05, .. Frame]));
         var packet = (await controller.NextAsync()).Packet;
         Assert.Equal(Frame, packet.Payload.ToByteArray());
@@ -53,7 +53,7 @@ public sealed class PacketIoTests
     }
 
     [Fact]
-    public async Task Wrong_metadata_is_reported_and_the_packet_dropped()
+    public async Task Invalid_metadata_is_reported_and_the_packet_is_dropped()
     {
         await using var target = await TestTarget.StartAsync(o => o with { ServePorts = true });
         var controller = await target.Client.BecomePrimaryAsync();
@@ -73,7 +73,7 @@ public sealed class PacketIoTests
     }
 
     [Fact]
-    public async Task Without_a_declared_header_the_packet_travels_bare()
+    public async Task Without_a_declared_header_the_packet_has_no_header()
     {
         await using var target = await TestTarget.StartAsync(SmallPipelines.BigTable, o => o with { ServePorts = true });
         var controller = await target.Client.BecomePrimaryAsync(2);

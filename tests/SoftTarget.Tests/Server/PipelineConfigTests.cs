@@ -12,7 +12,7 @@ public sealed class PipelineConfigTests
     private static readonly TestPipeline Pipeline = TestPipeline.Conformance;
 
     [Fact]
-    public async Task Capabilities_name_the_version()
+    public async Task Capabilities_return_the_version()
     {
         await using var target = await TestTarget.StartAsync();
         Assert.Equal("1.5.0", (await target.Client.P4.CapabilitiesAsync(new CapabilitiesRequest())).P4RuntimeApiVersion);
@@ -29,7 +29,7 @@ public sealed class PipelineConfigTests
     }
 
     [Fact]
-    public async Task The_four_response_types_give_their_parts()
+    public async Task Each_response_type_returns_its_parts()
     {
         await using var target = await TestTarget.StartAsync(Pipeline);
         var config = Pipeline.Config();
@@ -44,7 +44,7 @@ public sealed class PipelineConfigTests
     }
 
     [Fact]
-    public async Task A_second_push_is_refused_and_the_first_stays()
+    public async Task A_second_push_is_rejected_and_the_first_stays()
     {
         await using var target = await TestTarget.StartAsync(Pipeline);
         await Expect(StatusCode.FailedPrecondition, () => target.Client.PushAsync(Pipeline.Config(2)));
@@ -107,8 +107,8 @@ public sealed class PipelineConfigTests
     [Theory]
     [InlineData("@truncated_frames(1000000)")]
     [InlineData("@truncated_frames(x)")]
-    public Task A_cell_for_truncated_frames_that_is_none_is_refused(string annotation)
-        => Refuse("names no cell that counts packets", c => c.P4Info.Counters[0].Preamble.Annotations.Add(annotation));
+    public Task An_invalid_cell_for_truncated_frames_is_rejected(string annotation)
+        => Refuse("does not refer to a cell that counts packets", c => c.P4Info.Counters[0].Preamble.Annotations.Add(annotation));
 
     [Fact]
     public Task A_missing_config_is_refused() => Refuse("config is missing", null);
@@ -121,7 +121,7 @@ public sealed class PipelineConfigTests
 
     [Fact]
     public Task A_device_config_of_another_kind_is_refused()
-        => Refuse("no tdi.PipelineConfig", c => c.P4DeviceConfig = ByteString.CopyFrom(0xFF, 0xFF));
+        => Refuse("not a tdi.PipelineConfig", c => c.P4DeviceConfig = ByteString.CopyFrom(0xFF, 0xFF));
 
     [Fact]
     public Task A_spec_that_does_not_parse_is_refused_with_its_line()
@@ -137,15 +137,18 @@ public sealed class PipelineConfigTests
 
     [Fact]
     public Task An_action_that_the_spec_lacks_is_refused_by_name()
-        => Refuse("conformance.mark", c => c.P4Info.Tables.Single(t => t.Preamble.Alias == "route").ActionRefs[0].Id = Pipeline.Action("mark"));
+        => Refuse(
+            "conformance.mark", c => c.P4Info.Tables.Single(t => t.Preamble.Alias == "route").ActionRefs[0].Id = Pipeline.Action("mark"));
 
     [Fact]
     public Task A_field_of_another_width_is_refused_by_name()
-        => Refuse("field hdr.ethernet.dst_mac", c => c.P4Info.Tables.Single(t => t.Preamble.Alias == "bridge").MatchFields[0].Bitwidth = 32);
+        => Refuse(
+            "field hdr.ethernet.dst_mac", c => c.P4Info.Tables.Single(t => t.Preamble.Alias == "bridge").MatchFields[0].Bitwidth = 32);
 
     [Fact]
     public Task A_field_of_another_kind_is_refused_by_name()
-        => Refuse("field hdr.ipv4.dst_ip", c => c.P4Info.Tables.Single(t => t.Preamble.Alias == "route").MatchFields[0].MatchType = P4.Config.V1.MatchField.Types.MatchType.Exact);
+        => Refuse("field hdr.ipv4.dst_ip", c => c.P4Info.Tables.Single(
+            t => t.Preamble.Alias == "route").MatchFields[0].MatchType = P4.Config.V1.MatchField.Types.MatchType.Exact);
 
     [Fact]
     public Task A_missing_field_is_refused()
@@ -161,7 +164,8 @@ public sealed class PipelineConfigTests
 
     [Fact]
     public Task A_counter_that_the_spec_lacks_is_refused_by_name()
-        => Refuse("counter nothing", c => c.P4Info.Counters[0].Preamble = new P4.Config.V1.Preamble { Id = 9, Name = "nothing", Alias = "nothing" });
+        => Refuse("counter nothing", c =>
+            c.P4Info.Counters[0].Preamble = new P4.Config.V1.Preamble { Id = 9, Name = "nothing", Alias = "nothing" });
 
     [Fact]
     public Task A_counter_larger_than_its_registers_is_refused() => Refuse("counter seen", c => c.P4Info.Counters[0].Size = 17);

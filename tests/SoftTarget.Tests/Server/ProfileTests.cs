@@ -6,7 +6,7 @@ using UpdateType = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>Action profiles, selectors and one shots.</summary>
+/// <summary>Action profiles, selectors and one-shot entries.</summary>
 public sealed class ProfileTests : IAsyncLifetime
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Conformance;
@@ -40,7 +40,8 @@ public sealed class ProfileTests : IAsyncLifetime
     private static TableAction OneShot(params (ulong Port, int Weight)[] actions)
     {
         var set = new ActionProfileActionSet();
-        set.ActionProfileActions.Add(actions.Select(a => new ActionProfileAction { Action = Pipeline.Call("out_of", a.Port), Weight = a.Weight }));
+        set.ActionProfileActions.Add(
+            actions.Select(a => new ActionProfileAction { Action = Pipeline.Call("out_of", a.Port), Weight = a.Weight }));
         return new TableAction { ActionProfileActionSet = set };
     }
 
@@ -64,18 +65,20 @@ public sealed class ProfileTests : IAsyncLifetime
         Assert.Equal(3, all.Count);
         var changed = Member(2, 9);
         await Client.WriteAsync(TargetClient.Of(UpdateType.Modify, changed));
-        var one = await Client.ReadAsync(new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = Balancer, MemberId = 2 } });
+        var one = await Client.ReadAsync(
+            new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = Balancer, MemberId = 2 } });
         Assert.Equal(changed, Assert.Single(one).ActionProfileMember);
         await Client.WriteAsync(TargetClient.Of(UpdateType.Delete, new ActionProfileMember { ActionProfileId = Balancer, MemberId = 2 }));
         await Fails(StatusCode.NotFound, TargetClient.Of(UpdateType.Delete, Member(2)));
     }
 
     [Fact]
-    public async Task Member_rules()
+    public async Task Member_rules_are_enforced()
     {
         await Fails(StatusCode.InvalidArgument, TargetClient.Of(UpdateType.Insert, Member(1, 1, 99)));
         await Fails(StatusCode.InvalidArgument, TargetClient.Of(UpdateType.Insert, Member(0)));
-        await Fails(StatusCode.InvalidArgument, TargetClient.Of(UpdateType.Insert, new ActionProfileMember { ActionProfileId = Balancer, MemberId = 1 }));
+        await Fails(StatusCode.InvalidArgument,
+            TargetClient.Of(UpdateType.Insert, new ActionProfileMember { ActionProfileId = Balancer, MemberId = 1 }));
         await Fails(StatusCode.NotFound, TargetClient.Of(UpdateType.Modify, Member(1)));
         await Fails(StatusCode.OutOfRange, TargetClient.Of(UpdateType.Insert, Member(1, 0x1_0000_0000)));
         var foreign = Member(1);
@@ -86,7 +89,7 @@ public sealed class ProfileTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_full_profile_takes_no_more_members()
+    public async Task A_full_profile_accepts_no_more_members()
     {
         for (var i = 1u; i <= 64; i++)
         {
@@ -102,10 +105,11 @@ public sealed class ProfileTests : IAsyncLifetime
     [InlineData(int.MaxValue, 0)]
     [InlineData(1 << 21, 1)]
     [InlineData(1_000_003, 999_983)]
-    public async Task Weights_that_a_group_can_not_hold_are_refused(int first, int second)
+    public async Task Weights_that_do_not_fit_a_group_are_rejected(int first, int second)
     {
-        // An error of its own for each, not the end of the Write.
-        var oneShot = await Client.FailAsync(TargetClient.Insert(Service(1, OneShot(second == 0 ? [(1, first)] : [(1, first), (2, second)]))));
+        // A separate error for each, without failing the whole Write.
+        var oneShot = await Client.FailAsync(
+            TargetClient.Insert(Service(1, OneShot(second == 0 ? [(1, first)] : [(1, first), (2, second)]))));
         Assert.Contains((StatusCode)oneShot.CanonicalCode, Refusals);
         await InsertAsync(Member(1));
         await InsertAsync(Member(2));
@@ -123,16 +127,18 @@ public sealed class ProfileTests : IAsyncLifetime
         await InsertAsync(Member(2));
         var group = Group(77_000_000, (1, 3), (2, 1));
         await InsertAsync(group);
-        Assert.Equal(group, Assert.Single(await Client.ReadAsync(new Entity { ActionProfileGroup = new ActionProfileGroup() })).ActionProfileGroup);
+        Assert.Equal(
+            group, Assert.Single(await Client.ReadAsync(new Entity { ActionProfileGroup = new ActionProfileGroup() })).ActionProfileGroup);
         group.Members.RemoveAt(0);
         await Client.WriteAsync(TargetClient.Of(UpdateType.Modify, group));
-        Assert.Equal(group, Assert.Single(await Client.ReadAsync(new Entity { ActionProfileGroup = new ActionProfileGroup { ActionProfileId = Balancer } })).ActionProfileGroup);
+        Assert.Equal(group, Assert.Single(await Client.ReadAsync(
+            new Entity { ActionProfileGroup = new ActionProfileGroup { ActionProfileId = Balancer } })).ActionProfileGroup);
         await Client.WriteAsync(TargetClient.Of(UpdateType.Delete, group));
         Assert.Empty(await Client.ReadAsync(new Entity { ActionProfileGroup = new ActionProfileGroup() }));
     }
 
     [Fact]
-    public async Task Group_rules()
+    public async Task Group_rules_are_enforced()
     {
         await InsertAsync(Member(1));
         await Fails(StatusCode.InvalidArgument, TargetClient.Of(UpdateType.Insert, Group(0)));
@@ -158,7 +164,7 @@ public sealed class ProfileTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task All_groups_can_be_used_and_no_more()
+    public async Task All_groups_can_be_used_but_no_more()
     {
         for (var i = 1u; i <= 64; i++)
         {
@@ -171,7 +177,7 @@ public sealed class ProfileTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Entries_refer_to_members_and_groups_that_then_stay()
+    public async Task Members_and_groups_in_use_by_entries_cannot_be_deleted()
     {
         await Fails(StatusCode.NotFound, TargetClient.Insert(Service(1, ToGroup(5))));
         await Fails(StatusCode.NotFound, TargetClient.Insert(Service(1, ToMember(5))));
@@ -193,7 +199,7 @@ public sealed class ProfileTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_table_without_a_selector_takes_members_only()
+    public async Task A_table_without_a_selector_accepts_members_only()
     {
         await InsertAsync(Member(1, 1, Profile));
         TableEntry Nexthop(TableAction action) => Pipeline.Entry("nexthop", [Exact(1, 1)], action);
@@ -203,7 +209,7 @@ public sealed class ProfileTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_shots_are_given_back_as_written()
+    public async Task One_shot_entries_are_read_back_as_written()
     {
         var entry = Service(1, OneShot((4, 1), (4, 1), (5, 3)));
         await Client.WriteAsync(TargetClient.Insert(entry));
@@ -217,7 +223,7 @@ public sealed class ProfileTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_shots_and_members_do_not_mix()
+    public async Task One_shot_entries_and_members_do_not_mix()
     {
         await Client.WriteAsync(TargetClient.Insert(Service(1, OneShot((4, 1)))));
         await Fails(StatusCode.InvalidArgument, TargetClient.Of(UpdateType.Insert, Member(1)));

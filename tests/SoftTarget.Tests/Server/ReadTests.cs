@@ -55,7 +55,8 @@ public sealed class ReadTests(ConformanceFixture fixture) : IClassFixture<Confor
             var id = entries[0].TableId;
             Assert.Equal(3, (await Client.ReadEntriesAsync(new TableEntry { TableId = id })).Count);
             Assert.Equal(2, (await Client.ReadEntriesAsync(new TableEntry { TableId = id, Priority = 2 })).Count);
-            Assert.Equal(entries[2], Assert.Single(await Client.ReadEntriesAsync(new TableEntry { TableId = id, Action = Pipeline.Do("NoAction") })));
+            Assert.Equal(entries[2],
+                Assert.Single(await Client.ReadEntriesAsync(new TableEntry { TableId = id, Action = Pipeline.Do("NoAction") })));
             var key = Access(2, 80, 90);
             key.Action = null;
             Assert.Equal(entries[1], Assert.Single(await Client.ReadEntriesAsync(key)));
@@ -66,7 +67,7 @@ public sealed class ReadTests(ConformanceFixture fixture) : IClassFixture<Confor
     }
 
     [Fact]
-    public async Task Bad_requests_are_reported_beside_the_answers_to_good_ones()
+    public async Task Invalid_requests_are_reported_along_with_the_answers_to_valid_ones()
     {
         TableEntry[] entries = [Pipeline.Entry("bridge", [Exact(1, 1)], Pipeline.Do("forward", 1))];
         await WithAsync(entries, async () =>
@@ -102,7 +103,7 @@ public sealed class ReadTests(ConformanceFixture fixture) : IClassFixture<Confor
     }
 
     [Fact]
-    public async Task Overlapping_ranges_of_one_priority_are_entries_of_their_own()
+    public async Task Overlapping_ranges_of_one_priority_are_separate_entries()
     {
         TableEntry[] entries = [Access(1, 2, 5), Access(1, 2, 3), Access(1, 0, 3), Access(1, 1, 0xFFFE)];
         await WithAsync(entries, async () =>
@@ -118,7 +119,8 @@ public sealed class ReadTests(ConformanceFixture fixture) : IClassFixture<Confor
     {
         await using var target = await TestTarget.StartAsync(SmallPipelines.BigTable);
         var pipeline = SmallPipelines.BigTable;
-        var entries = Enumerable.Range(0, 100_000).Select(i => pipeline.Entry("big", [Exact(1, (ulong)i)], pipeline.Do("out_of", (ulong)i)));
+        var entries = Enumerable.Range(0, 100_000)
+            .Select(i => pipeline.Entry("big", [Exact(1, (ulong)i)], pipeline.Do("out_of", (ulong)i)));
         foreach (var batch in entries.Chunk(20_000))
         {
             await target.Client.P4.WriteAsync(TargetClient.Request(batch.Select(TargetClient.Insert)));
@@ -131,7 +133,7 @@ public sealed class ReadTests(ConformanceFixture fixture) : IClassFixture<Confor
     }
 
     [Fact]
-    public async Task A_read_sees_batches_whole()
+    public async Task A_read_sees_whole_batches()
     {
         await using var target = await TestTarget.StartAsync(SmallPipelines.BigTable);
         var pipeline = SmallPipelines.BigTable;
@@ -142,7 +144,8 @@ public sealed class ReadTests(ConformanceFixture fixture) : IClassFixture<Confor
         {
             for (var version = 1; !stop.IsCancellationRequested; version++)
             {
-                await target.Client.P4.WriteAsync(TargetClient.Request(Enumerable.Range(0, 5000).Select(i => TargetClient.Modify(Entry(i, version)))));
+                await target.Client.P4.WriteAsync(
+                    TargetClient.Request(Enumerable.Range(0, 5000).Select(i => TargetClient.Modify(Entry(i, version)))));
             }
         });
         for (var i = 0; i < 20; i++)

@@ -6,7 +6,7 @@ using static ACCOffload.SoftTarget.Tests.Support.Fields;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>The committed pipeline's service tables, by the names that its P4Info gives them: written, read back, counted, traced.</summary>
+/// <summary>The service tables of the committed pipeline, by their P4Info names: written, read back, counted, traced.</summary>
 public sealed class ServiceTablesTests : IAsyncLifetime
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Load("k8s_dp");
@@ -31,7 +31,8 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         Pipeline.Entry("pools", [Exact(1, 255)], Pipeline.Do("pool_ports", 0xC000020A, 40000, 0x1000, 0xFFF)),
         Pipeline.Entry("outgoing", [Lpm(1, 0x0A000000, 8)], Pipeline.Do("keep_source")),
         Pipeline.Entry("frontends", [Exact(1, 10)], Pipeline.Do("frontend_address", 0x0A600001, 80)),
-        Pipeline.Entry("services", [Exact(1, 0), Exact(2, 0x0A600001), Exact(3, 80), Exact(4, 6)], Pipeline.Do("balance", 10, 20, 1, 0, 0, 0, 5)),
+        Pipeline.Entry(
+            "services", [Exact(1, 0), Exact(2, 0x0A600001), Exact(3, 80), Exact(4, 6)], Pipeline.Do("balance", 10, 20, 1, 0, 0, 0, 5)),
         Pipeline.Entry("services", [Exact(1, 1), Exact(2, 0x0A600001), Exact(3, 80), Exact(4, 6)], Pipeline.Do("refuse", 10, 0)),
         Pipeline.Entry("services", [Exact(1, 0), Exact(2, 0x0A600002), Exact(3, 80), Exact(4, 6)], Pipeline.Do("drop_new", 11, 255)),
     ];
@@ -50,7 +51,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _target.DisposeAsync();
 
     [Fact]
-    public async Task What_is_written_is_read_back_and_only_that()
+    public async Task Exactly_the_written_entries_are_read_back()
     {
         foreach (var table in Rows.GroupBy(r => r.TableId))
         {
@@ -69,23 +70,26 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         var flow = Assert.Single(await _target.Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("flows").Preamble.Id }));
         Assert.Equal(60_000_000_000, flow.IdleTimeoutNs);
         Assert.Equal(Pipeline.Do("pinned", 8, 30, 0, 1000), flow.Action);
-        Assert.Equal([0, 0x0A000002, 1000, 0, 0x0A600001, 80, 6], flow.Match.Select(m => m.Exact.Value.Aggregate(0L, (n, b) => (n << 8) | b)));
-        var reply = Assert.Single(await _target.Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("replies").Preamble.Id }));
+        Assert.Equal(
+            [0, 0x0A000002, 1000, 0, 0x0A600001, 80, 6], flow.Match.Select(m => m.Exact.Value.Aggregate(0L, (n, b) => (n << 8) | b)));
+        var reply = Assert.Single(
+            await _target.Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("replies").Preamble.Id }));
         Assert.Equal(Pipeline.Do("way_back", 8, 10, 30, 0x0A000002, 1000, 0), reply.Action);
         Assert.Equal(1, await CountAsync(Rows[10]));
         Assert.Equal(0, await CountAsync(Rows[11]));
         Assert.Equal(1, await CountAsync(Rows[3]));
-        // Learned entries are not among the rows that are compared.
+        // Learned entries are not part of the comparison.
         Assert.Equal(Rows.Length, (await _target.Client.ReadEntriesAsync(new TableEntry())).Count);
     }
 
     [Fact]
-    public async Task A_trace_shows_the_way_through_the_service()
+    public async Task A_trace_shows_the_steps_through_the_service()
     {
         var trace = await _target.Client.SoftTarget.TraceAsync(new TraceRequest { Port = 4094, Packet = ByteString.CopyFrom(Packet) });
         Assert.Equal("controller", trace.Fate);
         Assert.Equal(
-            ["port_class", "local_sources", "services", "flows", "source_ranges", "buckets", "backends", "periods", "periods", "replies", "flows", "pods", "held", "routes"],
+            ["port_class", "local_sources", "services", "flows", "source_ranges", "buckets", "backends", "periods", "periods", "replies",
+                "flows", "pods", "held", "routes"],
             trace.Steps.Where(s => s.Table.Length > 0).Select(s => s.Table));
         var step = trace.Steps.Single(s => s.Table == "backends");
         Assert.Equal(("to_backend", "backend_id", "0x0a000003"), (step.Action, step.Key[0].Name, step.Params[0].Value));

@@ -15,7 +15,7 @@ using P4.V1;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>TLS 1.3 with certificates on both sides.</summary>
+/// <summary>Mutual TLS 1.3.</summary>
 public sealed class TlsTests : IAsyncLifetime
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("softtarget-tls-").FullName;
@@ -36,19 +36,21 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_with_the_role_is_served() => Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false)));
+    public async Task A_client_with_the_role_is_served() =>
+        Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false)));
 
     [Theory]
     [InlineData("host:node-1")]
     [InlineData("acc")]
     [InlineData("p4rt-server")]
     [InlineData("p4rt-client-2")]
-    public async Task Another_role_of_our_authority_is_refused_on_every_service_and_named(string role)
+    public async Task Another_role_of_our_authority_is_refused_by_every_service_and_named(string role)
     {
         using var certificate = _authority.Issue("client", server: false, role);
         await Refused(certificate);
         using var channel = Connect(certificate);
-        await Assert.ThrowsAsync<RpcException>(async () => await new Gnmi.gNMI.gNMIClient(channel).CapabilitiesAsync(new Gnmi.CapabilityRequest()));
+        await Assert.ThrowsAsync<RpcException>(
+            async () => await new Gnmi.gNMI.gNMIClient(channel).CapabilitiesAsync(new Gnmi.CapabilityRequest()));
         using var stream = new P4Runtime.P4RuntimeClient(channel).StreamChannel();
         await Assert.ThrowsAsync<RpcException>(() => stream.ResponseStream.MoveNext(CancellationToken.None));
         Assert.Contains(_lines, l => l.Contains($"the role {role} may not program this target", StringComparison.Ordinal));
@@ -94,7 +96,7 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_controller_has_so_many_connections_and_an_idle_one_gives_way()
+    public async Task Connections_are_limited_and_an_idle_one_is_closed_for_a_new_one()
     {
         await using var host = await StartAsync(l => l with { MaxConnections = 2 });
         using var certificate = _authority.Issue("client", server: false);
@@ -113,7 +115,7 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_handshake_of_a_byte_at_a_time_is_ended()
+    public async Task A_handshake_of_one_byte_at_a_time_is_ended()
     {
         await using var host = await StartAsync(l => l with { HandshakeTimeout = TimeSpan.FromSeconds(1) });
         using var client = await ConnectAsync(host);
@@ -129,9 +131,14 @@ public sealed class TlsTests : IAsyncLifetime
     {
         using var channel = Connect(_authority.Issue("client", server: false));
         var raw = Marshallers.Create<byte[]>(bytes => bytes, bytes => bytes);
-        foreach (var (service, method, message) in new[] { ("p4.v1.P4Runtime", "SetForwardingPipelineConfig", "SetForwardingPipelineConfigRequest"), ("gnmi.gNMI", "Set", "SetRequest") })
+        foreach (var (service, method, message) in new[]
         {
-            using var call = channel.CreateCallInvoker().AsyncUnaryCall(new Method<byte[], byte[]>(MethodType.Unary, service, method, raw, raw), null, default, [0x0a, 0x7f, 1]);
+            ("p4.v1.P4Runtime", "SetForwardingPipelineConfig", "SetForwardingPipelineConfigRequest"),
+            ("gnmi.gNMI", "Set", "SetRequest"),
+        })
+        {
+            using var call = channel.CreateCallInvoker().AsyncUnaryCall(
+                new Method<byte[], byte[]>(MethodType.Unary, service, method, raw, raw), null, default, [0x0a, 0x7f, 1]);
             var e = await Assert.ThrowsAsync<RpcException>(async () => await call);
             Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
             Assert.StartsWith($"{message}: malformed protobuf", e.Status.Detail, StringComparison.Ordinal);
@@ -139,19 +146,19 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public Task A_client_without_a_certificate_is_not() => Refused(null);
+    public Task A_client_without_a_certificate_is_refused() => Refused(null);
 
     [Fact]
-    public Task A_client_of_another_authority_is_not() => Refused(new Authority("other CA").Issue("client", server: false));
+    public Task A_client_of_another_authority_is_refused() => Refused(new Authority("other CA").Issue("client", server: false));
 
     [Fact]
-    public Task A_servers_certificate_is_no_clients() => Refused(_authority.Issue("server", server: true));
+    public Task A_server_certificate_is_refused_for_a_client() => Refused(_authority.Issue("server", server: true));
 
     [Fact]
-    public Task Tls_1_2_is_not_spoken() => Refused(_authority.Issue("client", server: false), SslProtocols.Tls12);
+    public Task Tls_1_2_is_refused() => Refused(_authority.Issue("client", server: false), SslProtocols.Tls12);
 
     [Fact]
-    public async Task Changed_files_count_from_the_next_connection_on()
+    public async Task Changed_files_apply_to_new_connections()
     {
         var next = new Authority("next CA");
         next.Write(_directory, "server", server: true);
@@ -165,7 +172,7 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Unreadable_files_leave_the_old_ones_in_use()
+    public async Task Unreadable_files_leave_the_old_certificates_in_use()
     {
         await File.WriteAllTextAsync(Path.Combine(_directory, "server.crt"), "nonsense");
         File.SetLastWriteTimeUtc(Path.Combine(_directory, "server.crt"), DateTime.UtcNow.AddMinutes(1));
@@ -173,7 +180,7 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Missing_files_are_named_at_the_start()
+    public async Task Missing_files_are_named_on_start()
     {
         var options = new SoftTargetOptions
         {
@@ -207,7 +214,8 @@ public sealed class TlsTests : IAsyncLifetime
     private async Task Refused(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13)
         => Assert.NotEqual(StatusCode.OK, (await Assert.ThrowsAsync<RpcException>(() => AskAsync(certificate, protocols))).StatusCode);
 
-    private async Task<string> AskAsync(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13, SoftTargetHost? host = null)
+    private async Task<string> AskAsync(
+        X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13, SoftTargetHost? host = null)
     {
         using var channel = Connect(certificate, protocols, host);
         return await AskAsync(channel);
@@ -219,10 +227,12 @@ public sealed class TlsTests : IAsyncLifetime
         return (await client.CapabilitiesAsync(new CapabilitiesRequest(), deadline: DateTime.UtcNow.AddSeconds(20))).P4RuntimeApiVersion;
     }
 
-    private static StreamMessageRequest Arbitration(ulong election) => new() { Arbitration = new MasterArbitrationUpdate { DeviceId = 1, ElectionId = new Uint128 { Low = election } } };
+    private static StreamMessageRequest Arbitration(ulong election) =>
+        new() { Arbitration = new MasterArbitrationUpdate { DeviceId = 1, ElectionId = new Uint128 { Low = election } } };
 
-    /// <summary>A controller's stream that the target has answered on, so that it holds its connection.</summary>
-    private static async Task<AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse>> OpenAsync(GrpcChannel channel, ulong election)
+    /// <summary>A controller's stream that the target has answered, so that it keeps its connection.</summary>
+    private static async Task<AsyncDuplexStreamingCall<StreamMessageRequest,
+        StreamMessageResponse>> OpenAsync(GrpcChannel channel, ulong election)
     {
         var stream = new P4Runtime.P4RuntimeClient(channel).StreamChannel();
         await stream.RequestStream.WriteAsync(Arbitration(election));
@@ -249,7 +259,7 @@ public sealed class TlsTests : IAsyncLifetime
         return stream;
     }
 
-    /// <summary>Sends the beginning of a ClientHello that would take hours, until nobody listens.</summary>
+    /// <summary>Sends a ClientHello so slowly that it would take hours, until the connection is closed.</summary>
     private static async Task DripAsync(TcpClient client)
     {
         try
@@ -304,7 +314,8 @@ public sealed class TlsTests : IAsyncLifetime
 
         var handler = new SocketsHttpHandler { SslOptions = tls };
         var port = new Uri((host ?? _host).Addresses.Single()).Port;
-        return GrpcChannel.ForAddress($"https://{IPAddress.Loopback}:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        return GrpcChannel.ForAddress(
+            $"https://{IPAddress.Loopback}:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
 
     private sealed class Log(ConcurrentQueue<string> lines) : ILoggerFactory, ILogger
@@ -320,7 +331,8 @@ public sealed class TlsTests : IAsyncLifetime
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
-        void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        void ILogger.Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             lines.Enqueue(formatter(state, exception));
 
         public void Dispose()
@@ -344,14 +356,16 @@ public sealed class TlsTests : IAsyncLifetime
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(server ? "1.3.6.1.5.5.7.3.1" : "1.3.6.1.5.5.7.3.2")], true));
+            request.CertificateExtensions.Add(
+                new X509EnhancedKeyUsageExtension([new Oid(server ? "1.3.6.1.5.5.7.3.1" : "1.3.6.1.5.5.7.3.2")], true));
             if (role is not null && !server)
             {
                 var names = new SubjectAlternativeNameBuilder();
                 names.AddUri(new Uri($"urn:accoffload:role:{role}"));
                 request.CertificateExtensions.Add(names.Build());
             }
-            using var issued = request.Create(_certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+            using var issued = request.Create(
+                _certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
             using var whole = issued.CopyWithPrivateKey(key);
             return X509CertificateLoader.LoadPkcs12(whole.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable);
         }

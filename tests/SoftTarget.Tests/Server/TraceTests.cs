@@ -7,7 +7,7 @@ using static ACCOffload.SoftTarget.Tests.Support.Fields;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>Tracing, and what packets leave behind that tracing must not.</summary>
+/// <summary>Tracing, and the side effects of packets that tracing must not have.</summary>
 public sealed class TraceTests : IAsyncLifetime
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Conformance;
@@ -37,7 +37,8 @@ public sealed class TraceTests : IAsyncLifetime
     private Task<TraceReply> TraceAsync(uint port = 1)
         => Client.SoftTarget.TraceAsync(new TraceRequest { Port = port, Packet = ByteString.CopyFrom(Packet) }).ResponseAsync;
 
-    private Task<List<TableEntry>> FlowsAsync() => Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("flows").Preamble.Id });
+    private Task<List<TableEntry>> FlowsAsync() =>
+        Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("flows").Preamble.Id });
 
     private async Task<long> SeenAsync(long port)
     {
@@ -46,7 +47,7 @@ public sealed class TraceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_trace_shows_the_tables_and_leaves_nothing_behind()
+    public async Task A_trace_shows_the_tables_and_has_no_side_effects()
     {
         await Client.WriteAsync(TargetClient.Insert(Pipeline.Entry("route", [Lpm(1, 0x0A000000, 8)], Pipeline.Do("out_of", 7))));
         await Client.Gnmi.SetAsync(GnmiTests.Add("other"));
@@ -78,7 +79,7 @@ public sealed class TraceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Wrong_traces_are_refused()
+    public async Task Invalid_traces_are_rejected()
     {
         var e = await Assert.ThrowsAsync<RpcException>(() => Client.SoftTarget.TraceAsync(new TraceRequest()).ResponseAsync);
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
@@ -89,7 +90,7 @@ public sealed class TraceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_packet_counts_and_is_learned_and_only_who_asks_reads_that()
+    public async Task A_packet_is_counted_and_learned_and_learned_entries_are_read_on_request_only()
     {
         await Client.WriteAsync(TargetClient.Insert(Pipeline.Entry("route", [Lpm(1, 0x0A000000, 8)], Pipeline.Do("out_of", 4094))));
         await _controller.SendAsync(new StreamMessageRequest { Packet = new PacketOut { Payload = ByteString.CopyFrom(Packet) } });

@@ -7,7 +7,7 @@ using UpdateType = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>Each rule of the specification for table entries, one test a rule.</summary>
+/// <summary>The specification's rules for table entries, one test per rule.</summary>
 public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<ConformanceFixture>
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Conformance;
@@ -34,7 +34,7 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
         }
     }
 
-    /// <summary>What was refused is not there: where the key is legal, deleting it finds nothing.</summary>
+    /// <summary>A rejected entry does not exist: if its key is valid, deleting it finds nothing.</summary>
     private async Task<int> DeleteCodeAsync(TableEntry entry)
     {
         var code = (await Client.FailAsync(TargetClient.Delete(entry))).CanonicalCode;
@@ -54,7 +54,8 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
 
     [Fact]
     public Task Field_twice()
-        => Fails(StatusCode.InvalidArgument, "given twice", Pipeline.Entry("bridge", [Exact(1, 1), Exact(1, 2)], Pipeline.Do("flood_drop")));
+        => Fails(StatusCode.InvalidArgument, "given twice",
+            Pipeline.Entry("bridge", [Exact(1, 1), Exact(1, 2)], Pipeline.Do("flood_drop")));
 
     [Fact]
     public Task Exact_field_missing()
@@ -62,35 +63,39 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
 
     [Fact]
     public Task Field_without_a_match()
-        => Fails(StatusCode.InvalidArgument, "no match", Pipeline.Entry("bridge", [new FieldMatch { FieldId = 1 }], Pipeline.Do("flood_drop")));
+        => Fails(StatusCode.InvalidArgument, "no match",
+            Pipeline.Entry("bridge", [new FieldMatch { FieldId = 1 }], Pipeline.Do("flood_drop")));
 
     [Fact]
     public Task Field_of_another_kind()
-        => Fails(StatusCode.InvalidArgument, "is Exact, not Lpm", Pipeline.Entry("bridge", [Lpm(1, 0x0A00, 48)], Pipeline.Do("flood_drop")));
+        => Fails(StatusCode.InvalidArgument, "is Exact, not Lpm",
+            Pipeline.Entry("bridge", [Lpm(1, 0x0A00, 48)], Pipeline.Do("flood_drop")));
 
     [Fact]
     public Task Value_too_wide() => Fails(StatusCode.OutOfRange, "the value has 56 bits", Bridge(Bytes(0x80, 0, 0, 0, 0, 0, 0)));
 
     [Fact]
     public Task Value_one_bit_too_wide_for_a_narrow_field()
-        => Fails(StatusCode.OutOfRange, "the value has 13 bits, the field has 12", Pipeline.Entry("access", [Exact(5, 0x1000)], Pipeline.Do("discard"), 1));
+        => Fails(StatusCode.OutOfRange, "the value has 13 bits, the field has 12",
+            Pipeline.Entry("access", [Exact(5, 0x1000)], Pipeline.Do("discard"), 1));
 
     [Fact]
     public Task Empty_value() => Fails(StatusCode.OutOfRange, "empty", Bridge(ByteString.Empty));
 
     [Fact]
-    public async Task Leading_zeros_are_accepted_and_given_back_canonical()
+    public async Task Leading_zeros_are_accepted_and_read_back_in_canonical_form()
     {
         var entry = Bridge(Bytes(0, 0, 0, 0, 0, 0, 0, 0, 0x12, 0x34));
         await Client.WriteAsync(TargetClient.Insert(entry));
         Assert.Equal((int)StatusCode.AlreadyExists, (await Client.FailAsync(TargetClient.Insert(Bridge(Bytes(0x12, 0x34))))).CanonicalCode);
-        var read = Assert.Single(await Client.ReadEntriesAsync(Bridge(Bytes(0x12, 0x34), new TableAction { Action = new P4.V1.Action { ActionId = Pipeline.Action("forward") } })));
+        var read = Assert.Single(await Client.ReadEntriesAsync(
+            Bridge(Bytes(0x12, 0x34), new TableAction { Action = new P4.V1.Action { ActionId = Pipeline.Action("forward") } })));
         Assert.Equal(Bytes(0x12, 0x34), read.Match[0].Exact.Value);
         await Client.WriteAsync(TargetClient.Delete(entry));
     }
 
     [Fact]
-    public Task Lpm_of_length_zero() => Fails(StatusCode.InvalidArgument, "must be left out", Route(0, 0));
+    public Task Lpm_of_length_zero() => Fails(StatusCode.InvalidArgument, "must be omitted", Route(0, 0));
 
     [Fact]
     public Task Lpm_too_long() => Fails(StatusCode.InvalidArgument, "prefix length 33", Route(0x0A000000, 33));
@@ -102,7 +107,7 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     public Task Lpm_with_bits_beyond_the_prefix() => Fails(StatusCode.InvalidArgument, "beyond prefix length 24", Route(0x0A000001, 24));
 
     [Fact]
-    public async Task Lpm_left_out_matches_everything()
+    public async Task An_omitted_lpm_field_matches_everything()
     {
         var entry = Pipeline.Entry("route", [], Pipeline.Do("discard"));
         await Client.WriteAsync(TargetClient.Insert(entry));
@@ -140,7 +145,7 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     public Task Priority_negative() => Fails(StatusCode.InvalidArgument, "priority must be above 0", Access(-1, Optional(4, 6)));
 
     [Fact]
-    public Task Priority_where_there_is_none()
+    public Task Priority_in_a_table_without_priorities()
     {
         var entry = Bridge(Number(77));
         entry.Priority = 1;
@@ -186,7 +191,7 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     }
 
     [Fact]
-    public async Task Delete_looks_at_the_key_only()
+    public async Task Delete_uses_the_key_only()
     {
         var entry = Bridge(Number(9));
         await Client.WriteAsync(TargetClient.Insert(entry));
@@ -205,35 +210,40 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     public async Task Update_without_an_entity()
     {
         Assert.Equal((int)StatusCode.InvalidArgument, (await Client.FailAsync(new Update { Type = UpdateType.Insert })).CanonicalCode);
-        Assert.Equal((int)StatusCode.InvalidArgument, (await Client.FailAsync(new Update { Type = UpdateType.Insert, Entity = new Entity() })).CanonicalCode);
+        Assert.Equal((int)StatusCode.InvalidArgument,
+            (await Client.FailAsync(new Update { Type = UpdateType.Insert, Entity = new Entity() })).CanonicalCode);
     }
 
     [Fact]
     public Task Action_missing() => Fails(StatusCode.InvalidArgument, "action is missing", Pipeline.Entry("bridge", [Exact(1, 11)]));
 
     [Fact]
-    public Task Action_empty() => Fails(StatusCode.InvalidArgument, "action is empty", Pipeline.Entry("bridge", [Exact(1, 11)], new TableAction()));
+    public Task Action_empty() =>
+        Fails(StatusCode.InvalidArgument, "action is empty", Pipeline.Entry("bridge", [Exact(1, 11)], new TableAction()));
 
     [Fact]
     public Task Action_of_another_table() => Fails(StatusCode.InvalidArgument, "no action", Bridge(Number(11), Pipeline.Do("discard")));
 
     [Fact]
     public Task Action_unknown()
-        => Fails(StatusCode.InvalidArgument, "no action 4711", Bridge(Number(11), new TableAction { Action = new P4.V1.Action { ActionId = 4711 } }));
+        => Fails(StatusCode.InvalidArgument, "no action 4711",
+            Bridge(Number(11), new TableAction { Action = new P4.V1.Action { ActionId = 4711 } }));
 
     [Fact]
     public Task Action_for_the_default_only()
         => Fails(StatusCode.PermissionDenied, "NoAction", Pipeline.Entry("ingress_port", [Exact(1, 1)], Pipeline.Do("NoAction")));
 
     [Fact]
-    public Task Action_from_a_profile_where_there_is_none()
+    public Task Action_from_a_profile_in_a_table_without_one()
         => Fails(StatusCode.InvalidArgument, "no action profile", Bridge(Number(11), new TableAction { ActionProfileMemberId = 1 }));
 
     [Fact]
-    public Task Parameter_missing() => Fails(StatusCode.InvalidArgument, "parameter port is missing", Bridge(Number(11), Pipeline.Do("forward")));
+    public Task Parameter_missing() =>
+        Fails(StatusCode.InvalidArgument, "parameter port is missing", Bridge(Number(11), Pipeline.Do("forward")));
 
     [Fact]
-    public Task Parameter_too_many() => Fails(StatusCode.InvalidArgument, "no parameter 2", Bridge(Number(11), Pipeline.Do("forward", 1, 2)));
+    public Task Parameter_too_many() =>
+        Fails(StatusCode.InvalidArgument, "no parameter 2", Bridge(Number(11), Pipeline.Do("forward", 1, 2)));
 
     [Fact]
     public Task Parameter_twice()
@@ -244,7 +254,8 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     }
 
     [Fact]
-    public Task Parameter_too_wide() => Fails(StatusCode.OutOfRange, "parameter port", Bridge(Number(11), Pipeline.Do("forward", 0x1_0000_0000)));
+    public Task Parameter_too_wide() =>
+        Fails(StatusCode.OutOfRange, "parameter port", Bridge(Number(11), Pipeline.Do("forward", 0x1_0000_0000)));
 
     [Fact]
     public Task Parameter_one_bit_too_wide()
@@ -259,8 +270,9 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     }
 
     [Fact]
-    public Task Learner_is_not_written()
-        => Fails(StatusCode.PermissionDenied, "filled by the data plane", Pipeline.Entry("flows", [Exact(1, 1), Exact(2, 2)], Pipeline.Do("pinned", 1)));
+    public Task Learner_entries_cannot_be_written()
+        => Fails(StatusCode.PermissionDenied, "filled by the data plane",
+            Pipeline.Entry("flows", [Exact(1, 1), Exact(2, 2)], Pipeline.Do("pinned", 1)));
 
     [Fact]
     public Task Const_flag()
@@ -271,7 +283,7 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     }
 
     [Fact]
-    public Task Idle_timeout_where_there_is_none()
+    public Task Idle_timeout_in_a_table_without_one()
     {
         var entry = Bridge(Number(12));
         entry.IdleTimeoutNs = 1;
@@ -287,7 +299,7 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     }
 
     [Fact]
-    public Task Counter_where_there_is_none()
+    public Task Counter_in_a_table_without_one()
     {
         var entry = Route(0x0A000000, 8);
         entry.CounterData = new CounterData();
@@ -295,18 +307,21 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
     }
 
     [Fact]
-    public async Task A_full_table_takes_no_more()
+    public async Task A_full_table_accepts_no_more()
     {
-        var entries = Enumerable.Range(1, 8).Select(i => Pipeline.Entry("ingress_port", [Exact(1, (ulong)i)], Pipeline.Do("discard"))).ToList();
+        var entries = Enumerable.Range(1, 8)
+            .Select(i => Pipeline.Entry("ingress_port", [Exact(1, (ulong)i)], Pipeline.Do("discard"))).ToList();
         await Client.P4.WriteAsync(TargetClient.Request(entries.Select(TargetClient.Insert)));
-        await Fails(StatusCode.ResourceExhausted, "table ingress_port is full", Pipeline.Entry("ingress_port", [Exact(1, 9)], Pipeline.Do("discard")));
-        await Client.WriteAsync(TargetClient.Delete(entries[0]), TargetClient.Insert(Pipeline.Entry("ingress_port", [Exact(1, 9)], Pipeline.Do("discard"))));
+        await Fails(StatusCode.ResourceExhausted, "table ingress_port is full",
+            Pipeline.Entry("ingress_port", [Exact(1, 9)], Pipeline.Do("discard")));
+        await Client.WriteAsync(
+            TargetClient.Delete(entries[0]), TargetClient.Insert(Pipeline.Entry("ingress_port", [Exact(1, 9)], Pipeline.Do("discard"))));
         await Client.P4.WriteAsync(TargetClient.Request(entries.Skip(1).Select(TargetClient.Delete)));
         await Client.WriteAsync(TargetClient.Delete(Pipeline.Entry("ingress_port", [Exact(1, 9)])));
     }
 
     [Fact]
-    public async Task Metadata_is_given_back()
+    public async Task Metadata_is_read_back()
     {
         var entry = Bridge(Number(13));
         entry.Metadata = Bytes(1, 2, 3);

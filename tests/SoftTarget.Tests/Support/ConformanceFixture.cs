@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Tests.Support;
 
-/// <summary>One target with the conformance pipeline for the tests of a class, which run one after the other.</summary>
+/// <summary>One target with the conformance pipeline for the tests of a class, which run sequentially.</summary>
 public sealed class ConformanceFixture : IAsyncLifetime
 {
     internal TestTarget Target { get; private set; } = null!;

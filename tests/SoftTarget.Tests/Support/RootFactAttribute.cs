@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Tests.Support;
 
-/// <summary>A test that makes namespaces and links.</summary>
+/// <summary>A test that creates namespaces and links.</summary>
 public sealed class RootFactAttribute : FactAttribute
 {
     public RootFactAttribute()

@@ -3,7 +3,7 @@ using P4.Config.V1;
 
 namespace ACCOffload.SoftTarget.Tests.Support;
 
-/// <summary>Pipelines small enough to be written down here.</summary>
+/// <summary>Small pipelines, defined here.</summary>
 internal static class SmallPipelines
 {
     private const string Start =
@@ -82,8 +82,8 @@ internal static class SmallPipelines
         """);
 
     /// <summary>
-    /// Packets for and from the controller: packet_out (port: 32 bits) leaves by that port; whatever else comes in goes to
-    /// the controller (port 4094) as packet_in (port: 20 bits, reason: 12 bits, always 5).
+    /// Packets for and from the controller: packet_out (port: 32 bits) is sent to that port; all other packets go to the controller (port
+    /// 4094) as packet_in (port: 20 bits, reason: 12 bits, always 5).
     /// </summary>
     public static TestPipeline PacketIo { get; } = TestPipeline.Of(
         Parse(

@@ -19,7 +19,7 @@ internal sealed class TargetClient : IAsyncDisposable
     {
         var handler = new SocketsHttpHandler
         {
-#pragma warning disable CA2262 // it is in kilobytes, and 5,000 errors are many
+#pragma warning disable CA2262 // the unit is kilobytes, and 5,000 errors need that much
             MaxResponseHeadersLength = 8192,
 #pragma warning restore CA2262
             ConnectCallback = async (_, cancellation) =>
@@ -185,7 +185,7 @@ internal sealed class Controller(AsyncDuplexStreamingCall<StreamMessageRequest, 
         return call.ResponseStream.Current;
     }
 
-    /// <summary>Reads on until the stream fails, and returns its status.</summary>
+    /// <summary>Reads until the stream fails, and returns its status.</summary>
     public async Task<Grpc.Core.Status> EndAsync()
     {
         using var limit = new CancellationTokenSource(Limit);
@@ -197,7 +197,7 @@ internal sealed class Controller(AsyncDuplexStreamingCall<StreamMessageRequest, 
         }
         catch (RpcException e)
         {
-            // At the limit the client ends the call itself, with a status like any other.
+            // At the limit the client itself ends the call, with a normal status.
             Assert.False(limit.IsCancellationRequested, $"the stream did not end within {Limit.TotalSeconds} s");
             return e.Status;
         }

@@ -7,7 +7,7 @@ using Action = P4.V1.Action;
 
 namespace ACCOffload.SoftTarget.Tests.Support;
 
-/// <summary>A compiled pipeline of the tests: its artifacts, and P4Info's ids by name.</summary>
+/// <summary>A compiled pipeline of the tests: its artifacts, and its P4Info ids by name.</summary>
 internal sealed class TestPipeline
 {
     private TestPipeline(P4Info info, string spec, byte[] context)
@@ -35,7 +35,7 @@ internal sealed class TestPipeline
             File.ReadAllBytes(path + ".context.json"));
     }
 
-    /// <summary>A pipeline written down in a test: names are matched without a context.</summary>
+    /// <summary>A pipeline defined in a test: names are matched without a context.json.</summary>
     public static TestPipeline Of(P4Info info, string spec) => new(info, spec, []);
 
     public ForwardingPipelineConfig Config(ulong cookie = 0xC00C1E) => new()

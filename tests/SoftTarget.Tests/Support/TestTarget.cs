@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.SoftTarget.Tests.Support;
 
-/// <summary>A soft target on a unix socket of its own, and a controller for it.</summary>
+/// <summary>A soft target on its own unix socket, with a controller.</summary>
 internal sealed class TestTarget : IAsyncDisposable
 {
     private readonly string _directory;

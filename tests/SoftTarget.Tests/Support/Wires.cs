@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.SoftTarget.Tests.Support;
 
-/// <summary>A port namespace with links, and their other ends in a namespace of the test's. Goes with all that is in it.</summary>
+/// <summary>A port namespace with links whose peers are in a namespace of the test. Both are deleted on disposal.</summary>
 internal sealed class Wires : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -36,7 +36,7 @@ internal sealed class Wires : IDisposable
         NetNamespace.DeleteNamed(_name + "n");
     }
 
-    /// <summary>Lays a wire: a link in the port namespace, and the end that <see cref="Send"/> and <see cref="Receive"/> use.</summary>
+    /// <summary>Creates a wire: a link in the port namespace, and the peer that <see cref="Send"/> and <see cref="Receive"/> use.</summary>
     public void Lay(string port)
     {
         var end = "e" + port;
@@ -63,7 +63,7 @@ internal sealed class Wires : IDisposable
         }
     }
 
-    /// <summary>Takes a wire away.</summary>
+    /// <summary>Deletes a wire.</summary>
     public void Cut(string port)
     {
         using var netlink = RouteNetlink.Open(_near);
@@ -86,9 +86,9 @@ internal sealed class Wires : IDisposable
         netlink.SetUp(link.Index);
     }
 
-    public void Send(string port, byte[] frame) => Assert.True(_ends[port].TrySend(frame), "the wire does not take the frame");
+    public void Send(string port, byte[] frame) => Assert.True(_ends[port].TrySend(frame), "the wire does not accept the frame");
 
-    /// <summary>The next frame of ours that arrives; null if none does within the time.</summary>
+    /// <summary>The next test frame that arrives; null on timeout.</summary>
     public byte[]? Receive(string port, TimeSpan? limit = null)
     {
         using var epoll = new Epoll();
@@ -97,7 +97,7 @@ internal sealed class Wires : IDisposable
         var end = DateTime.UtcNow + (limit ?? Limit);
         while (DateTime.UtcNow < end)
         {
-            // The kernel's own multicasts also come by; frames of the tests have their own type.
+            // The kernel also sends multicasts; test frames have their own EtherType.
             var count = _ends[port].Receive(_batch);
             for (var i = 0; i < count; i++)
             {
@@ -117,7 +117,7 @@ internal sealed class Wires : IDisposable
         return null;
     }
 
-    /// <summary>A frame with a type for experiments.</summary>
+    /// <summary>A frame with an experimental EtherType.</summary>
     public static byte[] Frame(byte mark, int length = 60)
     {
         var frame = new byte[length];

@@ -2,17 +2,18 @@ using P4.Config.V1;
 
 namespace ACCOffload.SoftTarget.Server.Bind;
 
-/// <summary>A match field of P4Info and its place in the engine's packed key.</summary>
+/// <summary>A match field of P4Info and its position in the engine's packed key.</summary>
 internal sealed record BoundField(uint Id, string Name, MatchField.Types.MatchType Type, int Bits, int Offset, int Bytes)
 {
     /// <summary>Bits of the engine's field above the P4 field: p4c rounds widths up to whole bytes.</summary>
     public int Padding => (Bytes * 8) - Bits;
 
-    /// <summary>Whether an entry may leave the field out.</summary>
+    /// <summary>Whether an entry may omit the field.</summary>
     public bool MayBeOmitted => Type != MatchField.Types.MatchType.Exact;
 
-    /// <summary>Whether entries of a table with such a field carry a priority.</summary>
-    public bool NeedsPriority => Type is MatchField.Types.MatchType.Ternary or MatchField.Types.MatchType.Range or MatchField.Types.MatchType.Optional;
+    /// <summary>Whether entries of a table with such a field have a priority.</summary>
+    public bool NeedsPriority =>
+        Type is MatchField.Types.MatchType.Ternary or MatchField.Types.MatchType.Range or MatchField.Types.MatchType.Optional;
 }
 
 /// <summary>An action of P4Info.</summary>
@@ -21,7 +22,7 @@ internal sealed record BoundAction(uint Id, string Name, BoundParam[] Params);
 /// <summary>An action parameter of P4Info.</summary>
 internal sealed record BoundParam(uint Id, string Name, int Bits);
 
-/// <summary>An action as a table offers it: the engine has a copy of its own for each table that lists it.</summary>
+/// <summary>An action of a table: the engine has a separate copy of an action for each table that lists it.</summary>
 internal sealed class BoundTableAction
 {
     public required BoundAction Action { get; init; }
@@ -58,7 +59,7 @@ internal sealed class BoundTable
         }
     }
 
-    /// <summary>How messages begin; kept because building it for each entry would cost more than the entry.</summary>
+    /// <summary>Prefix of messages; cached because building it for each entry would cost more than the entry.</summary>
     public string Label { get; private init; } = "";
 
     /// <summary>Index among the engine's tables, or its learners.</summary>
@@ -82,7 +83,7 @@ internal sealed class BoundTable
 
     public required int KeyBytes { get; init; }
 
-    /// <summary>Whether the engine wants a mask with a key.</summary>
+    /// <summary>Whether the engine requires a mask with a key.</summary>
     public required bool HasMask { get; init; }
 
     public required BoundTableAction[] Actions { get; init; }
@@ -106,7 +107,7 @@ internal sealed class BoundTable
 
     public bool HasRange { get; private init; }
 
-    /// <summary>Greatest action data of an entry.</summary>
+    /// <summary>Maximum size of an entry's action data.</summary>
     public int DataBytes => Profile is not null || Actions.Length == 0 ? sizeof(uint) : Actions.Max(a => a.DataBytes);
 
     public BoundTableAction? FindAction(uint id) => Array.Find(Actions, a => a.Action.Id == id);
@@ -138,12 +139,10 @@ internal sealed class BoundProfile
 
     public required int MembersMax { get; init; }
 
-    /// <summary>P4Info's max_group_size; 0: none stated.</summary>
+    /// <summary>P4Info's max_group_size; 0 if unspecified.</summary>
     public required int MaxGroupSize { get; init; }
 
     public required BoundTableAction[] Actions { get; init; }
-
-    public BoundTableAction? FindAction(uint id) => Array.Find(Actions, a => a.Action.Id == id);
 }
 
 /// <summary>A counter array: indexed, or direct to a table. SWX keeps counters as register arrays.</summary>

@@ -4,7 +4,7 @@ using P4.V1;
 
 namespace ACCOffload.SoftTarget.Server.Bind;
 
-/// <summary>A forwarding pipeline config bound to the engine: what every id of P4Info stands for there.</summary>
+/// <summary>A forwarding pipeline config bound to the engine: maps P4Info ids to engine objects.</summary>
 internal sealed class BoundPipeline
 {
     public required ForwardingPipelineConfig Config { get; init; }
@@ -21,7 +21,7 @@ internal sealed class BoundPipeline
 
     public required FrozenDictionary<uint, BoundRegister> Registers { get; init; }
 
-    /// <summary>The cell for frames that end within a header; null if no counter asks for them.</summary>
+    /// <summary>The cell that counts frames that end within a header; null if no counter is annotated.</summary>
     public (int Array, long Index)? TruncatedCell { get; init; }
 
     public BoundPacketHeader? PacketIn { get; init; }

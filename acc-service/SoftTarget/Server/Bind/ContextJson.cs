@@ -3,14 +3,14 @@ using System.Text.Json.Serialization;
 
 namespace ACCOffload.SoftTarget.Server.Bind;
 
-/// <summary>The part of the compiler's context.json that says what P4 names are called in the .spec.</summary>
+/// <summary>The part of the compiler's context.json that maps P4 names to names in the .spec.</summary>
 internal sealed class ContextJson
 {
     public List<ContextTable> Tables { get; set; } = [];
 
     public List<ContextExtern> Externs { get; set; } = [];
 
-    /// <exception cref="JsonException">It is no context.json.</exception>
+    /// <exception cref="JsonException">The text is not a context.json.</exception>
     public static ContextJson Parse(ReadOnlySpan<byte> json)
         => JsonSerializer.Deserialize(json, ContextJsonContext.Default.ContextJson) ?? new ContextJson();
 }
@@ -20,10 +20,6 @@ internal sealed class ContextTable
     public string Name { get; set; } = "";
 
     public string TargetName { get; set; } = "";
-
-    public string TableType { get; set; } = "";
-
-    public bool AddOnMiss { get; set; }
 
     public List<ContextKeyField> MatchKeyFields { get; set; } = [];
 
@@ -43,8 +39,6 @@ internal sealed class ContextKeyField
 {
     public string Name { get; set; } = "";
 
-    public int BitWidth { get; set; }
-
     public int Position { get; set; }
 }
 
@@ -53,16 +47,6 @@ internal sealed class ContextAction
     public string Name { get; set; } = "";
 
     public string TargetName { get; set; } = "";
-
-    [JsonPropertyName("p4_parameters")]
-    public List<ContextParameter> Parameters { get; set; } = [];
-}
-
-internal sealed class ContextParameter
-{
-    public string Name { get; set; } = "";
-
-    public int Position { get; set; }
 }
 
 internal sealed class ContextExtern
@@ -70,8 +54,6 @@ internal sealed class ContextExtern
     public string Name { get; set; } = "";
 
     public string TargetName { get; set; } = "";
-
-    public string Type { get; set; } = "";
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]

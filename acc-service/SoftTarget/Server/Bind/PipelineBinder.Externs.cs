@@ -98,9 +98,10 @@ internal sealed partial class PipelineBinder
             }
 
             var bound = _counters[counter.Preamble.Id];
-            if (bound.Packets == BoundCounter.None || !long.TryParse(annotation.AsSpan(Begin.Length).TrimEnd(')'), NumberStyles.None, CultureInfo.InvariantCulture, out var index) || index >= bound.Size)
+            if (bound.Packets == BoundCounter.None || !long.TryParse(annotation.AsSpan(Begin.Length).TrimEnd(')'), NumberStyles.None,
+                CultureInfo.InvariantCulture, out var index) || index >= bound.Size)
             {
-                throw new PipelineException($"counter {bound.Name}: {annotation} names no cell that counts packets");
+                throw new PipelineException($"counter {bound.Name}: {annotation} does not refer to a cell that counts packets");
             }
 
             return (bound.Packets, index);

@@ -114,13 +114,13 @@ internal sealed partial class PipelineBinder
 
         if (fields.DistinctBy(f => f.Id).Count() != fields.Length || fields.DistinctBy(f => f.Offset).Count() != fields.Length)
         {
-            throw new PipelineException($"table {name}: two match fields share an id or a place");
+            throw new PipelineException($"table {name}: two match fields share an id or a position");
         }
 
         return fields;
     }
 
-    /// <summary>Where a field stands in the engine's key: context.json names the position, else the order is the same.</summary>
+    /// <summary>Position of a field in the engine's key: from context.json, or else the same order.</summary>
     private static int Position(ContextTable? context, MatchField field, int index, int count, string where)
     {
         if (context is null || context.MatchKeyFields.Count == 0)
@@ -168,7 +168,7 @@ internal sealed partial class PipelineBinder
             }
         }
 
-        // The member table of a profile lists one copy of the action, under whatever number.
+        // The member table of a profile lists one copy of the action, with any number.
         var copies = spec.Where(a => names.Any(n => SpecNames.IsCopyOf(a.Action.Name, n))).ToList();
         return copies.Count == 1
             ? copies[0]
@@ -192,7 +192,8 @@ internal sealed partial class PipelineBinder
             var argument = named ? arguments.First(a => a.Name == parameter.Name) : arguments[i];
             if (argument.Bits != (parameter.Bits + 7) / 8 * 8)
             {
-                throw new PipelineException($"{where}, parameter {parameter.Name} has {parameter.Bits} bits in p4info and {argument.Bits} in the .spec");
+                throw new PipelineException(
+                    $"{where}, parameter {parameter.Name} has {parameter.Bits} bits in p4info and {argument.Bits} in the .spec");
             }
 
             places[i] = (argument.Offset, argument.Bytes);

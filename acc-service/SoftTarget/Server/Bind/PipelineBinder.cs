@@ -10,9 +10,8 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server.Bind;
 
 /// <summary>
-/// Binds P4Info to the engine's program. The compiler's context.json says what a P4 name is called in the .spec; where it
-/// is silent, names are matched by their last component. Anything that does not fit is refused by name: an entry that
-/// went into the wrong field would be worse.
+/// Binds P4Info to the engine's program. The compiler's context.json maps P4 names to names in the .spec; names that it lacks are matched
+/// by their last component. Any mismatch is rejected with the name of the object: writing entries to the wrong field would be worse.
 /// </summary>
 internal sealed partial class PipelineBinder
 {
@@ -32,7 +31,7 @@ internal sealed partial class PipelineBinder
         _names = names;
     }
 
-    /// <exception cref="PipelineException">The config can't be realized; the message says why.</exception>
+    /// <exception cref="PipelineException">The config is not supported; the message has the reason.</exception>
     public static BoundPipeline Bind(ForwardingPipelineConfig config)
     {
         if (config.P4Info is null)
@@ -68,12 +67,12 @@ internal sealed partial class PipelineBinder
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new PipelineException("p4_device_config is no tdi.PipelineConfig", e);
+            throw new PipelineException("p4_device_config is not a tdi.PipelineConfig", e);
         }
 
         if (device.Profiles.Count != 1)
         {
-            throw new PipelineException($"p4_device_config has {device.Profiles.Count} profiles, expected one");
+            throw new PipelineException($"p4_device_config has {device.Profiles.Count} profiles; expected one");
         }
 
         var profile = device.Profiles[0];
@@ -93,7 +92,7 @@ internal sealed partial class PipelineBinder
         }
         catch (DecoderFallbackException e)
         {
-            throw new PipelineException("p4_device_config: the .spec is no text", e);
+            throw new PipelineException("p4_device_config: the .spec is not text", e);
         }
     }
 
@@ -157,7 +156,7 @@ internal sealed partial class PipelineBinder
         }
     }
 
-    /// <summary>What messages name an object by.</summary>
+    /// <summary>Name of an object in messages.</summary>
     private static string NameOf(Preamble? preamble)
         => preamble is null ? "" : preamble.Alias.Length > 0 ? preamble.Alias : preamble.Name;
 
@@ -186,5 +185,19 @@ internal sealed partial class PipelineBinder
             : new BoundPacketHeader(
                 name,
                 header.Metadata.Select(m => new BoundParam(m.Id, m.Name, CheckBits(m.Bitwidth, $"{name}, field {m.Name}"))).ToArray());
+    }
+}
+
+/// <summary>A forwarding pipeline config that this target does not support; the message names the mismatch.</summary>
+internal sealed class PipelineException : Exception
+{
+    public PipelineException(string message)
+        : base(message)
+    {
+    }
+
+    public PipelineException(string message, Exception inner)
+        : base(message, inner)
+    {
     }
 }

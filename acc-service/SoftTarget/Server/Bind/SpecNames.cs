@@ -2,7 +2,7 @@ using P4.Config.V1;
 
 namespace ACCOffload.SoftTarget.Server.Bind;
 
-/// <summary>What objects of P4Info may be called in the .spec, the compiler's own word first.</summary>
+/// <summary>Candidate names of P4Info objects in the .spec, the compiler's own name first.</summary>
 internal sealed class SpecNames
 {
     private readonly Dictionary<string, ContextTable> _tables = new(StringComparer.Ordinal);
@@ -66,7 +66,7 @@ internal sealed class SpecNames
 
     private static string Flat(string name) => name.Replace('.', '_');
 
-    /// <summary>Whether a .spec action is this P4 action or one of the copies that p4c makes for further tables (NAME_1, NAME_2, …).</summary>
+    /// <summary>Whether a .spec action is this P4 action, or a copy that p4c makes for another table (NAME_1, NAME_2, …).</summary>
     public static bool IsCopyOf(string spec, string name)
         => spec.Length > name.Length + 1 && spec.StartsWith(name, StringComparison.Ordinal) && spec[name.Length] == '_'
             && spec.AsSpan(name.Length + 1).IndexOfAnyExceptInRange('0', '9') < 0;

@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Server.State;
 
-/// <summary>Compares byte arrays by content, and finds them by a span without a copy.</summary>
+/// <summary>Compares byte arrays by content, with allocation-free lookup by span.</summary>
 internal sealed class ByteKey : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
 {
     public static readonly ByteKey Comparer = new();

@@ -49,10 +49,10 @@ internal sealed partial class EntryDecoder
             EntryActionKind.None => Outcome.Invalid($"table {Table.Name}: the action is empty"),
             EntryActionKind.Action => Table.Profile is null || IsDefault
                 ? DecodeEntryAction(body)
-                : Outcome.Invalid($"table {Table.Name} takes members of {Table.Profile.Name}, not actions"),
-            _ when Table.Profile is null => Outcome.Invalid($"table {Table.Name} takes actions: it has no action profile"),
+                : Outcome.Invalid($"table {Table.Name} requires members of {Table.Profile.Name}, not actions"),
+            _ when Table.Profile is null => Outcome.Invalid($"table {Table.Name} requires actions: it has no action profile"),
             EntryActionKind.Group or EntryActionKind.OneShot when Table.SetGroupAction < 0
-                => Outcome.Invalid($"table {Table.Name}: action profile {Table.Profile.Name} has no selector, so no groups"),
+                => Outcome.Invalid($"table {Table.Name}: action profile {Table.Profile.Name} has no selector and therefore no groups"),
             EntryActionKind.OneShot => ParseOneShot(body),
             _ => Outcome.Ok,
         };
@@ -71,11 +71,12 @@ internal sealed partial class EntryDecoder
         _dataBytes = action!.DataBytes;
         return (IsDefault ? action.ForDefault : action.ForEntries)
             ? Outcome.Ok
-            : Outcome.Denied($"table {Table.Name}: action {action.Action.Name} is for {(IsDefault ? "entries" : "the default entry")} only");
+            : Outcome.Denied(
+                $"table {Table.Name}: action {action.Action.Name} is allowed only for {(IsDefault ? "entries" : "the default entry")}");
     }
 
     /// <summary>Decodes an Action into the engine's action data.</summary>
-    /// <exception cref="WireException">The bytes are no Action.</exception>
+    /// <exception cref="WireException">The bytes are not an Action.</exception>
     public static Outcome DecodeAction(
         ReadOnlySpan<byte> bytes, BoundTableAction[] allowed, string where, Span<byte> data, out BoundTableAction? action)
     {
@@ -177,7 +178,8 @@ internal sealed partial class EntryDecoder
         return BitString.TryPack(value, parameters[index].Bits, data.Slice(offset, width))
             ? Outcome.Ok
             : Outcome.OutOfRange(
-                $"{where}, action {action.Action.Name}, parameter {parameters[index].Name}: {BitString.Describe(value, parameters[index].Bits)}");
+                $"{where}, action {action.Action.Name}, parameter {parameters[index].Name}: "
+                    + BitString.Describe(value, parameters[index].Bits));
     }
 
     private Outcome ParseOneShot(ReadOnlySpan<byte> body)

@@ -19,7 +19,7 @@ internal sealed partial class EntryDecoder
     private const uint MeterCounterTag = (12 << 3) | WireReader.BytesType;
     private const uint IsConstTag = 13 << 3;
 
-    // An entry has to fit a message of a Read.
+    // An entry must fit in one message of a Read.
     private const int MaxMetadataBytes = 16 << 10;
 
     /// <summary>False if the entry is not in plain form (see <see cref="Decode"/>).</summary>
@@ -103,7 +103,7 @@ internal sealed partial class EntryDecoder
                     meter = true;
                     break;
                 default:
-                    // A field twice, out of order or with another wire type.
+                    // A duplicate field, out of order, or with another wire type.
                     if (!normalized && tag >> 3 is >= 1 and <= 13)
                     {
                         return false;
@@ -132,7 +132,7 @@ internal sealed partial class EntryDecoder
 
         if (metadata.Length > MaxMetadataBytes)
         {
-            outcome = Outcome.Invalid($"{Table!.Label}: metadata has {metadata.Length} bytes, at most {MaxMetadataBytes} are kept");
+            outcome = Outcome.Invalid($"{Table!.Label}: metadata has {metadata.Length} bytes; the limit is {MaxMetadataBytes}");
             return true;
         }
 
@@ -196,8 +196,8 @@ internal sealed partial class EntryDecoder
         if (Table.NeedsPriority ? priority <= 0 : priority != 0)
         {
             return Outcome.Invalid(Table.NeedsPriority
-                ? $"table {Table.Name}: priority must be above 0, it has ternary, range or optional fields"
-                : $"table {Table.Name}: priority must be 0, it has no ternary, range or optional field");
+                ? $"table {Table.Name}: priority must be above 0 because the table has ternary, range or optional fields"
+                : $"table {Table.Name}: priority must be 0 because the table has no ternary, range or optional field");
         }
 
         Priority = (uint)priority;
@@ -219,7 +219,7 @@ internal sealed partial class EntryDecoder
         if (idleTimeout != 0)
         {
             return Table.HasIdleTimeout && !IsDefault
-                ? Outcome.Unimplemented($"table {Table.Name}: this target keeps no idle times of entries")
+                ? Outcome.Unimplemented($"table {Table.Name}: this target does not track idle times of entries")
                 : Outcome.Invalid($"table {Table.Name} has no idle timeout");
         }
 

@@ -125,15 +125,15 @@ internal sealed partial class EntryDecoder
     {
         if (prefix == 0)
         {
-            return Outcome.Invalid($"{Where(field)}: a prefix of length 0 matches everything and must be left out");
+            return Outcome.Invalid($"{Where(field)}: a prefix of length 0 matches everything and must be omitted");
         }
 
         if (prefix < 0 || prefix > field.Bits)
         {
-            return Outcome.Invalid($"{Where(field)}: prefix length {prefix} is not within 1 and {field.Bits}");
+            return Outcome.Invalid($"{Where(field)}: invalid prefix length {prefix} (1 to {field.Bits})");
         }
 
-        // Above the P4 field's bits are only the zeros that p4c pads with.
+        // The bits above the P4 field are p4c's zero padding.
         BitString.FillHigh(mask, field.Padding + prefix);
         return BitString.Exceeds(key, mask)
             ? Outcome.Invalid($"{Where(field)}: the value has bits beyond prefix length {prefix}")
@@ -144,7 +144,7 @@ internal sealed partial class EntryDecoder
     {
         if (BitString.IsZero(mask))
         {
-            return Outcome.Invalid($"{Where(field)}: a zero mask matches everything and must be left out");
+            return Outcome.Invalid($"{Where(field)}: a zero mask matches everything and must be omitted");
         }
 
         return BitString.Exceeds(key, mask)
@@ -162,7 +162,7 @@ internal sealed partial class EntryDecoder
         Span<byte> full = stackalloc byte[field.Bytes];
         BitString.FillLow(full, field.Bits);
         return BitString.IsZero(low) && high.SequenceEqual(full)
-            ? Outcome.Invalid($"{Where(field)}: the full range matches everything and must be left out")
+            ? Outcome.Invalid($"{Where(field)}: the full range matches everything and must be omitted")
             : Outcome.Ok;
     }
 

@@ -4,7 +4,7 @@ using P4.V1;
 
 namespace ACCOffload.SoftTarget.Server.State;
 
-/// <summary>What an entry is decoded for; a delete looks at nothing but the key.</summary>
+/// <summary>Purpose of decoding an entry; a delete uses only the key.</summary>
 internal enum EntryUse
 {
     Insert,
@@ -15,7 +15,7 @@ internal enum EntryUse
     Find,
 }
 
-/// <summary>How an entry says what a hit does.</summary>
+/// <summary>Kind of an entry's action.</summary>
 internal enum EntryActionKind
 {
     None,
@@ -26,8 +26,8 @@ internal enum EntryActionKind
 }
 
 /// <summary>
-/// Decodes a TableEntry from its wire form into the engine's packed form and checks every rule of the specification on the way.
-/// Reused for all entries of a batch, so that an entry allocates nothing.
+/// Decodes a TableEntry from its wire form into the engine's packed form and checks all rules of the specification. Reused for all entries
+/// of a batch, so that an entry allocates nothing.
 /// </summary>
 internal sealed partial class EntryDecoder
 {
@@ -81,13 +81,13 @@ internal sealed partial class EntryDecoder
 
     public CounterData? Counter { get; private set; }
 
-    /// <summary>What the controller wants to get back with the entry; null if nothing.</summary>
+    /// <summary>Metadata that the controller stores with the entry; null if none.</summary>
     public EntryExtras? Extras { get; private set; }
 
     /// <summary>Whether any match field was given.</summary>
     public bool HasMatch { get; private set; }
 
-    /// <exception cref="WireException">The bytes are no TableEntry.</exception>
+    /// <exception cref="WireException">The bytes are not a TableEntry.</exception>
     public Outcome Decode(ReadOnlySpan<byte> entry, EntryUse use)
     {
         if (TryDecode(entry, use, normalized: false, out var outcome))
@@ -95,9 +95,10 @@ internal sealed partial class EntryDecoder
             return outcome;
         }
 
-        // Legal, but not as any serializer writes it (split messages, unusual order): protobuf's own parser puts it right.
+        // Valid, but not what serializers write (split messages, unusual order): let protobuf's own parser normalize it.
         var plain = Normalize(entry);
-        return TryDecode(plain, use, normalized: true, out outcome) ? outcome : throw new WireException("a table entry can't be normalized");
+        return TryDecode(plain, use, normalized: true, out outcome) ? outcome
+            : throw new WireException("a table entry can't be normalized");
     }
 
     private static byte[] Normalize(ReadOnlySpan<byte> entry)
@@ -113,5 +114,5 @@ internal sealed partial class EntryDecoder
     }
 }
 
-/// <summary>What is stored with an entry for the controller alone.</summary>
+/// <summary>Data that is stored with an entry only for the controller.</summary>
 internal sealed record EntryExtras(byte[] Metadata, ulong ControllerMetadata);

@@ -4,12 +4,12 @@ using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
 namespace ACCOffload.SoftTarget.Server.State;
 
-/// <summary>Writes entries of the engine as P4Runtime's messages, values in canonical form.</summary>
+/// <summary>Writes engine entries as P4Runtime messages, with values in canonical form.</summary>
 internal static class EntryWriter
 {
     private const uint ActionIdField = 1;
 
-    /// <summary>A match field, unless it is a don't care. For a range field the mask is the upper bound.</summary>
+    /// <summary>Writes a match field unless it matches everything. For a range field the mask is the upper bound.</summary>
     public static void Match(ref BackwardWriter writer, BoundField field, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask)
     {
         var start = writer.Length;
@@ -67,7 +67,7 @@ internal static class EntryWriter
         writer.Message(2, start);
     }
 
-    /// <summary>An Action message as a field.</summary>
+    /// <summary>Writes an Action message as a field.</summary>
     public static void Action(ref BackwardWriter writer, uint field, BoundTableAction action, ReadOnlySpan<byte> data)
     {
         var start = writer.Length;
@@ -85,7 +85,7 @@ internal static class EntryWriter
         writer.Message(field, start);
     }
 
-    /// <summary>The same as an object, for what is kept.</summary>
+    /// <summary>Creates an Action object, for storage.</summary>
     public static P4.V1.Action ActionMessage(BoundTableAction action, ReadOnlySpan<byte> data)
     {
         var message = new P4.V1.Action { ActionId = action.Action.Id };

@@ -1,8 +1,8 @@
 namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
-/// What a batch did beside the engine's tables: how to undo it, and what has to wait until the tables are published
-/// (registers and counters know no transactions).
+/// Side effects of a batch outside the engine's tables: how to undo them, and what to do after the tables are published (registers and
+/// counters are not transactional).
 /// </summary>
 internal sealed class Journal
 {

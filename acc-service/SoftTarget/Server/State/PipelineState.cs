@@ -5,8 +5,8 @@ using ACCOffload.SoftTarget.Server.Bind;
 namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
-/// A running pipeline and what its controllers know of it that the engine does not: profiles, range entries, metadata.
-/// The engine's tables are the only copy of plain entries. All access is under the device's lock.
+/// A running pipeline and the controllers' state that the engine does not have: profiles, range entries, metadata. Plain entries are stored
+/// only in the engine's tables. All access is under the device's lock.
 /// </summary>
 internal sealed class PipelineState
 {
@@ -32,7 +32,7 @@ internal sealed class PipelineState
 
     public SwxPipeline Engine { get; }
 
-    /// <summary>For writes: shares its buffers among all entries.</summary>
+    /// <summary>Decoder for writes; its buffers are shared by all entries.</summary>
     public EntryDecoder Decoder { get; }
 
     public Dictionary<uint, ProfileState> Profiles { get; } = [];
@@ -40,7 +40,7 @@ internal sealed class PipelineState
     /// <summary>Tables with range fields.</summary>
     public Dictionary<uint, RangeTable> Ranges { get; } = [];
 
-    /// <summary>Packs what identifies the decoded entry: key, mask (upper bounds in range fields) and priority.</summary>
+    /// <summary>Packs the identity of the decoded entry: key, mask (upper bounds in range fields) and priority.</summary>
     public static int Identity(EntryDecoder entry, Span<byte> destination)
     {
         if (entry.IsDefault)
@@ -69,7 +69,7 @@ internal sealed class PipelineState
         return at + sizeof(uint);
     }
 
-    /// <summary>Bytes that <see cref="Identity"/> needs at most.</summary>
+    /// <summary>Maximum number of bytes of <see cref="Identity"/>.</summary>
     public static int IdentityBytes(BoundTable table) => (2 * table.KeyBytes) + sizeof(uint);
 
     public EntryExtras? FindExtras(uint table, ReadOnlySpan<byte> identity)

@@ -9,10 +9,10 @@ internal sealed class ProfileMember(ActionProfileMember message)
     /// <summary>As the controller wrote it, in canonical form.</summary>
     public ActionProfileMember Message { get; set; } = message;
 
-    /// <summary>Groups that contain it.</summary>
+    /// <summary>Number of groups that contain it.</summary>
     public int Groups { get; set; }
 
-    /// <summary>Table entries that name it.</summary>
+    /// <summary>Number of table entries that refer to it.</summary>
     public int Entries { get; set; }
 }
 
@@ -22,19 +22,19 @@ internal sealed class ProfileGroup(ActionProfileGroup message, uint engineId)
     /// <summary>As the controller wrote it.</summary>
     public ActionProfileGroup Message { get; set; } = message;
 
-    /// <summary>The engine's id: those are small numbers, a controller's are any.</summary>
+    /// <summary>The engine's id, a small number, unlike the controller's id.</summary>
     public uint EngineId { get; } = engineId;
 
-    /// <summary>Table entries that name it.</summary>
+    /// <summary>Number of table entries that refer to it.</summary>
     public int Entries { get; set; }
 }
 
-/// <summary>A group and its members that came with a table entry in one shot.</summary>
+/// <summary>A group and its members from a one-shot table entry.</summary>
 internal sealed record ProfileOneShot(ActionProfileActionSet Set, uint EngineId, uint[] Members);
 
 /// <summary>
-/// What is in one action profile. A table is programmed either with members and groups or in one shots, never with
-/// both: the ids of the former are the controller's, those of the latter ours.
+/// Contents of one action profile. A table is programmed either with members and groups or with one-shot entries, never both: the
+/// controller assigns the ids of the former, this class those of the latter.
 /// </summary>
 internal sealed class ProfileState(BoundProfile profile)
 {
@@ -51,15 +51,15 @@ internal sealed class ProfileState(BoundProfile profile)
     /// <summary>Groups by the engine's id.</summary>
     public Dictionary<uint, ProfileGroup> ByEngineId { get; } = [];
 
-    /// <summary>One shots by the engine's group id.</summary>
+    /// <summary>One-shot groups by the engine's group id.</summary>
     public Dictionary<uint, ProfileOneShot> OneShots { get; } = [];
 
-    /// <summary>Ids of members that one shots made.</summary>
+    /// <summary>Ids of the members of one-shot groups.</summary>
     public HashSet<uint> OwnMembers { get; } = [];
 
     public bool IsManual => Members.Count != 0 || Groups.Count != 0;
 
-    /// <summary>Takes a group id of the engine; null if all are in use.</summary>
+    /// <summary>Allocates a group id of the engine; null if all are in use.</summary>
     public uint? TakeGroup(Journal journal)
     {
         if (!_freeGroups.TryPop(out var id))
@@ -76,10 +76,10 @@ internal sealed class ProfileState(BoundProfile profile)
         return id;
     }
 
-    /// <summary>Gives a group id back once the tables without it are published.</summary>
+    /// <summary>Frees a group id when the tables without it are published.</summary>
     public void ReleaseGroup(uint id, Journal journal) => journal.AfterCommit(() => _freeGroups.Push(id));
 
-    /// <summary>Takes an unused member id for a one shot.</summary>
+    /// <summary>Allocates an unused member id for a one-shot group.</summary>
     public uint TakeMember(Journal journal)
     {
         while (_nextMember == 0 || OwnMembers.Contains(_nextMember))

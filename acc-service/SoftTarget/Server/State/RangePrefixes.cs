@@ -5,7 +5,7 @@ namespace ACCOffload.SoftTarget.Server.State;
 /// <summary>Covers a range of numbers with the fewest prefixes.</summary>
 internal static class RangePrefixes
 {
-    /// <summary>Widest range field that is supported.</summary>
+    /// <summary>Maximum width of a range field.</summary>
     public const int MaxBits = 64;
 
     /// <param name="low">First number.</param>
@@ -17,7 +17,7 @@ internal static class RangePrefixes
         List<(ulong Value, ulong Mask)> prefixes = [];
         while (true)
         {
-            // The largest aligned block that starts at the low bound and does not reach beyond the high one.
+            // The largest aligned block that starts at the low bound and does not exceed the high bound.
             var free = low == 0 ? bits : Math.Min(bits, BitOperations.TrailingZeroCount(low));
             while (free > 0 && Last(low, free) > high)
             {

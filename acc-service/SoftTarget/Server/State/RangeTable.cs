@@ -21,12 +21,12 @@ internal sealed class RangeEntry(byte[] identity, List<byte[]> rows)
 }
 
 /// <summary>
-/// A table with range fields. SWX knows only masks, so a range becomes the prefixes that cover it, each a row of the engine.
-/// Where two entries of one priority ask for the same row, the older one holds it and the younger one inherits it.
+/// A table with range fields. SWX supports only masks, so a range becomes the prefixes that cover it, each a row of the engine. If two
+/// entries of one priority need the same row, it belongs to the older entry, and passes to the younger one when that is deleted.
 /// </summary>
 internal sealed class RangeTable(BoundTable table, long size)
 {
-    /// <summary>Rows that one entry may become; two full-width 16-bit ranges need at most 900.</summary>
+    /// <summary>Maximum number of rows of one entry; two 16-bit ranges need at most 900.</summary>
     private const int MaxRows = 1024;
 
     private readonly Dictionary<byte[], RangeEntry> _entries = new(ByteKey.Comparer);
@@ -116,7 +116,7 @@ internal sealed class RangeTable(BoundTable table, long size)
         journal.OnUndo(() => _entries.Add(entry.Identity, entry));
     }
 
-    /// <summary>Takes a share in a row; true if it is the first.</summary>
+    /// <summary>Adds an entry to the holders of a row; true if it is the first.</summary>
     private bool Hold(byte[] row, RangeEntry entry, Journal journal)
     {
         var key = HolderKey(row, entry);

@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.SoftTarget.Server.State;
 
-#pragma warning disable CS0612 // controller_metadata is deprecated, and still to be given back
+#pragma warning disable CS0612 // controller_metadata is deprecated, but must still be returned
 
 internal sealed partial class ReadBatch
 {
@@ -16,10 +16,10 @@ internal sealed partial class ReadBatch
         {
             if (HasFilter(filter))
             {
-                return Outcome.Invalid("a read of all tables takes no other filter");
+                return Outcome.Invalid("a read of all tables allows no other filter");
             }
 
-            // Learned entries are no controller's state; who wants them names their table.
+            // Learned entries are not controller state; they are returned only if their table is named.
             foreach (var each in _state.Bound.Tables.Values.Where(t => !t.IsLearner))
             {
                 AddTable(each, Filter.None, withCounters && each.DirectCounter is not null, countersOnly: false);
@@ -55,7 +55,7 @@ internal sealed partial class ReadBatch
         {
             if (HasFilter(entry))
             {
-                return Outcome.Invalid("a read of all direct counters takes no other filter");
+                return Outcome.Invalid("a read of all direct counters allows no other filter");
             }
 
             foreach (var each in _state.Bound.Tables.Values.Where(t => t.DirectCounter is not null))
@@ -79,7 +79,7 @@ internal sealed partial class ReadBatch
 
         if (entry.IsDefaultAction)
         {
-            return Outcome.Unimplemented($"{table.Label}: this target does not give the default entry's counter");
+            return Outcome.Unimplemented($"{table.Label}: this target does not support the default entry's counter");
         }
 
         return AddTable(table, rows, withCounters: true, countersOnly: true) == 0 && entry.Match.Count != 0
@@ -93,7 +93,12 @@ internal sealed partial class ReadBatch
 
     private Outcome MakeFilter(TableEntry entry, out BoundTable table, out Filter filter)
     {
-        filter = Filter.None with { Priority = (uint)Math.Max(0, entry.Priority), Metadata = entry.Metadata, ControllerMetadata = entry.ControllerMetadata };
+        filter = Filter.None with
+        {
+            Priority = (uint)Math.Max(0, entry.Priority),
+            Metadata = entry.Metadata,
+            ControllerMetadata = entry.ControllerMetadata,
+        };
         if (!_state.Bound.Tables.TryGetValue(entry.TableId, out table!))
         {
             return Outcome.Invalid($"table_id {entry.TableId} is not in p4info");
@@ -107,7 +112,7 @@ internal sealed partial class ReadBatch
         if (entry.TimeSinceLastHit is not null)
         {
             return table.HasIdleTimeout
-                ? Outcome.Unimplemented($"{table.Label}: this target keeps no idle times of entries")
+                ? Outcome.Unimplemented($"{table.Label}: this target does not track idle times of entries")
                 : Outcome.Invalid($"{table.Label} has no idle timeout");
         }
 
@@ -194,7 +199,8 @@ internal sealed partial class ReadBatch
         {
             foreach (var entry in _state.Ranges[table.Id].Entries)
             {
-                copy.Add(entry.Identity.AsSpan(0, table.KeyBytes), entry.Identity.AsSpan(table.KeyBytes, table.KeyBytes), entry.Priority, entry.Action, entry.Data);
+                copy.Add(entry.Identity.AsSpan(0, table.KeyBytes), entry.Identity.AsSpan(table.KeyBytes, table.KeyBytes), entry.Priority,
+                    entry.Action, entry.Data);
             }
         }
         else if (table.IsLearner)
@@ -217,7 +223,7 @@ internal sealed partial class ReadBatch
         return rows.Count;
     }
 
-    /// <summary>Learned entries carry their timeout, by which a controller tells them from its own.</summary>
+    /// <summary>Adds learned entries with their timeouts, which distinguish them from the controller's own entries.</summary>
     private void AddLearned(BoundTable table, TableSection section, RowCopy copy)
     {
         var timeouts = _state.Bound.Program.Learners[table.Engine].Timeouts;

@@ -4,8 +4,8 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
-/// Answers the requests of one Read. <see cref="Take"/> copies, under the device's lock, what all of them ask for: one state
-/// of the device. Writing the copy out, which takes long, keeps no writer waiting.
+/// Answers the requests of one Read. <see cref="Take"/> copies the requested state under the device's lock, so that all answers are
+/// consistent. Sending the copy, which takes long, blocks no writer.
 /// </summary>
 internal sealed partial class ReadBatch : IDisposable
 {
@@ -19,7 +19,7 @@ internal sealed partial class ReadBatch : IDisposable
         _entry = state.Decoder;
     }
 
-    /// <summary>The answer's parts in the order of the requests.</summary>
+    /// <summary>The parts of the answer, in the order of the requests.</summary>
     public IReadOnlyList<ReadSection> Sections => _sections;
 
     /// <summary>An outcome for each request, or null if all succeeded.</summary>
@@ -189,7 +189,8 @@ internal sealed partial class ReadBatch : IDisposable
         var outcome = WriteBatch.CheckIndex(filter.Index, register.Size, $"register {register.Name}");
         if (outcome.IsOk)
         {
-            _sections.Add(new RegisterSection(_state.Engine, register, filter.Index?.Index_ ?? 0, filter.Index?.Index_ + 1 ?? register.Size));
+            _sections.Add(
+                new RegisterSection(_state.Engine, register, filter.Index?.Index_ ?? 0, filter.Index?.Index_ + 1 ?? register.Size));
         }
 
         return outcome;

@@ -6,7 +6,7 @@ namespace ACCOffload.SoftTarget.Server.State;
 /// <summary>A ReadResponse in wire form, filled entity by entity and sent when it is large enough.</summary>
 internal sealed class ReadChunk : IDisposable
 {
-    /// <summary>Where a message ends; far below the 4 MB that a client accepts by default.</summary>
+    /// <summary>Target size of a message; far below the 4 MB that a client accepts by default.</summary>
     private const int TargetBytes = 512 << 10;
 
     private const uint EntitiesField = 1;
@@ -21,7 +21,7 @@ internal sealed class ReadChunk : IDisposable
 
     public void Clear() => _length = 0;
 
-    /// <summary>Appends entities of a section; true if the chunk is full, false if the section is at its end.</summary>
+    /// <summary>Appends entities of a section; true if the chunk is full, false at the end of the section.</summary>
     public bool Fill(ReadSection section)
     {
         Ensure(ref _scratch, section.EntityBytes, keep: 0);

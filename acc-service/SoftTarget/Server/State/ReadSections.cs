@@ -9,10 +9,10 @@ namespace ACCOffload.SoftTarget.Server.State;
 /// <summary>A part of the answer to a Read: entities, written one by one.</summary>
 internal abstract class ReadSection : IDisposable
 {
-    /// <summary>Room that one entity needs at most.</summary>
+    /// <summary>Maximum size of one entity.</summary>
     public abstract int EntityBytes { get; }
 
-    /// <summary>Goes to the next entity; false at the end.</summary>
+    /// <summary>Advances to the next entity; false at the end.</summary>
     public abstract bool MoveNext();
 
     /// <summary>Writes the current entity's oneof field.</summary>
@@ -21,7 +21,7 @@ internal abstract class ReadSection : IDisposable
     public virtual void Dispose() => GC.SuppressFinalize(this);
 }
 
-/// <summary>Entities that are kept, or made, as messages.</summary>
+/// <summary>Entities that exist as message objects.</summary>
 internal sealed class MessageSection(IReadOnlyList<Entity> entities) : ReadSection
 {
     private int _index = -1;
@@ -33,7 +33,7 @@ internal sealed class MessageSection(IReadOnlyList<Entity> entities) : ReadSecti
     public override void Write(ref BackwardWriter writer) => writer.Raw(entities[_index].ToByteArray());
 }
 
-/// <summary>Cells of a counter; read when written, counters go on counting anyway.</summary>
+/// <summary>Cells of a counter, read when they are sent: counters change all the time anyway.</summary>
 internal sealed class CounterSection(SwxPipeline engine, BoundCounter counter, long first, long end) : ReadSection
 {
     private long _index = first - 1;

@@ -5,8 +5,8 @@ using ACCOffload.SoftTarget.Server.Bind;
 namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
-/// A copy of a table's entries, packed: taken in one go under the lock, turned into messages after it. A row is key, mask
-/// (upper bounds in range fields), priority, action and action data.
+/// A packed copy of a table's entries: taken under the lock, converted to messages afterwards. A row consists of key, mask (upper bounds in
+/// range fields), priority, action and action data.
 /// </summary>
 internal sealed class TableRows(BoundTable table) : IDisposable
 {
@@ -73,7 +73,7 @@ internal sealed class TableRows(BoundTable table) : IDisposable
 /// <summary>One row.</summary>
 internal ref struct TableRow
 {
-    /// <summary>What <see cref="PipelineState.Identity"/> packs.</summary>
+    /// <summary>The entry's <see cref="PipelineState.Identity"/>.</summary>
     public ReadOnlySpan<byte> Identity;
     public ReadOnlySpan<byte> Key;
     public ReadOnlySpan<byte> Mask;

@@ -9,7 +9,7 @@ internal sealed class TableSection(TableRows rows) : ReadSection
 {
     private int _index = -1;
 
-    /// <summary>Direct counters of the rows, where they were asked for.</summary>
+    /// <summary>Direct counters of the rows, if requested.</summary>
     public List<(ulong Packets, ulong Bytes)>? Counters { get; init; }
 
     /// <summary>Whether to write DirectCounterEntry messages.</summary>
@@ -18,7 +18,7 @@ internal sealed class TableSection(TableRows rows) : ReadSection
     /// <summary>Extras of rows that have some.</summary>
     public Dictionary<int, EntryExtras> Extras { get; } = [];
 
-    /// <summary>For a table with a profile: what each row's reference was for the controller.</summary>
+    /// <summary>For a table with a profile: the controller's reference of each row.</summary>
     public List<ReadReference>? References { get; init; }
 
     /// <summary>Timeouts of learned entries, in nanoseconds.</summary>
@@ -133,7 +133,7 @@ internal sealed class TableSection(TableRows rows) : ReadSection
     }
 }
 
-/// <summary>What an entry of a table with an action profile refers to.</summary>
+/// <summary>The reference of an entry of a table with an action profile.</summary>
 internal readonly record struct ReadReference(uint Id, bool IsGroup, ActionProfileActionSet? OneShot)
 {
     public static ReadReference Of(PipelineState state, BoundTable table, int action, ReadOnlySpan<byte> data)

@@ -58,7 +58,7 @@ internal sealed partial class WriteBatch
 
         if (_entry.IsDefault)
         {
-            return Outcome.Unimplemented($"{table.Label}: this target does not set the default entry's counter");
+            return Outcome.Unimplemented($"{table.Label}: this target does not support the default entry's counter");
         }
 
         if (!TryGetEntry(out _, out _))
@@ -94,7 +94,7 @@ internal sealed partial class WriteBatch
 
         if (entry.Data?.DataCase != P4Data.DataOneofCase.Bitstring)
         {
-            return Outcome.Invalid($"register {register.Name} holds bit strings");
+            return Outcome.Invalid($"register {register.Name} requires bit strings");
         }
 
         Span<byte> bytes = stackalloc byte[sizeof(ulong)];

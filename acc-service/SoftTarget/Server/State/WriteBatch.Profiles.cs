@@ -31,7 +31,7 @@ internal sealed partial class WriteBatch
 
         if (type == UpdateType.Insert && exists)
         {
-            return Outcome.Exists($"action profile {profile.Profile.Name} has a member {member.MemberId}");
+            return Outcome.Exists($"action profile {profile.Profile.Name} already has a member {member.MemberId}");
         }
 
         if (type == UpdateType.Delete)
@@ -67,7 +67,7 @@ internal sealed partial class WriteBatch
 
         if (profile.OneShots.Count != 0)
         {
-            return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed in one shots");
+            return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed with one-shot entries");
         }
 
         profile.Members.Add(member.MemberId, new ProfileMember(canonical));
@@ -80,7 +80,9 @@ internal sealed partial class WriteBatch
         var id = member.Message.MemberId;
         if (member.Groups != 0 || member.Entries != 0)
         {
-            return Outcome.Precondition($"action profile {profile.Profile.Name}: member {id} is in use by {member.Groups} groups and {member.Entries} table entries");
+            return Outcome.Precondition(
+                $"action profile {profile.Profile.Name}: member {id} is in use by "
+                    + $"{member.Groups} groups and {member.Entries} table entries");
         }
 
         profile.Members.Remove(id);
@@ -100,7 +102,7 @@ internal sealed partial class WriteBatch
         var name = profile.Profile.Name;
         if (profile.Profile.Selector < 0)
         {
-            return Outcome.Invalid($"action profile {name} has no selector, so no groups");
+            return Outcome.Invalid($"action profile {name} has no selector and therefore no groups");
         }
 
         if (group.GroupId == 0)
@@ -121,7 +123,7 @@ internal sealed partial class WriteBatch
 
         if (type == UpdateType.Insert && exists)
         {
-            return Outcome.Exists($"action profile {name} has a group {group.GroupId}");
+            return Outcome.Exists($"action profile {name} already has a group {group.GroupId}");
         }
 
         outcome = CheckGroup(profile, group);
@@ -146,7 +148,7 @@ internal sealed partial class WriteBatch
 
         if (profile.OneShots.Count != 0)
         {
-            return Outcome.Invalid($"action profile {name} is programmed in one shots");
+            return Outcome.Invalid($"action profile {name} is programmed with one-shot entries");
         }
 
         if (profile.TakeGroup(_journal) is not { } engineId)
@@ -192,12 +194,12 @@ internal sealed partial class WriteBatch
         var limit = profile.Profile.MaxGroupSize;
         if (group.MaxSize < 0 || (limit > 0 && (group.MaxSize == 0 || group.MaxSize > limit)))
         {
-            return Outcome.Invalid($"{where}: max_size {group.MaxSize} is not within {(limit > 0 ? $"1 and {limit}" : "range")}");
+            return Outcome.Invalid($"{where}: max_size {group.MaxSize} is not in the range{(limit > 0 ? $" 1 to {limit}" : "")}");
         }
 
         if (group.MaxSize > profile.Profile.MembersMax || group.Members.Count > profile.Profile.MembersMax)
         {
-            return Outcome.Full($"{where}: groups have {profile.Profile.MembersMax} members at most");
+            return Outcome.Full($"{where}: the limit is {profile.Profile.MembersMax} members");
         }
 
         var ids = new HashSet<uint>();
@@ -224,7 +226,7 @@ internal sealed partial class WriteBatch
         }
 
         return group.MaxSize > 0 && weights > group.MaxSize
-            ? Outcome.Full($"{where}: the sum of the weights {weights} is above max_size {group.MaxSize}")
+            ? Outcome.Full($"{where}: the sum of the weights {weights} exceeds max_size {group.MaxSize}")
             : weights > int.MaxValue ? Outcome.Full($"{where}: the sum of the weights {weights} is too large")
             : Outcome.Ok;
     }
@@ -272,7 +274,8 @@ internal sealed partial class WriteBatch
     private Outcome InsertMember(ProfileState profile, uint id, BoundTableAction action, byte[] data)
         => _update.Insert(profile.Profile.MemberTable, MemberKey(id), default, 0, action.Engine, data) == SwxChange.Ok
             ? Outcome.Ok
-            : Outcome.Full($"action profile {profile.Profile.Name} is full ({_state.Bound.Program.Tables[profile.Profile.MemberTable].Size} members)");
+            : Outcome.Full(
+                $"action profile {profile.Profile.Name} is full ({_state.Bound.Program.Tables[profile.Profile.MemberTable].Size} members)");
 
     private static byte[] MemberKey(uint id)
     {

@@ -5,10 +5,12 @@ using P4.V1;
 
 namespace ACCOffload.SoftTarget.Server.State;
 
-/// <content>What entries of tables with an action profile refer to.</content>
+/// <content>References of entries of tables with an action profile.</content>
 internal sealed partial class WriteBatch
 {
-    /// <summary>The engine's action for the decoded entry; for a table with a profile also the reference that is its data.</summary>
+    /// <summary>
+    /// Determines the engine's action for the decoded entry; for a table with a profile also the reference that is its data.
+    /// </summary>
     private Outcome Resolve(Span<byte> reference, out int action)
     {
         var table = _entry.Table;
@@ -22,8 +24,8 @@ internal sealed partial class WriteBatch
         action = _entry.ActionKind == EntryActionKind.Member ? table.SetMemberAction : table.SetGroupAction;
         var outcome = _entry.ActionKind switch
         {
-            EntryActionKind.Member => ReferToMember(profile, _entry.Reference),
-            EntryActionKind.Group => ReferToGroup(profile, _entry.Reference),
+            EntryActionKind.Member => ReferenceMember(profile, _entry.Reference),
+            EntryActionKind.Group => ReferenceGroup(profile, _entry.Reference),
             _ => AddOneShot(profile, _entry.OneShot!),
         };
         BinaryPrimitives.WriteUInt32BigEndian(reference, _resolved);
@@ -32,11 +34,11 @@ internal sealed partial class WriteBatch
 
     private uint _resolved;
 
-    private Outcome ReferToMember(ProfileState profile, uint id)
+    private Outcome ReferenceMember(ProfileState profile, uint id)
     {
         if (profile.OneShots.Count != 0)
         {
-            return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed in one shots");
+            return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed with one-shot entries");
         }
 
         if (!profile.Members.TryGetValue(id, out var member))
@@ -50,11 +52,11 @@ internal sealed partial class WriteBatch
         return Outcome.Ok;
     }
 
-    private Outcome ReferToGroup(ProfileState profile, uint id)
+    private Outcome ReferenceGroup(ProfileState profile, uint id)
     {
         if (profile.OneShots.Count != 0)
         {
-            return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed in one shots");
+            return Outcome.Invalid($"action profile {profile.Profile.Name} is programmed with one-shot entries");
         }
 
         if (!profile.Groups.TryGetValue(id, out var group))
@@ -73,17 +75,17 @@ internal sealed partial class WriteBatch
         var where = $"action profile {profile.Profile.Name}";
         if (profile.IsManual)
         {
-            return Outcome.Invalid($"{where} is programmed with members and groups, not in one shots");
+            return Outcome.Invalid($"{where} is programmed with members and groups, not with one-shot entries");
         }
 
         if (profile.Profile.MaxGroupSize > 0 && set.ActionProfileActions.Sum(a => (long)a.Weight) > profile.Profile.MaxGroupSize)
         {
-            return Outcome.Invalid($"{where}: the sum of the weights is above max_group_size {profile.Profile.MaxGroupSize}");
+            return Outcome.Invalid($"{where}: the sum of the weights exceeds max_group_size {profile.Profile.MaxGroupSize}");
         }
 
         if (set.ActionProfileActions.Count > profile.Profile.MembersMax)
         {
-            return Outcome.Full($"{where}: groups have {profile.Profile.MembersMax} members at most");
+            return Outcome.Full($"{where}: the limit is {profile.Profile.MembersMax} members");
         }
 
         if (profile.TakeGroup(_journal) is not { } group)
@@ -132,7 +134,7 @@ internal sealed partial class WriteBatch
         return Outcome.Ok;
     }
 
-    /// <summary>Lets go what an entry referred to.</summary>
+    /// <summary>Releases an entry's reference.</summary>
     private void Release(int action, uint reference)
     {
         var table = _entry.Table;

@@ -175,7 +175,7 @@ internal sealed partial class WriteBatch
 
         if (_entry.Counter is not null)
         {
-            return Outcome.Unimplemented($"{table.Label}: this target does not set the default entry's counter");
+            return Outcome.Unimplemented($"{table.Label}: this target does not support the default entry's counter");
         }
 
         if (_entry.ActionKind == EntryActionKind.None)
@@ -197,7 +197,7 @@ internal sealed partial class WriteBatch
         return _state.Ranges[_entry.Table.Id].Find(identity[..PipelineState.Identity(_entry, identity)]);
     }
 
-    /// <summary>Finds the decoded entry; <paramref name="reference"/> is what a table with a profile names.</summary>
+    /// <summary>Finds the decoded entry; <paramref name="reference"/> is set for a table with a profile.</summary>
     private bool TryGetEntry(out int action, out uint reference)
     {
         var table = _entry.Table;
@@ -223,7 +223,7 @@ internal sealed partial class WriteBatch
         return true;
     }
 
-    /// <summary>Writes the counter of the decoded entry when the tables are published; the entry may be about to go.</summary>
+    /// <summary>Writes the counter of the decoded entry after the tables are published; the entry may be deleted by then.</summary>
     private void SetDirectCounter(CounterData data)
     {
         var table = _entry.Table;

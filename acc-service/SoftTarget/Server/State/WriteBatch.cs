@@ -6,8 +6,8 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
-/// Applies the updates of one Write as one change of the engine's tables: packets see the batch whole, whatever atomicity
-/// was asked for. A failed update leaves no trace; in an all-or-nothing batch it takes the others with it.
+/// Applies the updates of one Write as one change of the engine's tables: packets see the whole batch at once, whatever atomicity was
+/// requested. A failed update has no effect; in an all-or-nothing batch it also rolls back the others.
 /// </summary>
 internal sealed partial class WriteBatch
 {
@@ -25,7 +25,7 @@ internal sealed partial class WriteBatch
 
     /// <summary>Applies the batch.</summary>
     /// <returns>An outcome for each update, or null if all succeeded.</returns>
-    /// <exception cref="WireException">It is no WriteRequest; nothing was changed.</exception>
+    /// <exception cref="WireException">The bytes are not a WriteRequest; nothing was changed.</exception>
     public static Outcome[]? Apply(PipelineState state, WriteFrame frame, int updates)
     {
         using var update = state.Engine.BeginUpdate();
@@ -124,7 +124,7 @@ internal sealed partial class WriteBatch
 
         if (type is not (Update.Types.Type.Insert or Update.Types.Type.Modify or Update.Types.Type.Delete))
         {
-            return Outcome.Invalid($"update type {type} is none of INSERT, MODIFY, DELETE");
+            return Outcome.Invalid($"update type {type} is not INSERT, MODIFY or DELETE");
         }
 
         var kind = 0u;

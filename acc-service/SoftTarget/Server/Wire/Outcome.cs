@@ -2,7 +2,7 @@ using Grpc.Core;
 
 namespace ACCOffload.SoftTarget.Server.Wire;
 
-/// <summary>What became of one update or one read request: OK, or a canonical code and the reason.</summary>
+/// <summary>Result of one update or read request: OK, or a canonical code and the reason.</summary>
 internal readonly record struct Outcome(StatusCode Code, string Message)
 {
     public static Outcome Ok => default;
@@ -25,7 +25,7 @@ internal readonly record struct Outcome(StatusCode Code, string Message)
 
     public static Outcome Unimplemented(string message) => new(StatusCode.Unimplemented, message);
 
-    /// <summary>An update of an all-or-nothing batch that another update's failure took with it.</summary>
+    /// <summary>An update of an all-or-nothing batch that was rolled back because another update failed.</summary>
     public static Outcome Aborted => new(StatusCode.Aborted, "rolled back: another update of the batch failed");
 
     public RpcException ToException() => new(new Status(Code, Message));

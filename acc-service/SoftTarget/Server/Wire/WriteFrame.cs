@@ -4,10 +4,10 @@ using P4.V1;
 
 namespace ACCOffload.SoftTarget.Server.Wire;
 
-/// <summary>A WriteRequest as it came: its own fields decoded, its updates still in wire form.</summary>
+/// <summary>A WriteRequest with its own fields decoded and its updates still in wire form.</summary>
 internal sealed class WriteFrame : IDisposable
 {
-    // Above this the shared pool would keep a giant buffer alive for a batch that may never come again.
+    // Don't pool larger buffers: the shared pool would keep them alive for batches that may never come again.
     private const int PooledBytes = 4 << 20;
 
     private byte[] _bytes;
@@ -34,11 +34,11 @@ internal sealed class WriteFrame : IDisposable
 
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
 
-    /// <summary>Copies the payload; what it says is decoded by <see cref="Decode"/>, where an error has a status to go to.</summary>
+    /// <summary>Copies the payload, which <see cref="Decode"/> decodes later, when an error can be reported as a status.</summary>
     public static WriteFrame FromPayload(DeserializationContext context) => new(context.PayloadAsReadOnlySequence());
 
-    /// <summary>Decodes all but the updates, which it counts.</summary>
-    /// <exception cref="WireException">It is no WriteRequest.</exception>
+    /// <summary>Decodes everything but the updates, which it counts.</summary>
+    /// <exception cref="WireException">The bytes are not a WriteRequest.</exception>
     public int Decode()
     {
         var reader = new WireReader(Bytes);

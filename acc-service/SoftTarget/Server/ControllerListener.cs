@@ -8,8 +8,10 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Server;
 
-/// <summary>The TCP listeners: with TLS for controllers with the right role only, without it for this machine's own; bounded in both cases.</summary>
-internal sealed class ControllerDoor : IDisposable
+/// <summary>
+/// The TCP listeners: with TLS for controllers with an accepted role, without TLS for local clients; connections are limited in both cases.
+/// </summary>
+internal sealed class ControllerListener : IDisposable
 {
     private const string Controllers = "controllers";
 
@@ -20,14 +22,20 @@ internal sealed class ControllerDoor : IDisposable
     private readonly ConnectionPool _pool;
 
     /// <exception cref="IOException">A certificate can't be read.</exception>
-    public ControllerDoor(SoftTargetOptions options, RefusalLog refusals, ILogger logger)
+    public ControllerListener(SoftTargetOptions options, RefusalLog refusals, ILogger logger)
     {
         _limits = options.Limits;
         _roles = options.Tls?.ClientRoles ?? [];
         _tls = options.Tls is null ? null : new TlsIdentity(options.Tls, logger);
         _listener = new TlsListener(_limits, refusals);
         _pool = new ConnectionPool(
-            new ConnectionPoolOptions { MaxPerGroup = _ => _limits.MaxConnections, MaxConnections = _limits.MaxConnections, Idle = _limits.Idle, RequestArrival = _limits.RequestArrival },
+            new ConnectionPoolOptions
+            {
+                MaxPerGroup = _ => _limits.MaxConnections,
+                MaxConnections = _limits.MaxConnections,
+                Idle = _limits.Idle,
+                RequestArrival = _limits.RequestArrival,
+            },
             refusals,
             options.TimeProvider);
     }
@@ -47,16 +55,19 @@ internal sealed class ControllerDoor : IDisposable
 
     public void Dispose() => _pool.Dispose();
 
-    private Task RunAsync(ConnectionContext connection, string group, ConnectionDelegate next) => _pool.RunAsync(connection, group, "", next);
+    private Task RunAsync(ConnectionContext connection, string group, ConnectionDelegate next) =>
+        _pool.RunAsync(connection, group, "", next);
 
     private TlsTerms Terms(TlsIdentity tls)
     {
         var files = tls.Current;
-        return new TlsTerms(files.Server, files.ChainPolicy(), (certificate, _) => Judge(certificate, files));
+        return new TlsTerms(files.Server, files.ChainPolicy(), (certificate, _) => CheckCertificate(certificate, files));
     }
 
-    /// <summary>Null when the certificate is a controller's: of our authority, and with a role that may program the target.</summary>
-    private string? Judge(X509Certificate certificate, TlsFiles files)
+    /// <summary>
+    /// Checks a client certificate: null if it is from our authority and has a role that may program the target, else the reason.
+    /// </summary>
+    private string? CheckCertificate(X509Certificate certificate, TlsFiles files)
     {
         try
         {
@@ -71,7 +82,7 @@ internal sealed class ControllerDoor : IDisposable
 
             if (!trusted)
             {
-                return $"the certificate is not valid for a client here ({flags})";
+                return $"the certificate is not valid for a client ({flags})";
             }
 
             var roles = CertificateRoles.Read(leaf);
