@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// k8s_dp: Kubernetes pod networking as a virtual router. Pods sit on ports of their own, send everything to a dummy
-// gateway, and reach each other, the host and the uplink at layer 3.
+// k8s_dp: Kubernetes pod networking as a virtual router. Each pod has its own port, sends everything to a dummy
+// gateway, and reaches other pods, the host and the uplink at layer 3.
 //
-// Every packet takes one way: classify the port, guard the source, answer ARP or route IPv4. Whatever is wrong sets
-// a reason; one place at the end counts it and drops.
+// All packets are processed in the same order: classify the port, guard the source, answer ARP or route IPv4. Any error sets
+// a reason; one place at the end counts it and drops the packet.
 
 #include <core.p4>
 #include <pna.p4>
@@ -22,7 +22,7 @@ const bit<8>  IPV4_PLAIN_HEADER = 0x45;
 const bit<32> FIRST_MULTICAST = 0xe0000000;
 const bit<32> LINK_LOCAL = 0xa9fe0000;
 
-// Over a whole header with its checksum the sum is zero, in one of its two forms.
+// The sum over a whole header with its checksum is zero, in one of its two forms.
 #define CHECK_HEADER_SUM \
     if (meta.header_sum != 0 && meta.header_sum != 0xffff) { \
         meta.drop_reason = DROP_BAD_CHECKSUM; \
@@ -45,25 +45,25 @@ control k8s_dp_control(
     inout pna_main_output_metadata_t ostd)
 {
     Hash<bit<16>>(PNA_HashAlgorithm_t.CRC32) flow_hash;
-    // p4c-dpdk makes Jenkins's hash of this.
+    // p4c-dpdk compiles this to Jenkins's hash.
     Hash<bit<16>>(PNA_HashAlgorithm_t.IDENTITY) port_hash;
-    // P4-DPDK compiles the pipeline to C with strict aliasing: `clear` and `get` are moves of 64 bits, sums access 16 bits
-    // and whole headers 32, and the compiler reorders these against each other. A table's lookup is what it can't move them
-    // across. So each state is cleared at the packet's end for the next packet, and read only after a table that follows the
-    // last sum; a header is summed as a whole only where no field of it was set since the last table.
+    // P4-DPDK compiles the pipeline to C with strict aliasing: `clear` and `get` are 64-bit moves, sums access 16 bits
+    // and whole headers 32, and the compiler reorders these relative to each other, but never across a table lookup.
+    // Therefore each state is cleared at the end of a packet for the next one, and read only after a table lookup that follows the
+    // last sum; a whole header is summed only if none of its fields was set since the last lookup.
     InternetChecksum() header_sum;
     InternetChecksum() transport_sum;
-    // Of what an ICMP error quotes.
+    // Of the packet quoted by an ICMP error.
     InternetChecksum() quoted_header_sum;
     InternetChecksum() quoted_l4_sum;
-    // Frames that end within a header don't get here: a target that finds them counts them in this cell.
+    // Frames that end within a header don't get here: a target that detects them counts them in this cell.
     @truncated_frames(31)
     Counter<bit<64>, bit<32>>(DROP_REASONS, PNA_CounterType_t.PACKETS) drops;
     DirectCounter<bit<64>>(PNA_CounterType_t.PACKETS) service_packets;
     DirectCounter<bit<64>>(PNA_CounterType_t.PACKETS) backend_packets;
 
-    // All tables stand in this control: p4c prefixes the target's name of a table in a nested one, and P4-DPDK looks a
-    // table up by its P4 name to delete from it.
+    // All tables are in this control: p4c prefixes the target name of a table in a nested control, and P4-DPDK looks up a
+    // table by its P4 name to delete from it.
 #include "include/services/frontends.p4"
 #include "include/services/backends.p4"
 #include "include/services/masquerade.p4"
@@ -74,8 +74,8 @@ control k8s_dp_control(
 #include "include/fragments/learned.p4"
 #include "include/errors/limit.p4"
 
-    // ---- What the port is for. `port` is the port itself: an ARP reply goes back there, and this target takes an
-    // ---- output port only from a constant or an action's parameter.
+    // ---- Class of the port. `port` is the port itself: an ARP reply goes back there, and this target accepts an
+    // ---- output port only from a constant or an action parameter.
 
     action pod_port(PortId_t port, bit<48> gateway_mac) {
         meta.port_class = CLASS_POD;
@@ -89,7 +89,7 @@ control k8s_dp_control(
         send_to_port(port);
     }
 
-    // ARP from the uplink is the host's business: `arp_port` is where it goes. `gateway_mac` is the address that
+    // ARP from the uplink is handled by the host, at `arp_port`. `gateway_mac` is the address that
     // the uplink's neighbours send to.
     action uplink_port(PortId_t arp_port, bit<48> gateway_mac) {
         meta.port_class = CLASS_UPLINK;
@@ -115,7 +115,7 @@ control k8s_dp_control(
         size = 4096;
     }
 
-    // ---- Source guard: a pod's port sends only from its own MAC and addresses.
+    // ---- Source guard: a pod's port may send only from its own MAC and IP addresses.
 
     action allow_mac() {
     }
@@ -159,12 +159,12 @@ control k8s_dp_control(
         size = 16384;
     }
 
-    // Addresses of this node's pods: nobody else may use them as a source.
+    // Addresses of this node's pods: no other port may use them as a source.
     action local_source() {
         meta.drop_reason = DROP_SPOOFED_POD;
     }
 
-    // The node's own, which is where `port_class` says and not beyond the uplink. Nobody speaks as the gateway.
+    // The node's own addresses: valid except from the uplink. No port may use the gateway's address.
     action node_source() {
         hdr.work.address = 0;
         if (meta.port_class == CLASS_UPLINK) {
@@ -176,7 +176,7 @@ control k8s_dp_control(
         meta.drop_reason = DROP_SPOOFED_NODE;
     }
 
-    // (Masked here: where it is compared, it would take metadata.)
+    // (Masked here: masking at the comparison would take metadata.)
     action foreign_source() {
         hdr.work.address = hdr.guard.ip & 0xffff0000;
     }
@@ -224,7 +224,7 @@ control k8s_dp_control(
         send_to_port(port);
     }
 
-    // The same where the way takes less than other ways do.
+    // The same for a path with a smaller MTU than others.
     action to_narrow_port(PortId_t port, bit<48> src_mac, bit<48> dst_mac, bit<16> mtu) {
         hdr.ethernet.src_mac = src_mac;
         hdr.ethernet.dst_mac = dst_mac;
@@ -240,12 +240,12 @@ control k8s_dp_control(
         meta.drop_reason = DROP_GATEWAY;
     }
 
-    // The node's own ranges: who is not in `pods`, nor has a longer prefix, is nowhere.
+    // The node's own ranges: an address that is not in `pods` and has no longer prefix does not exist.
     action unassigned() {
         meta.drop_reason = DROP_UNASSIGNED;
     }
 
-    // What no router forwards.
+    // Addresses that no router forwards.
     action never_routed() {
         meta.drop_reason = DROP_BAD_DESTINATION;
     }
@@ -304,8 +304,8 @@ control k8s_dp_control(
                     if (hdr.arp.sender_mac != hdr.ethernet.src_mac) {
                         meta.drop_reason = DROP_SPOOFED_ARP;
                     } else if (hdr.arp.sender_ip == 0) {
-                        // A pod that probes its own address must not hear that it is taken; of the host's probes
-                        // we can't tell, so none is answered.
+                        // A pod that probes its own address must not be told that it is taken; the host's probes
+                        // can't be checked, so none is answered.
                         if (hdr.flow.guarded == 1 || meta.port_class == CLASS_HOST) {
                             meta.drop_reason = DROP_ARP_IGNORED;
                         }
@@ -330,7 +330,7 @@ control k8s_dp_control(
                     }
                 }
             } else if (hdr.ipv4.isValid()) {
-                // Guard: a pod may use only its own address, host and uplink any that is no local pod's.
+                // Guard: a pod may use only its own address; host and uplink may use any except those of local pods.
                 if (hdr.flow.guarded == 0) {
                     local_sources.apply();
                     if (meta.drop_reason == DROP_NONE) {
@@ -355,7 +355,7 @@ control k8s_dp_control(
                         meta.drop_reason = DROP_MALFORMED;
                         hdr.work.bits = hdr.ipv4.version_ihl & 0xf0;
                         if (hdr.work.bits == 0x40) {
-                            // Read as a number it is above 0x45 exactly where the header has options.
+                            // As a number, it is above 0x45 exactly if the header has options.
                             if (hdr.ipv4.version_ihl >= IPV4_PLAIN_HEADER) {
                                 meta.drop_reason = DROP_IP_OPTIONS;
                             }
@@ -372,7 +372,7 @@ control k8s_dp_control(
                             if (hdr.ipv4.ttl < 2) {
                                 meta.drop_reason = DROP_TTL_EXPIRED;
                             }
-                            // A packet that ends within layer 4's header.
+                            // A packet that ends within the layer-4 header.
                             if (hdr.tcp.isValid()) {
                                 meta.drop_reason = DROP_MALFORMED;
                             } else if (hdr.ipv4.total_length < 32) {
@@ -403,7 +403,7 @@ control k8s_dp_control(
                     }
                 }
                 if (meta.drop_reason == DROP_NONE) {
-                    // RFC 1624. The state is zero: the sum of a whole header.
+                    // RFC 1624. The state is zero: the sum over a whole header.
                     if (meta.refusal == DROP_NONE) {
                         header_sum.subtract(hdr.ipv4.checksum);
                         hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
@@ -445,7 +445,7 @@ control k8s_dp_control(
                         } else if (hdr.tcp.isValid()) {
                             hdr.tcp.checksum = transport_sum.get();
                         } else if (hdr.udp.isValid()) {
-                            // Zero: the sender made none (RFC 768).
+                            // Zero: the sender computed none (RFC 768).
                             if (hdr.udp.checksum != 0) {
                                 hdr.udp.checksum = transport_sum.get();
                             }

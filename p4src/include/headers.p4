@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is on the wire. Fields narrower than a byte are kept whole (version and IHL, flags and offset): the DPDK target works on bytes.
+// Headers on the wire. Fields smaller than a byte are combined (version and IHL, flags and offset): the DPDK target works on bytes.
 
 const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP = 0x0806;
@@ -16,7 +16,7 @@ const bit<8> ICMP_TIME_EXCEEDED = 11;
 const bit<8> ICMP_PARAMETER_PROBLEM = 12;
 const bit<8> ICMP_PORT_UNREACHABLE = 3;
 
-// The sums of what is the same in the IPv4 header of every answer: 0x4500, the length, 0x4000 (don't fragment), TTL 64 and the protocol.
+// The sums over the constant part of every answer's IPv4 header: 0x4500, the length, 0x4000 (don't fragment), TTL 64 and the protocol.
 const bit<16> IPV4_RESET = 0xc52e;
 const bit<16> IPV4_UNREACHABLE = 0xc539;
 
@@ -69,8 +69,8 @@ header icmp_t {
     bit<16> sequence;
 }
 
-// The eight bytes of layer 4 that an ICMP error quotes at least: of TCP, UDP and SCTP the ports come first; the last word is
-// UDP's checksum. Of an echo: type and code, checksum, identifier, sequence.
+// The eight bytes of layer 4 that every ICMP error quotes: TCP, UDP and SCTP start with the ports; the last word is
+// the UDP checksum. For an echo: type and code, checksum, identifier, sequence.
 header quoted_l4_t {
     bit<16> first;
     bit<16> second;
@@ -107,25 +107,25 @@ header sctp_t {
     bit<32> checksum;
 }
 
-// The headers below are scratch: never parsed, never emitted. They spare metadata, of which there are 256 bytes. DPDK doesn't
-// clear them, so what is read was written by the same packet.
+// The headers below are scratch: never parsed, never emitted. They save metadata, which is limited to 256 bytes. DPDK doesn't
+// clear them, so every field must be written before it is read.
 
-// The sender's claims, in one piece: a key of fields from several structs would be copied.
+// The sender's claimed identity, contiguous: a key of fields from several structs would be copied.
 header guard_t {
     bit<32> port;
     bit<48> mac;
-    // Of an IP packet its source, of an ARP request its sender (of a probe its target), else 0.
+    // The source of an IP packet, the sender of an ARP request (the target of a probe), else 0.
     bit<32> ip;
 }
 
-// For one comparison or exchange at a time.
+// Temporaries for a single comparison or exchange.
 header work_t {
     bit<8>  bits;
     bit<16> wide;
     bit<32> address;
 }
 
-// What is looked up where a row is missing, whether it is being replaced: a destination, or a backend's id.
+// Lookup key to check whether a missing entry is being replaced: a destination, or a backend's id.
 const bit<8> HELD_ADDRESS = 1;
 const bit<8> HELD_BACKEND = 2;
 
@@ -134,7 +134,7 @@ header held_t {
     bit<32> value;
 }
 
-// What a flow's hashes are made of.
+// Input of a flow's hashes.
 header hashed_t {
     bit<32> client_ip;
     bit<16> client_port;
@@ -144,27 +144,27 @@ header hashed_t {
     bit<8>  protocol;
 }
 
-// What a packet's fragments have in common; valid of a fragment only.
+// The common fields of a packet's fragments; valid for fragments only.
 header fragment_t {
     bit<32> src_ip;
     bit<32> dst_ip;
     bit<16> identification;
     bit<8>  protocol;
-    // 1: the fragment with layer 4's header.
+    // 1: the fragment with the layer-4 header.
     bit<8>  first;
-    // Whether the first one was seen: FRAGMENT_UNKNOWN and others.
+    // Whether the first fragment was seen: FRAGMENT_UNKNOWN and others.
     bit<8>  known;
     bit<16> client_port;
     bit<16> service_port;
 }
 
-// An ICMP message of the pipeline's own.
+// The pipeline's own ICMP message.
 header answer_t {
-    // Key of what limits them: who gets it, what, and one of several that he may get at a time.
+    // Key of the rate limit: receiver, message, and one of several slots per receiver.
     bit<32> address;
     bit<16> kind;
     bit<16> slot;
-    // The slot was used a moment ago.
+    // The slot was used recently.
     bit<8>  limited;
     // Type and code.
     bit<16> message;
@@ -173,15 +173,15 @@ header answer_t {
     bit<16> mtu;
 }
 
-// What a translated packet was before. (Its source is in `guard`.)
+// The packet before translation. (Its source is in `guard`.)
 header before_t {
     bit<32> dst_ip;
     bit<16> src_port;
     bit<16> dst_port;
 }
 
-// What is cut out of a packet that an error is made of, so that the error is no larger: its place is needed for what comes before.
-// Parsed of packets that are large enough for that to matter.
+// The part that is cut out of a packet when it becomes an error message, to make room for the new headers in front.
+// Parsed only for packets that are large enough for this to matter.
 header body_t {
     bit<64> first;
     bit<64> second;
@@ -199,36 +199,36 @@ const bit<16> MESSAGE_TTL_EXPIRED = 0x0b00;
 
 const bit<8> FRAGMENT_UNKNOWN = 0;
 const bit<8> FRAGMENT_KNOWN = 1;
-// Another packet of the same sender had the same identification a moment ago.
+// Another packet of the same sender recently had the same identification.
 const bit<8> FRAGMENT_COLLIDES = 2;
 
-// What is known of the packet and its flow.
+// State of the packet and its flow.
 header flow_t {
-    // Set by source_guard: the claim is this port's own.
+    // Set by source_guard: the claimed identity belongs to this port.
     bit<8>  guarded;
     bit<32> frontend_id;
     bit<8>  frontend_pool;
-    // A packet that may begin a flow.
+    // The packet may start a flow.
     bit<8>  starts;
     bit<8>  learn;
-    // The flow was learned before.
+    // The flow is already learned.
     bit<8>  pinned;
     bit<8>  moves;
     bit<8>  on_host;
-    // Whether a way back has to be this flow's, and whether it leads to another.
+    // Whether a return path must belong to this flow, and whether it leads to another flow.
     bit<8>  compare;
     bit<8>  collides;
-    // A reply of a tracked flow.
+    // The packet is a reply of a tracked flow.
     bit<8>  found;
 }
 
-// How a backend is chosen.
+// Selection of a backend.
 header choice_t {
     bit<16> buckets;
-    // Buckets of the set's succession; 0: it has none of its own.
+    // Number of buckets of the set's succession; 0 if it has no separate one.
     bit<16> succession;
     bit<32> hash;
-    // Whether the flow moved before, where it was seen last, and the backend before the one that it moves to.
+    // Whether the flow moved before, its last known backend, and the backend before the one it moves to.
     bit<8>  has_moved;
     bit<32> last_backend;
     bit<32> former_backend;
@@ -244,7 +244,7 @@ header range_t {
     bit<16> attempt;
 }
 
-// A flow's slot of registers, and what the packet says about it.
+// A flow's register slot, and the packet's effect on it.
 header slot_t {
     bit<8>  due;
     bit<8>  kind;
@@ -254,10 +254,10 @@ header slot_t {
     bit<8>  counted;
     bit<32> first;
     bit<32> owner;
-    // The state as it was, and as the packet makes it.
+    // The old state, and the new state after this packet.
     bit<32> known;
     bit<32> state;
-    // That of the flow which had the slot before.
+    // The port of the flow that had the slot before.
     bit<32> displaced;
     bit<32> closes;
     bit<32> speaks;
@@ -266,7 +266,7 @@ header slot_t {
     bit<32> sent;
 }
 
-// What a port has of the learned tables. The MAC address is a pod's, so that the next pod of a port begins anew.
+// A port's use of the learned tables. Keyed by the pod's MAC address, so that a port's next pod starts from zero.
 header share_t {
     bit<8>  kind;
     bit<32> port;
@@ -276,7 +276,7 @@ header share_t {
     bit<32> limit;
 }
 
-// What a learned way back says.
+// Data of a learned return path.
 header back_t {
     bit<32> frontend_id;
     bit<32> backend_id;
@@ -290,7 +290,7 @@ struct headers_t {
     arp_t      arp;
     ipv4_t     ipv4;
     icmp_t     icmp;
-    // What an ICMP error quotes. Those of the pipeline's own errors quote layer 4 in its header below.
+    // The packet quoted by an ICMP error. The pipeline's own errors quote layer 4 in its header below.
     ipv4_t     quoted;
     quoted_l4_t quoted_l4;
     tcp_t      tcp;

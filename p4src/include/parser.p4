@@ -6,7 +6,7 @@ parser packet_parser(
     inout metadata_t meta,
     in pna_main_parser_input_metadata_t istd)
 {
-    // The flow's row of the metadata is filled here: what the control assigns, p4c would copy once more to make a key of it.
+    // The flow's metadata is filled here: p4c would copy fields assigned in the control again to build a key.
     state start {
         meta.protocol = 0;
         meta.client_port = 0;
@@ -33,13 +33,13 @@ parser packet_parser(
         }
     }
 
-    // RFC 5227: a probe claims no sender, it asks whether its target is free.
+    // RFC 5227: a probe claims no sender address; it asks whether its target is free.
     state parse_probe {
         hdr.guard.ip = hdr.arp.target_ip;
         transition accept;
     }
 
-    // Only without options is layer 4's header where we look.
+    // The layer-4 header is at the expected offset only without options.
     state parse_ipv4 {
         pkt.extract(hdr.ipv4);
         meta.client_ip = hdr.ipv4.src_ip;
@@ -51,7 +51,7 @@ parser packet_parser(
         }
     }
 
-    // (Each value by itself: a mask would take metadata. The upper bit is reserved.)
+    // (Separate values: a mask would take metadata. The upper bit is reserved.)
     state parse_fragment {
         transition select(hdr.ipv4.flags_offset) {
             0x4000: parse_protocol;
@@ -66,7 +66,7 @@ parser packet_parser(
         }
     }
 
-    // One that is cut before its 64th byte may lack layer 4's header, or part of it. No link takes so little (RFC 791, 3.2).
+    // A fragment of less than 64 bytes may lack part of the layer-4 header. No link has such a small MTU (RFC 791, 3.2).
     state parse_first_fragment {
         hdr.fragment.setValid();
         hdr.fragment.src_ip = hdr.ipv4.src_ip;
@@ -80,7 +80,7 @@ parser packet_parser(
         }
     }
 
-    // Its ports are the first one's.
+    // It has the ports of the first fragment.
     state parse_later_fragment {
         hdr.fragment.setValid();
         hdr.fragment.src_ip = hdr.ipv4.src_ip;
@@ -102,7 +102,7 @@ parser packet_parser(
         }
     }
 
-    // An echo's identifier stands for the client's port.
+    // An echo's identifier takes the place of the client's port.
     state parse_icmp {
         pkt.extract(hdr.icmp);
         transition select(hdr.icmp.type) {
@@ -123,7 +123,7 @@ parser packet_parser(
         }
     }
 
-    // (Each value by itself: a mask would take metadata.)
+    // (Separate values: a mask would take metadata.)
     state parse_quoted_fragment {
         transition select(hdr.quoted.flags_offset) {
             0x0000: parse_quoted_l4;
@@ -133,7 +133,7 @@ parser packet_parser(
         }
     }
 
-    // An error travels like a packet of the quoted one's flow in the other direction: from who received to who sent.
+    // An error is handled like a packet of the quoted packet's flow in the opposite direction: from receiver to sender.
     state parse_quoted_l4 {
         pkt.extract(hdr.quoted_l4);
         meta.client_ip = hdr.quoted.dst_ip;

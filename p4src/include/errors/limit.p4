@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control: who was told what a moment ago. It limits the pipeline's own messages in place of a meter, which
-// infrap4d has none of.
+// Part of the main control: recently sent messages. It rate-limits the pipeline's own messages in place of a meter, which
+// infrap4d does not support.
 
     action told() {
         hdr.answer.limited = 1;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control's apply block: what the virtual router itself says of packets that it does not forward (RFC 792,
-// RFC 1812, 4.3), and its answer to an echo request. A message is made of the packet, which is quoted as it came in.
+// Part of the main control's apply block: the virtual router's own messages about packets that it does not forward (RFC 792,
+// RFC 1812, 4.3), and its answer to an echo request. The packet itself becomes the message, which quotes it as received.
 
-// Each receiver gets as many of a kind in ten seconds, and so do all together beyond the uplink, where a source may be forged.
+// The rate is limited per receiver and kind over ten seconds; receivers beyond the uplink share one limit: sources may be forged there.
 #define SLOTS_OF_ONE 0x000f
 #define SLOTS_OF_ALL 0x1fff
 
                 if (meta.drop_reason != DROP_NONE && meta.refusal == DROP_NONE) {
-                    // ---- What is said of it
+                    // ---- Which message
                     hdr.answer.message = MESSAGE_NONE;
                     hdr.answer.reason = DROP_NONE;
                     if (meta.drop_reason == DROP_TTL_EXPIRED) {
@@ -30,7 +30,7 @@
                         hdr.answer.reason = DROP_GATEWAY;
                     }
 
-                    // ---- Nothing is said of errors, nor of what has no layer 4 to quote: later fragments, other protocols
+                    // ---- No message about ICMP errors, nor about packets without a layer-4 header: later fragments, other protocols
                     if (hdr.icmp.isValid()) {
                         if (hdr.icmp.code != 0) {
                             hdr.answer.message = MESSAGE_NONE;
@@ -45,7 +45,7 @@
                             hdr.answer.message = MESSAGE_NONE;
                         }
                     } else if (hdr.tcp.isValid() || hdr.udp.isValid() || hdr.sctp.isValid()) {
-                        // As it is.
+                        // Unchanged.
                     } else {
                         hdr.answer.message = MESSAGE_NONE;
                     }
@@ -59,7 +59,7 @@
                             hdr.answer.source = meta.service_ip;
                             meta.drop_reason = DROP_NONE;
                         } else {
-                            // Sums of the packet's way so far.
+                            // The checksum state of earlier processing.
                             header_sum.clear();
                             transport_sum.clear();
                             meta.new_expiry = EXPIRE_10;
@@ -72,7 +72,7 @@
                             hdr.work.wide = hdr.answer.slot;
                             hdr.answer.limited = 0;
                             if (meta.port_class == CLASS_UPLINK) {
-                                // First, so that forged addresses can't fill the table: a full one limits nothing.
+                                // First, so that forged addresses can't fill the table: a full table limits nothing.
                                 hdr.answer.address = 0;
                                 hdr.answer.kind = 0;
                                 hdr.answer.slot = hdr.work.wide & SLOTS_OF_ALL;
@@ -101,7 +101,7 @@
 
                     if (hdr.answer.message != MESSAGE_NONE && meta.drop_reason == DROP_NONE) {
                         if (hdr.answer.message == MESSAGE_ECHO_REPLY) {
-                            // The header sum has the new TTL already; exchanging the addresses doesn't change it.
+                            // The header checksum already includes the new TTL; exchanging the addresses does not change it.
                             transport_sum.subtract(hdr.icmp.checksum);
                             hdr.work.wide = 0x0800;
                             transport_sum.subtract(hdr.work.wide);
@@ -122,7 +122,7 @@
                             hdr.quoted.src_ip = hdr.guard.ip;
                             hdr.quoted.dst_ip = hdr.ipv4.dst_ip;
                             if (meta.refusal == DROP_TTL_EXPIRED || meta.refusal == DROP_NO_BACKEND) {
-                                // As it came in.
+                                // As received.
                             } else {
                                 hdr.quoted.ttl = hdr.quoted.ttl + 1;
                                 if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
@@ -139,7 +139,7 @@
                                 }
                             }
 
-                            // Type and code. The quoted header adds nothing: the sum of a whole header is zero.
+                            // Type and code. The quoted header adds nothing: the sum over a whole header is zero.
                             if (hdr.tcp.isValid()) {
                                 transport_sum.add(hdr.tcp.src_port);
                                 transport_sum.add(hdr.tcp.dst_port);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control's apply block: an ICMP error about a flow is translated like a packet of that flow, outside and in
-// what it quotes (RFC 5508). An error is not a packet of the flow: it adds no entry and touches no timer.
+// Part of the main control's apply block: an ICMP error about a flow is translated like a packet of that flow, in its own header
+// and in the quoted packet (RFC 5508). It is not a packet of the flow: it adds no entry and restarts no timer.
 
                     meta.plan = PLAN_NONE;
                     hdr.flow.found = 0;
@@ -14,7 +14,7 @@
                         meta.outside = 1;
                     }
                     if (hdr.ipv4.total_length < 56) {
-                        // RFC 792: an IP header and eight bytes are quoted.
+                        // RFC 792: the error quotes an IP header and eight bytes.
                         meta.drop_reason = DROP_MALFORMED;
                         meta.protocol = 0;
                     } else if (hdr.fragment.isValid()) {
@@ -22,10 +22,10 @@
                     } else if (!hdr.quoted_l4.isValid()) {
                         meta.protocol = 0;
                     } else if (hdr.quoted.src_ip != hdr.ipv4.dst_ip) {
-                        // An error goes to the sender of what it quotes.
+                        // An error goes to the sender of the quoted packet.
                         meta.protocol = 0;
                     } else if (meta.port_class == CLASS_POD && hdr.quoted.dst_ip != hdr.ipv4.src_ip) {
-                        // A pod is no router: it complains of what was sent to itself.
+                        // A pod is not a router: it only reports errors about packets sent to itself.
                         meta.protocol = 0;
                     }
 
@@ -63,7 +63,7 @@
                         if (meta.plan != PLAN_NONE) {
                             if (flows.apply().hit) {
                                 if (meta.backend_id == 0) {
-                                    // It was masqueraded, or went straight to a backend.
+                                    // It was masqueraded, or sent directly to a backend.
                                     hdr.flow.found = 1;
                                     meta.remote_ip = meta.service_ip;
                                     meta.remote_port = meta.service_port;
@@ -92,9 +92,9 @@
                             meta.plan = PLAN_NONE;
                         }
 
-                        // ---- The rewriting. What is quoted goes the other way than the error.
+                        // ---- The rewriting. The quoted packet has the opposite direction of the error.
                         if (hdr.flow.found == 1 && meta.drop_reason == DROP_NONE) {
-                            // The quoted IP header's sum stays what it is, and so does a quoted echo's: the message's changes by the rest.
+                            // The sums over the quoted IP header and a quoted echo stay the same: the rest changes the message's checksum.
                             transport_sum.subtract(hdr.icmp.checksum);
                             quoted_header_sum.subtract(hdr.quoted.checksum);
                             quoted_header_sum.subtract(hdr.quoted.src_ip);
@@ -113,7 +113,7 @@
                                 quoted_l4_sum.subtract(hdr.quoted.src_ip);
                                 quoted_l4_sum.subtract(hdr.quoted.dst_ip);
                                 if (meta.protocol == PROTOCOL_UDP && hdr.quoted_l4.fourth != 0) {
-                                    // The UDP checksum makes up for ports and addresses, of which the message's sum has no addresses.
+                                    // The UDP checksum covers ports and addresses, the message's checksum only ports.
                                     transport_sum.add(hdr.quoted.src_ip);
                                     transport_sum.add(hdr.quoted.dst_ip);
                                     transport_sum.subtract(meta.remote_ip);
@@ -131,7 +131,7 @@
                                 quoted_l4_sum.add(meta.remote_ip);
                                 quoted_l4_sum.add(meta.local_ip);
                             }
-                            // Who hides behind an address hides in errors, too, and so do routers behind it, as with Linux.
+                            // A masqueraded client is also masqueraded in errors, and so are the routers behind its address, as in Linux.
                             if (hdr.quoted.dst_ip != meta.local_ip) {
                                 hdr.ipv4.src_ip = meta.local_ip;
                             }

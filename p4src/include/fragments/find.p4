@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control's apply block: a later fragment gets the ports of the first one, where that was one of translated
-// traffic. What is not translated needs no ports, and is routed without.
+// Part of the main control's apply block: a later fragment of translated traffic gets the ports of the first
+// fragment. Traffic that is not translated is routed without ports.
 
                 if (hdr.fragment.isValid() && meta.drop_reason == DROP_NONE) {
                     if (hdr.fragment.first == 1) {

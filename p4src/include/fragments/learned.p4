@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control: the ports of a packet in fragments, learned from the first one.
+// Part of the main control: the ports of a fragmented packet, learned from the first fragment.
 
     action fragment_ports(bit<16> client_port, bit<16> service_port) {
         hdr.fragment.known = FRAGMENT_KNOWN;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control's apply block: the first fragment of translated traffic teaches the others. An entry can't be
-// replaced: where another packet had the same identification, this one's fragments could not be told from that one's.
+// Part of the main control's apply block: learns the ports from the first fragment of translated traffic. An entry can't be
+// replaced: if another packet had the same identification, their fragments could not be distinguished.
 
                     if (hdr.fragment.isValid() && meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || hdr.flow.found == 1)) {
                         if (hdr.fragment.first == 0) {
-                            // An answer needs layer 4's header.
+                            // An answer requires the layer-4 header.
                             if (meta.refusal != DROP_NONE) {
                                 meta.refusal = DROP_NONE;
                                 meta.drop_reason = DROP_SERVICE_FRAGMENT;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Part of the main control's apply block: which flow a packet belongs to, where it goes, and the rewriting of both
-// directions. The tables' contract is in docs/programming.md, "Services in the pipeline".
+// directions. The contract of the tables is in docs/programming.md, "Services in the pipeline".
 //
-// Learned entries hold pointers. A miss may learn, a hit can't (p4c), so an entry is never replaced. What is pinned to a
-// backend that takes no more goes by its hash through the set's succession, whose buckets change only when their backend
-// stops taking flows. It has a second entry then, under the id of that backend (`after`), and a third under the id of the one
-// that it goes to if the second's takes no more either.
+// Learned entries contain pointers. A miss can learn, a hit can't (p4c), so an entry is never replaced. A flow pinned to a
+// backend that accepts no more flows uses its hash in the set's succession, whose buckets change only when their backend
+// stops accepting flows. It then has a second entry, under the id of that backend (`after`), and a third under the id of the
+// next one, if the second backend accepts no more flows either.
 
-// Looks for a way back from one more source port. `ports` is more than half of the mask's range, so one subtraction is enough.
+// Tries one more source port for the return path. `ports` is more than half of the mask's range, so one subtraction is enough.
 #define PORT_OF_OFFSET \
     meta.port_offset = meta.port_offset & hdr.range.port_mask; \
     if (meta.port_offset >= hdr.range.ports) { \
@@ -22,7 +22,7 @@
         replies.apply(); \
     }
 
-// The backend's state and address; where it has no row, whether that is for the moment only.
+// The backend's state and address; if its entry is missing, whether that is only temporary.
 #define APPLY_BACKENDS \
     backends.apply(); \
     if (meta.backend_state == BACKEND_GONE) { \
@@ -31,7 +31,7 @@
         held.apply(); \
     }
 
-// One digit of bucket = hash * buckets / 2^16, the highest of ten first: this target has no multiplication.
+// One digit of bucket = hash * buckets / 2^16, the highest of ten first: the target has no multiplication.
 #define NEXT_DIGIT \
     meta.bucket = meta.bucket << 1; \
     hdr.choice.buckets = hdr.choice.buckets << 1; \
@@ -55,9 +55,9 @@
                     hdr.slot.due = DUE_NOT;
                     hdr.slot.changed = 0;
 
-                    // ---- How long the flow is kept from now on.
+                    // ---- The flow's timeout
                     if (hdr.tcp.isValid()) {
-                        // What is believed says more (`connections.p4`).
+                        // A validated packet determines more (`connections.p4`).
                         meta.expiry = EXPIRE_UNTOUCHED;
                         meta.new_expiry = EXPIRE_60;
                         hdr.flow.starts = 0;
@@ -66,7 +66,7 @@
                         if (hdr.work.bits == TCP_ACK) {
                             hdr.slot.kind = KIND_ACK;
                         } else {
-                            // Read as a number the three are at least RST exactly where it is set: it is the highest.
+                            // As a number, the three flags are at least RST exactly if it is set: it is the highest bit.
                             hdr.slot.kind = KIND_PLAIN;
                             hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_FIN | TCP_SYN);
                             if (hdr.work.bits >= TCP_RST) {
@@ -89,7 +89,7 @@
                             hdr.flow.starts = 0;
                         }
                     } else if (hdr.fragment.isValid() && hdr.ipv4.protocol == PROTOCOL_TCP) {
-                        // A later fragment: nothing says whether it is to be believed.
+                        // A later fragment can't be validated.
                         meta.expiry = EXPIRE_UNTOUCHED;
                         hdr.flow.starts = 0;
                     }
@@ -97,7 +97,7 @@
                     if (meta.protocol != 0) {
                         services.apply();
                         if (meta.plan == PLAN_LEAVE) {
-                            // Whatever begins goes where it went before there was a service.
+                            // New flows are routed as if there were no service.
                             meta.plan = PLAN_NONE;
                             if (hdr.flow.starts == 0) {
                                 hdr.slot.of_server = 0;
@@ -142,10 +142,10 @@
                             }
                             if (hdr.flow.found == 1) {
                                 if (hdr.back.frontend_id == 0 && meta.local_ip == hdr.back.client_ip && meta.local_port == hdr.back.client_port) {
-                                    // Of a flow that went straight to its backend: nothing to rewrite.
+                                    // The flow went directly to its backend: nothing to rewrite.
                                     hdr.flow.found = 0;
                                 } else {
-                                    // Both entries live as long as packets come from either side.
+                                    // Both entries are kept as long as packets arrive from either side.
                                     meta.client_ip = hdr.back.client_ip;
                                     meta.client_port = hdr.back.client_port;
                                     meta.outside = hdr.back.outside;
@@ -165,8 +165,8 @@
                                     meta.remote_port = meta.client_port;
                                 }
                             } else if (meta.protocol == PROTOCOL_ICMP) {
-                                // An echo reply without its request begins nothing. (A later fragment that is known and no
-                                // reply goes where its first one went: out.)
+                                // An echo reply without its request starts no flow. (A later fragment that is known and not a
+                                // reply follows its first fragment: out.)
                                 if (hdr.icmp.isValid()) {
                                     if (hdr.icmp.type != ICMP_ECHO_REQUEST) {
                                         meta.protocol = 0;
@@ -180,7 +180,7 @@
                                     outgoing.apply();
                                 }
                                 if (meta.plan == PLAN_NONE) {
-                                    // ---- Straight to a backend: known, so that no service's flow takes its way back.
+                                    // ---- Directly to a backend: tracked, so that no service flow uses the same return path.
                                     meta.remote_ip = meta.service_ip;
                                     meta.remote_port = meta.service_port;
                                     endpoints.apply();
@@ -196,7 +196,7 @@
                     }
 
                     if (meta.plan != PLAN_NONE && meta.drop_reason == DROP_NONE) {
-                        // ---- Where the flow goes: as it did before, if it may
+                        // ---- Where the flow goes: to its previous backend if allowed
                         hdr.flow.pinned = 0;
                         hdr.flow.moves = MOVES_NOT;
                         hdr.slot.of_server = 0;
@@ -216,7 +216,7 @@
                                 meta.local_ip = meta.client_ip;
                                 meta.local_port = meta.client_port;
                                 if (replies.apply().hit) {
-                                    // Its own, or too late to tell it from another: only what begins can get another port.
+                                    // Its own return path, or too late to change it: only a new flow can get another port.
                                     if (hdr.flow.collides == 0 || hdr.flow.starts == 0) {
                                         meta.plan = PLAN_NONE;
                                     }
@@ -246,7 +246,7 @@
                             }
                         }
 
-                        // ---- ... or where a new one is sent, or one that moves
+                        // ---- ... or to the backend of a new or moving flow
                         if (meta.plan != PLAN_NONE && (hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT)) {
                             if (meta.refusal == DROP_NONE) {
                                 hdr.hashed.client_ip = meta.client_ip;
@@ -256,7 +256,7 @@
                                 hdr.hashed.service_port = meta.service_port;
                                 hdr.hashed.protocol = meta.protocol;
                                 meta.port_offset = port_hash.get_hash(hdr.hashed);
-                                // All flows of a client that sticks to a backend move to the same one.
+                                // All flows of a client with session affinity move to the same backend.
                                 if (meta.plan == PLAN_BALANCE && meta.affinity != 0) {
                                     hdr.hashed.client_port = 0;
                                     hdr.hashed.outside = 0;
@@ -270,7 +270,7 @@
                                     meta.pool = hdr.flow.frontend_pool;
                                 }
                             }
-                            // (Asked again: within one block p4c would compute these values anew at each use.)
+                            // (Checked again: within one block p4c would recompute these values at each use.)
                             if (meta.drop_reason == DROP_NONE) {
                                 if (hdr.flow.pinned == 0 && meta.protocol == PROTOCOL_TCP && hdr.flow.starts == 0 && meta.plan != PLAN_DIRECT) {
                                     meta.refusal = DROP_NO_FLOW;
@@ -335,7 +335,7 @@
                                                         meta.pool = hdr.flow.frontend_pool;
                                                     }
                                                 } else {
-                                                    // Whichever began last: at the backend of now, at the one before, or where it was known to be.
+                                                    // The latest: at the current, the previous or the last known backend.
                                                     hdr.flow.found = 0;
                                                     if (hdr.choice.has_moved == 1) {
                                                         meta.after = meta.backend_id;
@@ -365,7 +365,7 @@
                                                     meta.refusal = DROP_NO_BACKEND;
                                                 }
                                             } else if (hdr.choice.sticky == 1 && meta.refusal == DROP_NONE) {
-                                                // What a full share can't remember goes by its hash, as before.
+                                                // A flow that exceeds the share is not learned and uses its hash, as before.
                                                 SHARES_OF_PORT
                                                 READ_SHARE(SHARE_CLIENTS, EXPIRE_43200, known_clients, POD_CLIENTS, NODE_CLIENTS)
                                                 if (hdr.share.count < hdr.share.limit) {
@@ -380,7 +380,7 @@
                                 }
                             }
 
-                            // ---- A new flow takes of its port's share
+                            // ---- A new flow counts against its port's share
                             if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE && hdr.flow.pinned == 0 && meta.slot == 0) {
                                 SHARES_OF_PORT
                                 if (meta.protocol == PROTOCOL_TCP) {
@@ -424,7 +424,7 @@
                                     meta.at = meta.slot + SLOT_STATE;
                                     connections.write(meta.at, hdr.slot.near);
                                 } else if (meta.plan == PLAN_DIRECT) {
-                                    // It works without, only not beside a service's flow.
+                                    // It works without an entry, except alongside a service flow.
                                     drops.count(meta.drop_reason);
                                     meta.drop_reason = DROP_NONE;
                                     meta.plan = PLAN_NONE;
@@ -432,7 +432,7 @@
                             }
                         }
 
-                        // ---- Which source the other end sees
+                        // ---- The source that the other end sees
                         if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE) {
                             meta.local_ip = meta.client_ip;
                             meta.local_port = meta.client_port;
@@ -440,7 +440,7 @@
                                 if (meta.client_ip == meta.remote_ip) {
                                     meta.pool = POOL_HAIRPIN;
                                 } else if (hdr.flow.on_host == 1) {
-                                    // The node takes nothing that seems to come from itself, and answers through the pipeline anyway.
+                                    // The node drops packets with its own source; its answers pass the pipeline anyway.
                                     meta.pool = POOL_NONE;
                                     if (meta.port_class == CLASS_HOST) {
                                         meta.pool = POOL_HAIRPIN;
@@ -511,7 +511,7 @@
                         }
                     }
 
-                    // ---- What an answer or an end changes in its port's share
+                    // ---- The effect of an answer or a close on the port's share
                     if (hdr.slot.changed == 1) {
                         FORGET_DISPLACED(hdr.slot.first)
                         hdr.slot.counted = 0;
@@ -530,7 +530,7 @@
                         meta.at = hdr.slot.first + SLOT_PORT;
                         if (hdr.slot.counted == 1) {
                             if (meta.protocol == PROTOCOL_TCP) {
-                                // The client's own packet; another flow may have had the slot.
+                                // The client's own packet; the slot may have belonged to another flow.
                                 hdr.share.port = hdr.guard.port;
                                 connections.write(meta.at, hdr.guard.port);
                                 ONE_MORE(open_connections)
@@ -547,7 +547,7 @@
 
 #include "../fragments/teach.p4"
 
-                    // ---- The rewriting, of either direction
+                    // ---- The rewriting, in either direction
                     if (meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || hdr.flow.found == 1)) {
                         if (meta.refusal == DROP_NONE) {
                             if (hdr.tcp.isValid()) {
@@ -572,7 +572,7 @@
                                 transport_sum.add(hdr.udp.dst_port);
                             }
                             if (hdr.icmp.isValid()) {
-                                // The identifier stands for the port of whoever asks. No pseudo header.
+                                // The identifier takes the place of the requester's port. No pseudo header.
                                 transport_sum.subtract(hdr.icmp.checksum);
                                 transport_sum.subtract(hdr.icmp.identifier);
                                 hdr.before.src_port = hdr.icmp.identifier;
@@ -595,9 +595,9 @@
                             header_sum.add(hdr.ipv4.src_ip);
                             header_sum.add(hdr.ipv4.dst_ip);
                         } else {
-                            // ---- Refused in the backend's place. What the packet had more stays behind the answer: it can't be cut.
+                            // ---- Refused on behalf of the backend. The rest of the packet follows the answer: it can't be truncated.
                             if (meta.refusal == DROP_NO_FLOW) {
-                                // RFC 9293, 3.10.7.1: what acknowledges is answered with that number. A SYN is no such packet.
+                                // RFC 9293, 3.10.7.1: a packet with ACK is answered with that number. A SYN has none.
                                 hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_ACK);
                                 if (hdr.work.bits != TCP_ACK) {
                                     meta.refusal = DROP_NONE;
@@ -612,7 +612,7 @@
                                     hdr.tcp.flags = TCP_RST;
                                     hdr.tcp.window = 0;
                                     hdr.tcp.urgent = 0;
-                                    // What of header and pseudo header is the same in every answer: 0x5004 for offset and flag, protocol, length.
+                                    // The constant part of header and pseudo header: 0x5004 for offset and flag, protocol, length.
                                     hdr.tcp.checksum = 0x501e;
                                     transport_sum.add(hdr.tcp.checksum);
                                     transport_sum.add(hdr.tcp.src_port);

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control: the state of learned flows. A learned entry can't be changed, so each names a slot of eight registers. A slot
-// is given again after 2^18 newer flows: a flow that finds another's name in it takes it over and starts from nothing, which can only make
+// Part of the main control: the state of learned flows. A learned entry can't be changed, so each refers to a slot of eight registers.
+// A slot is reused after 2^18 newer flows: a flow that finds its slot used by another takes it over with a fresh state, which can only make
 // it live longer.
 //
-// A TCP packet is believed if it acknowledges about what the other end sent last (RFC 5961, section 5): whoever forges one end doesn't
-// see the other's numbers. Only a packet that is believed touches a timer. What an end says of itself is noted unseen, so a packet that
-// isn't believed does no harm beyond the next genuine one.
+// A TCP packet is valid if it acknowledges approximately what the other end sent last (RFC 5961, section 5): a forger of one end does not
+// see the other's numbers. Only a valid packet changes a timer. An end's own numbers are recorded without validation, so an
+// invalid packet has no effect beyond the next genuine one.
 //
-// How it is written keeps p4c from computing a value anew at each use: it does so with expressions, not with what branches left behind.
+// The code is written to keep p4c from recomputing values at each use: it does so for expressions, but not for the results of branches.
 
     Register<bit<32>, bit<32>>(CONNECTION_WORDS) connections;
-    // The slot that was given last, as it is named: the index of its first word, of more bits than there are words.
+    // The name of the last assigned slot: the index of its first word, with more bits than there are words.
     Register<bit<32>, bit<32>>(1) slots;
 
-// Of a flow that loses its slot nobody will know that it ends: its port's share forgets it now.
+// The end of a flow that lost its slot can't be detected: remove it from its port's share now.
 #define FORGET_DISPLACED(first_word) \
     hdr.slot.near = hdr.slot.displaced & OPEN; \
     if (hdr.slot.near == OPEN) { \
@@ -40,8 +40,8 @@
             connections.write(meta.at, 0); \
         }
 
-// Zero if the packet acknowledges about what the other end sent last. The numbers that are kept include the headers' lengths; the
-// comparison leaves room for them.
+// Zero if the packet acknowledges approximately what the other end sent last. The recorded numbers include the header lengths; the
+// comparison allows for them.
 #define READ_NEARNESS(slot) \
         if (hdr.slot.of_server == 1) { \
             meta.at = slot + SLOT_CLIENT_SENT; \
@@ -67,7 +67,7 @@
             connections.write(meta.at, hdr.tcp.acknowledgment); \
         }
 
-// Most packets: of an open connection, and none that begins or ends something.
+// Most packets: of an open connection, without starting or closing anything.
 #define TRACK_TCP(slot) \
         FIND_SLOT(slot) \
         READ_NEARNESS(slot) \
@@ -158,7 +158,7 @@
                 connections.write(meta.at, hdr.slot.state); \
             }
 
-// RFC 9260, 8.5: each end puts the tag that the other chose into all its packets but an INIT. The first one is taken for right.
+// RFC 9260, 8.5: each end puts the tag chosen by the other into all its packets except INIT. The first one is assumed to be correct.
 #define TRACK_SCTP(slot) \
         FIND_SLOT(slot) \
         hdr.slot.first = slot; \
@@ -190,7 +190,7 @@
             connections.write(meta.at, hdr.slot.state); \
         }
 
-// The first entry that a packet meets tracks it.
+// The first entry that a packet hits tracks it.
 #define TRACK(slot) \
         if (hdr.slot.due == DUE_TCP) { \
             hdr.slot.due = DUE_NOT; \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control: what is being replaced. A target that can't modify a row has it deleted and inserted again; in between,
-// what would have met it is dropped. Looked up only where a row is missing, so that other packets don't pay for it.
+// Part of the main control: entries that are being replaced. If a target can't modify an entry, it is deleted and inserted again; in
+// between, packets that would match it are dropped. Looked up only on a miss, so that other packets don't pay for it.
 
     action hold() {
         meta.drop_reason = DROP_HELD;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control: what each port may take of the learned tables. A port's flows are counted by kind: those that nobody answered,
-// datagrams, and connections. A count ends with its period, which a learned entry without a restart measures; an answer takes a flow
-// from the first kind to its own, and a connection that closes leaves. So a port holds at most two limits of each kind.
+// Part of the main control: each port's share of the learned tables. A port's flows are counted by kind: unanswered flows,
+// datagrams, and connections. A count is reset after its period, measured by a learned entry without restart; an answer moves a flow
+// from the first kind to its own, and a closed connection is removed. So a port has at most twice the limit of each kind.
 
     Register<bit<32>, bit<32>>(SHARED_PORTS) unanswered;
     Register<bit<32>, bit<32>>(SHARED_PORTS) datagrams;
@@ -37,7 +37,7 @@
         size = 32768;
     }
 
-// Whose shares the following reads are about: the input port's.
+// The following reads concern the shares of the input port.
 #define SHARES_OF_PORT \
     hdr.share.port = hdr.guard.port; \
     hdr.share.mac = 0; \
@@ -45,7 +45,7 @@
         hdr.share.mac = hdr.guard.mac; \
     }
 
-// How many of a kind a port has, from nothing when its period is over.
+// A port's count of a kind; zero when its period is over.
 #define READ_SHARE(of_kind, seconds, counts, of_a_pod, of_the_node) \
     hdr.share.kind = of_kind; \
     meta.period = seconds; \
@@ -60,7 +60,7 @@
         hdr.share.limit = of_a_pod; \
     }
 
-// One flow less of those of the port.
+// Removes one flow from the port's count.
 #define ONE_LESS(counts) \
     hdr.share.count = counts.read(hdr.share.port); \
     if (hdr.share.count != 0) { \
