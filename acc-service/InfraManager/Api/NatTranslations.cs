@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.InfraManager.Api;

@@ -2,6 +2,7 @@ using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 using Grpc.Core;

@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 
 namespace ACCOffload.InfraManager.Cluster;
 

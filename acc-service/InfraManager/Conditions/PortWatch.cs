@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Ports;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Syscalls;
 

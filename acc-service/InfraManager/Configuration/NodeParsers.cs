@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Configuration;

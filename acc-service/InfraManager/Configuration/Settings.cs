@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Security;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;

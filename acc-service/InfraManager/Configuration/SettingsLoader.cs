@@ -6,8 +6,10 @@ using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
@@ -191,15 +193,15 @@ internal static class SettingsLoader
     {
         var rules = ReadDeviceLists(reader);
         var most = (int)reader.Number("Devices:MaxPorts", 0, 0, 65535);
-        if (rules.PortRule == PortRule.Mac && most > DeviceRules.MostVports)
+        if (rules.PortRule == PortRule.Mac && most > DeviceRules.MaxVports)
         {
             reader.Fail(
                 "Devices:MaxPorts", most.ToString(CultureInfo.InvariantCulture),
-                $"is more than {DeviceRules.MostVports}, the maximum number of vports with Target:PortRule mac",
-                $"give 1 to {DeviceRules.MostVports}, or 0 for {DeviceRules.MostVports}");
+                $"is more than {DeviceRules.MaxVports}, the maximum number of vports with Target:PortRule mac",
+                $"give 1 to {DeviceRules.MaxVports}, or 0 for {DeviceRules.MaxVports}");
         }
 
-        return rules with { MaxPorts = rules.PortRule == PortRule.Mac && most == 0 ? DeviceRules.MostVports : most };
+        return rules with { MaxPorts = rules.PortRule == PortRule.Mac && most == 0 ? DeviceRules.MaxVports : most };
     }
 
     private static DeviceRules ReadDeviceLists(ConfigurationReader reader) => new()
@@ -307,10 +309,7 @@ internal static class SettingsLoader
         return new TargetPorts(names, !reader.Flag("Target:MakePorts", true));
     }
 
-    // In the P4-DPDK package of release 24.01 one of the ports belongs to the ARP responder. Ports are numbered in the order of creation.
-    private static IReadOnlyList<string> LentPorts(Settings settings) => settings.Node.Profile == PipelineProfile.Dpdk2401
-        ? [.. settings.Target.Ports.Names.Where((_, number) => number != (settings.Node.ArpPort ?? NodeSettings.DpdkArpPort))]
-        : settings.Target.Ports.Names;
+    private static IReadOnlyList<string> LentPorts(Settings settings) => settings.Node.Profile.LentPorts(settings.Target.Ports.Names, settings.Node);
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(
         reader.Value<string>(
@@ -471,7 +470,7 @@ internal static class SettingsLoader
                 "set Pipeline:Package, or remove Pipeline:P4Info");
         }
 
-        if (node.Profile == PipelineProfile.K8sDp)
+        if (node.Profile.IsBuiltIn)
         {
             if (settings.Pipeline.Package is { } package)
             {
@@ -483,8 +482,7 @@ internal static class SettingsLoader
             return;
         }
 
-        var name = PipelineProfiles.NameOf(node.Profile);
-        var rule = node.Profile == PipelineProfile.Es2k2401 ? PortRule.Mac : PortRule.Gnmi;
+        var name = node.Profile.Name;
         if (settings.Target.Kind == TargetKind.Embedded)
         {
             reader.Fail(
@@ -492,7 +490,7 @@ internal static class SettingsLoader
                 "set Target:Kind to external, and Target:P4Runtime and Target:Gnmi to the server's addresses");
         }
 
-        if (node.Devices.PortRule != rule)
+        if (node.Profile.PortRule is { } rule && node.Devices.PortRule != rule)
         {
             reader.Fail(
                 "Target:PortRule", node.Devices.PortRule.ToString().ToLowerInvariant(), $"does not go with {name}",

@@ -6,6 +6,8 @@ using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.P4Runtime.Channels;
@@ -211,7 +213,7 @@ internal sealed partial class ControlService(
             PodName = spec.PodName,
             Mtu = (uint)(spec.Mtu == 0 ? node.Mtu : spec.Mtu),
             Device = DeviceKinds.NameOf(spec.Device),
-            Vsi = node.Devices.PortRule == PortRule.Mac ? DeviceRules.VsiOf(spec.Mac).ToString(CultureInfo.InvariantCulture) : "",
+            Vsi = node.Devices.PortRule == PortRule.Mac ? VportNumbers.VsiOf(spec.Mac).ToString(CultureInfo.InvariantCulture) : "",
         };
         info.Addresses.AddRange(spec.Addresses.Select(a => a.ToString()));
         return info;
@@ -297,10 +299,10 @@ internal sealed partial class ControlService(
             Name = vport.Name,
             Mac = vport.Mac?.ToString() ?? "",
             Use = vport.Use,
-            Vsi = byMac ? DeviceRules.VsiOf(vport.Mac!.Value).ToString(CultureInfo.InvariantCulture) : "",
+            Vsi = byMac ? VportNumbers.VsiOf(vport.Mac!.Value).ToString(CultureInfo.InvariantCulture) : "",
         };
         uint? port = vport.Use == OwnVport.Arp && node.ArpPort is { } arpPort ? arpPort
-            : byMac ? DeviceRules.PortOf(vport.Mac!.Value)
+            : byMac ? VportNumbers.PortOf(vport.Mac!.Value)
             : null;
         if (port is { } number)
         {

@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.Daemon;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Routing;
@@ -112,7 +111,7 @@ internal sealed partial class Doctor
             }
             else if (found == cookie)
             {
-                report.Right("P4Runtime", $"{target.P4Runtime}: reached, runs {PipelineProfiles.NameOf(settings.Node.Profile)}");
+                report.Right("P4Runtime", $"{target.P4Runtime}: reached, runs {settings.Node.Profile.Name}");
             }
             else if (found is null)
             {

@@ -7,7 +7,6 @@ using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.InfraManager.Security;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.Protos.V1;
@@ -163,7 +162,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
 
     private void Pipeline(DoctorReport report)
     {
-        var name = PipelineProfiles.NameOf(settings.Node.Profile);
+        var name = settings.Node.Profile.Name;
         var place = settings.Pipeline.Package ?? settings.Pipeline.Directory;
         try
         {

@@ -8,9 +8,9 @@ using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
@@ -189,14 +189,14 @@ internal sealed partial class ServiceComposer
             // Checked before it reaches the target, which may accept no other package afterwards.
             if (artifacts is not null)
             {
-                _ = ModelCompiler.For(artifacts.Pipeline, _settings.Node);
+                _ = _settings.Node.Profile.CreateCompiler(artifacts.Pipeline, _settings.Node);
             }
 
             return artifacts;
         }
         catch (Exception e) when (pipeline.Package is { } package && e is InvalidDataException or P4InfoException)
         {
-            var profile = PipelineProfiles.NameOf(_settings.Node.Profile);
+            var profile = _settings.Node.Profile.Name;
             throw new ConfigurationException(new ConfigurationError(
                 _settings.Source, "Pipeline:Package", package, e.Message,
                 $"name the k8s_dp.pb.bin of release 24.01 for {profile}, with its p4Info.txt beside it or in Pipeline:P4Info"));

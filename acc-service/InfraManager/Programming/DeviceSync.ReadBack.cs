@@ -1,5 +1,5 @@
-using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
@@ -126,7 +126,7 @@ internal sealed partial class DeviceSync
 
         _mark = 0;
         await ReadTablesAsync(_compiler!.Tables, cancellationToken);
-        if (_compiler.Marks is not null)
+        if (_compiler.HasMarks)
         {
             MarkRead(_mark, pushed);
         }
@@ -211,10 +211,7 @@ internal sealed partial class DeviceSync
         await foreach (var entry in entries)
         {
             Tables.Seen(entry);
-            if (_compiler?.Marks?.Of(entry) is { } mark)
-            {
-                _mark = Math.Max(_mark, mark);
-            }
+            _mark = Math.Max(_mark, _compiler?.MarkOf(entry) ?? 0);
 
             if (++count % EntriesPerProgress == 0)
             {

@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 
@@ -6,7 +5,7 @@ namespace ACCOffload.InfraManager.Programming;
 
 /// <content>
 /// Changes of rows on a target that can't modify them: each is deleted and inserted again, one after the other, so that packets miss a row for as short as
-/// possible. What would be let through meanwhile is held (<see cref="RowHolds"/>). If this process ends in between, the hold stays until the row is back.
+/// possible. What would be let through meanwhile is held (<see cref="State.Node.ModelCompiler.HoldFor"/>). If this process ends in between, the hold stays until the row is back.
 /// </content>
 internal sealed partial class DeviceSync
 {
@@ -26,7 +25,7 @@ internal sealed partial class DeviceSync
                 continue;
             }
 
-            if (_compiler?.Holds is { } holds && holds.For(update.Entry) is { } hold)
+            if (_compiler?.HoldFor(update.Entry) is { } hold)
             {
                 await ReplaceHeldAsync(update, hold, pass, cancellationToken);
             }

@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
@@ -76,7 +75,7 @@ internal sealed partial class DeviceSync
     /// <returns>False where it is not known whether the target has the mark: nothing more is written then.</returns>
     private async Task<bool> WriteMarkAsync(TablePlan plan, WritePass pass, CancellationToken cancellationToken)
     {
-        var marks = _compiler?.Marks is { } known ? plan.TakeChanges(u => known.IsMark(u.Entry)) : [];
+        var marks = _compiler is { HasMarks: true } compiler ? plan.TakeChanges(u => compiler.MarkOf(u.Entry) > 0) : [];
         if (marks.Count == 0)
         {
             return true;
@@ -95,7 +94,7 @@ internal sealed partial class DeviceSync
                 continue;
             }
 
-            foreach (var update in plan.TakeChanges(u => TableRanks.HasIds(u.Entry.Table)))
+            foreach (var update in plan.TakeChanges(u => _node.Profile.Order.HasIds(u.Entry.Table)))
             {
                 Tables.Refused(update);
                 pass.Refused[update.Entry.Key] = error;
@@ -107,7 +106,7 @@ internal sealed partial class DeviceSync
 
     private async Task WriteAllAsync(List<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
     {
-        foreach (var write in WritePlan.Order(updates, _options.MaxUpdatesPerWrite))
+        foreach (var write in WritePlan.Order(updates, _node.Profile.Order, _options.MaxUpdatesPerWrite))
         {
             if (_target.Traits.CanModify)
             {

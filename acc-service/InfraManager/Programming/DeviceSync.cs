@@ -1,6 +1,6 @@
 using System.Net;
-using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Entries;
@@ -41,7 +41,8 @@ internal sealed partial class DeviceSync
         _model = model;
         _target = target;
         _node = node;
-        _compiler = target.Pipeline is { } pipeline ? ModelCompiler.For(pipeline, node) : null;
+        Tables = new TableState(node.Profile.Order);
+        _compiler = target.Pipeline is { } pipeline ? node.Profile.CreateCompiler(pipeline, node) : null;
         _options = options;
         _time = time;
         _logger = logger;
@@ -51,7 +52,7 @@ internal sealed partial class DeviceSync
     /// <summary>Called when the target was read back: with the mark of its ids, 0 for none, and whether its pipeline, and with it all learned flows, is new.</summary>
     public required Action<uint, bool> MarkRead { get; init; }
 
-    public TableState Tables { get; private set; } = new();
+    public TableState Tables { get; private set; }
 
     public long WritesSent { get; private set; }
 
@@ -99,7 +100,7 @@ internal sealed partial class DeviceSync
     public void Restart(NetworkModel model)
     {
         _model = model;
-        Tables = new TableState();
+        Tables = new TableState(_node.Profile.Order);
         _declared.Clear();
         _allDeclared = false;
         Lose();
@@ -326,16 +327,16 @@ internal sealed partial class DeviceSync
 
         try
         {
-            _compiler = ModelCompiler.For(pipeline, _node);
+            _compiler = _node.Profile.CreateCompiler(pipeline, _node);
         }
         catch (P4InfoException e)
         {
             _compiler = null;
-            throw new DeviceLostException($"the target's pipeline is not that of {PipelineProfiles.NameOf(_node.Profile)}: {e.Message}", e);
+            throw new DeviceLostException($"the target's pipeline is not that of {_node.Profile.Name}: {e.Message}", e);
         }
         finally
         {
-            Tables = new TableState();
+            Tables = new TableState(_node.Profile.Order);
             _declared.Clear();
             _allDeclared = false;
         }

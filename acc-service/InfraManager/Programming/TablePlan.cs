@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -30,16 +30,17 @@ internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> C
         return taken;
     }
 
-    public void HoldPodsBack()
+    /// <summary>Leaves the ways to pods for last where backends are superseded.</summary>
+    public void DeferPodRoutes(TableOrder order)
     {
-        if (!Superseded.Exists(u => TableRanks.IsBackends(u.Entry.Table)))
+        if (!Superseded.Exists(u => order.IsBackends(u.Entry.Table)))
         {
             return;
         }
 
         Openings.AddRange(Changes.Where(IsWayToPod));
         Changes.RemoveAll(IsWayToPod);
-    }
 
-    private static bool IsWayToPod(EntryUpdate update) => TableRanks.IsWayToPod(update.Entry.Table);
+        bool IsWayToPod(EntryUpdate update) => order.IsWayToPod(update.Entry.Table);
+    }
 }

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ACCOffload.InfraManager.Instruments;
-using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -13,7 +13,7 @@ namespace ACCOffload.InfraManager.Programming;
 /// it came from a change, a rollback, a restart or a drift. Rows wanted by several owners are one row, counted. A row costs 44 bytes beside its
 /// <see cref="Entry"/>. Touched by the programmer alone.
 /// </summary>
-internal sealed class TableState
+internal sealed class TableState(TableOrder order)
 {
     /// <summary>Room for fewer rows than these is not worth giving back.</summary>
     private const int SmallRoom = 16384;
@@ -184,7 +184,7 @@ internal sealed class TableState
             {
                 plan.Changes.Add(update);
             }
-            else if (TableRanks.IsHold(key.Table))
+            else if (order.IsHold(key.Table))
             {
                 // Once what it holds packets for is there again.
                 plan.Openings.Add(update);
@@ -204,7 +204,7 @@ internal sealed class TableState
             }
         }
 
-        plan.HoldPodsBack();
+        plan.DeferPodRoutes(order);
         return plan;
     }
 

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -9,7 +9,7 @@ namespace ACCOffload.InfraManager.Programming;
 /// </summary>
 internal static class WritePlan
 {
-    public static List<ReadOnlyMemory<EntryUpdate>> Order(List<EntryUpdate> updates, int maxUpdates)
+    public static List<ReadOnlyMemory<EntryUpdate>> Order(List<EntryUpdate> updates, TableOrder order, int maxUpdates)
     {
         var writes = new List<ReadOnlyMemory<EntryUpdate>>();
         if (updates.Count == 0)
@@ -20,7 +20,7 @@ internal static class WritePlan
         var steps = new SortedDictionary<int, List<EntryUpdate>>();
         foreach (var update in updates)
         {
-            var step = Step(update);
+            var step = update.Kind == UpdateKind.Delete ? -1 - order.Of(update.Entry.Table) : order.Of(update);
             if (!steps.TryGetValue(step, out var same))
             {
                 steps.Add(step, same = []);
@@ -39,16 +39,5 @@ internal static class WritePlan
         }
 
         return writes;
-    }
-
-    private static int Step(EntryUpdate update)
-    {
-        if (update.Kind == UpdateKind.Modify && update.Entry.Action.Alias == "drain_backend")
-        {
-            return TableRanks.Drain;
-        }
-
-        var rank = TableRanks.Of(update.Entry.Table);
-        return update.Kind == UpdateKind.Delete ? -1 - rank : rank;
     }
 }

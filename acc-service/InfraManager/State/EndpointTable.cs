@@ -47,7 +47,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
     /// <inheritdoc cref="HolderIndex{TKey}.Other"/>
     public Endpoint? OtherHolderOfPort(string port, long self, long over) => _byPort.Other(port, self, over);
 
-    /// <summary>An endpoint, none of the two, whose MAC stands for the same port by <see cref="PortRule.Mac"/>; null if there is none.</summary>
+    /// <summary>An endpoint, none of the two, whose MAC stands for the same port number; null if there is none.</summary>
     public Endpoint? OtherHolderOfNumber(uint number, long self, long over) => _byNumber.Other(number, self, over);
 
     public Endpoint? HolderOf(IPAddress address) => _byIp.GetValueOrDefault(address);
@@ -183,7 +183,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         _byAddress.Remove(endpoint.Address);
         _byMac.Remove(spec.Mac, endpoint.Id);
         _byPort.Remove(spec.PortName, endpoint.Id);
-        _byNumber.Remove(DeviceRules.PortOf(spec.Mac), endpoint.Id);
+        _byNumber.Remove(VportNumbers.PortOf(spec.Mac), endpoint.Id);
         CollectionsMarshal.GetValueRefOrNullRef(_counts, (spec.Node, spec.Origin))--;
         foreach (var ip in spec.Addresses)
         {
@@ -208,7 +208,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         _byAddress.Add(endpoint.Address, endpoint);
         _byMac.Add(spec.Mac, endpoint);
         _byPort.Add(spec.PortName, endpoint);
-        _byNumber.Add(DeviceRules.PortOf(spec.Mac), endpoint);
+        _byNumber.Add(VportNumbers.PortOf(spec.Mac), endpoint);
         CollectionsMarshal.GetValueRefOrAddDefault(_counts, (spec.Node, spec.Origin), out _)++;
         foreach (var ip in spec.Addresses)
         {

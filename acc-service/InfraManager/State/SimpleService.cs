@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.State.Node;
 
 namespace ACCOffload.InfraManager.State;
 

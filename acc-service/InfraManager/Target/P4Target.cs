@@ -1,6 +1,7 @@
 using System.Globalization;
 using ACCOffload.InfraManager.Instruments;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Ports;
@@ -62,7 +63,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
 
     Pipeline ITargetView.Pipeline => Pipeline ?? Unknown;
 
-    public string PipelineName => PipelineProfiles.NameOf(_node.Profile);
+    public string PipelineName => _node.Profile.Name;
 
     public ulong Cookie => _artifacts?.Cookie ?? Volatile.Read(ref _fetched)?.Cookie ?? 0;
 
@@ -214,7 +215,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         ? Task.FromResult<uint?>(null)
         : _ports.GetPortIdAsync(name, cancellationToken);
 
-    public uint? ImpliedPort(PortSpec port) => PortRule == PortRule.Mac ? DeviceRules.PortOf(port.Mac) : null;
+    public uint? ImpliedPort(PortSpec port) => PortRule == PortRule.Mac ? VportNumbers.PortOf(port.Mac) : null;
 
     public async Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken)
     {

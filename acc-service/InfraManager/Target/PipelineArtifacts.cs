@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.P4Runtime.Schema;
 using ACCOffload.Protos.Tdi;
 using Google.Protobuf;
@@ -35,7 +35,7 @@ internal sealed class PipelineArtifacts
     /// <summary>What InfraManager pushes for this profile; null where the target has its pipeline by itself.</summary>
     /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>
     public static PipelineArtifacts? Of(PipelineSettings settings, PipelineProfile profile) =>
-        profile == PipelineProfile.K8sDp ? Load(settings.Directory) : settings.Package is { } package ? LoadPackage(package, settings.P4Info) : null;
+        profile.IsBuiltIn ? Load(settings.Directory) : settings.Package is { } package ? LoadPackage(package, settings.P4Info) : null;
 
     /// <summary>Reads <c>k8s_dp.spec</c>, <c>.p4info.bin</c>, <c>.bfrt.json</c> and <c>.context.json</c>.</summary>
     /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>

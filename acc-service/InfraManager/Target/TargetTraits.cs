@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 
 namespace ACCOffload.InfraManager.Target;
 
@@ -67,7 +67,7 @@ internal sealed record TargetTraits
 
     /// <summary>The traits of a target that gives this P4Runtime version.</summary>
     public static TargetTraits Of(string apiVersion, PipelineProfile profile) =>
-        apiVersion != StratumVersion ? Soft : profile == PipelineProfile.Es2k2401 ? Es2k : P4Dpdk;
+        apiVersion != StratumVersion ? Soft : profile.IsForE2100 ? Es2k : P4Dpdk;
 
     /// <summary>Null, or why the text is none. "auto" gives null: they are detected.</summary>
     public static string? Parse(string text, out TargetTraits? traits)

@@ -1,8 +1,10 @@
 using System.Net;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.Fuzz.Rpc;
@@ -24,6 +26,7 @@ internal sealed class JudgedCore : IProgrammer
     public static NodeSettings Node { get; } = new()
     {
         Name = "node-1",
+        Profile = PipelineProfiles.K8sDp,
         PodRanges = [.. new[] { "10.244.1.0/28", "10.96.5.0/29", "200.1.1.0/29", "192.0.2.8/29", "127.0.0.0/29", "224.0.0.0/29", "169.254.1.0/29" }.Select(IPNetwork.Parse)],
         NodeAddresses = [IPAddress.Parse("192.0.2.10")],
         HostAddresses = [IPAddress.Parse("200.1.1.2")],

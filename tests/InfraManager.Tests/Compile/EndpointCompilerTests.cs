@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
@@ -57,7 +58,7 @@ public class EndpointCompilerTests
         var model = new NetworkModel();
         model.Configure(node);
         Assert.Equal(0, model.Mark);
-        var compiler = ModelCompiler.For(TestPipeline.Artifacts.Pipeline, node);
+        var compiler = node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node);
         var owner = OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id);
         string[] routes =
         [
@@ -82,7 +83,7 @@ public class EndpointCompilerTests
         model.Configure(node);
         Assert.Equal(
             ["routes -> to_narrow_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)"],
-            Text(ModelCompiler.For(TestPipeline.Artifacts.Pipeline, node).Compile(OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id), model, _ => 9)!));
+            Text(node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node).Compile(OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id), model, _ => 9)!));
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.Tests.Support;
 using P4.Config.V1;
 
@@ -12,6 +12,6 @@ public sealed class LearnedTableTests
         var info = P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
         // Only there an action is for entries alone: the one that a miss adds.
         var learned = info.Tables.Where(t => t.ActionRefs.Any(a => a.Scope == ActionRef.Types.Scope.TableOnly)).Select(t => t.Preamble.Alias).Order();
-        Assert.Equal(learned, TestPipeline.Artifacts.Pipeline.Tables.Where(TableRanks.IsLearned).Select(t => t.Alias).Order());
+        Assert.Equal(learned, TestPipeline.Artifacts.Pipeline.Tables.Where(K8sTableOrder.Instance.IsLearned).Select(t => t.Alias).Order());
     }
 }

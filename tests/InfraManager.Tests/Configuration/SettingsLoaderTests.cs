@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Extensions.Logging;
@@ -58,7 +59,7 @@ public sealed class SettingsLoaderTests : IDisposable
             { {{Least}}, "Target": { "Kind": "external", "PortRule": "mac" }, "Pipeline": { "Profile": "es2k-24.01" }, "ArpProxy": { "Interface": "arp0" },
               "Subfunctions": { "acc0": "pci/0000:01:00.0 sf 4 mac 00:09:00:00:03:14 queues 4" } }
             """);
-        Assert.Equal((ACCOffload.InfraManager.State.PipelineProfile.Es2k2401, "arp0", 254), (settings.Node.Profile, settings.ArpProxy.Interface, settings.Node.Devices.MaxPorts));
+        Assert.Equal((PipelineProfiles.Es2k2401, "arp0", 254), (settings.Node.Profile, settings.ArpProxy.Interface, settings.Node.Devices.MaxPorts));
         // The gateway's, 02:ac:c0:..., and the subfunction's.
         Assert.Equal([25u, 188u], settings.Node.OwnPorts);
         Assert.Equal(0, Load($"{{ {Least} }}").Node.Devices.MaxPorts);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 
 namespace ACCOffload.InfraManager.Tests.Fixtures;
 

@@ -1,5 +1,7 @@
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 
@@ -97,7 +99,7 @@ public class DeviceRulesTests
         var judge = NewJudge(new DeviceRules { PortRule = PortRule.Mac });
         var first = TestNode.Pod(1, 1) with { Mac = MacAddress.Parse("00:0a:00:00:03:14"), Device = DeviceKind.SubFunction };
         judge.Attach(first, _context);
-        Assert.Equal((10u, 26u), (DeviceRules.VsiOf(first.Mac), DeviceRules.PortOf(first.Mac)));
+        Assert.Equal((10u, 26u), (VportNumbers.VsiOf(first.Mac), VportNumbers.PortOf(first.Mac)));
         var refusal = Refused(
             IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(2, 2) with { Mac = MacAddress.Parse("02:0a:00:00:04:15"), Device = DeviceKind.SubFunction }, _context));
         Assert.Contains("port 26", refusal.Message, StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
@@ -134,7 +135,7 @@ public sealed class DpdkPackageTests
             info.ActionProfiles.Remove(profile);
         }
 
-        await using var harness = await PackageHarness.StartAsync(PipelineProfile.Dpdk2401, info, wait: false);
+        await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Dpdk2401, info, wait: false);
         await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains(text, StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
         Assert.Equal(0, harness.Server.Writes);
     }
@@ -142,13 +143,13 @@ public sealed class DpdkPackageTests
     [Fact]
     public async Task The_other_package_is_no_such_pipeline()
     {
-        await using var harness = await PackageHarness.StartAsync(PipelineProfile.Dpdk2401, PackageInfo.Es2k(), wait: false);
+        await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Dpdk2401, PackageInfo.Es2k(), wait: false);
         await Eventually.TrueAsync(
             () => harness.Programmer.Status.TargetReason.StartsWith("the target's pipeline is not that of dpdk-24.01: pipeline k8s_dp has no table 'k8s_dp_control.arpt_to_port_table'", StringComparison.Ordinal),
             () => harness.Programmer.Status.TargetReason);
     }
 
-    private static Task<PackageHarness> StartAsync() => PackageHarness.StartAsync(PipelineProfile.Dpdk2401, PackageInfo.Dpdk());
+    private static Task<PackageHarness> StartAsync() => PackageHarness.StartAsync(PipelineProfiles.Dpdk2401, PackageInfo.Dpdk());
 
     private static PortState State(PackageHarness harness, int service) => harness.Programmer.Services[TestService.Key(service)].State.Ports[0];
 }

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
@@ -180,7 +181,7 @@ public sealed class Es2kPackageTests
     [Fact]
     public async Task The_server_may_come_late_and_restart()
     {
-        await using var harness = await PackageHarness.StartAsync(PipelineProfile.Es2k2401, null, wait: false);
+        await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Es2k2401, null, wait: false);
         await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("no pipeline is set", StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
         await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(1)));
         harness.Server.Load(PackageInfo.Es2k());
@@ -235,7 +236,7 @@ public sealed class Es2kPackageTests
                 break;
         }
 
-        await using var harness = await PackageHarness.StartAsync(PipelineProfile.Es2k2401, info, wait: false);
+        await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Es2k2401, info, wait: false);
         await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("is not that of es2k-24.01", StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
         Assert.Contains(text, harness.Programmer.Status.TargetReason, StringComparison.Ordinal);
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(1)));
@@ -276,7 +277,7 @@ public sealed class Es2kPackageTests
         Assert.Contains("port 20", e.Message, StringComparison.Ordinal);
     }
 
-    private static Task<PackageHarness> StartAsync() => PackageHarness.StartAsync(PipelineProfile.Es2k2401, PackageInfo.Es2k());
+    private static Task<PackageHarness> StartAsync() => PackageHarness.StartAsync(PipelineProfiles.Es2k2401, PackageInfo.Es2k());
 
     private static (uint Frontend, uint First, uint Second) Numbers(PackageHarness harness, int service)
     {

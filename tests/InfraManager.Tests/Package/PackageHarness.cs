@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
@@ -32,7 +34,7 @@ internal sealed class PackageHarness : IAsyncDisposable
             Profile = profile,
             // The vport of VSI 4: port 20.
             GatewayMac = MacAddress.Parse("00:04:00:00:03:14"),
-            Devices = new DeviceRules { PortRule = profile == PipelineProfile.Es2k2401 ? PortRule.Mac : PortRule.Gnmi },
+            Devices = new DeviceRules { PortRule = profile == PipelineProfiles.Es2k2401 ? PortRule.Mac : PortRule.Gnmi },
         };
     }
 

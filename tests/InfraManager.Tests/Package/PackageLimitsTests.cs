@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 
@@ -10,8 +12,8 @@ namespace ACCOffload.InfraManager.Tests.Package;
 /// <summary>What the packages can't do is left out and told, or refused.</summary>
 public sealed class PackageLimitsTests
 {
-    private static readonly PackageLimits Es2k = PackageLimits.Of(PipelineProfile.Es2k2401)!;
-    private static readonly PackageLimits Dpdk = PackageLimits.Of(PipelineProfile.Dpdk2401)!;
+    private static readonly ServiceLimits Es2k = PipelineProfiles.Es2k2401.Services!;
+    private static readonly ServiceLimits Dpdk = PipelineProfiles.Dpdk2401.Services!;
 
     [Fact]
     public void What_a_package_can_do_is_left_as_it_is()
@@ -21,7 +23,7 @@ public sealed class PackageLimitsTests
         spec = TestService.Of(1, TestService.Pod(1), TestService.Remote(2));
         Assert.Same(spec, Dpdk.Limit(spec));
         Dpdk.Demand(spec);
-        Assert.Null(PackageLimits.Of(PipelineProfile.K8sDp));
+        Assert.Null(PipelineProfiles.K8sDp.Services);
     }
 
     [Fact]
@@ -83,7 +85,7 @@ public sealed class PackageLimitsTests
     [Fact]
     public async Task Numbers_of_rows_are_used_again_and_run_out_with_a_clear_text()
     {
-        await using var harness = await StartAsync(PipelineProfile.Es2k2401);
+        await using var harness = await StartAsync(PipelineProfiles.Es2k2401);
         await harness.AttachAsync(PackageHarness.Pod(1));
         for (var i = 0; i < 40; i++)
         {
@@ -122,12 +124,12 @@ public sealed class PackageLimitsTests
     [Fact]
     public async Task What_was_made_for_our_own_pipeline_is_made_anew()
     {
-        await using var harness = await StartAsync(PipelineProfile.Dpdk2401);
+        await using var harness = await StartAsync(PipelineProfiles.Dpdk2401);
         await harness.SetAsync(TestService.Of(1, TestService.Remote(1)));
         await harness.SetAsync(TestService.Of(2, TestService.Pod(2)));
         await harness.CloseAsync();
         harness.Server.Load(PackageInfo.Es2k());
-        harness.Node = harness.Node with { Profile = PipelineProfile.Es2k2401, Devices = new DeviceRules { PortRule = PortRule.Mac } };
+        harness.Node = harness.Node with { Profile = PipelineProfiles.Es2k2401, Devices = new DeviceRules { PortRule = PortRule.Mac } };
         harness.Open();
         await harness.ReadyAsync();
         // The one that fits stays; the other is learned from the cluster again.
@@ -141,7 +143,7 @@ public sealed class PackageLimitsTests
     public void Numbers_of_a_package_are_given_to_nobody_else_when_our_own_pipeline_follows()
     {
         var model = new NetworkModel();
-        var package = new ServiceAdmission(model, TestNode.Settings with { Profile = PipelineProfile.Dpdk2401 });
+        var package = new ServiceAdmission(model, TestNode.Settings with { Profile = PipelineProfiles.Dpdk2401 });
         var spec = TestService.Of(1, [.. Enumerable.Range(1, 50).Select(i => TestService.Remote(i))]);
         package.Set(new ServiceIntent(spec.Key, spec), new AdmissionContext());
         var ours = new ServiceAdmission(model, TestNode.Settings);
@@ -156,7 +158,7 @@ public sealed class PackageLimitsTests
     [Fact]
     public async Task Masquerading_is_refused()
     {
-        await using var harness = await StartAsync(PipelineProfile.Es2k2401);
+        await using var harness = await StartAsync(PipelineProfiles.Es2k2401);
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new SnatAddressIntent(IPAddress.Parse("192.0.2.10")), default));
         Assert.Equal("es2k-24.01 masquerades nothing", e.Message);
         await harness.Programmer.SubmitAsync(new SnatAddressIntent(null), default);
@@ -167,7 +169,7 @@ public sealed class PackageLimitsTests
     {
         var model = new NetworkModel();
         var context = new AdmissionContext();
-        var judge = new EndpointAdmission(model, TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac, MaxPorts = DeviceRules.MostVports } });
+        var judge = new EndpointAdmission(model, TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac, MaxPorts = DeviceRules.MaxVports } });
         for (var i = 0; i < 254; i++)
         {
             judge.Attach(Vport(i), context);
@@ -214,5 +216,5 @@ public sealed class PackageLimitsTests
     }
 
     private static Task<PackageHarness> StartAsync(PipelineProfile profile) =>
-        PackageHarness.StartAsync(profile, profile == PipelineProfile.Es2k2401 ? PackageInfo.Es2k() : PackageInfo.Dpdk());
+        PackageHarness.StartAsync(profile, profile == PipelineProfiles.Es2k2401 ? PackageInfo.Es2k() : PackageInfo.Dpdk());
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
@@ -20,7 +21,7 @@ public sealed class IdMarkTests
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         Assert.Equal([IdMark.Step], Marks(core));
         EntryUpdate[] log = [.. core.Target.Log];
-        Assert.True(Array.FindIndex(log, u => u.Entry.Table.Alias == "held") < Array.FindIndex(log, u => TableRanks.HasIds(u.Entry.Table)));
+        Assert.True(Array.FindIndex(log, u => u.Entry.Table.Alias == "held") < Array.FindIndex(log, u => K8sTableOrder.Instance.HasIds(u.Entry.Table)));
         // One Write for each step: in between ids cost nothing.
         var updates = core.Target.Updates;
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)) with { Ports = [TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, 80)] });
@@ -132,7 +133,7 @@ public sealed class IdMarkTests
         core.Target.Refuses = u => u.Entry.Table.Alias == "held" && u.Kind == UpdateKind.Insert ? StatusCode.ResourceExhausted : StatusCode.OK;
         var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(TestService.Of(1, TestService.Remote(1))));
         Assert.Equal(IntentError.ResourceExhausted, error.Code);
-        Assert.DoesNotContain(core.Target.Log, u => TableRanks.HasIds(u.Entry.Table));
+        Assert.DoesNotContain(core.Target.Log, u => K8sTableOrder.Instance.HasIds(u.Entry.Table));
         await core.AttachAsync(TestNode.Pod(1));
         core.Target.Refuses = _ => StatusCode.OK;
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));

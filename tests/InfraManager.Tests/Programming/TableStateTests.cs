@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
@@ -14,7 +15,7 @@ public class TableStateTests
     private static readonly Pipeline Pipeline = TestPipeline.Artifacts.Pipeline;
     private static readonly OwnerId A = OwnerId.OfEndpoint(1);
     private static readonly OwnerId B = OwnerId.OfEndpoint(2);
-    private readonly TableState _tables = new();
+    private readonly TableState _tables = new(K8sTableOrder.Instance);
 
     [Fact]
     public void Shared_identical_rows_are_one_row_and_go_with_the_last_owner()
@@ -120,7 +121,7 @@ public class TableStateTests
         Gen.Select(Gen.Int[0, 5], Gen.Int[0, 7], Gen.Int[0, 255]).List[1, 60].Sample(
             operations =>
             {
-                var tables = new TableState();
+                var tables = new TableState(K8sTableOrder.Instance);
                 var owners = new Dictionary<int, Entry[]>();
                 var target = new Dictionary<EntryKey, Entry>();
                 foreach ((var kind, var who, var bits) in operations)
@@ -185,13 +186,13 @@ public class TableStateTests
             }
         }
 
-        var writes = WritePlan.Order([.. updates], 4);
+        var writes = WritePlan.Order([.. updates], K8sTableOrder.Instance, 4);
         Assert.All(writes, w => Assert.InRange(w.Length, 1, 4));
         Assert.All(writes, w => Assert.Single(w.ToArray().Select(Step).Distinct()));
         Assert.Equal(writes.Select(w => Step(w.Span[0])), writes.Select(w => Step(w.Span[0])).Order());
         Assert.Equal(updates.Select(u => u.ToString()).Order(), writes.SelectMany(w => w.ToArray()).Select(u => u.ToString()).Order());
 
-        static int Step(EntryUpdate u) => u.Kind == UpdateKind.Delete ? -1 - TableRanks.Of(u.Entry.Table) : TableRanks.Of(u.Entry.Table);
+        static int Step(EntryUpdate u) => u.Kind == UpdateKind.Delete ? -1 - K8sTableOrder.Instance.Of(u.Entry.Table) : K8sTableOrder.Instance.Of(u.Entry.Table);
     }
 
     private static Entry Route(int ip, int port) => Pipeline.Table("pods").NewEntry().Exact("dst_ip", TestNode.Ip(ip).GetAddressBytes()).Action("to_pod")

@@ -1,6 +1,6 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Compile;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Tests.Support;

@@ -1,6 +1,8 @@
 using System.Net;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Support;
@@ -11,6 +13,7 @@ internal static class TestNode
     public static NodeSettings Settings { get; } = new()
     {
         Name = "node-1",
+        Profile = PipelineProfiles.K8sDp,
         PodRanges = [IPNetwork.Parse("10.244.0.0/16")],
         NodeAddresses = [IPAddress.Parse("192.0.2.10")],
         HostAddresses = [IPAddress.Parse("200.1.1.2")],

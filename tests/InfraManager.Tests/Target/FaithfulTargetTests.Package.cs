@@ -1,6 +1,8 @@
 using ACCOffload.Faithful;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Package;
@@ -81,7 +83,7 @@ public sealed partial class FaithfulTargetTests
         Assert.Equal((0, 0L), (_target.Updates.Count, _programmer.Status.LastReconcile.Total));
     }
 
-    private static NodeSettings PackageNode => Node with { Profile = PipelineProfile.Dpdk2401, Devices = new DeviceRules { Pool = [.. Pool.Skip(1)] } };
+    private static NodeSettings PackageNode => Node with { Profile = PipelineProfiles.Dpdk2401, Devices = new DeviceRules { Pool = [.. Pool.Skip(1)] } };
 
     private async Task StartPackageAsync()
     {

@@ -2,6 +2,7 @@ using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Package;
@@ -24,10 +24,10 @@ public sealed class PackageFilesTests : IDisposable
         Assert.Equal(TestPipeline.Artifacts.DeviceConfig, text.DeviceConfig);
 
         var info = Write("info.bin", PackageInfo.Dpdk().ToByteArray());
-        var binary = PipelineArtifacts.Of(new PipelineSettings("/none", package, info), PipelineProfile.Dpdk2401)!;
+        var binary = PipelineArtifacts.Of(new PipelineSettings("/none", package, info), PipelineProfiles.Dpdk2401)!;
         Assert.Equal(PackageInfo.Dpdk(), binary.Pipeline.Info);
         Assert.NotEqual(text.Cookie, binary.Cookie);
-        Assert.Null(PipelineArtifacts.Of(new PipelineSettings("/none", null, null), PipelineProfile.Dpdk2401));
+        Assert.Null(PipelineArtifacts.Of(new PipelineSettings("/none", null, null), PipelineProfiles.Dpdk2401));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 

@@ -76,7 +76,7 @@ internal static class ServiceResolver
             return spec.Refused($"is not served: {tooManyBackends}");
         }
 
-        return context.Node?.Package?.Limit(spec) ?? spec;
+        return context.Node?.Profile.Services?.Limit(spec) ?? spec;
     }
 
     /// <summary>

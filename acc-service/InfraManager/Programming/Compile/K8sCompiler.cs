@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -11,6 +12,8 @@ internal sealed class K8sCompiler : ModelCompiler
     private readonly EndpointCompiler _endpoints;
     private readonly ServiceCompiler _services;
     private readonly NodeCompiler _node;
+    private readonly RowHolds _holds;
+    private readonly IdMark _marks;
 
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
     public K8sCompiler(Pipeline pipeline, NodeSettings node)
@@ -19,25 +22,27 @@ internal sealed class K8sCompiler : ModelCompiler
         _endpoints = new EndpointCompiler(pipeline, node);
         _services = new ServiceCompiler(pipeline);
         _node = new NodeCompiler(pipeline, node);
-        Holds = new RowHolds(pipeline);
-        Marks = new IdMark(pipeline);
-        Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !TableRanks.IsLearned(t))];
+        _holds = new RowHolds(pipeline);
+        _marks = new IdMark(pipeline);
+        Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !node.Profile.Order.IsLearned(t))];
     }
 
     public override IReadOnlyList<TableSchema> Tables { get; }
 
-    public override RowHolds? Holds { get; }
-
-    public override IdMark Marks { get; }
+    public override bool HasMarks => true;
 
     /// <summary>The uplink needs the host's port, too.</summary>
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
         OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
-        OwnerKind.Ids => model.ServiceIds.Last == 0 ? null : [Marks.For(model.ServiceIds.Last)],
+        OwnerKind.Ids => model.ServiceIds.Last == 0 ? null : [_marks.For(model.ServiceIds.Last)],
         _ => _node.Compile(model.Snat.Current),
     };
+
+    public override Entry? HoldFor(Entry row) => _holds.For(row);
+
+    public override uint MarkOf(Entry row) => _marks.Of(row);
 
     private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) => model.Endpoints.Host is { } host ? portOf(host.Spec.PortName) : null;
 }

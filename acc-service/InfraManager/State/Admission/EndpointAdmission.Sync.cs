@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;
@@ -230,7 +231,7 @@ internal sealed partial class EndpointAdmission
             return port;
         }
 
-        if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(DeviceRules.PortOf(spec.Mac), before.Id, before.Id) is { } number
+        if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(VportNumbers.PortOf(spec.Mac), before.Id, before.Id) is { } number
             && !spec.SharesMacWith(number.Spec))
         {
             return number;

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Protos;
 
@@ -223,7 +224,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
             throw IntentException.Held("device.port_name", $"{spec.PortName} belongs to another endpoint");
         }
 
-        var number = DeviceRules.PortOf(spec.Mac);
+        var number = VportNumbers.PortOf(spec.Mac);
         if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(number, self, other) is { } sameNumber && !spec.SharesMacWith(sameNumber.Spec))
         {
             throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.State.Admission;

@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Admission;
@@ -188,7 +189,7 @@ internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent
         }
 
         ServiceRules.Check(spec, node, Claim);
-        if (node.Package is not { } package)
+        if (node.Profile.Services is not { } package)
         {
             return this;
         }

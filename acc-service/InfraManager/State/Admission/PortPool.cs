@@ -1,3 +1,5 @@
+using ACCOffload.InfraManager.State.Node;
+
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;
@@ -27,13 +28,13 @@ internal sealed class ServiceAdmission
         _model = model;
         _node = node;
         _time = time ?? TimeProvider.System;
-        _pointers = _node.Package is { } package ? new PointerPool(model, package.MostPointers) : null;
+        _pointers = _node.Profile.Services is { } package ? new PointerPool(model, package.MaxPointers) : null;
         _planner = new ServicePlanner(_node.Name, _model.ServiceIds.Next, _model.Endpoints.PodAt, _model.Services.NumberOf, _model.Services.FrontendNumberOf)
         {
             Pointers = _pointers is null ? null : _pointers.Next,
             // A package can't tell a backend that drains from others.
-            Now = _node.Package is null ? Now : null,
-            BucketsFor = _node.Package is null ? BucketAssignment.CountFor : _node.Package.BucketsFor,
+            Now = _node.Profile.Services is null ? Now : null,
+            BucketsFor = _node.Profile.Services is null ? BucketAssignment.CountFor : _node.Profile.Services.BucketsFor,
         };
     }
 
@@ -48,14 +49,14 @@ internal sealed class ServiceAdmission
             _model.ServiceIds.SetLast(most);
         }
 
-        if (_node.Package is not { } package)
+        if (_node.Profile.Services is not { } package)
         {
             return;
         }
 
         foreach (var service in _model.Services.Values.ToList())
         {
-            if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MostPointers))
+            if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MaxPointers))
             {
                 _model.Services.Set(service.Key, null);
             }
@@ -127,7 +128,7 @@ internal sealed class ServiceAdmission
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public SnatOutcome Set(SnatIntent intent, AdmissionContext context)
     {
-        if (_node.Package is { } package && !intent.IsRemoval)
+        if (_node.Profile.Services is { } package && !intent.IsRemoval)
         {
             throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} masquerades nothing");
         }
@@ -301,7 +302,7 @@ internal sealed class ServiceAdmission
     /// <summary>A package finds the frontend of a reply by the backend's address and port alone.</summary>
     private void CheckBackends(ServiceSpec spec)
     {
-        if (_node.Package is not { } package)
+        if (_node.Profile.Services is not { } package)
         {
             return;
         }
@@ -320,7 +321,7 @@ internal sealed class ServiceAdmission
 
     private void CheckPointers(ServiceSpec? spec, ServiceState? next)
     {
-        if (_node.Package is not { } package || spec is null || next is null)
+        if (_node.Profile.Services is not { } package || spec is null || next is null)
         {
             return;
         }
@@ -330,7 +331,7 @@ internal sealed class ServiceAdmission
             var held = next.Ports[i].Backends.Where(b => !b.Draining).Select(b => b.Key).ToHashSet();
             if (next.Ports[i].Frontends.Any(f => f.Id == 0) || spec.Ports[i].Backends.Any(b => (b.InCluster || b.InLocal) && !held.Contains(b.Key)))
             {
-                throw new IntentException(IntentError.ResourceExhausted, $"all {package.MostPointers} row numbers of {package.Name} are in use", $"ports[{i}]") { IsLasting = true };
+                throw new IntentException(IntentError.ResourceExhausted, $"all {package.MaxPointers} row numbers of {package.Name} are in use", $"ports[{i}]") { IsLasting = true };
             }
         }
     }
@@ -338,7 +339,7 @@ internal sealed class ServiceAdmission
     /// <summary>What drains at another service gives its address and port up, and its flows with them.</summary>
     private void TakeOverBackends(ServiceKey by, ServiceState? next)
     {
-        if (_node.Package is null || next is null)
+        if (_node.Profile.Services is null || next is null)
         {
             return;
         }

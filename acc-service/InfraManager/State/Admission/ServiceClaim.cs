@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.InfraManager.State.Node;
 
 namespace ACCOffload.InfraManager.State.Admission;
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -40,7 +41,9 @@ internal sealed class DpdkCompiler : ModelCompiler
         OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? [.. Endpoint(e.Spec, port)] : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s) : null,
         // Whoever asks for the gateway is led to the port where the ARP responder answers.
-        _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? [_arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? NodeSettings.DpdkArpPort)] : [],
+        _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork && _node.Profile.ArpPortOf(_node) is { } arpPort
+            ? [_arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", arpPort)]
+            : [],
     };
 
     private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port)

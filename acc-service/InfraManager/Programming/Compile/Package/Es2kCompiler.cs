@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Entries;
@@ -147,9 +148,9 @@ internal sealed class Es2kCompiler : ModelCompiler
     private IEnumerable<Entry> Node()
     {
         // Whoever asks for the gateway is led to the vport that has its MAC; the ARP responder answers there.
-        if (_node.Gateway.AddressFamily == AddressFamily.InterNetwork)
+        if (_node.Gateway.AddressFamily == AddressFamily.InterNetwork && _node.Profile.ArpPortOf(_node) is { } arpPort)
         {
-            yield return _arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", _node.ArpPort ?? DeviceRules.PortOf(_node.GatewayMac));
+            yield return _arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", arpPort);
         }
 
         for (ulong flags = 0; flags < 16; flags++)

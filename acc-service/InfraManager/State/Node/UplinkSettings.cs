@@ -1,7 +1,7 @@
 using System.Net;
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>The port to the node network.</summary>
 /// <param name="Port">Its name at the target.</param>

@@ -1,7 +1,7 @@
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>How a port's number in the pipeline is found.</summary>
 internal enum PortRule
@@ -27,9 +27,7 @@ internal readonly record struct MacRange(MacAddress Base, int PrefixLength)
 internal sealed record DeviceRules
 {
     /// <summary>Of vports, by release 24.01's hardware.</summary>
-    public const int MostVports = 254;
-
-    private const int FirstVportNumber = 16;
+    public const int MaxVports = 254;
 
     public static readonly DeviceRules None = new();
 
@@ -77,12 +75,6 @@ internal sealed record DeviceRules
             throw Denied("device.mac", $"{spec.Mac} is not among Devices:Macs of the ACC's configuration");
         }
     }
-
-    /// <summary>The number of the function's virtual station interface, by the rule of release 24.01's hardware.</summary>
-    public static uint VsiOf(MacAddress mac) => (uint)(mac.Value >> 32) & 0xff;
-
-    /// <summary>The port's number in the pipeline, by the same rule.</summary>
-    public static uint PortOf(MacAddress mac) => VsiOf(mac) + FirstVportNumber;
 
     private bool UsesPool(EndpointSpec spec) => Pool.Count > 0 && spec is { Device: DeviceKind.Tap, Origin: ApiOrigin.Offload };
 

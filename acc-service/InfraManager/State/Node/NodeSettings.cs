@@ -1,7 +1,8 @@
 using System.Net;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>What the configuration says of the node. Validated by the configuration's reader; immutable.</summary>
 internal sealed record NodeSettings
@@ -32,15 +33,9 @@ internal sealed record NodeSettings
     public required MacAddress GatewayMac { get; init; }
 
     /// <summary>The pipeline that the target runs.</summary>
-    public PipelineProfile Profile { get; init; }
+    public required PipelineProfile Profile { get; init; }
 
-    /// <summary>What the pipeline's services can't do; null for ours.</summary>
-    public PackageLimits? Package => PackageLimits.Of(Profile);
-
-    /// <summary>The port that release 24.01's package for P4-DPDK leads ARP for the gateway to.</summary>
-    public const uint DpdkArpPort = 0;
-
-    /// <summary>The number of the port that the gateway's ARP answers come from, for packages that lead ARP to one; null: by the package's rule.</summary>
+    /// <summary>The number of the port that the gateway's ARP answers come from, for pipelines that lead ARP to one; null: by the pipeline's rule.</summary>
     public uint? ArpPort { get; init; }
 
     /// <summary>MAC addresses of the ACC's own vports, where ports are numbered by them: no endpoint gets those ports.</summary>
@@ -48,7 +43,7 @@ internal sealed record NodeSettings
 
     /// <summary>The ports that those stand for, and the one that ARP for the gateway is led to.</summary>
     public IEnumerable<uint> OwnPorts => Devices.PortRule != PortRule.Mac ? []
-        : OwnMacs.Select(DeviceRules.PortOf).Concat(Profile == PipelineProfile.Es2k2401 ? [ArpPort ?? DeviceRules.PortOf(GatewayMac)] : []);
+        : OwnMacs.Select(VportNumbers.PortOf).Concat(Profile.ArpPortOf(this) is { } arpPort ? [arpPort] : []);
 
     /// <summary>The addresses by which an endpoint is reached: the host's are also those that the configuration gives the node.</summary>
     public IEnumerable<IPAddress> AddressesOf(EndpointSpec spec) =>

@@ -1,36 +1,20 @@
 using System.Net.Sockets;
 
-namespace ACCOffload.InfraManager.State;
+namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>
-/// What the services of a 24.01 package can't do. A backend's replies are translated by a table keyed on its address and port, so it serves one frontend.
+/// What a pipeline's services can't do, as those of a 24.01 package. A backend's replies are translated by a table keyed on its address and port, so it serves one frontend.
 /// </summary>
-internal sealed record PackageLimits
+internal sealed record ServiceLimits
 {
     /// <summary>As the hash of a flow is six bits wide in the package for the E2100, and a group of the one for P4-DPDK has room for no more than twice that.</summary>
-    private const int MostBuckets = 64;
-
-    private static readonly PackageLimits Es2k = new()
-    {
-        Name = PipelineProfiles.NameOf(PipelineProfile.Es2k2401),
-        // What 24.01's own manager gives out: six bits of a service, six of an endpoint.
-        MostPointers = 4095,
-        OwnBackendsOnly = true,
-        HasAllBuckets = true,
-    };
-
-    private static readonly PackageLimits Dpdk = new()
-    {
-        Name = PipelineProfiles.NameOf(PipelineProfile.Dpdk2401),
-        // Backends are members of an action profile, and P4-DPDK dies of a group with the 1,025th of them.
-        MostPointers = 1023,
-    };
+    private const int MaxBuckets = 64;
 
     /// <summary>Of the package.</summary>
     public required string Name { get; init; }
 
     /// <summary>The largest number by which a row of the translating tables is pointed to; the smallest is 1.</summary>
-    public required uint MostPointers { get; init; }
+    public required uint MaxPointers { get; init; }
 
     /// <summary>Backends are found by port and MAC, so those of other nodes are not.</summary>
     public bool OwnBackendsOnly { get; init; }
@@ -38,16 +22,8 @@ internal sealed record PackageLimits
     /// <summary>Every value of the hash has a bucket, however few the backends are.</summary>
     public bool HasAllBuckets { get; init; }
 
-    /// <summary>Null for a pipeline without such limits.</summary>
-    public static PackageLimits? Of(PipelineProfile profile) => profile switch
-    {
-        PipelineProfile.Es2k2401 => Es2k,
-        PipelineProfile.Dpdk2401 => Dpdk,
-        _ => null,
-    };
-
     /// <summary>How many buckets a set of so many backends has.</summary>
-    public int BucketsFor(int backends) => backends == 0 ? 0 : HasAllBuckets ? MostBuckets : Math.Min(backends, MostBuckets);
+    public int BucketsFor(int backends) => backends == 0 ? 0 : HasAllBuckets ? MaxBuckets : Math.Min(backends, MaxBuckets);
 
     /// <summary>The same without what the package can't do, which is told among the problems.</summary>
     public ServiceSpec Limit(ServiceSpec spec)

@@ -1,0 +1,40 @@
+using ACCOffload.InfraManager.State.Node;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.InfraManager.Programming.Pipelines;
+
+/// <summary>The tables of our own pipeline.</summary>
+internal sealed class K8sTableOrder : TableOrder
+{
+    // A backend gives its flows up only when nobody is sent to it any more.
+    private const int DrainRank = 8;
+
+    public static K8sTableOrder Instance { get; } = new();
+
+    public override int Of(TableSchema table) => table.Alias switch
+    {
+        "port_class" => 0,
+        "mac_guard" or "source_guard" or "local_sources" => 1,
+        "endpoints" => 3,
+        "backends" => 4,
+        "buckets" or "source_ranges" or "pools" => 5,
+        "frontends" or "outgoing" => 6,
+        "services" => 7,
+        _ => OtherRank,
+    };
+
+    public override int Of(EntryUpdate update) =>
+        update.Kind == UpdateKind.Modify && update.Entry.Action.Alias == "drain_backend" ? DrainRank : base.Of(update);
+
+    public override bool IsLearned(TableSchema table) => table.Alias is "flows" or "replies" or "affinities" or "fragments" or "answers" or "periods";
+
+    public override bool IsHold(TableSchema table) => table.Alias is "held";
+
+    public override bool HasIds(TableSchema table) =>
+        table.Alias is "endpoints" or "backends" or "buckets" or "source_ranges" or "frontends" or "services";
+
+    public override bool IsBackends(TableSchema table) => table.Alias is "backends";
+
+    public override bool IsWayToPod(TableSchema table) => table.Alias is "pods";
+}

@@ -1,0 +1,100 @@
+using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.Programming.Compile.Package;
+using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
+using ACCOffload.P4Runtime.Schema;
+
+namespace ACCOffload.InfraManager.Programming.Pipelines;
+
+/// <summary>The profiles that there are.</summary>
+internal static class PipelineProfiles
+{
+    /// <summary>Our own pipeline, which is pushed to the target.</summary>
+    public static PipelineProfile K8sDp { get; } = new K8sProfile();
+
+    /// <summary>The k8s_dp package that release 24.01 ships for the E2100.</summary>
+    public static PipelineProfile Es2k2401 { get; } = new Es2kProfile();
+
+    /// <summary>The k8s_dp package of release 24.01 for P4-DPDK.</summary>
+    public static PipelineProfile Dpdk2401 { get; } = new DpdkProfile();
+
+    public static string Names => string.Join(", ", All.Select(p => p.Name));
+
+    private static PipelineProfile[] All => [K8sDp, Es2k2401, Dpdk2401];
+
+    /// <summary>Null, or why the text is none.</summary>
+    public static string? Parse(string text, out PipelineProfile profile)
+    {
+        var found = Array.Find(All, p => p.Name == text);
+        profile = found ?? K8sDp;
+        return found is null ? "is no profile" : null;
+    }
+
+    private sealed class K8sProfile : PipelineProfile
+    {
+        public override string Name => "k8s_dp";
+
+        public override bool IsBuiltIn => true;
+
+        public override TableOrder Order => K8sTableOrder.Instance;
+
+        public override PortRule? PortRule => null;
+
+        public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new K8sCompiler(pipeline, node);
+    }
+
+    private sealed class Es2kProfile : PipelineProfile
+    {
+        public override string Name => "es2k-24.01";
+
+        public override bool IsBuiltIn => false;
+
+        public override bool IsForE2100 => true;
+
+        public override ServiceLimits Services { get; } = new()
+        {
+            Name = "es2k-24.01",
+            // What 24.01's own manager gives out: six bits of a service, six of an endpoint.
+            MaxPointers = 4095,
+            OwnBackendsOnly = true,
+            HasAllBuckets = true,
+        };
+
+        public override TableOrder Order => PackageTableOrder.Instance;
+
+        public override PortRule? PortRule => State.Node.PortRule.Mac;
+
+        /// <summary>The vport that has the gateway's MAC address, unless the configuration names another.</summary>
+        public override uint? ArpPortOf(NodeSettings node) => node.ArpPort ?? VportNumbers.PortOf(node.GatewayMac);
+
+        public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new Es2kCompiler(pipeline, node);
+    }
+
+    private sealed class DpdkProfile : PipelineProfile
+    {
+        private const uint DefaultArpPort = 0;
+
+        public override string Name => "dpdk-24.01";
+
+        public override bool IsBuiltIn => false;
+
+        public override ServiceLimits Services { get; } = new()
+        {
+            Name = "dpdk-24.01",
+            // Backends are members of an action profile, and P4-DPDK dies of a group with the 1,025th of them.
+            MaxPointers = 1023,
+        };
+
+        public override TableOrder Order => PackageTableOrder.Instance;
+
+        public override PortRule? PortRule => State.Node.PortRule.Gnmi;
+
+        public override uint? ArpPortOf(NodeSettings node) => node.ArpPort ?? DefaultArpPort;
+
+        /// <summary>All but the ARP responder's. Ports get their numbers in the order in which they are made.</summary>
+        public override IReadOnlyList<string> LentPorts(IReadOnlyList<string> names, NodeSettings node) =>
+            [.. names.Where((_, number) => number != ArpPortOf(node))];
+
+        public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new DpdkCompiler(pipeline, node);
+    }
+}

@@ -1,0 +1,15 @@
+using ACCOffload.NativeInterop.Addresses;
+
+namespace ACCOffload.InfraManager.State.Values;
+
+/// <summary>The numbers that a function's MAC address stands for, by the rule of release 24.01's hardware.</summary>
+internal static class VportNumbers
+{
+    private const int FirstPort = 16;
+
+    /// <summary>The number of the function's virtual station interface: the MAC's second byte.</summary>
+    public static uint VsiOf(MacAddress mac) => (uint)(mac.Value >> 32) & 0xff;
+
+    /// <summary>The port's number in the pipeline.</summary>
+    public static uint PortOf(MacAddress mac) => VsiOf(mac) + FirstPort;
+}
