@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Labs;
 using Google.Protobuf;
 using Grpc.Core;
 

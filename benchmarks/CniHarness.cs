@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Benchmarks;
 

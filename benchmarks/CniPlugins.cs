@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Benchmarks;
 

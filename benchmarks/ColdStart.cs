@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Benchmarks;
 

@@ -4,9 +4,9 @@ using ACCOffload.Fakes;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
-using ACCOffload.Integration.Lab;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Benchmarks;
 

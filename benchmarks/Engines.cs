@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using ACCOffload.Differential.Oracle;
-using ACCOffload.Integration.Lab;
+using ACCOffload.DpdkOracle;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Benchmarks;
 

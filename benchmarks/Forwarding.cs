@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Packets;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Benchmarks;
 

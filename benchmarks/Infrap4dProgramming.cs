@@ -3,12 +3,13 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.Infrap4d;
-using ACCOffload.Integration.Lab;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Ports;
 using ACCOffload.P4Runtime.Session;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
+using ACCOffload.TestKit.Targets;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Benchmarks;

@@ -2,9 +2,9 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Net;
 using System.Text.RegularExpressions;
-using ACCOffload.Differential.Coverage;
-using ACCOffload.Integration.Lab;
+using ACCOffload.DpdkOracle.Coverage;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Benchmarks;
 

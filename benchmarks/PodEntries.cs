@@ -1,6 +1,6 @@
-using ACCOffload.Integration.Lab;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
+using ACCOffload.TestKit;
 
 namespace ACCOffload.Benchmarks;
 

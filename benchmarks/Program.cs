@@ -1,5 +1,5 @@
 using ACCOffload.Benchmarks.Micro;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit;
 
 namespace ACCOffload.Benchmarks;
 
@@ -39,7 +39,7 @@ internal static class Program
             return 2;
         }
 
-        var path = Path.Combine(Published.Root, "out", "bench.json");
+        var path = Path.Combine(Repository.Root, "out", "bench.json");
         var report = new Report(path);
         var failed = false;
         var load = await File.ReadAllTextAsync("/proc/loadavg");

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Benchmarks;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Benchmarks;
 

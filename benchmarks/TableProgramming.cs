@@ -3,10 +3,12 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.Integration.Lab;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Session;
+using ACCOffload.TestKit;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Benchmarks;

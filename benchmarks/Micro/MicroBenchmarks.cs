@@ -1,4 +1,4 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
@@ -46,7 +46,7 @@ internal static class MicroBenchmarks
         var job = Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(options.Rounds(3, 1)).WithIterationCount(options.Rounds(7, 2))
             .WithIterationTime(TimeInterval.FromMilliseconds(options.Rounds(150, 20)));
         var config = ManualConfig.CreateEmpty().AddJob(job).AddDiagnoser(MemoryDiagnoser.Default).AddColumnProvider(DefaultColumnProviders.Instance)
-            .AddLogger(NullLogger.Instance).AddExporter(MarkdownExporter.GitHub).WithArtifactsPath(Path.Combine(Published.Root, "out", "benchmarkdotnet"));
+            .AddLogger(NullLogger.Instance).AddExporter(MarkdownExporter.GitHub).WithArtifactsPath(Path.Combine(Repository.Root, "out", "benchmarkdotnet"));
         var summary = BenchmarkRunner.Run<T>(config);
         return summary.HasCriticalValidationErrors
             ? throw new InvalidOperationException(string.Join("; ", summary.ValidationErrors.Select(error => error.Message)))

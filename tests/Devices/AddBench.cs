@@ -7,9 +7,10 @@ namespace ACCOffload.Devices.Tests;
 [Collection("VM")]
 public sealed class AddBench(DeviceMachine machine, ITestOutputHelper output)
 {
-    [VmFact]
+    [Fact]
     public async Task ADD_is_compared_with_the_same_steps_of_the_ip_tool()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         const int Rounds = 15;
         var words = (await machine.OutputAsync($"/usr/lib/devices-test/bench {Rounds}")).Split(' ');
         double plugin = double.Parse(words[1], CultureInfo.InvariantCulture) / 1000, steps = double.Parse(words[3], CultureInfo.InvariantCulture) / 1000;

@@ -7,9 +7,10 @@ namespace ACCOffload.Devices.Tests;
 [Collection("VM")]
 public sealed class DevlinkTests(DeviceMachine machine)
 {
-    [VmFact]
+    [Fact]
     public async Task Devices_and_ports_match_the_kernel()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         await using var device = await SimulatedDevice.AddAsync(machine, 11, ports: 2);
         Assert.Contains(device.Handle, (await machine.ProbeAsync("devices")).AsArray().Select(d => (string?)d));
 
@@ -25,9 +26,10 @@ public sealed class DevlinkTests(DeviceMachine machine)
         Assert.Equal("null", (await machine.ProbeAsync($"port {device.Handle} 4711")).ToString());
     }
 
-    [VmFact]
+    [Fact]
     public async Task In_switchdev_mode_every_virtual_function_has_a_representor()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         await using var device = await SimulatedDevice.AddAsync(machine, 12, ports: 1);
         Assert.Equal("Legacy", (string?)(await machine.ProbeAsync($"eswitch {device.Handle}"))["mode"]);
         await machine.OutputAsync($"echo 3 >{device.Folder}/sriov_numvfs");
@@ -46,9 +48,10 @@ public sealed class DevlinkTests(DeviceMachine machine)
         Assert.DoesNotContain((await machine.ProbeAsync($"ports {device.Handle}")).AsArray(), p => (string?)p!["flavour"] == "PciVf");
     }
 
-    [VmFact]
+    [Fact]
     public async Task A_kernel_error_names_the_operation_and_the_device()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         await using var device = await SimulatedDevice.AddAsync(machine, 14, ports: 1);
         await AssertRejectedAsync($"eswitch {device.Handle}9", "ENODEV", $"devlink device {device.Handle}9");
         // The card is a PCI device, but its driver has no devlink.
@@ -59,9 +62,10 @@ public sealed class DevlinkTests(DeviceMachine machine)
         await AssertRejectedAsync($"mac {device.Handle} 0 02:00:00:00:00:01", "EOPNOTSUPP", $"{device.Handle}/0");
     }
 
-    [VmFact]
+    [Fact]
     public async Task ADD_reports_the_kernel_error_if_a_subfunction_is_rejected()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         // The device named by Device:Sf:Device in the agent's configuration.
         await using var device = await SimulatedDevice.AddAsync(machine, 1, ports: 1);
         await machine.OutputAsync("ip netns add refused");

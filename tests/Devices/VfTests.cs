@@ -8,9 +8,10 @@ namespace ACCOffload.Devices.Tests;
 [Collection("VM")]
 public sealed class VfTests(DeviceMachine machine)
 {
-    [VmFact]
+    [Fact]
     public async Task Two_pods_with_virtual_functions_reach_each_other_through_the_pipeline()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         var sriov = await machine.ProbeAsync($"sriov {DeviceMachine.PhysicalAddress}");
         Assert.Equal(("igb", DeviceMachine.Functions), ((string?)sriov["driver"], (int)sriov["current"]!));
         var all = sriov["functions"]!.AsArray().Select(f => (string)f!["address"]!).Order().ToArray();
@@ -39,9 +40,10 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Empty(await machine.TableAsync());
     }
 
-    [VmFact]
+    [Fact]
     public async Task The_runtime_may_choose_a_function_and_exhaustion_is_a_clear_error()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         var free = await machine.FreeAsync();
         await machine.AddPodAsync("chosen", $$"""{"deviceID":"{{free[5]}}"}""");
         Assert.Contains($"parentdev {free[5]}", await machine.OutputAsync("ip -n chosen -d link show eth0"));
@@ -71,9 +73,10 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Equal(free, await machine.FreeAsync());
     }
 
-    [VmFact]
+    [Fact]
     public async Task A_random_MAC_is_set_in_the_way_that_the_driver_supports()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         var before = await machine.InterfacesAsync();
         await machine.ReconfigureAsync(".Device.Vf.Mac = \"random\"");
         // The agent must bring the interface up again, or pods have no network.
@@ -101,9 +104,10 @@ public sealed class VfTests(DeviceMachine machine)
         }
     }
 
-    [VmFact]
+    [Fact]
     public async Task Functions_of_deleted_namespaces_are_restored()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         var free = await machine.FreeAsync();
         var before = await machine.InterfacesAsync();
         var pods = Enumerable.Range(0, DeviceMachine.Functions).Select(i => $"v{i}").ToArray();
@@ -132,9 +136,10 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Equal(0, await machine.InUseAsync());
     }
 
-    [VmFact]
+    [Fact]
     public async Task Functions_that_disappear_are_a_clear_error_and_return_to_their_pods()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         var free = await machine.FreeAsync();
         var a = await machine.AddPodAsync("a");
         var b = await machine.AddPodAsync("b");
@@ -168,9 +173,10 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Equal(free, await machine.FreeAsync());
     }
 
-    [VmFact]
+    [Fact]
     public async Task An_agent_killed_during_ADD_loses_no_function()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         const int Rounds = 20;
         var seed = Environment.TickCount;
         var random = new Random(seed);
@@ -216,9 +222,10 @@ public sealed class VfTests(DeviceMachine machine)
         Assert.Equal(before, await machine.InterfacesAsync());
     }
 
-    [VmFact]
+    [Fact]
     public async Task A_rebooted_host_restores_its_functions()
     {
+        Needs.NotMissing(DeviceMachine.Missing);
         var free = await machine.FreeAsync();
         await machine.AddPodAsync("old");
         await machine.RebootAsync();

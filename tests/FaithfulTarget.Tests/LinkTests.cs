@@ -8,9 +8,10 @@ namespace ACCOffload.Faithful.Tests;
 /// <summary>TAP ports with real links.</summary>
 public sealed class LinkTests
 {
-    [TapFact]
+    [Fact]
     public async Task Taps_are_links_that_disappear_with_the_process()
     {
+        Needs.Tap();
         using var ns = NetNamespace.CreateNameless();
         using var route = RouteNetlink.Open(ns);
         await using var fixture = await TargetFixture.StartAsync(change: o => o with { MakesLinks = true, Namespace = ns });

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.Faithful.Tests;
 

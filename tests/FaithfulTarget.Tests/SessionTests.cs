@@ -4,6 +4,7 @@ using ACCOffload.P4Runtime.Ports;
 using ACCOffload.P4Runtime.Schema;
 using ACCOffload.P4Runtime.Session;
 using ACCOffload.Protos.Tdi;
+using ACCOffload.TestKit.Certificates;
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using P4.Config.V1;
@@ -26,7 +27,7 @@ public sealed class SessionTests
     [Fact]
     public async Task The_session_works_over_mutual_tls()
     {
-        using var certificates = new TestCertificates();
+        using var certificates = new TlsFiles();
         await using var fixture = await TargetFixture.StartAsync(change: o => o with
         {
             SocketPath = "",
@@ -36,8 +37,8 @@ public sealed class SessionTests
         await RunAsync(fixture, new TargetEndpoint
         {
             Address = fixture.Target.Address,
-            CertificateFile = certificates.CertificateFile,
-            KeyFile = certificates.KeyFile,
+            CertificateFile = certificates.ClientCertificateFile,
+            KeyFile = certificates.ClientKeyFile,
             CaFile = certificates.CaFile,
         });
     }

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
 using ACCOffload.NativeInterop.Addresses;
-using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fakes;
 

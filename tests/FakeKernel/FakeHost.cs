@@ -4,7 +4,6 @@ using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
-using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fakes;
 

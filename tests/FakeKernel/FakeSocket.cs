@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
-using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fakes;
 

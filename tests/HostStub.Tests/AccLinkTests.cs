@@ -1,11 +1,13 @@
 using System.Diagnostics;
 using System.Security.Authentication;
+using ACCOffload.HostStub.TestKit;
+using ACCOffload.TestKit.Certificates;
 
 namespace ACCOffload.HostStub.Tests;
 
 public sealed class AccLinkTests
 {
-    [RootTheory]
+    [Theory]
     [InlineData("foreign", "is not trusted")]
     [InlineData("role", "does not have the role urn:accoffload:role:acc")]
     [InlineData("name", "is not for the name accoffload-acc")]
@@ -13,13 +15,14 @@ public sealed class AccLinkTests
     [InlineData("tls12", "")]
     public async Task An_impostor_of_the_ACC_is_refused_with_the_reason(string wrong, string reason)
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         switch (wrong)
         {
-            case "foreign": lab.Acc.Certificate = new TestPki().Issue(TestPki.AccRole); break;
-            case "role": lab.Acc.Certificate = lab.Pki.Issue(TestPki.HostRole); break;
-            case "name": lab.Acc.Certificate = lab.Pki.Issue(TestPki.AccRole, "somebody-else"); break;
-            case "expired": lab.Acc.Certificate = lab.Pki.Issue(TestPki.AccRole, until: DateTimeOffset.UtcNow.AddHours(-1)); break;
+            case "foreign": lab.Acc.Certificate = new TestPki().IssueFor(TestPki.AccRole); break;
+            case "role": lab.Acc.Certificate = lab.Pki.IssueFor(TestPki.HostRole); break;
+            case "name": lab.Acc.Certificate = lab.Pki.IssueFor(TestPki.AccRole, "somebody-else"); break;
+            case "expired": lab.Acc.Certificate = lab.Pki.IssueFor(TestPki.AccRole, until: DateTimeOffset.UtcNow.AddHours(-1)); break;
             default: lab.Acc.Protocols = SslProtocols.Tls12; break;
         }
         var before = lab.Agent!.Services.Acc.State.Reason;
@@ -35,7 +38,7 @@ public sealed class AccLinkTests
         Assert.Empty(lab.Acc.Model.Calls);
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("missing", "tls.crt")]
     [InlineData("corrupt", "tls.crt")]
     [InlineData("other key", "not the private key for")]
@@ -43,6 +46,7 @@ public sealed class AccLinkTests
     [InlineData("no ca", "ca.crt")]
     public async Task A_bad_certificate_of_the_agent_is_reported_and_the_agent_keeps_serving(string wrong, string reason)
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         switch (wrong)
         {
@@ -67,11 +71,12 @@ public sealed class AccLinkTests
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects with the new files");
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_certificate_from_another_CA_is_never_accepted()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
-        lab.Pki.WriteClient(lab.At("pki"), new TestPki().Issue(TestPki.HostRole, null));
+        lab.Pki.WriteClient(lab.At("pki"), new TestPki().IssueFor(TestPki.HostRole, null));
         await lab.StartAgentAsync(waitSynced: false);
 
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Reason != "not connected yet", "a first attempt fails");
@@ -80,9 +85,10 @@ public sealed class AccLinkTests
         Assert.Empty(lab.Acc.Model.Calls);
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_unreachable_ACC_fails_Add_in_time_with_error_11_and_nothing_is_created()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         var pod = lab.NewPod();
         var started = Stopwatch.GetTimestamp();
@@ -96,9 +102,10 @@ public sealed class AccLinkTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_Add_waits_for_an_ACC_that_is_coming_back_and_Sync_is_sent_first()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (old, fresh) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", old)).Succeeded();
@@ -114,9 +121,10 @@ public sealed class AccLinkTests
         Assert.Equal(2, lab.Acc.Model.Pods.Count);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_connection_lost_during_Attach_is_replaced_within_the_Add()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         lab.Acc.Model.HangAttach = true;
@@ -130,9 +138,10 @@ public sealed class AccLinkTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task New_certificates_are_used_on_a_live_channel()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         lab.Acc.Model.Calls.Clear();
 
@@ -143,9 +152,10 @@ public sealed class AccLinkTests
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
 
-    [RootFact]
+    [Fact]
     public async Task Broken_certificate_files_do_not_prevent_a_reconnect()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         var link = lab.Agent!.Services.Acc;
         await Eventually.TrueAsync(() => link.State.Synced, "the agent connects");
@@ -165,20 +175,22 @@ public sealed class AccLinkTests
         await Eventually.TrueAsync(() => lab.Agent.Conditions.Take().All(c => c.Ok), "all conditions hold again");
     }
 
-    [CniFact]
+    [Fact]
     public async Task Incomplete_certificate_files_leave_the_channel_open()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
 
-        File.WriteAllText(lab.At("pki/tls.key"), lab.Pki.Issue("").GetECDsaPrivateKeyPem());
+        File.WriteAllText(lab.At("pki/tls.key"), lab.Pki.IssueFor("").GetECDsaPrivateKeyPem());
 
         await Eventually.TrueAsync(() => lab.Log.Contains("the old ones stay"), "the bad key is reported");
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_CA_that_no_longer_matches_the_ACC_closes_the_channel()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
 
         lab.Pki.WriteClient(lab.At("pki"), authority: new TestPki().Authority);

@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Ethtool;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.Protos.V1;
@@ -7,7 +8,7 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class AddTests
 {
-    [CniTheory]
+    [Theory]
     [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("0.4.0")]
@@ -15,6 +16,7 @@ public sealed class AddTests
     [InlineData("1.1.0")]
     public async Task Add_creates_the_interface_and_returns_it_in_the_requested_version(string version)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
 
@@ -37,9 +39,10 @@ public sealed class AddTests
         Assert.Equal(["169.254.1.1/32", "0.0.0.0/0"], answer["routes"]!.AsArray().Select(r => r!["dst"]!.GetValue<string>()));
     }
 
-    [CniFact]
+    [Fact]
     public async Task Add_configures_both_ends()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
 
@@ -69,9 +72,10 @@ public sealed class AddTests
         Assert.Equal(EndpointKind.Pod, endpoint.Kind);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Add_on_an_existing_interface_fails_and_leaves_it_alone()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         using var ns = pod.Open();
@@ -85,9 +89,10 @@ public sealed class AddTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Add_twice_fails_and_the_first_stays()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -99,9 +104,10 @@ public sealed class AddTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Many_pods_at_once()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pods = Enumerable.Range(0, 20).Select(_ => lab.NewPod()).ToArray();
 
@@ -122,7 +128,7 @@ public sealed class AddTests
         lab.AssertNothingLeft();
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData(Grpc.Core.StatusCode.InvalidArgument, 7)]
     [InlineData(Grpc.Core.StatusCode.AlreadyExists, 999)]
     [InlineData(Grpc.Core.StatusCode.PermissionDenied, 999)]
@@ -130,6 +136,7 @@ public sealed class AddTests
     [InlineData(Grpc.Core.StatusCode.Unavailable, 11)]
     public async Task A_refusal_of_the_ACC_is_reported_and_everything_is_undone(Grpc.Core.StatusCode status, int code)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         lab.Acc.Model.AttachFailure = new Grpc.Core.RpcException(new Grpc.Core.Status(status, "addresses: outside 10.244.1.0/24"));
@@ -146,9 +153,10 @@ public sealed class AddTests
         (await lab.RunAsync("ADD", pod)).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_missing_reply_fails_in_time_and_everything_is_undone()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["AddTimeoutSeconds"] = 2);
         var pod = lab.NewPod();
         lab.Acc.Model.HangAttach = true;
@@ -158,9 +166,10 @@ public sealed class AddTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task The_gateway_that_the_ACC_names_is_used()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         lab.Acc.Model.Gateway = [169, 254, 7, 7];
         var pod = lab.NewPod();
@@ -173,9 +182,10 @@ public sealed class AddTests
         Assert.Contains(links.GetRoutes(), r => Equals(r.Gateway, IPAddress.Parse("169.254.7.7")));
     }
 
-    [CniFact]
+    [Fact]
     public async Task The_hosts_namespace_and_a_plain_file_are_error_8()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await Task.Run(() => lab.Request("ADD", pod.ContainerId, "/proc/self/ns/net"))).Failed(8);
@@ -184,9 +194,10 @@ public sealed class AddTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Exhausted_addresses_are_error_11_and_STATUS_stays_good()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Subnet = "10.244.1.0/30");
         var (first, second) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", first)).Succeeded();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.TestKit;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -10,9 +11,10 @@ public sealed class AgentProcessTests
 {
     private static string Program => Programs.HostStub;
 
-    [CniFact]
+    [Fact]
     public async Task It_notifies_systemd_follows_log_levels_reports_its_status_and_exits_cleanly()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         using var notify = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         notify.Bind(new UnixDomainSocketEndPoint(lab.At("notify.sock")));

@@ -1,5 +1,6 @@
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;
@@ -7,11 +8,12 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>A failure of the request, the pod or the machine is not attributed to the device.</summary>
 public sealed class BlameTests
 {
-    [CniTheory]
+    [Theory]
     [InlineData("vf")]
     [InlineData("sf")]
     public async Task Names_that_the_kernel_reserves_quarantine_no_device(string kind)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(
             d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
         var pod = lab.Agent.NewPod();
@@ -24,11 +26,12 @@ public sealed class BlameTests
         await AssertNothingQuarantinedAsync(lab, kind, pod);
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("vf")]
     [InlineData("sf")]
     public async Task A_name_that_exists_in_the_pod_quarantines_no_device(string kind)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(
             d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
         var (pod, other) = (lab.Agent.NewPod(), lab.Agent.NewPod());
@@ -47,12 +50,13 @@ public sealed class BlameTests
         await AssertNothingQuarantinedAsync(lab, kind, pod);
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("all")]
     [InlineData("default")]
     [InlineData("eth%d")]
     public async Task For_a_veth_such_a_name_is_code_4(string name)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
 
         var answer = (await Task.Run(() => lab.Run("ADD", lab.NewPod(), environment: e => e["CNI_IFNAME"] = name))).Failed(4);

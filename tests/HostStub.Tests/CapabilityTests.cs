@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Packets;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
@@ -11,9 +12,10 @@ public sealed class CapabilityTests
 {
     private const string Wanted = "02:00:00:00:00:55";
 
-    [CniFact]
+    [Fact]
     public async Task The_interface_gets_the_MAC_that_the_runtime_requests()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
 
@@ -27,9 +29,10 @@ public sealed class CapabilityTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_MAC_that_the_ACC_refuses_is_named_in_the_Adds_error_and_nothing_is_left()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         lab.Acc.Model.AttachFailure = new RpcException(
             new Status(StatusCode.AlreadyExists, $"device.mac: {Wanted} belongs to another endpoint"));
@@ -42,9 +45,10 @@ public sealed class CapabilityTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_ipvlan_has_its_parents_MAC_and_no_other()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(
             prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
         var pod = lab.NewPod();
@@ -60,9 +64,10 @@ public sealed class CapabilityTests
         Assert.Empty(lab.Agent!.Services.Pools.Quarantine.All());
     }
 
-    [CniFact]
+    [Fact]
     public async Task Bandwidth_limits_both_directions_and_Check_verifies_it()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         void Limit(JsonObject c) => Bandwidth(c, 8_000_000, 800_000, 16_000_000, 800_000);
@@ -85,11 +90,12 @@ public sealed class CapabilityTests
         lab.AssertNothingLeft();
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData(8_000_000UL, 0UL)]
     [InlineData(0UL, 40_000_000_000UL)]
     public async Task A_direction_without_a_rate_is_not_limited(ulong ingress, ulong egress)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         void Limit(JsonObject c) => Bandwidth(c, ingress, ingress > 0 ? 800_000UL : 0, egress, egress > 0 ? 8UL * int.MaxValue : 0);
@@ -100,9 +106,10 @@ public sealed class CapabilityTests
     }
 
     /// <summary>Packets that the target sends through its packet socket are queued and dropped like any others.</summary>
-    [CniFact]
+    [Fact]
     public async Task Packets_beyond_the_rate_do_not_reach_the_pod()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod, change: c => Bandwidth(c, 8_000, 16_000, 0, 0))).Succeeded();
@@ -122,9 +129,10 @@ public sealed class CapabilityTests
         Assert.True(port.SendDropped > 100, $"{port.SendDropped} of 200 were dropped, {port.Sent} sent");
     }
 
-    [CniFact]
+    [Fact]
     public async Task Bandwidth_is_refused_by_name_for_kinds_other_than_veth()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(
             prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
         void Limit(JsonObject c)
@@ -140,9 +148,10 @@ public sealed class CapabilityTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_burst_smaller_than_a_packet_is_refused()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
 
         var refused = (await lab.RunAsync("ADD", lab.NewPod(), change: c => Bandwidth(c, 8_000_000, 8_000, 0, 0))).Failed(7);

@@ -1,16 +1,18 @@
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;
 
 public sealed class ChainTests
 {
-    [CniTheory]
+    [Theory]
     [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("1.1.0")]
     public async Task The_result_of_an_earlier_plugin_is_kept(string version)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var before = new JsonObject
@@ -30,9 +32,10 @@ public sealed class ChainTests
         Assert.Equal("192.0.2.53", answer["dns"]!["nameservers"]![0]!.GetValue<string>());
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_default_route_of_an_earlier_plugin_stays_and_ours_is_not_reported()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         using (var ns = pod.Open())
@@ -57,10 +60,11 @@ public sealed class ChainTests
         (await lab.RunAsync("DEL", pod, prevResult: answer)).Succeeded();
     }
 
-    [CniFact("tuning")]
+    [Fact]
     public async Task Check_and_Del_work_after_Debians_tuning_changed_the_MAC()
     {
-        var tuning = Path.Combine(CniTheoryAttribute.PluginDirectory, "tuning");
+        Needs.CniPlugins("tuning", "host-local");
+        var tuning = Path.Combine(Needs.CniPluginFolder, "tuning");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var ours = (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded().Output!;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
@@ -9,12 +10,13 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class CheckTests
 {
-    [CniTheory]
+    [Theory]
     [InlineData("0.4.0")]
     [InlineData("1.0.0")]
     [InlineData("1.1.0")]
     public async Task Check_passes_after_Add(string version)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod, version)).Succeeded();
@@ -24,7 +26,7 @@ public sealed class CheckTests
         Assert.Equal("", answer.Text);
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("address", "lacks the address 10.244.1.2/32")]
     [InlineData("route", "the route to 0.0.0.0/0 via 169.254.1.1 is gone")]
     [InlineData("down", "eth0 is down")]
@@ -34,6 +36,7 @@ public sealed class CheckTests
     [InlineData("port", "is down")]
     public async Task Check_names_what_was_changed(string what, string message)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -44,9 +47,10 @@ public sealed class CheckTests
         Assert.Contains(message, answer.Message, StringComparison.Ordinal);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Check_accepts_what_a_later_plugin_changed_and_reported()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var result = (await lab.RunAsync("ADD", pod)).Succeeded().Output!;
@@ -65,9 +69,10 @@ public sealed class CheckTests
         Assert.Equal("020000000099", Convert.ToHexString(Assert.Single(lab.Acc.Model.Pods).Device.Mac.Span));
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_changed_MAC_that_the_ACC_refuses_fails_Check_and_changes_nothing()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var result = (await lab.RunAsync("ADD", pod)).Succeeded().Output!;
@@ -83,9 +88,10 @@ public sealed class CheckTests
         Assert.Equal(first, lab.Agent!.Services.Claims.All().Single(c => !c.IsHost).Mac.ToString());
     }
 
-    [CniFact]
+    [Fact]
     public async Task Check_accepts_a_smaller_MTU_that_a_later_plugin_did_not_report()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var result = (await lab.RunAsync("ADD", pod)).Succeeded().Output!;
@@ -98,7 +104,7 @@ public sealed class CheckTests
         (await lab.RunAsync("CHECK", pod, prevResult: result)).Succeeded();
     }
 
-    [CniTheory("static")]
+    [Theory]
     [InlineData("0.4.0", "[{\"address\":\"10.244.1.7/24\",\"gateway\":\"10.244.1.1\"}]", "[]")]
     [InlineData(
         "1.0.0",
@@ -110,6 +116,7 @@ public sealed class CheckTests
         "[{\"dst\":\"10.96.0.0/12\"}]")]
     public async Task Debians_static_plugin_gets_its_own_result_in_Check(string version, string addresses, string routes)
     {
+        Needs.CniPlugins("static", "host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         void Static(JsonObject c) =>
@@ -138,9 +145,10 @@ public sealed class CheckTests
         (await lab.RunAsync("DEL", pod, version, result, Static)).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task The_IPAM_plugin_gets_its_own_result_in_its_own_version()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         const string Result = """{"cniVersion":"1.0.0","ips":[{"address":"10.244.1.77/24","gateway":"10.244.1.1"}],"dns":{"domain":"x"}}""";
         FakeIpam.Write(
@@ -159,9 +167,10 @@ public sealed class CheckTests
         Assert.Equal(Result, given["prevResult"]!.ToJsonString());
     }
 
-    [CniFact]
+    [Fact]
     public async Task Check_of_an_unknown_container_is_error_3()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (pod, other) = (lab.NewPod(), lab.NewPod());
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -169,9 +178,10 @@ public sealed class CheckTests
         (await lab.RunAsync("CHECK", other, prevResult: added.Output)).Failed(3);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Check_needs_a_prevResult_and_version_0_4_0()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod, "0.3.1")).Succeeded();
@@ -180,9 +190,10 @@ public sealed class CheckTests
         (await lab.RunAsync("CHECK", pod, "0.3.1", added.Output)).Failed(1);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Check_restores_what_the_ACC_lost()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -193,9 +204,10 @@ public sealed class CheckTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Check_passes_on_the_delegated_plugins_error()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -207,12 +219,13 @@ public sealed class CheckTests
         Assert.Contains("IPAM plugin host-local", answer.Message, StringComparison.Ordinal);
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("stopped")]
     [InlineData("no target")]
     [InlineData("hangs")]
     public async Task An_unreachable_ACC_does_not_fail_Check(string how)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -241,9 +254,10 @@ public sealed class CheckTests
         lab.Acc.Model.ReleaseHanging();
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_ACC_that_refuses_the_attachment_fails_the_check()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();

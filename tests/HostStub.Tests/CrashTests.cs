@@ -1,13 +1,16 @@
+using ACCOffload.HostStub.TestKit;
+
 namespace ACCOffload.HostStub.Tests;
 
 public sealed class CrashTests
 {
-    [CniTheory]
+    [Theory]
     [InlineData("add.claimed")]
     [InlineData("add.made")]
     [InlineData("add.attached")]
     public async Task An_interrupted_Add_leaves_nothing_after_the_restart(string step)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
         await lab.StartDyingAgentAsync(step);
@@ -24,9 +27,10 @@ public sealed class CrashTests
         (await lab.RunAsync("ADD", pod)).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_Add_that_completed_without_a_response_stays_until_the_runtimes_Del()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
         await lab.StartDyingAgentAsync("add.recorded");
@@ -41,12 +45,13 @@ public sealed class CrashTests
         lab.AssertNothingLeft();
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("del.detached")]
     [InlineData("del.released")]
     [InlineData("del.done")]
     public async Task An_interrupted_Del_is_completed_after_the_restart(string step)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
         await lab.StartDyingAgentAsync(step);
@@ -62,9 +67,10 @@ public sealed class CrashTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Random_kills_under_load_leak_nothing_and_lose_no_pod()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pods = Enumerable.Range(0, 8).Select(_ => lab.NewPod()).ToArray();
         for (var round = 0; round < 4; round++)

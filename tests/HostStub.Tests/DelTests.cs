@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
 using Grpc.Core;
 
@@ -6,9 +7,10 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class DelTests
 {
-    [CniFact]
+    [Fact]
     public async Task Del_removes_everything_and_may_be_repeated()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -22,9 +24,10 @@ public sealed class DelTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Del_succeeds_without_namespace_without_prevResult_and_without_CNI_NETNS()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -35,9 +38,10 @@ public sealed class DelTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Del_of_a_container_that_was_never_added_succeeds()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
 
         (await Task.Run(() => lab.Request("DEL", "unknown", ""))).Succeeded();
@@ -46,9 +50,10 @@ public sealed class DelTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Del_without_a_claim_still_releases_the_address_and_removes_the_device()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -63,9 +68,10 @@ public sealed class DelTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_Del_while_the_ACC_is_down_reaches_it_by_Sync_and_frees_the_address()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (first, second) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", first)).Succeeded();
@@ -82,9 +88,10 @@ public sealed class DelTests
         Assert.Equal(second.ContainerId, lab.Acc.Model.Pods[0].Key.ContainerId);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_Del_while_the_ACC_is_down_survives_a_restart_of_the_agent()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -99,9 +106,10 @@ public sealed class DelTests
         await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC forgets the pod");
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_Detach_with_unknown_outcome_blocks_Adds_until_Sync()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Subnet = "10.244.1.0/30");
         var (first, second) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", first)).Succeeded();
@@ -117,9 +125,10 @@ public sealed class DelTests
         Assert.Equal(second.ContainerId, Assert.Single(lab.Acc.Model.Pods).Key.ContainerId);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_pod_that_disappears_without_a_Del_is_reported_and_kept_until_Del()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -139,9 +148,10 @@ public sealed class DelTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_vanished_pod_can_be_added_again()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();

@@ -1,5 +1,6 @@
 using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Reconcile;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;
@@ -7,9 +8,10 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>Pods that disappear without a DEL: released only when both namespace and device are gone.</summary>
 public sealed class DepartureTests
 {
-    [CniFact]
+    [Fact]
     public async Task Gone_pods_are_released_and_live_or_unreadable_ones_are_kept()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["VanishedSeconds"] = 1);
         var (gone, bereft, hidden, healthy) = (lab.NewPod(), lab.NewPod(), lab.NewPod(), lab.NewPod());
         foreach (var pod in (Pod[])[gone, bereft, hidden, healthy])
@@ -50,9 +52,10 @@ public sealed class DepartureTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_gone_pods_virtual_function_and_address_are_released()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)), prepare: null);
         var pod = lab.Agent.NewPod();
         (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
@@ -72,11 +75,12 @@ public sealed class DepartureTests
         lab.Agent.AssertNothingLeft();
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData(3600)]
     [InlineData(0)]
     public async Task Gone_pods_are_kept_for_the_grace_time_or_for_ever_without_one(int grace)
     {
+        Needs.CniPlugins("host-local");
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
         {
@@ -109,9 +113,10 @@ public sealed class DepartureTests
         Assert.Single(lab.ReservedAddresses());
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_adopted_attachment_is_released_when_its_far_end_is_gone()
     {
+        Needs.CniPlugins("host-local");
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
         {

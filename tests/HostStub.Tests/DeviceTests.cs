@@ -4,6 +4,7 @@ using ACCOffload.HostStub.Cli;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Packets;
@@ -15,9 +16,10 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>Device kinds through the plugin, on the real kernel.</summary>
 public sealed class DeviceTests
 {
-    [CniFact]
+    [Fact]
     public async Task Exhausted_devices_fail_an_add_and_leave_status_good()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Limit"] = 2);
         Pod[] pods = [lab.NewPod(), lab.NewPod(), lab.NewPod()];
         (await lab.RunAsync("ADD", pods[0])).Succeeded();
@@ -32,9 +34,10 @@ public sealed class DeviceTests
         (await lab.RunAsync("ADD", pods[2])).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_device_that_cant_be_configured_is_quarantined_and_reported()
     {
+        Needs.CniPlugins("host-local");
         // The kernel refuses an ipvlan on the loopback.
         await using var lab = await AgentLab.CreateAsync(
             prepare: l => l.Config["Device"]!["Ipvlan"] = new JsonObject { ["Parent"] = "lo", ["Port"] = "parent0" });
@@ -54,22 +57,25 @@ public sealed class DeviceTests
         (await lab.RunAsync("ADD", pod)).Succeeded();
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("deviceKind", "sf", "deviceKind \"sf\" in the network configuration: the agent has no devices of the kind sf")]
     [InlineData(
         "deviceID", "0000:03:00.2", "deviceID \"0000:03:00.2\" in the network configuration: the agent has no devices of the kind vf")]
     [InlineData("pciBusID", "0000:03:00.2", "the agent has no devices of the kind vf")]
     public async Task A_kind_that_is_not_enabled_is_a_configuration_error(string key, string value, string text)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         Assert.Contains(
             text, (await lab.RunAsync("ADD", lab.NewPod(), change: c => c[key] = value)).Failed(7).Message, StringComparison.Ordinal);
         lab.AssertNothingLeft();
     }
 
-    [TapFact]
+    [Fact]
     public async Task A_tap_moves_to_its_pod_and_is_restored_after_its_target_restarts()
     {
+        Needs.CniPlugins("host-local");
+        Needs.Tap();
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var port = PortName.For(new AttachmentKey("podnet", pod.ContainerId, "eth0"));
@@ -99,23 +105,33 @@ public sealed class DeviceTests
         lab.AssertNothingLeft();
     }
 
-    [TapFact]
+    [Fact]
     public async Task Add_of_a_tap_fails_when_no_target_creates_it()
     {
+        Needs.CniPlugins("host-local");
+        Needs.Tap();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Device"]!["Kind"] = "tap");
         Assert.Contains(
             "the target did not create the TAP", (await lab.RunAsync("ADD", lab.NewPod())).Failed(11).Message, StringComparison.Ordinal);
         lab.AssertNothingLeft();
     }
 
-    [TapFact]
-    public Task A_tap_whose_namespace_cant_be_looked_into_keeps_its_claim_until_it_can() =>
-        DeleteOnceItCanBeSeenAsync((path, pod) => File.CreateSymbolicLink(path, pod.Path), leftInPod: false);
+    [Fact]
+    public Task A_tap_whose_namespace_cant_be_looked_into_keeps_its_claim_until_it_can()
+    {
+        Needs.CniPlugins("host-local");
+        Needs.Tap();
+        return DeleteOnceItCanBeSeenAsync((path, pod) => File.CreateSymbolicLink(path, pod.Path), leftInPod: false);
+    }
 
-    [TapFact]
-    public Task A_tap_whose_namespace_was_unmounted_can_be_deleted() =>
+    [Fact]
+    public Task A_tap_whose_namespace_was_unmounted_can_be_deleted()
+    {
+        Needs.CniPlugins("host-local");
+        Needs.Tap();
         // What umount leaves of a named namespace: an empty file.
-        DeleteOnceItCanBeSeenAsync((path, _) => File.WriteAllText(path, ""), leftInPod: true);
+        return DeleteOnceItCanBeSeenAsync((path, _) => File.WriteAllText(path, ""), leftInPod: true);
+    }
 
     private static async Task DeleteOnceItCanBeSeenAsync(Action<string, Pod> show, bool leftInPod)
     {
@@ -155,12 +171,4 @@ public sealed class DeviceTests
             inside.GetRoutes(eth0.Index), r => r.Destination.PrefixLength == 0 && Equals(r.Gateway, IPAddress.Parse("169.254.1.1")));
         return eth0.Mac;
     }
-}
-
-/// <summary>A test that creates TAP links and delegates to Debian's host-local.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class TapFactAttribute : FactAttribute
-{
-    public TapFactAttribute() =>
-        Skip = CniTheoryAttribute.ReasonFor(["host-local"]) ?? (File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)");
 }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Diagnosis;
+using ACCOffload.HostStub.TestKit;
 using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
@@ -9,9 +10,10 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>`host-stub doctor`: names each unmet precondition, with a remedy.</summary>
 public sealed class DoctorTests
 {
-    [RootFact]
+    [Fact]
     public async Task A_sound_host_has_nothing_wrong()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         Prepare(lab);
         Assert.True(Examine(lab, out var text), text);
@@ -20,9 +22,10 @@ public sealed class DoctorTests
         Assert.Contains("is the pod network", text, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Hardware_that_differs_from_the_configuration_is_reported()
     {
+        Needs.Root();
         await using var lab = await FunctionLab.CreateAsync(d => (d["Vf"], d["Sf"]) = (FunctionLab.Vf(2), FunctionLab.Sf()));
         Prepare(lab.Agent);
         Assert.True(Examine(lab.Agent, out var text), text);
@@ -53,9 +56,10 @@ public sealed class DoctorTests
         Wrong(lab.Agent, "device", "devlink failed");
     }
 
-    [RootFact]
+    [Fact]
     public async Task Each_fault_is_named_with_a_remedy()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         Prepare(lab);
 

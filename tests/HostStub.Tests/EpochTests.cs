@@ -1,3 +1,4 @@
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.Protos;
 using Grpc.Core;
 
@@ -7,9 +8,10 @@ public sealed class EpochTests
 {
     private const ulong MaxSequence = ulong.MaxValue;
 
-    [CniFact]
+    [Fact]
     public async Task An_agent_requests_one_epoch_per_start()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         Assert.Equal(["Begin", "Sync"], lab.Acc.Model.Calls);
         Assert.Equal((1UL, 1UL), (lab.Acc.Model.Epoch, lab.Agent!.Services.Claims.Epoch));
@@ -28,9 +30,10 @@ public sealed class EpochTests
         Assert.NotEqual(agent, lab.Acc.Model.Agent);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Sixty_five_networks_in_one_claim_history_do_no_harm()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         for (var i = 0; i < 65; i++)
         {
@@ -52,9 +55,10 @@ public sealed class EpochTests
         Assert.Equal(2, lab.Acc.Model.Pods.Count);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Neither_a_fast_clock_nor_a_lost_database_locks_the_agent_out()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = new Shifted(TimeSpan.FromHours(12)));
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
         await lab.StopAgentAsync();
@@ -67,9 +71,10 @@ public sealed class EpochTests
         Assert.Equal(2, lab.Acc.Model.Pods.Count);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_maximum_sequence_number_is_void_with_its_epoch()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var planted = Planted("othernet", lab.Acc.Model.Epoch);
         await lab.Acc.Model.AttachAsync(planted);
@@ -83,9 +88,10 @@ public sealed class EpochTests
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_reset_by_the_operator_is_detected_without_a_restart()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
 
@@ -97,9 +103,10 @@ public sealed class EpochTests
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_ACC_with_a_new_database_gets_all_attachments_again()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
         await lab.StopAgentAsync();
@@ -113,9 +120,10 @@ public sealed class EpochTests
         Assert.Equal(1UL, lab.Acc.Model.Epoch);
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_Add_whose_epoch_another_agent_took_succeeds_with_the_next()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         lab.Acc.Model.Begin(new Protos.V1.BeginRequest { Agent = "a-stranger" });
 
@@ -125,9 +133,10 @@ public sealed class EpochTests
         Assert.True(lab.Log.Contains("another agent uses this node's certificate"));
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_ACC_that_assigns_no_epochs_is_reported_as_too_old()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         lab.Acc.Model.BeginFailure = new RpcException(new Status(StatusCode.Unimplemented, "Method is unimplemented."));
 
@@ -163,9 +172,10 @@ public sealed class EpochTests
         Assert.Equal(TimeSpan.Zero, epoch.Wait);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_lost_database_is_rebuilt_from_the_ACC_and_the_host()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (stays, gone) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", stays)).Succeeded();
@@ -189,9 +199,10 @@ public sealed class EpochTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Check_works_for_an_adopted_attachment()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -207,9 +218,10 @@ public sealed class EpochTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Another_attachments_device_with_the_same_name_is_not_adopted()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -226,9 +238,10 @@ public sealed class EpochTests
         Assert.Empty(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task No_Sync_is_made_while_the_devices_cant_be_read()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
         await lab.StopAgentAsync();

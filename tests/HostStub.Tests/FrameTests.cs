@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Wire;
 using CsCheck;
 
@@ -82,9 +83,10 @@ public sealed class FrameTests
             Assert.Equal(error, response.Error.ToArray());
         });
 
-    [RootFact]
+    [Fact]
     public async Task The_agent_answers_garbage_with_error_5_and_keeps_running()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         foreach (var bytes in (byte[][])[[0xff, 0xff, 0xff, 0xff], [0, 0, 0, 3, 1, 1, 0], [0, 0, 0, 6, 1, 7, 0, 0, 0, 0]])
         {
@@ -94,9 +96,10 @@ public sealed class FrameTests
         (await Task.Run(() => lab.Request("DEL", "x", "", change: c => c.Remove("ipam")))).Succeeded();
     }
 
-    [RootFact]
+    [Fact]
     public async Task Many_silent_connections_do_not_stop_the_agent()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         var silent = new List<Socket>();
         for (var i = 0; i < 50; i++)
@@ -111,9 +114,10 @@ public sealed class FrameTests
         silent.ForEach(s => s.Dispose());
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_socket_is_for_root_only()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(lab.Socket));
         Assert.Throws<AgentUnavailableException>(() => AgentSocket.Ask(lab.At("none"), [], TimeSpan.FromSeconds(1)));

@@ -1,3 +1,4 @@
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 
@@ -13,11 +14,12 @@ public sealed class FunctionModelTests
     private const int Functions = 4;
     private const int Steps = 150;
 
-    [CniTheory]
+    [Theory]
     [InlineData("vf", 1)]
     [InlineData("sf", 2)]
     public async Task The_pool_always_matches_the_model(string kind, int seed)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
             d["Kind"] = kind;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 
@@ -6,9 +7,10 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class GcTests
 {
-    [CniFact]
+    [Fact]
     public async Task Gc_removes_what_is_not_on_the_list()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (stale, valid) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", stale)).Succeeded();
@@ -22,9 +24,10 @@ public sealed class GcTests
         Assert.Single(lab.ReservedAddresses());
     }
 
-    [CniFact]
+    [Fact]
     public async Task Gc_of_one_network_leaves_another_alone()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (here, there) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", here)).Succeeded();
@@ -40,9 +43,10 @@ public sealed class GcTests
         Assert.Single(lab.DataPlaneLinks());
     }
 
-    [CniFact]
+    [Fact]
     public async Task Gc_removes_what_only_the_ACC_has_in_any_network()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         foreach (var network in (string[])["podnet", "othernet"])
         {
@@ -59,9 +63,10 @@ public sealed class GcTests
         await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the unknown device is removed");
     }
 
-    [CniFact]
+    [Fact]
     public async Task Gc_removes_devices_whose_claim_was_lost()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (stale, valid) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", stale)).Succeeded();
@@ -80,9 +85,10 @@ public sealed class GcTests
         Assert.Single(lab.ReservedAddresses());
     }
 
-    [CniFact]
+    [Fact]
     public async Task Gc_works_while_the_ACC_is_unreachable()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var stale = lab.NewPod();
         (await lab.RunAsync("ADD", stale)).Succeeded();
@@ -96,9 +102,10 @@ public sealed class GcTests
         await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC is told");
     }
 
-    [CniFact]
+    [Fact]
     public async Task Gc_without_a_list_is_error_7_and_before_1_1_0_error_1()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -109,9 +116,10 @@ public sealed class GcTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_null_list_is_empty_and_collects_the_whole_network()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (first, second) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", first)).Succeeded();

@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.Protos.V1;
 
@@ -6,9 +7,10 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class HostInterfaceTests
 {
-    [RootFact]
+    [Fact]
     public async Task It_is_created_and_attached_at_the_start_and_survives_a_restart()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
         using var links = RouteNetlink.Open();
         var link = AssertComplete(lab, links);
@@ -26,9 +28,10 @@ public sealed class HostInterfaceTests
         Assert.Single(lab.Acc.Model.Endpoints);
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_change_by_another_client_on_the_ACC_is_detected_and_reverted()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l => l.Acc.Model.Conditions = []);
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         var own = lab.Acc.Model.Endpoints[0];
@@ -49,9 +52,10 @@ public sealed class HostInterfaceTests
             () => lab.Acc.Model.Endpoints.Single().Device.PortName == own.Device.PortName, "the agent's own is stated again");
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_agents_own_update_is_not_reported_as_a_conflict()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l => l.Acc.Model.Conditions = []);
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         var claims = lab.Agent!.Services.Claims;
@@ -69,9 +73,10 @@ public sealed class HostInterfaceTests
         Assert.False(lab.Log.Contains("nother client"));
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_permanent_refusal_causes_neither_a_Sync_loop_nor_a_conflict()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l =>
         {
             l.Acc.Model.Conditions = [];
@@ -95,13 +100,14 @@ public sealed class HostInterfaceTests
         int Syncs() => model.Calls.Count(c => c == "Sync");
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("device")]
     [InlineData("address")]
     [InlineData("route")]
     [InlineData("down")]
     public async Task Missing_parts_are_restored(string what)
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
         using var links = RouteNetlink.Open();
         var link = AssertComplete(lab, links);
@@ -118,9 +124,10 @@ public sealed class HostInterfaceTests
         Assert.Equal(links.GetLink(lab.HostInterfaceName)!.Mac.ToArray(), lab.Acc.Model.Endpoints[0].Device.Mac.ToByteArray());
     }
 
-    [RootFact]
+    [Fact]
     public async Task It_exists_before_the_ACC_is_reachable()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAcc: false, hostInterface: true);
         using var links = RouteNetlink.Open();
         AssertComplete(lab, links);
@@ -130,9 +137,10 @@ public sealed class HostInterfaceTests
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC is told by Sync");
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_foreign_interface_with_the_same_name_is_not_changed()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAgent: false, hostInterface: true);
         using var links = RouteNetlink.Open();
         var foreign = links.CreateVeth(new VethSpec { Name = lab.HostInterfaceName, PeerName = lab.HostInterfaceName + "p" })!;
@@ -143,9 +151,10 @@ public sealed class HostInterfaceTests
         Assert.Equal(foreign.Index, links.GetLink(lab.HostInterfaceName)!.Index);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Another_address_replaces_the_endpoint_and_disabling_removes_it()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         await lab.StopAgentAsync();

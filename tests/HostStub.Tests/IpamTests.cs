@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.TestKit;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -8,9 +9,10 @@ public sealed class IpamTests
     private const string Address = "echo "
         + "'{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.244.1.77/24\",\"gateway\":\"10.244.1.1\"}],\"routes\":[{\"dst\":\"10.0.0.0/8\",\"gw\":\"10.244.1.1\"}],\"dns\":{\"nameservers\":[\"10.96.0.10\"]}}'";
 
-    [RootFact]
+    [Fact]
     public async Task Routes_and_DNS_of_the_plugin_are_applied_with_our_gateway()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", Address);
         var pod = lab.NewPod();
@@ -23,9 +25,10 @@ public sealed class IpamTests
         Assert.Equal("169.254.1.1", route["gw"]!.GetValue<string>());
     }
 
-    [RootFact]
+    [Fact]
     public async Task More_addresses_than_the_ACC_accepts_are_refused_before_the_attach()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         var ips = string.Join(',', Enumerable.Range(1, 17).Select(i => $"{{\"address\":\"10.244.1.{i}/24\"}}"));
         FakeIpam.Write(
@@ -42,9 +45,10 @@ public sealed class IpamTests
         Assert.Empty(lab.DataPlaneLinks());
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_plugin_gets_the_complete_configuration_in_a_known_version_and_the_callers_environment()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"echo \"$input\" > {lab.At("input")}; env > {lab.At("env")}; {Address}");
         var pod = lab.NewPod();
@@ -67,9 +71,10 @@ public sealed class IpamTests
         Assert.Contains($"CNI_CONTAINERID={pod.ContainerId}", environment, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_old_plugin_is_called_in_its_own_version()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"0.3.1\",\"0.4.0\"]",
             "case \"$input\" in *'\"cniVersion\":\"0.4.0\"'*) echo "
@@ -83,7 +88,7 @@ public sealed class IpamTests
         Assert.Equal("10.244.1.78/32", answer["ips"]![0]!["address"]!.GetValue<string>());
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("echo '{\"code\":107,\"msg\":\"the pool is closed\",\"details\":\"ask Ann\"}'; exit 1", 107, "the pool is closed: ask Ann")]
     [InlineData("echo oops >&2; exit 3", 999, "failed with exit code 3: oops")]
     [InlineData("echo not json", 6, "did not return a valid result")]
@@ -92,6 +97,7 @@ public sealed class IpamTests
     [InlineData("head -c 2000000 /dev/zero", 6, "printed more than")]
     public async Task A_faulty_plugin_is_reported_and_undone(string body, int code, string message)
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then touch {lab.At("released")}; exit 0; fi; {body}");
         var pod = lab.NewPod();
@@ -103,9 +109,10 @@ public sealed class IpamTests
         lab.AssertNothingLeft();
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_plugin_that_hangs_is_killed_in_time()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["IpamTimeoutSeconds"] = 1);
         FakeIpam.Write(
             lab, "fake", "[\"1.0.0\"]", $"if [ $CNI_COMMAND = DEL ]; then exit 0; fi; echo $$ > {lab.At("pid")}; exec sleep 1000");
@@ -119,9 +126,10 @@ public sealed class IpamTests
         lab.AssertNothingLeft();
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_plugins_standard_error_reaches_the_runtime()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "fake", "[\"1.0.0\"]", $"echo 'half full' >&2; {Address}");
 
@@ -130,17 +138,19 @@ public sealed class IpamTests
         Assert.Contains("half full", answer.ErrorText, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_missing_plugin_is_error_7()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         var answer = (await lab.RunAsync("ADD", lab.NewPod(), change: Fake)).Failed(7);
         Assert.Contains("\"fake\" is not in CNI_PATH", answer.Message, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_failed_release_is_reported_and_retried()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(
             lab,
@@ -160,9 +170,10 @@ public sealed class IpamTests
         Assert.Empty(lab.Agent!.Services.Claims.All());
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_network_whose_plugin_hangs_does_not_block_others()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
         {
             l.Config["Agent"]!["IpamTimeoutSeconds"] = 15;

@@ -1,4 +1,5 @@
 using ACCOffload.HostStub.Attachments;
+using ACCOffload.HostStub.TestKit;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -37,9 +38,10 @@ public sealed class KeyedLockTests
         Assert.Equal(300, done);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_Del_waits_for_its_Add()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         lab.Acc.Model.HangAttach = true;

@@ -2,7 +2,9 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Operations;
-using ACCOffload.Monitoring;
+using ACCOffload.HostStub.TestKit;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Metrics;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -23,9 +25,10 @@ public sealed class MetricsTests
         }
     }
 
-    [CniFact]
+    [Fact]
     public async Task Requests_attachments_and_the_connection_are_reported()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Metrics"] = new JsonObject { ["Listen"] = "127.0.0.1:0" });
         var port = lab.Agent!.MetricsAddress!.Port;
         var before = await Scrape.GetAsync(port);
@@ -57,18 +60,19 @@ public sealed class MetricsTests
         Assert.Equal(
             (0, 0, 0), (scrape["accoffload_acc_connected"], scrape["accoffload_condition{condition=\"Acc\"}"], scrape["accoffload_ready"]));
         Assert.Equal(0, scrape["accoffload_attachments{state=\"attached\"}"]);
-        if (Promtool.IsThere)
+        if (Promtool.Missing is null)
         {
             Assert.Equal("", await Promtool.CheckAsync(scrape.Text));
         }
     }
 
-    [CniFact]
+    [Fact]
     public async Task Only_the_scrapers_role_is_served_over_the_network()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
         {
-            using var server = l.Pki.Issue("urn:accoffload:role:metrics-server", "node-1");
+            using var server = l.Pki.IssueFor("urn:accoffload:role:metrics-server", "node-1");
             l.Pki.WriteClient(l.At("metrics"), server);
             l.Config["Metrics"] = new JsonObject
             {
@@ -105,10 +109,10 @@ public sealed class MetricsTests
 
         // Another CA and certificate, without a restart.
         var next = new TestPki();
-        using var renewed = next.Issue("urn:accoffload:role:metrics-server", "node-1");
+        using var renewed = next.IssueFor("urn:accoffload:role:metrics-server", "node-1");
         next.WriteClient(lab.At("metrics"), renewed);
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => Scrape.GetAsync(port, scraper, authority));
-        using var other = next.Issue("urn:accoffload:role:metrics", null);
+        using var other = next.IssueFor("urn:accoffload:role:metrics", null);
         Assert.Equal(1, (await Scrape.GetAsync(port, other, next.Authority))["accoffload_acc_connected"]);
     }
 
@@ -123,9 +127,10 @@ public sealed class MetricsTests
         Assert.Empty(Findings("""{ "Listen": "" }"""));
     }
 
-    [CniFact]
+    [Fact]
     public async Task Unusable_files_fail_the_start_with_their_key()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAcc: false, startAgent: false, prepare: l =>
             l.Config["Metrics"] = new JsonObject
             {
@@ -142,7 +147,7 @@ public sealed class MetricsTests
     [Fact]
     public void Every_metric_is_documented_and_every_documented_metric_exists()
     {
-        var rows = Scrape.Documented(Root, "## The agent");
+        var rows = Scrape.Documented(Repository.Root, "## The agent");
         Assert.Equal(AgentFamilies.All.Select(f => f.SampleName).Order(StringComparer.Ordinal), rows.Keys.Order(StringComparer.Ordinal));
         Assert.All(
             AgentFamilies.All,

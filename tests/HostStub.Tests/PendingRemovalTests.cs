@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Tests;
@@ -9,9 +10,10 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>The plugin stores a DEL while the agent is down, and the agent executes it later.</summary>
 public sealed class PendingRemovalTests
 {
-    [CniFact]
+    [Fact]
     public async Task A_Del_while_the_agent_is_down_is_executed_when_it_is_back()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var (gone, kept) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", gone)).Succeeded();
@@ -40,9 +42,10 @@ public sealed class PendingRemovalTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_Del_whose_network_does_not_name_the_directory_is_executed_too()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["Pending"] = l.At("elsewhere"));
         var (unnamed, named) = (lab.NewPod(), lab.NewPod());
         (await lab.RunAsync("ADD", unnamed)).Succeeded();
@@ -60,9 +63,10 @@ public sealed class PendingRemovalTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task It_survives_kills_of_the_agent()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
         await lab.StartDyingAgentAsync("");
@@ -79,9 +83,10 @@ public sealed class PendingRemovalTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task It_does_not_undo_a_later_Add_of_the_same_attachment()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(
             lab,
@@ -108,9 +113,10 @@ public sealed class PendingRemovalTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_Del_that_reaches_the_agent_deletes_the_stored_one()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -245,9 +251,10 @@ public sealed class PendingRemovalTests
         Assert.Single(Directory.GetFiles(folder.At("a/b")));
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_file_that_is_no_valid_Del_is_set_aside()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
         var add = AgentRequest.Encode(AgentRequestKind.Cni, [new("CNI_COMMAND", "ADD")], "{}"u8);
         foreach (var (name, bytes) in (ReadOnlySpan<(string, byte[])>)

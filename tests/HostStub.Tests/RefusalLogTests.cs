@@ -1,11 +1,14 @@
+using ACCOffload.HostStub.TestKit;
+
 namespace ACCOffload.HostStub.Tests;
 
 /// <summary>The author of a network configuration can't flood the agent's journal.</summary>
 public sealed class RefusalLogTests
 {
-    [CniFact]
+    [Fact]
     public async Task Refusals_are_logged_with_limits_and_counted()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         for (var i = 0; i < 120; i++)

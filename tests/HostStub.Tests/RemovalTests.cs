@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.TestKit;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -34,9 +35,10 @@ public sealed class RemovalTests
         ("args", ["5"]),
     ];
 
-    [CniFact]
+    [Fact]
     public async Task Del_removes_everything_however_the_configuration_changed()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         foreach (var (key, values) in OddValues)
         {
@@ -55,7 +57,7 @@ public sealed class RemovalTests
         }
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("CNI_ARGS", "novalue")]
     [InlineData("CNI_ARGS", "=;=")]
     [InlineData("CNI_PATH", "")]
@@ -64,6 +66,7 @@ public sealed class RemovalTests
     [InlineData("CNI_NETNS", "")]
     public async Task Del_removes_everything_however_the_environment_changed(string name, string value)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -74,9 +77,10 @@ public sealed class RemovalTests
         Assert.Empty(lab.Agent!.Services.Claims.All());
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_pod_whose_Add_failed_due_to_its_configuration_can_be_deleted()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         void Broken(JsonObject config) => config["ipam"]!["ranges"] = 5;
@@ -93,12 +97,13 @@ public sealed class RemovalTests
         (await lab.RunAsync("ADD", pod)).Succeeded();
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("CNI_IFNAME", "all")]
     [InlineData("CNI_IFNAME", "a/b")]
     [InlineData("CNI_CONTAINERID", "../x")]
     public async Task Under_a_name_that_no_Add_accepts_there_is_nothing_to_remove(string name, string value)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAcc: false, startAgent: false);
 
         // The agent is not contacted.
@@ -107,9 +112,10 @@ public sealed class RemovalTests
         Assert.Contains($"{name} is not valid, so there is nothing to remove", answer.ErrorText, StringComparison.Ordinal);
     }
 
-    [CniFact]
+    [Fact]
     public async Task The_hosts_own_interface_can_not_be_named()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
 
         (await Task.Run(() => lab.Request(
@@ -123,9 +129,10 @@ public sealed class RemovalTests
         Assert.NotNull(lab.Agent!.Services.Claims.Get(AttachmentKey.ForHost(lab.HostInterfaceName)));
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_Add_after_a_failed_undo_says_what_prevents_it()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(
             lab,
@@ -152,9 +159,10 @@ public sealed class RemovalTests
         lab.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task On_a_full_disk_Del_succeeds_and_is_recorded_when_there_is_space()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await CreateOnSmallDiskAsync();
         try
         {
@@ -179,9 +187,10 @@ public sealed class RemovalTests
         }
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_Del_on_a_full_disk_has_the_same_result_after_a_restart()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await CreateOnSmallDiskAsync();
         try
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Devices;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
@@ -9,9 +10,10 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>Two networks of this plugin in one namespace.</summary>
 public sealed class SecondInterfaceTests
 {
-    [CniFact]
+    [Fact]
     public async Task The_second_interface_has_its_own_rule_and_table()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -34,9 +36,10 @@ public sealed class SecondInterfaceTests
         (await Second(lab, "CHECK", pod, second)).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Check_detects_a_missing_rule_and_Del_leaves_none()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -64,9 +67,10 @@ public sealed class SecondInterfaceTests
         Assert.Empty(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Del_after_the_namespace_is_gone_succeeds()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
@@ -79,9 +83,10 @@ public sealed class SecondInterfaceTests
         Assert.Empty(lab.Acc.Model.Pods);
     }
 
-    [CniFact]
+    [Fact]
     public async Task An_Add_that_fails_at_the_end_leaves_no_rule()
     {
+        Needs.CniPlugins("host-local");
         string? dying = null;
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         await lab.StartAgentAsync(step: s =>
@@ -101,10 +106,11 @@ public sealed class SecondInterfaceTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    [CniFact("sbr")]
+    [Fact]
     public async Task Debians_sbr_works_after_this_plugin()
     {
-        var sbr = Path.Combine(CniTheoryAttribute.PluginDirectory, "sbr");
+        Needs.CniPlugins("sbr", "host-local");
+        var sbr = Path.Combine(Needs.CniPluginFolder, "sbr");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded();
@@ -126,9 +132,10 @@ public sealed class SecondInterfaceTests
         Assert.Empty(Rules(pod));
     }
 
-    [CniFact("sbr")]
+    [Fact]
     public async Task Check_finds_the_routes_that_sbr_moved_from_the_first_interface()
     {
+        Needs.CniPlugins("sbr", "host-local");
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         var result = (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded().Output!;
@@ -140,17 +147,18 @@ public sealed class SecondInterfaceTests
             ["prevResult"] = result.DeepClone(),
         };
 
-        var last = await Programs.RunCniAsync(Path.Combine(CniTheoryAttribute.PluginDirectory, "sbr"), "ADD", pod, config);
+        var last = await Programs.RunCniAsync(Path.Combine(Needs.CniPluginFolder, "sbr"), "ADD", pod, config);
 
         (await lab.RunAsync("CHECK", pod, "1.0.0", last)).Succeeded();
     }
 
     /// <summary>The current target supports IPv4 only, so that no ADD gets this far with IPv6 addresses.</summary>
-    [RootTheory]
+    [Theory]
     [InlineData("10.0.0.1", "10.0.0.2", "169.254.1.1")]
     [InlineData("fd00::1", "fd00::2", "fe80::1")]
     public void Packets_from_the_second_address_leave_by_the_second_interface(string first, string second, string gateway)
     {
+        Needs.Root();
         var name = $"acct{Guid.NewGuid():N}"[..12];
         NetNamespace.CreateNamed(name).Dispose();
         try

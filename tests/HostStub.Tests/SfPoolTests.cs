@@ -6,9 +6,10 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>Subfunctions through the plugin, with a fake switch, but real links, namespaces and gRPC.</summary>
 public sealed class SfPoolTests
 {
-    [CniFact]
+    [Fact]
     public async Task A_subfunction_is_created_on_demand_and_kept_for_the_next_pod()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Sf"]) = ("sf", FunctionLab.Sf()));
         var pod = lab.Agent.NewPod();
 
@@ -29,9 +30,10 @@ public sealed class SfPoolTests
         Assert.Single(lab.Switch.Subfunctions);
     }
 
-    [CniFact]
+    [Fact]
     public async Task Without_reuse_it_is_deleted_with_its_pod_and_a_random_MAC_is_set_on_the_function()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
             var sf = FunctionLab.Sf();
@@ -46,9 +48,10 @@ public sealed class SfPoolTests
         lab.Agent.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task The_configured_number_is_kept_ready()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
             var sf = FunctionLab.Sf();
@@ -62,9 +65,10 @@ public sealed class SfPoolTests
         Assert.Equal(3, lab.Switch.Subfunctions.Count);
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_subfunction_that_does_not_become_operational_is_quarantined_and_leaves_nothing()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
             var sf = FunctionLab.Sf();
@@ -93,9 +97,10 @@ public sealed class SfPoolTests
         Assert.Equal(11u, Assert.Single(lab.Switch.Subfunctions).SfNumber);
     }
 
-    [CniFact]
+    [Fact]
     public async Task The_kernels_message_reaches_the_user()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Sf"]) = ("sf", FunctionLab.Sf()));
         lab.Host.Refuse = request => request.Name.Contains("new", StringComparison.OrdinalIgnoreCase)
             ? new FakeError(Errno.EOPNOTSUPP, "Port addition isn't supported")
@@ -107,9 +112,10 @@ public sealed class SfPoolTests
         lab.Agent.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_subfunction_that_disappeared_is_created_again_with_its_number()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Sf"]) = ("sf", FunctionLab.Sf()));
         var pod = lab.Agent.NewPod();
         var result = (await lab.Agent.RunAsync("ADD", pod)).Succeeded().Output!;

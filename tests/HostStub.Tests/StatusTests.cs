@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop.Syscalls;
 
@@ -8,9 +9,10 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class StatusTests
 {
-    [RootFact]
+    [Fact]
     public async Task Status_is_50_on_a_new_node_until_the_ACC_is_reachable()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAcc: false);
 
         var answer = (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Failed(50);
@@ -21,9 +23,10 @@ public sealed class StatusTests
         (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
     }
 
-    [RootFact]
+    [Fact]
     public async Task Status_stays_good_during_an_ACC_reboot_and_is_50_afterwards()
     {
+        Needs.Root();
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
         await lab.Acc.StopAsync();
@@ -40,9 +43,10 @@ public sealed class StatusTests
         (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_unreachable_target_counts_as_well()
     {
+        Needs.Root();
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
         {
@@ -55,9 +59,10 @@ public sealed class StatusTests
         Assert.Contains("the target is unavailable", answer.Message, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_condition_that_prevents_no_Add_is_shown_but_STATUS_stays_good()
     {
+        Needs.Root();
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l =>
         {
@@ -72,11 +77,12 @@ public sealed class StatusTests
         Assert.Equal(("Watch", "the watch is interrupted"), (watch.Name, watch.Reason));
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("directory")]
     [InlineData("link")]
     public async Task A_missing_port_namespace_is_50_after_the_grace_time_until_it_is_back(string instead)
     {
+        Needs.Root();
         var time = new SkippingTime();
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
         var path = NetNamespace.NamedPath(lab.DataPlane);
@@ -119,9 +125,10 @@ public sealed class StatusTests
         Task<PluginAnswer> StatusAsync() => Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")));
     }
 
-    [RootFact]
+    [Fact]
     public async Task Status_asks_the_delegated_plugin_only_if_it_supports_the_command()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         var pod = lab.NewPod();
         FakeIpam.Write(lab, "old", "[\"0.4.0\",\"1.0.0\"]", "echo '{\"code\":50,\"msg\":\"never asked\"}'; exit 1");
@@ -133,9 +140,10 @@ public sealed class StatusTests
         Assert.Contains("the IPAM daemon is down", answer.Message, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_slow_delegated_plugin_does_not_delay_status()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         FakeIpam.Write(lab, "slow", "[\"1.0.0\",\"1.1.0\"]", "exec sleep 1000");
 
@@ -175,9 +183,10 @@ public sealed class StatusTests
         Assert.True(RequestLimits.OfAgent(command) < plugin);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Status_before_1_1_0_is_error_1()
     {
+        Needs.Root();
         await using var lab = await AgentLab.CreateAsync();
         (await Task.Run(() => lab.Request("STATUS", "", "", "1.0.0"))).Failed(1);
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Fakes;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
@@ -9,9 +10,10 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>Virtual functions through the plugin, with fake hardware, but real links, namespaces and gRPC.</summary>
 public sealed class VfPoolTests
 {
-    [CniFact]
+    [Fact]
     public async Task A_pod_gets_a_function_and_returns_it_in_its_original_state()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(4)));
         Assert.Equal([4], lab.Physical.Writes);
         var name = $"{lab.Prefix}v0";
@@ -50,9 +52,10 @@ public sealed class VfPoolTests
         lab.Agent.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task The_pod_gets_the_function_that_the_runtime_chose()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => d["Vf"] = FunctionLab.Vf(3));
         var third = lab.Physical.Functions[2].Address;
         Pod[] pods = [lab.Agent.NewPod(), lab.Agent.NewPod()];
@@ -67,9 +70,10 @@ public sealed class VfPoolTests
         lab.Agent.Request("STATUS", "", "").Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task Settings_are_made_through_the_physical_function()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
             var vf = FunctionLab.Vf(2);
@@ -93,12 +97,13 @@ public sealed class VfPoolTests
         Assert.Equal(own, FunctionLab.Link($"{lab.Prefix}v0")!.Mac);
     }
 
-    [CniTheory]
+    [Theory]
     [InlineData("igb")]
     [InlineData("administrator's word only")]
     [InlineData("function's own only")]
     public async Task A_random_MAC_is_set_in_the_way_that_each_driver_permits(string driver)
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d =>
         {
             var vf = FunctionLab.Vf(1);
@@ -136,9 +141,10 @@ public sealed class VfPoolTests
         }
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_pod_that_dies_without_a_del_returns_its_function()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(1)));
         Pod[] pods = [lab.Agent.NewPod(), lab.Agent.NewPod()];
         (await lab.Agent.RunAsync("ADD", pods[0])).Succeeded();
@@ -160,9 +166,10 @@ public sealed class VfPoolTests
         lab.Agent.AssertNothingLeft();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_function_that_disappears_is_reported_and_restored_to_its_pod()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)));
         var pod = lab.Agent.NewPod();
         var result = (await lab.Agent.RunAsync("ADD", pod)).Succeeded().Output!;
@@ -188,9 +195,10 @@ public sealed class VfPoolTests
         Assert.Equal(2, lab.Free("vf").Length);
     }
 
-    [CniFact]
+    [Fact]
     public async Task The_255th_add_of_254_functions_is_refused_and_status_stays_good()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(
             d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(256)), totalVfs: 256, subnet: "10.244.0.0/16");
         var pods = Enumerable.Range(0, 255).Select(_ => lab.Agent.NewPod()).ToArray();
@@ -208,9 +216,10 @@ public sealed class VfPoolTests
         (await lab.Agent.RunAsync("ADD", pods[^1])).Succeeded();
     }
 
-    [CniFact]
+    [Fact]
     public async Task A_changed_number_of_functions_waits_until_no_pod_uses_one()
     {
+        Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)));
         var pod = lab.Agent.NewPod();
         (await lab.Agent.RunAsync("ADD", pod)).Succeeded();

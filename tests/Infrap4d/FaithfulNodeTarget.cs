@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Faithful;
-using ACCOffload.Integration.Lab;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Infrap4d;
 

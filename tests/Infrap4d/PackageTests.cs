@@ -1,4 +1,5 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Infrap4d;
 
@@ -10,11 +11,14 @@ public sealed class PackageTests
 {
     private const string Service = "10.96.0.10:80";
 
-    [PackageFact]
+    [Fact]
     public async Task Pods_and_a_service_survive_restarts_of_both_sides()
     {
+        Needs.Lab();
+        Needs.Tap();
+        Needs.NotMissing(Infrap4dPackage.Missing);
         await using var target = new RealNodeTarget(besideManager: true);
-        await using var node = await Infrap4dNode.StartAsync(target, PackageFactAttribute.Folder);
+        await using var node = await Infrap4dNode.StartAsync(target, Infrap4dPackage.Folder);
         var pods = new List<Pod>();
         foreach (var name in new[] { "client", "one", "two" })
         {

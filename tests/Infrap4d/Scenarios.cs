@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
+using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Infrap4d;
 

@@ -1,5 +1,5 @@
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration;
 
@@ -18,7 +18,7 @@ public sealed class CertificateScriptTests
         var directory = Directory.CreateTempSubdirectory("accoffload-pki-").FullName;
         try
         {
-            await Shell.RunAsync(null, "make", ["-s", "-C", Published.Root, "certs", $"CERTS_DIR={directory}", "NODE=worker-7", "ACC_NAMES=acc.example,192.0.2.77"]).Succeeded();
+            await Shell.RunAsync(null, "make", ["-s", "-C", Repository.Root, "certs", $"CERTS_DIR={directory}", "NODE=worker-7", "ACC_NAMES=acc.example,192.0.2.77"]).Succeeded();
 
             using var ca = X509CertificateLoader.LoadCertificateFromFile(Path.Combine(directory, folder, "ca.crt"));
             using var certificate = X509Certificate2.CreateFromPemFile(Path.Combine(directory, folder, "tls.crt"), Path.Combine(directory, folder, "tls.key"));

@@ -1,18 +1,19 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration;
 
 /// <summary>The demo is the first thing a newcomer runs: it shows the job, and cleans up even when interrupted.</summary>
 public sealed class DemoTests
 {
-    private static readonly string Demo = Path.Combine(Published.Root, "tests/demo/demo");
+    private static readonly string Demo = Path.Combine(Repository.Root, "tests/demo/demo");
 
     // A name of its own, so that another demo on this machine does not affect the test.
     private readonly string _name = $"acd{Guid.NewGuid():N}"[..12];
 
-    [RootFact]
+    [Fact]
     public async Task The_demo_succeeds_and_leaves_nothing()
     {
+        Needs.Lab();
         var before = await WorldAsync();
         var demo = await Shell.RunAsync(null, Demo, [], environment: Environment(), limit: TimeSpan.FromMinutes(5)).Succeeded();
         Assert.Contains("pod a → pod b", demo.Output);
@@ -23,15 +24,26 @@ public sealed class DemoTests
         Assert.Equal(before, await WorldAsync());
     }
 
-    [TapFact]
-    public Task The_demo_shows_pods_with_taps() => ShowsAsync("tap");
+    [Fact]
+    public Task The_demo_shows_pods_with_taps()
+    {
+        Needs.Lab();
+        Needs.Tap();
+        return ShowsAsync("tap");
+    }
 
-    [IpvlanFact]
-    public Task The_demo_shows_pods_with_ipvlan() => ShowsAsync("ipvlan");
+    [Fact]
+    public Task The_demo_shows_pods_with_ipvlan()
+    {
+        Needs.Lab();
+        Needs.Ipvlan();
+        return ShowsAsync("ipvlan");
+    }
 
-    [RootFact]
+    [Fact]
     public async Task The_demo_cleans_up_after_an_interrupt()
     {
+        Needs.Lab();
         var before = await WorldAsync();
         // A shell can't trap what was ignored when it began, and a test run in the background ignores SIGINT.
         await using var demo = new BackgroundProcess(null, "setsid", ["--wait", "env", "--default-signal=INT", Demo], Environment());

@@ -1,21 +1,24 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration;
 
 /// <summary>Pods with devices other than a veth, through plugin, ACC and soft target.</summary>
 public sealed class DeviceTests
 {
-    [TapFact]
+    [Fact]
     public async Task Pods_with_taps_reach_each_other_also_after_the_target_was_started_anew()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { Bare = true });
+        Needs.Lab();
+        Needs.Tap();
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
         lab.ChangeAgentConfig(c => c["Device"]!["Kind"] = "tap");
         await lab.StartManagerAsync();
         await lab.StartAgentAsync();
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address), "pod to pod");
-        Assert.True(await Lab.Lab.PingAsync(lab.HostNamespace, a.Address), "host to pod");
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address), "pod to pod");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, a.Address), "host to pod");
         Assert.True((await Shell.RunLineAsync(a.Namespace, $"ping -n -c 2 -i 0.05 -M do -s 1472 {b.Address}")).ExitCode == 0, "1500 bytes, unfragmented");
         var vports = (await lab.ControlAsync("vports"))["vports"]!.AsArray();
         Assert.Equal(2, vports.Count(p => (string?)p!["device"] == "tap"));
@@ -23,7 +26,7 @@ public sealed class DeviceTests
         // The target is in the manager: its TAPs end with it.
         await lab.KillManagerAsync();
         await lab.StartManagerAsync();
-        await Eventually.TrueAsync(() => Lab.Lab.PingAsync(a.Namespace, b.Address, 1), () => $"the pods have their TAPs again; the agent's log:\n{lab.Agent!.Log}", 60);
+        await Eventually.TrueAsync(() => Lab.PingAsync(a.Namespace, b.Address, 1), () => $"the pods have their TAPs again; the agent's log:\n{lab.Agent!.Log}", 60);
 
         await lab.DeletePodAsync(a);
         await lab.DeletePodAsync(b);
@@ -31,10 +34,12 @@ public sealed class DeviceTests
         Assert.DoesNotContain("tun", (await Shell.RunLineAsync(lab.PortNamespace, "ip -o -d link show").Succeeded()).Output);
     }
 
-    [IpvlanFact]
+    [Fact]
     public async Task Pods_of_one_parent_reach_each_other_through_the_pipeline()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { Bare = true });
+        Needs.Lab();
+        Needs.Ipvlan();
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
         await Shell.RunLineAsync(null, $"ip link add parent netns {lab.HostNamespace} type veth peer name accparent netns {lab.PortNamespace}").Succeeded();
         await Shell.RunLineAsync(lab.HostNamespace, "ip link set parent up").Succeeded();
         await Shell.RunLineAsync(lab.PortNamespace, "ip link set accparent up").Succeeded();
@@ -47,17 +52,18 @@ public sealed class DeviceTests
         await lab.StartAgentAsync();
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address), "pod to pod");
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address), "pod to pod");
         Assert.Contains("ttl=63", (await Shell.RunLineAsync(a.Namespace, $"ping -n -c 1 -t 64 {b.Address}").Succeeded()).Output);
-        Assert.True(await Lab.Lab.PingAsync(lab.HostNamespace, a.Address), "host to pod");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, a.Address), "host to pod");
         await lab.DeletePodAsync(a);
-        Assert.True(await Lab.Lab.PingAsync(lab.HostNamespace, b.Address), "the other one stays");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, b.Address), "the other one stays");
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_acc_says_which_devices_the_host_may_attach()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { Bare = true });
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
         lab.ChangeManagerConfig(c => c["Devices"] = new System.Text.Json.Nodes.JsonObject { ["Macs"] = new System.Text.Json.Nodes.JsonArray("00:10:00:00:03:00/40") });
         lab.ChangeAgentConfig(c => c["HostInterface"]!["Enabled"] = false);
         await lab.StartManagerAsync();
@@ -65,11 +71,4 @@ public sealed class DeviceTests
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => lab.AddPodAsync("a"));
         Assert.Contains("is not among Devices:Macs of the ACC's configuration", failure.Message);
     }
-}
-
-/// <summary>A test that makes ipvlan links: skipped by name where the kernel has none.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class IpvlanFactAttribute : FactAttribute
-{
-    public IpvlanFactAttribute() => Skip = new RootFactAttribute().Skip ?? NativeInterop.Tests.IpvlanKernel.Missing;
 }

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Integration;
 
@@ -38,7 +37,7 @@ public sealed partial class DocumentationTests
     {
         var broken = Files().Where(f => TextFiles.Contains(Path.GetExtension(f)))
             .SelectMany(f => Page().Matches(File.ReadAllText(f)).Select(m => (File: Name(f), Page: m.Value)))
-            .Where(r => !File.Exists(Path.Combine(Published.Root, r.Page)));
+            .Where(r => !File.Exists(Path.Combine(Repository.Root, r.Page)));
 
         Assert.Empty(broken);
     }
@@ -46,7 +45,7 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_page_is_in_the_index()
     {
-        var index = Path.Combine(Published.Root, "docs/README.md");
+        var index = Path.Combine(Repository.Root, "docs/README.md");
         var pages = Directory.GetFiles(Path.GetDirectoryName(index)!, "*.md").Select(Path.GetFileName).Where(p => p != "README.md");
 
         Assert.Empty(pages.Except(Links(index)));
@@ -55,9 +54,9 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Every_test_that_the_security_page_names_exists()
     {
-        var sources = Files().Where(f => f.StartsWith(Path.Combine(Published.Root, "tests"), StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal))
+        var sources = Files().Where(f => f.StartsWith(Path.Combine(Repository.Root, "tests"), StringComparison.Ordinal) && f.EndsWith(".cs", StringComparison.Ordinal))
             .Select(File.ReadAllText).ToList();
-        var names = File.ReadLines(Path.Combine(Published.Root, "docs/security.md"))
+        var names = File.ReadLines(Path.Combine(Repository.Root, "docs/security.md"))
             .Where(l => l.StartsWith("| ", StringComparison.Ordinal)).SelectMany(l => TestName().Matches(l)).ToList();
 
         Assert.NotEmpty(names);
@@ -71,7 +70,7 @@ public sealed partial class DocumentationTests
 
     private static IEnumerable<string> Files(string? folder = null)
     {
-        folder ??= Published.Root;
+        folder ??= Repository.Root;
         return Directory.EnumerateFiles(folder)
             .Concat(Directory.EnumerateDirectories(folder).Where(d => !SkippedFolders.Contains(Path.GetFileName(d))).SelectMany(Files));
     }
@@ -82,7 +81,7 @@ public sealed partial class DocumentationTests
     private static HashSet<string> Headings(string page) => [.. File.ReadLines(page).Where(l => l.StartsWith('#'))
         .Select(l => NotInAnchor().Replace(l.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-'))];
 
-    private static string Name(string file) => Path.GetRelativePath(Published.Root, file);
+    private static string Name(string file) => Path.GetRelativePath(Repository.Root, file);
 
     [GeneratedRegex(@"^```[\s\S]*?^```", RegexOptions.Multiline)]
     private static partial Regex Fence();

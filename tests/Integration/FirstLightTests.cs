@@ -1,21 +1,23 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration;
 
 /// <summary>What the README promises: pods get interfaces through the plugin, mutual TLS, inframanager, P4Runtime and the pipeline.</summary>
 public sealed class FirstLightTests
 {
-    [RootFact]
+    [Fact]
     public async Task Two_pods_the_host_and_the_gateway_reach_each_other()
     {
-        await using var lab = await Lab.Lab.StartAsync();
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
 
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address), "pod to pod");
-        Assert.True(await Lab.Lab.PingAsync(b.Namespace, a.Address), "pod to pod, back");
-        Assert.True(await Lab.Lab.PingAsync(lab.HostNamespace, a.Address), "host to pod");
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, "200.1.1.2"), "pod to host");
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address), "pod to pod");
+        Assert.True(await Lab.PingAsync(b.Namespace, a.Address), "pod to pod, back");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, a.Address), "host to pod");
+        Assert.True(await Lab.PingAsync(a.Namespace, "200.1.1.2"), "pod to host");
         var neighbour = await Shell.RunLineAsync(a.Namespace, "ip neigh show 169.254.1.1").Succeeded();
         Assert.Contains("02:ac:c0:00:00:01", neighbour.Output);
         Assert.Contains("REACHABLE", neighbour.Output);
@@ -25,10 +27,11 @@ public sealed class FirstLightTests
         Assert.Contains("ttl=63", ping.Output);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Tcp_and_large_packets_cross_the_pipeline_whole()
     {
-        await using var lab = await Lab.Lab.StartAsync();
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
 
@@ -39,10 +42,11 @@ public sealed class FirstLightTests
         await TcpTransfer.SendAsync(b.Namespace, b.Address, a.Namespace, 8 << 20);
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_result_names_the_interface_the_address_and_the_routes()
     {
-        await using var lab = await Lab.Lab.StartAsync();
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
         var pod = await lab.AddPodAsync("a");
 
         var result = pod.Result!;
@@ -63,14 +67,15 @@ public sealed class FirstLightTests
         Assert.Equal("a", (string?)endpoint["podName"]);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Deleted_pods_leave_nothing_behind()
     {
-        await using var lab = await Lab.Lab.StartAsync();
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
         var before = await SnapshotAsync(lab);
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address));
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address));
         Assert.NotEqual(before, await SnapshotAsync(lab));
 
         await lab.DeletePodAsync(a);
@@ -80,7 +85,7 @@ public sealed class FirstLightTests
     }
 
     /// <summary>Links, addresses in use, endpoints and rows: everything an attachment makes.</summary>
-    private static async Task<string> SnapshotAsync(Lab.Lab lab)
+    private static async Task<string> SnapshotAsync(Lab lab)
     {
         var ports = await Shell.RunLineAsync(lab.PortNamespace, "ip -o link show").Succeeded();
         var host = await Shell.RunLineAsync(lab.HostNamespace, "ip -o link show").Succeeded();

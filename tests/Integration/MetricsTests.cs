@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
-using ACCOffload.Monitoring;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Metrics;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration;
 
@@ -10,10 +11,11 @@ public sealed class MetricsTests
     private const string Manager = "192.0.2.1:50097";
     private const string Agent = "192.0.2.2:50098";
 
-    [RootFact]
+    [Fact]
     public async Task Both_daemons_tell_a_scraper_with_the_role_and_nobody_else()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { Bare = true });
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
         lab.ChangeManagerConfig(c => c["Metrics"] = new JsonObject { ["Listen"] = Manager });
         lab.ChangeAgentConfig(c => c["Metrics"] = new JsonObject
         {
@@ -26,7 +28,7 @@ public sealed class MetricsTests
         await lab.StartAgentAsync();
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address));
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address));
         await Shell.RunLineAsync(a.Namespace, $"ping -n -c 1 -W 1 -t 1 {b.Address}");
 
         var manager = await ScrapeAsync(lab, Manager, "accoffload-acc");
@@ -37,7 +39,7 @@ public sealed class MetricsTests
         var agent = await ScrapeAsync(lab, Agent, "node-1");
         Assert.Equal((1, 2), (agent["accoffload_acc_connected"], agent["accoffload_attachments{state=\"attached\"}"]));
         Assert.Equal((2, 2), (agent["accoffload_cni_requests_total{command=\"ADD\",result=\"ok\"}"], agent["accoffload_add_seconds_count{phase=\"acc\"}"]));
-        if (Promtool.IsThere)
+        if (Promtool.Missing is null)
         {
             Assert.Equal("", await Promtool.CheckAsync(manager.Text) + await Promtool.CheckAsync(agent.Text));
         }
@@ -49,7 +51,7 @@ public sealed class MetricsTests
         }
     }
 
-    private static async Task<Scrape> ScrapeAsync(Lab.Lab lab, string address, string name)
+    private static async Task<Scrape> ScrapeAsync(Lab lab, string address, string name)
     {
         var answer = await AskAsync(lab, address, name, "metrics-client");
         Assert.StartsWith("HTTP/1.1 200 OK\r\n", answer, StringComparison.Ordinal);
@@ -58,7 +60,7 @@ public sealed class MetricsTests
     }
 
     /// <summary>From the host's namespace, as a scraper of the node network would.</summary>
-    private static async Task<string> AskAsync(Lab.Lab lab, string address, string name, string? client)
+    private static async Task<string> AskAsync(Lab lab, string address, string name, string? client)
     {
         string[] certificate = client is null ? [] : ["-cert", $"{lab.Pki}/{client}/tls.crt", "-key", $"{lab.Pki}/{client}/tls.key"];
         string[] arguments = ["s_client", "-quiet", "-connect", address, "-CAfile", $"{lab.Pki}/ca.crt", "-verify_return_error", "-verify_hostname", name, .. certificate];

@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration;
 
@@ -15,7 +16,7 @@ public sealed partial class P4TruthTests
     [Fact]
     public void The_compiled_pipeline_belongs_to_its_sources()
     {
-        var folder = Path.Combine(Published.Root, "p4src");
+        var folder = Path.Combine(Repository.Root, "p4src");
         var stamped = File.ReadAllLines(Path.Combine(folder, "build/STAMP")).Select(line => line.Split("  ", 2)).ToDictionary(l => l[1], l => l[0]);
         var sources = Directory.GetFiles(folder, "*.p4", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(folder, path));
         var artifacts = Directory.GetFiles(Path.Combine(folder, "build"), "k8s_dp.*").Select(path => Path.GetRelativePath(folder, path));
@@ -59,7 +60,7 @@ public sealed partial class P4TruthTests
     {
         // P4-DPDK makes one C function of what is between two tables, and compiles it with strict aliasing: moves are of 64 bits, a sum reads and writes its
         // state with 16, and a whole header with 32. Seen as wrong IPv4 checksums of translated packets (November 2026, gcc 12).
-        var lines = File.ReadAllLines(Path.Combine(Published.Root, "p4src/build/k8s_dp.spec"));
+        var lines = File.ReadAllLines(Path.Combine(Repository.Root, "p4src/build/k8s_dp.spec"));
         var (moved, summed, set, whole) = (new HashSet<string>(), new HashSet<string>(), new HashSet<string>(), new HashSet<string>());
         var sums = 0;
         foreach (var line in lines.SkipWhile(l => l != "apply {"))
@@ -111,13 +112,14 @@ public sealed partial class P4TruthTests
     public void The_pipeline_has_a_name() =>
         Assert.Contains("name: \"k8s_dp\"", File.ReadAllText(Artifact("p4info.txt"))[..200], StringComparison.Ordinal);
 
-    [RootFact]
+    [Fact]
     public async Task Another_rule_in_the_compiled_pipeline_forwards_otherwise()
     {
+        Needs.Lab();
         var folder = Directory.CreateTempSubdirectory("accoffload-p4-");
         try
         {
-            foreach (var file in Directory.GetFiles(Path.Combine(Published.Root, "p4src/build"), "k8s_dp.*"))
+            foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "p4src/build"), "k8s_dp.*"))
             {
                 File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
             }
@@ -127,7 +129,7 @@ public sealed partial class P4TruthTests
             Assert.Contains(TtlRule, text);
             await File.WriteAllTextAsync(spec, text.Replace(TtlRule, "add h.ipv4.ttl 0xF6\n\tmov h.work.wide 0xA00", StringComparison.Ordinal));
 
-            await using var lab = await Lab.Lab.StartAsync(new LabOptions { PipelineDirectory = folder.FullName });
+            await using var lab = await Lab.StartAsync(new LabOptions { PipelineDirectory = folder.FullName });
             var a = await lab.AddPodAsync("a");
             var b = await lab.AddPodAsync("b");
             var ping = await Shell.RunLineAsync(a.Namespace, $"ping -n -c 1 {b.Address}").Succeeded();
@@ -141,7 +143,7 @@ public sealed partial class P4TruthTests
 
     private static JsonNode Context() => JsonNode.Parse(File.ReadAllText(Artifact("context.json")))!;
 
-    private static string Artifact(string suffix) => Path.Combine(Published.Root, "p4src/build", $"k8s_dp.{suffix}");
+    private static string Artifact(string suffix) => Path.Combine(Repository.Root, "p4src/build", $"k8s_dp.{suffix}");
 
     [GeneratedRegex("^(?:table|learner) (\\w+) \\{", RegexOptions.Multiline)]
     private static partial Regex TableName();

@@ -1,16 +1,18 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration;
 
 /// <summary>What is wrong is refused with one line that says what, where and why, and changes nothing.</summary>
 public sealed class RefusalTests
 {
-    [RootFact]
+    [Fact]
     public async Task A_wrong_value_in_a_configuration_is_named_with_its_file_and_key()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { Bare = true });
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
         var cases = new (string Program, string[] Arguments, string File, string Section, string Key, JsonNode Value)[]
         {
             (Published.InfraManager, ["run", "--config"], lab.ManagerConfig, "Node", "PodRanges", new JsonArray("10.244.1.0/33")),
@@ -36,10 +38,11 @@ public sealed class RefusalTests
         Assert.False(File.Exists(lab.At("host-stub.db")), "no claims were made");
     }
 
-    [RootFact]
+    [Fact]
     public async Task Nobody_but_a_host_of_the_CA_is_served()
     {
-        await using var lab = await Lab.Lab.StartAsync();
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
         var before = (await lab.ControlAsync("endpoints")).ToJsonString();
 
         // TLS 1.2, with a good certificate.
@@ -50,7 +53,7 @@ public sealed class RefusalTests
 
         // A certificate of the right form from another CA, a role that is no host's, and none.
         var foreign = lab.At("foreign");
-        (await Shell.RunAsync(null, Path.Combine(Published.Root, "rootfs/pki/make-certs"), ["--dir", foreign, "--node", "node-1"])).MustSucceed();
+        (await Shell.RunAsync(null, Path.Combine(Repository.Root, "rootfs/pki/make-certs"), ["--dir", foreign, "--node", "node-1"])).MustSucceed();
         foreach (var folder in new[] { $"{foreign}/host-client", $"{lab.Pki}/p4rt-client" })
         {
             await lab.Agent!.KillAsync();
@@ -77,10 +80,11 @@ public sealed class RefusalTests
         Assert.Contains("role", lab.Manager!.Log);
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_malformed_request_of_the_runtime_gets_its_error_code()
     {
-        await using var lab = await Lab.Lab.StartAsync();
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
         var before = (await lab.ControlAsync("endpoints")).ToJsonString();
         var netns = await lab.AddNamespaceAsync("m");
         var pod = new Pod("m", netns, "m");

@@ -1,16 +1,18 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration;
 
 /// <summary>The control plane goes and comes back; traffic and state do not notice.</summary>
 public sealed class RestartTests
 {
-    [RootFact]
+    [Fact]
     public async Task Killing_inframanager_loses_no_packet_and_its_restart_writes_nothing()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { SeparateTarget = true });
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
         var tables = (await lab.ControlAsync("tables")).ToJsonString();
@@ -29,10 +31,11 @@ public sealed class RestartTests
         Assert.Equal(tables, (await lab.ControlAsync("tables")).ToJsonString());
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_target_that_comes_back_empty_is_filled_again()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { SeparateTarget = true });
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
         var rows = await RowsAsync(lab);
@@ -43,15 +46,16 @@ public sealed class RestartTests
         await Eventually.TrueAsync(
             async () => await lab.TryControlAsync("status") is { } status && status["reconciled"]!.GetValue<bool>() && status["ready"]!.GetValue<bool>(),
             () => $"the new target is reconciled:\n{lab.Manager!.Log}");
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address));
-        Assert.True(await Lab.Lab.PingAsync(lab.HostNamespace, b.Address));
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address));
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, b.Address));
         Assert.Equal(rows, await RowsAsync(lab));
     }
 
-    [RootFact]
+    [Fact]
     public async Task Rows_that_somebody_else_changed_are_repaired()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { SeparateTarget = true });
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
         var tables = (await lab.ControlAsync("tables")).ToJsonString();
@@ -64,17 +68,18 @@ public sealed class RestartTests
 
         await lab.StartManagerAsync();
         Assert.Equal(tables, (await lab.ControlAsync("tables")).ToJsonString());
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address));
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address));
         var status = await lab.ControlAsync("status");
         Assert.Equal(1, Number(status, "reconcileInserted"));
         Assert.Equal(1, Number(status, "reconcileDeleted"));
         Assert.Equal(2, Number(status, "updatesSent"));
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_pod_deleted_while_the_ACC_was_away_gives_its_address_to_the_next()
     {
-        await using var lab = await Lab.Lab.StartAsync(new LabOptions { SeparateTarget = true });
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
         // One address for pods: whoever comes next gets the one that was freed.
         RestrictPool(lab, "10.244.1.50", "10.244.1.50");
         var first = await lab.AddPodAsync("first");
@@ -107,30 +112,31 @@ public sealed class RestartTests
             },
             () => $"ADD works again:\n{lab.Agent!.Log}");
         Assert.Equal("10.244.1.50", second!.Address);
-        Assert.True(await Lab.Lab.PingAsync(lab.HostNamespace, second.Address));
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, second.Address));
         var endpoints = (await lab.ControlAsync("endpoints"))["endpoints"]!.AsArray();
         Assert.DoesNotContain(endpoints, e => (string?)e!["containerId"] == first.ContainerId);
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_agents_restart_keeps_its_pods()
     {
-        await using var lab = await Lab.Lab.StartAsync();
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
         var before = (await lab.ControlAsync("endpoints")).ToJsonString();
 
         await lab.Agent!.KillAsync();
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address));
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address));
         await lab.StartAgentAsync();
 
-        Assert.True(await Lab.Lab.PingAsync(a.Namespace, b.Address));
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address));
         Assert.Equal(before, (await lab.ControlAsync("endpoints")).ToJsonString());
         await lab.DeletePodAsync(a);
         await lab.DeletePodAsync(b);
     }
 
-    private static void RestrictPool(Lab.Lab lab, string first, string last)
+    private static void RestrictPool(Lab lab, string first, string last)
     {
         var path = lab.At("10-accoffload.conflist");
         var list = JsonNode.Parse(File.ReadAllText(path))!;
@@ -140,7 +146,7 @@ public sealed class RestartTests
         File.WriteAllText(path, list.ToJsonString());
     }
 
-    private static async Task<string> RowsAsync(Lab.Lab lab)
+    private static async Task<string> RowsAsync(Lab lab)
     {
         var tables = (await lab.ControlAsync("tables"))["tables"]!.AsArray();
         return string.Join(',', tables.Select(t => $"{t!["name"]}={t["rows"]!.AsArray().Count.ToString(CultureInfo.InvariantCulture)}"));

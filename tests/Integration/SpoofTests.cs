@@ -1,5 +1,5 @@
-using ACCOffload.Integration.Lab;
 using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Integration;
 
@@ -9,10 +9,11 @@ public sealed class SpoofTests
     private static readonly MacAddress Gateway = MacAddress.Parse("02:ac:c0:00:00:01");
     private static readonly MacAddress Stranger = MacAddress.Parse("02:00:00:00:00:99");
 
-    [RootFact]
+    [Fact]
     public async Task Spoofed_and_broken_frames_are_dropped_and_counted_by_reason()
     {
-        await using var lab = await Lab.Lab.StartAsync();
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
         var mac = MacOf(a);

@@ -9,9 +9,10 @@ public sealed class AddressAndRouteTests
 {
     private static readonly IPAddress Gateway = IPAddress.Parse("169.254.1.1");
 
-    [RootFact]
+    [Fact]
     public void Addresses_are_added_listed_replaced_and_deleted()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
         var v4 = IPAddress.Parse("10.244.1.7");
@@ -30,9 +31,10 @@ public sealed class AddressAndRouteTests
         Assert.Empty(a.Route.GetAddresses(link.Index));
     }
 
-    [RootFact]
+    [Fact]
     public void A_pods_routes_lead_to_the_dummy_gateway()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = UpVeth(a, "eth0");
         var pod = IPAddress.Parse("10.244.1.7");
@@ -54,9 +56,10 @@ public sealed class AddressAndRouteTests
         Assert.True(a.Route.DeleteRoute(new Route { Destination = new IPNetwork(Gateway, 32) }));
     }
 
-    [RootFact]
+    [Fact]
     public void A_gateway_outside_all_subnets_requires_onlink()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = UpVeth(a, "acc0");
         a.Route.AddAddress(link.Index, IPAddress.Parse("200.1.1.2"), 32);
@@ -70,9 +73,10 @@ public sealed class AddressAndRouteTests
         Assert.Equal(Gateway, added.Gateway);
     }
 
-    [RootFact]
+    [Fact]
     public void IPv6_and_mixed_routes()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = UpVeth(a, "x0");
         a.Route.AddAddress(link.Index, IPAddress.Parse("fd00::7"), 64);
@@ -93,9 +97,10 @@ public sealed class AddressAndRouteTests
         Assert.True(a.Route.DeleteRoute(v6));
     }
 
-    [RootFact]
+    [Fact]
     public void Tables_are_kept_apart()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = UpVeth(a, "x0");
         var route = new Route { Destination = IPNetwork.Parse("10.9.0.0/16"), InterfaceIndex = link.Index, Table = 5000 };

@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.Fakes;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;

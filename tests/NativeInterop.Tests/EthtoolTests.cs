@@ -10,9 +10,10 @@ namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class EthtoolTests
 {
-    [RootFact]
+    [Fact]
     public void All_offloads_of_a_veth_are_disabled()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
         var before = ns.Ns.Run(() => EthtoolSettings.GetActiveFeatures("x0"));
@@ -31,9 +32,10 @@ public sealed class EthtoolTests
         Assert.Equal(Errno.ENODEV, Assert.Throws<LinuxException>(() => ns.Route.DisableOffloads("nosuch0")).Errno);
     }
 
-    [RootFact]
+    [Fact]
     public void Queues_are_counted_and_too_many_are_rejected_with_the_limit()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
         ns.Ns.Run(() =>
@@ -49,9 +51,10 @@ public sealed class EthtoolTests
         });
     }
 
-    [RootFact]
+    [Fact]
     public void An_unknown_link_is_named_in_the_error()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         var e = Assert.Throws<LinuxException>(() => EthtoolSettings.DisableOffloads(ns.Ns, "nosuch0"));
         Assert.Equal(Errno.ENODEV, e.Errno);
@@ -59,9 +62,10 @@ public sealed class EthtoolTests
     }
 
     /// <summary>A large UDP send of a local stack arrives at a port in packets of at most the MTU, each with a complete checksum.</summary>
-    [RootFact]
+    [Fact]
     public void Packets_of_a_local_stack_arrive_complete()
     {
+        Needs.Root();
         using var pod = new TestNamespace();
         using var plane = new TestNamespace();
         var link = pod.Route.CreateVeth(new VethSpec { Name = "eth0", PeerName = "port0", PeerNamespace = plane.Ns })!;

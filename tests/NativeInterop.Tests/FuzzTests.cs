@@ -1,3 +1,4 @@
+using ACCOffload.Fakes;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 using CsCheck;

@@ -78,18 +78,12 @@ public sealed class IpTextTests
     [Fact]
     public void Only_IpText_parses_addresses()
     {
-        var root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
-        {
-            root = Path.GetDirectoryName(root)!;
-        }
-
         var direct = new Regex(@"\b(IPAddress|IPNetwork|IPEndPoint)\.(Try)?Parse\b");
         var found = new[] { "acc-service", "host-stub", "native-interop" }
-            .SelectMany(d => Directory.EnumerateFiles(Path.Combine(root, d), "*.cs", SearchOption.AllDirectories))
+            .SelectMany(d => Directory.EnumerateFiles(Repository.At(d), "*.cs", SearchOption.AllDirectories))
             .Where(f => !f.Split(Path.DirectorySeparatorChar).Any(p => p is "obj" or "bin") && Path.GetFileName(f) != "IpText.cs")
             .Where(f => File.ReadLines(f).Any(l => !l.TrimStart().StartsWith("//", StringComparison.Ordinal) && direct.IsMatch(l)))
-            .Select(f => Path.GetRelativePath(root, f));
+            .Select(f => Path.GetRelativePath(Repository.Root, f));
         Assert.Empty(found);
     }
 }

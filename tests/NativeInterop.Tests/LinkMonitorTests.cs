@@ -1,3 +1,4 @@
+using ACCOffload.Fakes;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
@@ -5,9 +6,10 @@ namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class LinkMonitorTests
 {
-    [RootFact]
+    [Fact]
     public void Added_changed_moved_and_removed_links_are_reported()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         using var b = new TestNamespace();
         using var monitor = LinkMonitor.Open(a.Ns);
@@ -24,9 +26,10 @@ public sealed class LinkMonitorTests
         Expect(monitor, LinkEventKind.Removed, l => l.Name == "again");
     }
 
-    [RootFact]
+    [Fact]
     public void A_port_that_leaves_a_bridge_is_not_a_removed_link()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         using var monitor = LinkMonitor.Open(a.Ns);
         a.Ns.Run(() =>

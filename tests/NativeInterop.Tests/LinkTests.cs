@@ -7,9 +7,10 @@ namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class LinkTests
 {
-    [RootFact]
+    [Fact]
     public void Veth_ends_are_created_in_their_namespaces()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         using var b = new TestNamespace();
         var mac = MacAddress.Parse("02:00:00:00:00:0a");
@@ -29,9 +30,10 @@ public sealed class LinkTests
         Assert.True(far.HasCarrier);
     }
 
-    [RootFact]
+    [Fact]
     public void Both_ends_can_be_elsewhere()
     {
+        Needs.Root();
         using var here = new TestNamespace();
         using var a = new TestNamespace();
         using var b = new TestNamespace();
@@ -41,9 +43,10 @@ public sealed class LinkTests
         Assert.Single(here.Route.GetLinks());
     }
 
-    [RootFact]
+    [Fact]
     public void An_alternative_name_is_removed_so_that_the_link_can_be_renamed_to_it()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
         using var ip = System.Diagnostics.Process.Start("ip", $"-n {a.Name} link property add dev x0 altname y0");
@@ -56,9 +59,10 @@ public sealed class LinkTests
         Assert.Equal(link.Index, a.Route.GetLink("y0")!.Index);
     }
 
-    [RootFact]
+    [Fact]
     public void A_link_is_changed_in_one_request_or_several()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
         Assert.Null(link.PeerNamespaceId);
@@ -79,9 +83,10 @@ public sealed class LinkTests
         Assert.Equal(["lo", "x1", "z0"], a.Route.GetLinks().Select(l => l.Name).Order());
     }
 
-    [RootFact]
+    [Fact]
     public void Links_are_deleted_together_and_no_others()
     {
+        Needs.Root();
         using var plane = new TestNamespace();
         using var pod = new TestNamespace();
         var peers = Enumerable.Range(0, 5)
@@ -100,9 +105,10 @@ public sealed class LinkTests
         Assert.Equal(4, plane.Route.GetLinks().Count);
     }
 
-    [RootFact]
+    [Fact]
     public void A_link_is_moved_and_renamed_in_one_request()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         using var b = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1", Up = true })!;
@@ -118,9 +124,10 @@ public sealed class LinkTests
         Assert.Equal((true, 1300), (back.IsUp, back.Mtu));
     }
 
-    [RootFact]
+    [Fact]
     public void The_kernels_errors_are_reported()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         using var b = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
@@ -142,9 +149,10 @@ public sealed class LinkTests
         Assert.NotNull(a.Route.GetLink("x0"));
     }
 
-    [RootFact]
+    [Fact]
     public void Deleting_one_end_deletes_both_and_repeating_it_is_not_an_error()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
         Assert.True(a.Route.DeleteLink(link.Index));
@@ -152,9 +160,10 @@ public sealed class LinkTests
         Assert.Equal(["lo"], a.Route.GetLinks().Select(l => l.Name));
     }
 
-    [RootFact]
+    [Fact]
     public void No_IPv6_addresses_are_generated()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
         a.Route.SetUp(link.PeerIndex);
@@ -163,9 +172,10 @@ public sealed class LinkTests
         Assert.Empty(a.Route.GetAddresses(link.Index));
     }
 
-    [RootFact]
+    [Fact]
     public void Many_links_are_listed_completely()
     {
+        Needs.Root();
         using var a = new TestNamespace();
         for (var i = 0; i < 100; i++)
         {

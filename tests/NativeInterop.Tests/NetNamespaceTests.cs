@@ -6,18 +6,20 @@ namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class NetNamespaceTests
 {
-    [RootFact]
+    [Fact]
     public void A_named_namespace_is_visible_to_iproute2()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         Assert.Contains(ns.Name, Run("ip", "netns", "list"), StringComparison.Ordinal);
         ns.Route.CreateVeth(new VethSpec { Name = "mine0", PeerName = "mine1" });
         Assert.Contains("mine0", Run("ip", "netns", "exec", ns.Name, "ip", "link"), StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public void A_namespace_of_iproute2_is_opened_and_deleted()
     {
+        Needs.Root();
         var name = $"acct-ip-{Guid.NewGuid():N}";
         Run("ip", "netns", "add", name);
         using (var ns = NetNamespace.OpenNamed(name))
@@ -30,17 +32,19 @@ public sealed class NetNamespaceTests
         Assert.DoesNotContain(name, Run("ip", "netns", "list"), StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public void The_directory_is_a_shared_mount()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         var mount = File.ReadLines("/proc/self/mountinfo").Single(line => line.Split(' ')[4] == NetNamespace.NamedDirectory);
         Assert.Contains(" shared:", mount, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public void A_name_is_created_once_and_deleted_once()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         Assert.Equal(Errno.EEXIST, Assert.Throws<LinuxException>(() => NetNamespace.CreateNamed(ns.Name)).Errno);
         using (var same = NetNamespace.OpenOrCreateNamed(ns.Name))
@@ -53,9 +57,10 @@ public sealed class NetNamespaceTests
         Assert.Equal(Errno.ENOENT, Assert.Throws<LinuxException>(() => NetNamespace.OpenNamed(ns.Name)).Errno);
     }
 
-    [RootFact]
+    [Fact]
     public void A_file_left_by_a_crash_is_deleted_too()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         var name = $"acct-stale-{Guid.NewGuid():N}";
         File.WriteAllText(NetNamespace.NamedPath(name), "");
@@ -63,9 +68,10 @@ public sealed class NetNamespaceTests
         Assert.True(NetNamespace.DeleteNamed(name));
     }
 
-    [RootFact]
+    [Fact]
     public void Many_threads_create_namespaces_at_once()
     {
+        Needs.Root();
         var names = Enumerable.Range(0, 16).Select(i => $"acct-par-{Guid.NewGuid():N}-{i}").ToArray();
         var inodes = new HashSet<ulong>();
         try
@@ -90,9 +96,10 @@ public sealed class NetNamespaceTests
         }
     }
 
-    [RootFact]
+    [Fact]
     public void Code_runs_inside_on_its_own_thread_and_ours_stays_outside()
     {
+        Needs.Root();
         using var before = NetNamespace.OpenCurrent();
         using var ns = new TestNamespace();
         var (inode, thread, pooled) = ns.Ns.Run(() =>
@@ -108,18 +115,20 @@ public sealed class NetNamespaceTests
         Assert.False(before.IsSameAs(ns.Ns));
     }
 
-    [RootFact]
+    [Fact]
     public void Exceptions_of_the_code_are_passed_on()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         var e = Assert.Throws<InvalidOperationException>(() => ns.Ns.Run(() => throw new InvalidOperationException("from inside")));
         Assert.Equal("from inside", e.Message);
         Assert.Contains(nameof(Exceptions_of_the_code_are_passed_on), e.StackTrace, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public void A_socket_created_inside_works_outside_and_keeps_the_namespace_alive()
     {
+        Needs.Root();
         var name = $"acct-alive-{Guid.NewGuid():N}";
         var ns = NetNamespace.CreateNamed(name);
         using var route = RouteNetlink.Open(ns);
@@ -129,9 +138,10 @@ public sealed class NetNamespaceTests
         Assert.Equal(3, route.GetLinks().Count);
     }
 
-    [RootFact]
+    [Fact]
     public void Other_files_are_rejected()
     {
+        Needs.Root();
         Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.Open("/etc/hostname")).Errno);
         Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.Open("/proc/self/ns/mnt")).Errno);
         Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => NetNamespace.Open("/tmp")).Errno);
@@ -140,9 +150,10 @@ public sealed class NetNamespaceTests
         Assert.Contains("/run/netns/no-such-namespace", e.Message, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public void A_fifo_does_not_hang_the_caller()
     {
+        Needs.Root();
         var path = Path.Combine(Path.GetTempPath(), $"acct-fifo-{Guid.NewGuid():N}");
         Run("mkfifo", path);
         try

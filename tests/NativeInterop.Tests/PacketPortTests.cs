@@ -8,9 +8,10 @@ namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class PacketPortTests
 {
-    [RootFact]
+    [Fact]
     public void Packets_pass_through_a_veth_in_batches_and_unchanged()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var sent = new PacketBatch(64);
         using var received = new PacketBatch(64);
@@ -46,9 +47,10 @@ public sealed class PacketPortTests
         Assert.Equal(0, pair.Near.Receive(received));
     }
 
-    [RootFact]
+    [Fact]
     public void A_received_packet_is_forwarded_with_a_prepended_header()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch();
         using var sender = pair.Far.CreateSender();
@@ -63,9 +65,10 @@ public sealed class PacketPortTests
         Assert.Equal([.. outer, .. frame], batch.Frame(0).ToArray());
     }
 
-    [RootFact]
+    [Fact]
     public void A_vlan_tag_stays_in_the_packet()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch();
         var tagged = Frame(100, 1);
@@ -81,9 +84,10 @@ public sealed class PacketPortTests
         Assert.Equal(tagged, batch.Frame(0).ToArray());
     }
 
-    [RootFact]
+    [Fact]
     public void Packets_for_other_stations_are_received_too()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch();
         var frame = Frame(60, 1);
@@ -93,9 +97,10 @@ public sealed class PacketPortTests
         Assert.Equal(frame, batch.Frame(0).ToArray());
     }
 
-    [RootFact]
+    [Fact]
     public void A_packet_that_does_not_fit_is_dropped_and_counted_and_the_others_pass()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch(frameSize: 512);
         foreach (var length in new[] { 100, 600, 200, 513, 512 })
@@ -118,9 +123,10 @@ public sealed class PacketPortTests
         Assert.Equal(2, pair.Far.Oversized);
     }
 
-    [RootFact]
+    [Fact]
     public void Packets_the_link_does_not_accept_are_dropped_and_counted()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch();
         using var sender = pair.Near.CreateSender();
@@ -134,9 +140,10 @@ public sealed class PacketPortTests
         Assert.Equal((3, 3), (pair.Near.Sent, pair.Near.SendDropped));
     }
 
-    [RootFact]
+    [Fact]
     public void A_link_that_goes_down_and_up_needs_no_reopening()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch();
         using var sender = pair.Far.CreateSender();
@@ -154,9 +161,10 @@ public sealed class PacketPortTests
         Assert.Equal(PortLinkState.Up, pair.Far.State);
     }
 
-    [RootFact]
+    [Fact]
     public void A_deleted_link_is_noticed()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch();
         pair.NearNs.Route.DeleteLink(pair.Near.InterfaceIndex);
@@ -166,18 +174,20 @@ public sealed class PacketPortTests
         Assert.Equal(PortLinkState.Gone, pair.Near.State);
     }
 
-    [RootFact]
+    [Fact]
     public void A_link_moved_away_is_gone()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch();
         pair.FarNs.Route.MoveToNamespace(pair.Far.InterfaceIndex, pair.NearNs.Ns, "moved");
         Wait.For(pair.Far.Handle, () => pair.Far.Receive(batch) == 0 && pair.Far.State == PortLinkState.Gone, "the link to be gone");
     }
 
-    [RootFact]
+    [Fact]
     public void A_link_that_is_down_can_be_opened()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" });
         using var port = PacketPort.Open(ns.Ns, "x0");
@@ -186,18 +196,20 @@ public sealed class PacketPortTests
         Assert.Equal(0, port.Receive(batch));
     }
 
-    [RootFact]
+    [Fact]
     public void An_unknown_link_is_named_in_the_error()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         var e = Assert.Throws<LinuxException>(() => PacketPort.Open(ns.Ns, "nosuch0"));
         Assert.Equal(Errno.ENODEV, e.Errno);
         Assert.Contains("nosuch0", e.Message, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public void Receiving_and_sending_allocate_nothing()
     {
+        Needs.Root();
         using var pair = new PortPair();
         using var batch = new PacketBatch();
         using var sender = pair.Near.CreateSender();
@@ -222,9 +234,10 @@ public sealed class PacketPortTests
         }
     }
 
-    [RootFact]
+    [Fact]
     public void A_closed_port_and_a_disposed_batch_throw()
     {
+        Needs.Root();
         using var pair = new PortPair();
         var batch = new PacketBatch();
         pair.Near.Dispose();

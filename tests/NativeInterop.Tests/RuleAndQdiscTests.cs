@@ -7,11 +7,12 @@ namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class RuleAndQdiscTests
 {
-    [RootTheory]
+    [Theory]
     [InlineData("10.244.1.7")]
     [InlineData("fd00::7")]
     public void Rules_are_added_once_listed_and_deleted(string source)
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var rule = new RoutingRule { Source = IPAddress.Parse(source), Table = 0x0acc0003, Priority = 1000 };
         Assert.Empty(a.Route.GetRules());
@@ -27,11 +28,12 @@ public sealed class RuleAndQdiscTests
         Assert.Empty(a.Route.GetRules());
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData(125_000UL, 4096U)]
     [InlineData(12_500_000_000UL, 1_000_000U)]
     public void A_token_bucket_is_set_changed_and_found(ulong rate, uint burst)
     {
+        Needs.Root();
         using var a = new TestNamespace();
         var link = a.Route.CreateVeth(new VethSpec { Name = "x0", PeerName = "x1" })!;
         Assert.Null(a.Route.GetTokenBucketRate(link.Index));

@@ -9,13 +9,14 @@ public sealed class TapTests
 {
     private const string Name = "tap0";
 
-    [TapTheory]
+    [Theory]
     [InlineData(false, false)]
     [InlineData(true, false)]
     [InlineData(false, true)]
     [InlineData(true, true)]
     public void Frames_pass_unchanged_in_both_directions(bool multiQueue, bool vnetHeader)
     {
+        Needs.Tap();
         using var ns = new TestNamespace();
         using var tap = PacketPort.OpenTap(ns.Ns, Name, new TapOptions { MultiQueue = multiQueue, VnetHeader = vnetHeader });
         var link = ns.Route.GetLink(Name)!;
@@ -46,9 +47,10 @@ public sealed class TapTests
         Assert.Equal(frames, Collect(other, batch, frames.Length));
     }
 
-    [TapFact]
+    [Fact]
     public void The_link_works_in_another_namespace_and_is_deleted_with_it()
     {
+        Needs.Tap();
         using var home = new TestNamespace();
         using var tap = PacketPort.OpenTap(home.Ns, Name);
         using (var pod = new TestNamespace())
@@ -70,9 +72,10 @@ public sealed class TapTests
         Assert.False(tap.TrySend(Frame(60, 1)));
     }
 
-    [TapFact]
+    [Fact]
     public void A_temporary_link_is_deleted_with_its_owner_and_a_persistent_one_can_be_reopened()
     {
+        Needs.Tap();
         using var ns = new TestNamespace();
         PacketPort.OpenTap(ns.Ns, Name).Dispose();
         Assert.Null(ns.Route.GetLink(Name));
@@ -83,18 +86,20 @@ public sealed class TapTests
         Assert.Equal(Errno.EBUSY, Assert.Throws<LinuxException>(() => PacketPort.OpenTap(ns.Ns, Name)).Errno);
     }
 
-    [TapFact]
+    [Fact]
     public void Queues_are_opened_one_by_one_if_all_are_multi_queue()
     {
+        Needs.Tap();
         using var ns = new TestNamespace();
         using var first = PacketPort.OpenTap(ns.Ns, Name, new TapOptions { MultiQueue = true });
         using var second = PacketPort.OpenTap(ns.Ns, Name, new TapOptions { MultiQueue = true });
         Assert.Equal(first.InterfaceIndex, second.InterfaceIndex);
     }
 
-    [TapFact]
+    [Fact]
     public void A_link_of_another_kind_is_rejected()
     {
+        Needs.Tap();
         using var ns = new TestNamespace();
         ns.Route.CreateVeth(new VethSpec { Name = Name, PeerName = "peer" });
         Assert.Equal(Errno.EINVAL, Assert.Throws<LinuxException>(() => PacketPort.OpenTap(ns.Ns, Name)).Errno);

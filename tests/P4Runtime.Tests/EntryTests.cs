@@ -1,5 +1,6 @@
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.TestKit;
 
 namespace ACCOffload.P4Runtime.Tests;
 

@@ -1,5 +1,6 @@
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Session;
+using ACCOffload.P4Runtime.TestKit;
 using ACCOffload.P4Wire;
 using Grpc.Core;
 using P4.V1;

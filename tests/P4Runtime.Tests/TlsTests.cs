@@ -2,6 +2,7 @@ using System.Security.Authentication;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Ports;
 using ACCOffload.P4Runtime.Session;
+using ACCOffload.TestKit.Certificates;
 
 namespace ACCOffload.P4Runtime.Tests;
 
@@ -12,7 +13,7 @@ public sealed class TlsTests
     [Fact]
     public async Task Mutual_TLS_carries_a_session_and_gNMI()
     {
-        using var tls = new TestTls(role: Role);
+        using var tls = new TlsFiles(role: Role);
         await using var target = await TestTarget.StartAsync(tls: tls);
         await using var session = await target.PrimaryAsync(o => o with { Endpoint = o.Endpoint with { ServerRole = Role } });
         Assert.True((await session.WriteAsync(WriteTests.Pods(100), default)).AllOk);
@@ -23,29 +24,29 @@ public sealed class TlsTests
     }
 
     [Fact]
-    public Task An_expired_server_is_refused() => Refused(new TestTls(serverAge: TimeSpan.FromDays(2)), "NotTimeValid");
+    public Task An_expired_server_is_refused() => Refused(new TlsFiles(serverAge: TimeSpan.FromDays(2)), "NotTimeValid");
 
     [Fact]
-    public Task A_foreign_authority_is_refused() => Refused(new TestTls(foreignServer: true), "chain");
+    public Task A_foreign_authority_is_refused() => Refused(new TlsFiles(foreignServer: true), "chain");
 
     [Fact]
-    public Task A_wrong_name_is_refused() => Refused(new TestTls(dnsName: "elsewhere"), "NameMismatch");
+    public Task A_wrong_name_is_refused() => Refused(new TlsFiles(dnsName: "elsewhere"), "NameMismatch");
 
     [Fact]
     public Task A_server_without_the_role_is_refused() =>
-        Refused(new TestTls(role: "urn:accoffload:role:acc"), Role, o => o with { ServerRole = Role });
+        Refused(new TlsFiles(role: "urn:accoffload:role:acc"), Role, o => o with { ServerRole = Role });
 
     [Fact]
     public Task An_expired_server_is_refused_with_a_required_role_too() =>
-        Refused(new TestTls(role: Role, serverAge: TimeSpan.FromDays(2)), "NotTimeValid", o => o with { ServerRole = Role });
+        Refused(new TlsFiles(role: Role, serverAge: TimeSpan.FromDays(2)), "NotTimeValid", o => o with { ServerRole = Role });
 
     [Fact]
-    public Task A_TLS_1_2_server_is_refused() => Refused(new TestTls { Protocols = SslProtocols.Tls12 }, "");
+    public Task A_TLS_1_2_server_is_refused() => Refused(new TlsFiles { Protocols = SslProtocols.Tls12 }, "");
 
     [Fact]
     public async Task The_expected_name_is_configurable()
     {
-        using var tls = new TestTls(dnsName: "target.example");
+        using var tls = new TlsFiles(dnsName: "target.example");
         await using var target = await TestTarget.StartAsync(tls: tls);
         await using var session = await target.PrimaryAsync(o => o with { Endpoint = o.Endpoint with { ServerName = "target.example" } });
         Assert.Equal(SessionState.Primary, session.State);
@@ -54,7 +55,7 @@ public sealed class TlsTests
     [Fact]
     public async Task An_untrusted_client_is_refused()
     {
-        using var tls = new TestTls();
+        using var tls = new TlsFiles();
         tls.RotateClient(foreign: true);
         await using var target = await TestTarget.StartAsync(tls: tls);
         await using var session = target.Session();
@@ -69,7 +70,7 @@ public sealed class TlsTests
     [Fact]
     public async Task A_changed_certificate_makes_a_live_session_reconnect_with_it()
     {
-        using var tls = new TestTls();
+        using var tls = new TlsFiles();
         await using var target = await TestTarget.StartAsync(tls: tls);
         await using var session = await target.PrimaryAsync(
             o => o with { Endpoint = o.Endpoint with { CertificateCheckInterval = TimeSpan.FromMilliseconds(20) } });
@@ -88,7 +89,7 @@ public sealed class TlsTests
     [Fact]
     public async Task Broken_files_do_not_prevent_a_reconnect()
     {
-        using var tls = new TestTls();
+        using var tls = new TlsFiles();
         await using var target = await TestTarget.StartAsync(tls: tls);
         await using var session = await target.PrimaryAsync();
         var good = File.ReadAllText(tls.ClientCertificateFile);
@@ -110,7 +111,7 @@ public sealed class TlsTests
     [InlineData("ca")]
     public async Task A_missing_or_corrupt_file_is_named(string which)
     {
-        using var tls = new TestTls();
+        using var tls = new TlsFiles();
         await using var target = await TestTarget.StartAsync(tls: tls);
         var path = which switch { "crt" => tls.ClientCertificateFile, "key" => tls.ClientKeyFile, _ => tls.CaFile };
         var named = which == "key" ? tls.ClientCertificateFile : path;
@@ -123,7 +124,7 @@ public sealed class TlsTests
         Assert.Empty(target.Behaviour.Bids);
     }
 
-    private static async Task Refused(TestTls tls, string says, Func<TargetEndpoint, TargetEndpoint>? change = null)
+    private static async Task Refused(TlsFiles tls, string says, Func<TargetEndpoint, TargetEndpoint>? change = null)
     {
         using var own = tls;
         await using var target = await TestTarget.StartAsync(tls: tls);

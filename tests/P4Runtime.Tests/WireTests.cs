@@ -1,4 +1,5 @@
 using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.TestKit;
 using ACCOffload.P4Runtime.Wire;
 using ACCOffload.P4Wire;
 using CsCheck;

@@ -1,4 +1,5 @@
 using ACCOffload.PipelineTests.Support;
+using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.PipelineTests;
 

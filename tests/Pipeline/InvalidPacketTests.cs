@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using ACCOffload.PipelineTests.Support;
+using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.PipelineTests;
 

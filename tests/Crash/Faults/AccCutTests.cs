@@ -1,16 +1,17 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Crash.Pods;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Crash.Faults;
 
 /// <summary>The link between host and ACC goes down silently and comes back.</summary>
 public sealed class AccCutTests
 {
-    [RootFact]
+    [Fact]
     public async Task Without_the_ACC_pods_can_be_deleted_but_not_added()
     {
+        Needs.Lab();
         await using var node = await PodNode.StartAsync(16);
         var lab = node.Lab;
         var runtime = new FakeRuntime(lab);

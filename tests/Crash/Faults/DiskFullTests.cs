@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Crash.Pods;
 using ACCOffload.Crash.Rpc;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 using Grpc.Core;
 
 namespace ACCOffload.Crash.Faults;
@@ -14,9 +14,10 @@ namespace ACCOffload.Crash.Faults;
 /// </summary>
 public sealed class DiskFullTests
 {
-    [RootFact]
+    [Fact]
     public async Task InfraManager_rejects_requests_while_its_disk_is_full()
     {
+        Needs.Lab();
         SmallDisk? disk = null;
         await using var node = await RpcNode.StartAsync((lab, config) =>
         {
@@ -99,9 +100,10 @@ public sealed class DiskFullTests
         await AssertEndpointsAsync(node, held);
     }
 
-    [RootFact]
+    [Fact]
     public async Task InfraManager_continues_when_space_is_freed()
     {
+        Needs.Lab();
         SmallDisk? disk = null;
         await using var node = await RpcNode.StartAsync((lab, config) =>
         {
@@ -109,7 +111,7 @@ public sealed class DiskFullTests
             config["Store"]!["Path"] = lab.At("store/inframanager.db");
         }, services: true);
         await using var mounted = disk!;
-        var rounds = new RpcRounds(node, CrashSettings.Seed);
+        var rounds = new RpcRounds(node, RunSettings.Seed);
         var process = node.Lab.Manager!.Id;
         for (var i = 0; i < 3; i++)
         {
@@ -121,9 +123,10 @@ public sealed class DiskFullTests
         Assert.False(node.Lab.Manager.HasExited);
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_agent_rejects_pods_while_its_disk_is_full()
     {
+        Needs.Lab();
         SmallDisk? disk = null;
         await using var node = await PodNode.StartAsync(3, lab =>
         {

@@ -1,7 +1,7 @@
 using ACCOffload.Crash.Pods;
 using ACCOffload.Crash.Rpc;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Crash.Faults;
 
@@ -10,9 +10,12 @@ public sealed class PowerLossTests
 {
     private const int Rounds = 5;
 
-    [PowerFact]
+    [Fact]
     public async Task Requests_acknowledged_by_InfraManager_survive_power_loss()
     {
+        Needs.Lab();
+        Needs.LoopDevices();
+        Needs.Program("mkfs.ext4", "e2fsprogs");
         VolatileDisk? disk = null;
         await using var node = await RpcNode.StartAsync((lab, config) =>
         {
@@ -44,9 +47,12 @@ public sealed class PowerLossTests
         }
     }
 
-    [PowerFact]
+    [Fact]
     public async Task Pods_acknowledged_by_the_agent_survive_power_loss()
     {
+        Needs.Lab();
+        Needs.LoopDevices();
+        Needs.Program("mkfs.ext4", "e2fsprogs");
         VolatileDisk? disk = null;
         await using var node = await PodNode.StartAsync(1, lab =>
         {

@@ -1,6 +1,4 @@
 using ACCOffload.Crash.Rpc;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
 
@@ -11,13 +9,14 @@ public sealed class RefusingTargetTests
 {
     private const int Room = 40;
 
-    [RootFact]
+    [Fact]
     public async Task Only_the_requests_that_do_not_fit_fail()
     {
+        Needs.Lab();
         var folder = Directory.CreateTempSubdirectory("accoffload-small-");
         try
         {
-            foreach (var file in Directory.GetFiles(Path.Combine(Published.Root, "p4src/build"), "k8s_dp.*"))
+            foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "p4src/build"), "k8s_dp.*"))
             {
                 File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
             }

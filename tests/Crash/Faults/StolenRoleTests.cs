@@ -1,7 +1,6 @@
 using ACCOffload.Crash.Rpc;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Labs;
 using Grpc.Core;
 
 namespace ACCOffload.Crash.Faults;
@@ -9,9 +8,10 @@ namespace ACCOffload.Crash.Faults;
 /// <summary>Another controller becomes primary, changes the tables and disconnects.</summary>
 public sealed class StolenRoleTests
 {
-    [RootFact]
+    [Fact]
     public async Task A_backup_acknowledges_nothing_and_repairs_the_tables_as_primary()
     {
+        Needs.Lab();
         await using var node = await RpcNode.StartAsync();
         var held = Enumerable.Range(0, 30).Select(i => PodSpec.Of(i, 0)).ToHashSet();
         await Task.WhenAll(held.Select((spec, i) => AttachAsync(node, spec, i)));
@@ -45,11 +45,12 @@ public sealed class StolenRoleTests
         await node.TablesEqualAsync(held);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Acknowledged_requests_hold_when_the_primary_role_changes()
     {
+        Needs.Lab();
         await using var node = await RpcNode.StartAsync(services: true);
-        var rounds = new RpcRounds(node, CrashSettings.Seed);
+        var rounds = new RpcRounds(node, RunSettings.Seed);
         for (var i = 0; i < 4; i++)
         {
             RawP4Runtime? intruder = null;

@@ -1,6 +1,6 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 using Microsoft.Win32.SafeHandles;
 
 namespace ACCOffload.Crash.Faults;

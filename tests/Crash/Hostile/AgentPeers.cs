@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Crash.Hostile;
 

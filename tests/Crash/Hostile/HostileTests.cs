@@ -1,6 +1,5 @@
 using ACCOffload.Crash.Pods;
 using ACCOffload.Crash.Rpc;
-using ACCOffload.Integration;
 
 namespace ACCOffload.Crash.Hostile;
 
@@ -9,35 +8,37 @@ public sealed class HostileTests(ITestOutputHelper output)
 {
     private const int MinimumActs = 100;
 
-    [RootFact]
+    [Fact]
     public async Task Acknowledged_requests_hold_with_hostile_peers()
     {
+        Needs.Lab();
         await using var node = await RpcNode.StartAsync(services: true);
-        await node.StartHostileAsync(CrashSettings.Seed);
-        var rounds = new RpcRounds(node, CrashSettings.Seed);
+        await node.StartHostileAsync(RunSettings.Seed);
+        var rounds = new RpcRounds(node, RunSettings.Seed);
         for (var i = 0; i < 6 || node.Hostile!.Sent < MinimumActs; i++)
         {
             await rounds.RunAsync(i, i % 3 == 2 ? Victims.Manager : Victims.None);
         }
 
-        output.WriteLine($"crash hostile, seed {CrashSettings.Seed}: {rounds.Rounds} rounds, {rounds.Kills} kills, {rounds.Acknowledged} acknowledged; {node.Hostile}");
+        output.WriteLine($"crash hostile, seed {RunSettings.Seed}: {rounds.Rounds} rounds, {rounds.Kills} kills, {rounds.Acknowledged} acknowledged; {node.Hostile}");
         Assert.Null(node.Hostile.Problem);
         Assert.Null(node.Leaks.Problem);
         Assert.True(rounds.Acknowledged > rounds.Rounds * RpcRounds.Requests / 4, "too few requests of the legitimate client were acknowledged");
     }
 
-    [RootFact]
+    [Fact]
     public async Task Pods_are_added_and_deleted_with_hostile_peers()
     {
+        Needs.Lab();
         await using var node = await PodNode.StartAsync(20);
-        await node.StartHostileAsync(CrashSettings.Seed);
-        var rounds = new PodRounds(node, CrashSettings.Seed);
+        await node.StartHostileAsync(RunSettings.Seed);
+        var rounds = new PodRounds(node, RunSettings.Seed);
         for (var i = 0; i < 2 || node.Hostile!.Sent < MinimumActs; i++)
         {
             await rounds.RunAsync(i, Victims.Manager | Victims.Agent);
         }
 
-        output.WriteLine($"crash hostile, seed {CrashSettings.Seed}: {rounds.Rounds} rounds, {rounds.Kills} kills; {node.Hostile}");
+        output.WriteLine($"crash hostile, seed {RunSettings.Seed}: {rounds.Rounds} rounds, {rounds.Kills} kills; {node.Hostile}");
         Assert.Null(node.Hostile.Problem);
         Assert.Null(node.Leaks.Problem);
     }

@@ -74,7 +74,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
         try
         {
             _closeAll();
-            await Integration.Lab.Eventually.TrueAsync(() => Task.FromResult(_isGone()), "the daemons close the connections that hostile peers have closed");
+            await Eventually.TrueAsync(() => Task.FromResult(_isGone()), "the daemons close the connections that hostile peers have closed");
             return rest;
         }
         catch

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Crash.Pods;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ACCOffload.Integration;
 
 namespace ACCOffload.Crash.Pods;
 
@@ -8,18 +7,19 @@ public sealed class PodCrashTests(ITestOutputHelper output)
 {
     private const int Pods = 50;
 
-    [RootFact]
+    [Fact]
     public async Task Kills_while_pods_are_added_and_deleted_lose_and_leak_nothing()
     {
+        Needs.Lab();
         await using var node = await PodNode.StartAsync(Pods);
-        var rounds = new PodRounds(node, CrashSettings.Seed);
+        var rounds = new PodRounds(node, RunSettings.Seed);
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < CrashSettings.PodRounds; i++)
         {
             await rounds.RunAsync(i, i % 5 is 2 or 4 ? Victims.Manager | Victims.Agent | Victims.Target : Victims.Manager | Victims.Agent);
         }
 
-        output.WriteLine($"crash pods, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {Pods} pods in {clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
+        output.WriteLine($"crash pods, seed {RunSettings.Seed}: {rounds.Rounds} rounds of {Pods} pods in {clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
             + $"{rounds.Runtime.FailedAdds} failed ADDs and {rounds.Runtime.FailedDels} failed DELs, {rounds.PacketsSent} packets between the permanent pods");
         foreach (var error in rounds.Runtime.Errors.Order())
         {

@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 using ACCOffload.Crash.Hostile;
 using ACCOffload.Crash.Rpc;
 using ACCOffload.Crash.Watch;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
+using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Crash.Pods;
 

@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using ACCOffload.Crash.Watch;
-using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Crash.Rpc;
 

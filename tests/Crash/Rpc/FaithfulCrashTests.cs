@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using ACCOffload.Crash.Targets;
-using ACCOffload.Integration;
 
 namespace ACCOffload.Crash.Rpc;
 
@@ -11,11 +10,12 @@ public sealed class FaithfulCrashTests(ITestOutputHelper output)
 {
     private const int Requests = 150;
 
-    [RootFact]
+    [Fact]
     public async Task Acknowledged_requests_survive_kills_on_infrap4d()
     {
+        Needs.Lab();
         await using var node = await RpcNode.StartAsync(services: true, device: lab => new FaithfulCrashTarget(lab));
-        var rounds = new RpcRounds(node, CrashSettings.Seed, Requests);
+        var rounds = new RpcRounds(node, RunSettings.Seed, Requests);
         var clock = Stopwatch.StartNew();
 
         for (var i = 0; i < CrashSettings.FaithfulRounds; i++)
@@ -29,7 +29,7 @@ public sealed class FaithfulCrashTests(ITestOutputHelper output)
             });
         }
 
-        output.WriteLine($"crash faithful, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {Requests} requests in {clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
+        output.WriteLine($"crash faithful, seed {RunSettings.Seed}: {rounds.Rounds} rounds of {Requests} requests in {clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
             + $"{rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered, {node.Cluster!.Changes} changes of services");
         Assert.Null(node.Leaks.Problem);
         Assert.True(rounds.Unanswered > 0, "too few requests were in progress at the kills");

@@ -1,16 +1,16 @@
 using System.Diagnostics;
-using ACCOffload.Integration;
 
 namespace ACCOffload.Crash.Rpc;
 
 /// <summary>Kills under hundreds of concurrent requests: the guarantees hold after each.</summary>
 public sealed class RpcCrashTests(ITestOutputHelper output)
 {
-    [RootFact]
+    [Fact]
     public async Task Acknowledged_requests_survive_kills()
     {
+        Needs.Lab();
         await using var node = await RpcNode.StartAsync(services: true);
-        var rounds = new RpcRounds(node, CrashSettings.Seed);
+        var rounds = new RpcRounds(node, RunSettings.Seed);
         var clock = Stopwatch.StartNew();
         var total = CrashSettings.RpcRounds;
 
@@ -30,7 +30,7 @@ public sealed class RpcCrashTests(ITestOutputHelper output)
             });
         }
 
-        output.WriteLine($"crash rpc, seed {CrashSettings.Seed}: {rounds.Rounds} rounds of {RpcRounds.Requests} requests in {clock.Elapsed.TotalSeconds:0} s, "
+        output.WriteLine($"crash rpc, seed {RunSettings.Seed}: {rounds.Rounds} rounds of {RpcRounds.Requests} requests in {clock.Elapsed.TotalSeconds:0} s, "
             + $"{rounds.Kills} kills, {rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered, {node.Cluster!.Changes} changes of services; largest WAL {node.Leaks.LargestWal >> 10} KiB");
         Assert.Null(node.Leaks.Problem);
         Assert.InRange(node.Leaks.LongestRun("inframanager"), 9, int.MaxValue);

@@ -2,8 +2,9 @@ using System.Text.Json.Nodes;
 using ACCOffload.Crash.Hostile;
 using ACCOffload.Crash.Targets;
 using ACCOffload.Crash.Watch;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Targets;
 using Grpc.Core;
 using Grpc.Net.Client;
 

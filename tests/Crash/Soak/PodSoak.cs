@@ -21,11 +21,11 @@ internal sealed class PodSoak(TimeSpan length)
     public async Task RunAsync(CancellationToken end)
     {
         await using var node = await PodNode.StartAsync(Pods);
-        _rounds = new PodRounds(node, CrashSettings.Seed);
+        _rounds = new PodRounds(node, RunSettings.Seed);
         _leaks = node.Leaks;
         if (CrashSettings.Hostile)
         {
-            await node.StartHostileAsync(CrashSettings.Seed);
+            await node.StartHostileAsync(RunSettings.Seed);
             _hostile = node.Hostile;
             _leaks.MemoryWindow = LeakWatch.HostileMemoryWindow;
         }

@@ -18,11 +18,11 @@ internal sealed class RequestSoak(TimeSpan length)
     public async Task RunAsync(CancellationToken end)
     {
         await using var node = await RpcNode.StartAsync(services: true);
-        _rounds = new RpcRounds(node, CrashSettings.Seed);
+        _rounds = new RpcRounds(node, RunSettings.Seed);
         _leaks = node.Leaks;
         if (CrashSettings.Hostile)
         {
-            await node.StartHostileAsync(CrashSettings.Seed);
+            await node.StartHostileAsync(RunSettings.Seed);
             _hostile = node.Hostile;
             _leaks.MemoryWindow = LeakWatch.HostileMemoryWindow;
         }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using ACCOffload.Integration.Lab;
 using Xunit.Runner.InProc.SystemConsole;
 
 namespace ACCOffload.Crash.Soak;
@@ -44,7 +43,7 @@ internal static class SoakProgram
 
     private static async Task<int> RunAsync(TimeSpan length, CancellationToken interrupted)
     {
-        Console.WriteLine($"soak: {length.TotalMinutes:0.#} minutes, seed {CrashSettings.Seed}; one node under requests, one with pods; processes are killed in phases; {(CrashSettings.Hostile ? "hostile peers on both" : "no hostile peers")}");
+        Console.WriteLine($"soak: {length.TotalMinutes:0.#} minutes, seed {RunSettings.Seed}; one node under requests, one with pods; processes are killed in phases; {(CrashSettings.Hostile ? "hostile peers on both" : "no hostile peers")}");
         var clock = Stopwatch.StartNew();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(interrupted);
         end.CancelAfter(length);
@@ -74,7 +73,7 @@ internal static class SoakProgram
         }
 
         var completed = !interrupted.IsCancellationRequested;
-        Console.WriteLine(problems.Length > 0 ? $"soak: FAILED, seed {CrashSettings.Seed}" : completed ? "soak: passed" : "soak: interrupted without a failure");
+        Console.WriteLine(problems.Length > 0 ? $"soak: FAILED, seed {RunSettings.Seed}" : completed ? "soak: passed" : "soak: interrupted without a failure");
         return problems.Length > 0 ? 1 : completed ? 0 : 130;
     }
 }

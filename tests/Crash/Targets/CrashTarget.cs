@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Crash.Rpc;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Crash.Targets;
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Crash.Rpc;
 using ACCOffload.Faithful;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Crash.Targets;
 

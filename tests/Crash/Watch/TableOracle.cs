@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ACCOffload.Crash.Rpc;
+using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Crash.Watch;
 

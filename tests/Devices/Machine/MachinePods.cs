@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Devices.Tests.Machine;
 

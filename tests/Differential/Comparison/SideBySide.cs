@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using ACCOffload.Differential.Oracle;
+using ACCOffload.DpdkOracle;
 using ACCOffload.SoftTarget.Engine;
 using Microsoft.Extensions.Time.Testing;
 

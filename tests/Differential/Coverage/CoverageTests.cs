@@ -1,4 +1,5 @@
 using ACCOffload.Differential.Programs;
+using ACCOffload.DpdkOracle.Coverage;
 
 namespace ACCOffload.Differential.Coverage;
 

@@ -1,4 +1,4 @@
-using ACCOffload.Differential.Coverage;
+using ACCOffload.DpdkOracle.Coverage;
 using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.Differential.K8s;

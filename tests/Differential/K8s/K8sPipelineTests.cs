@@ -1,6 +1,8 @@
 using ACCOffload.Differential.Comparison;
 using ACCOffload.Differential.Coverage;
 using ACCOffload.Differential.Generators;
+using ACCOffload.DpdkOracle;
+using ACCOffload.DpdkOracle.Coverage;
 
 namespace ACCOffload.Differential.K8s;
 
@@ -10,9 +12,10 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
     private const int States = 200;
     private const int PacketsPerState = 60;
 
-    [DpdkClockFact]
+    [Fact]
     public async Task The_committed_pipeline_behaves_the_same_in_DPDK_and_in_the_engine()
     {
+        Needs.NotMissing(OracleProgram.MissingWithClock);
         var spec = TestSettings.Spec("k8s_dp.spec");
         var instrumented = new InstrumentedSpec(spec);
 
@@ -21,7 +24,7 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
         var counted = await RunAsync("k8s_dp-counted", instrumented.Text, seed: TestSettings.Seed + 1);
 
         var report = new CoverageReport();
-        instrumented.Report(counted.Registers[InstrumentedSpec.Array], report);
+        instrumented.Report(counted.Registers[InstrumentedSpec.Array], report.Instruction);
         tally.Add(counted);
         output.WriteLine(report.Text("k8s_dp", tally));
 

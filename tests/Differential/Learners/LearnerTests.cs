@@ -1,6 +1,8 @@
 using ACCOffload.Differential.Comparison;
 using ACCOffload.Differential.Coverage;
 using ACCOffload.Differential.Generators;
+using ACCOffload.DpdkOracle;
+using ACCOffload.DpdkOracle.Coverage;
 
 namespace ACCOffload.Differential.Learners;
 
@@ -14,15 +16,16 @@ public sealed class LearnerTests(ITestOutputHelper output)
     private const int Rounds = 120;
     private const int PacketsPerRound = 25;
 
-    [DpdkClockFact]
+    [Fact]
     public async Task Learners_learn_and_expire_the_same_entries()
     {
+        Needs.NotMissing(OracleProgram.MissingWithClock);
         var spec = TestSettings.Spec("learners.spec");
         var instrumented = new InstrumentedSpec(spec);
         var report = new CoverageReport();
         var total = await RunAsync("learners", spec, TestSettings.Seed);
         var counted = await RunAsync("learners-counted", instrumented.Text, TestSettings.Seed + 1);
-        instrumented.Report(counted.Registers[InstrumentedSpec.Array], report);
+        instrumented.Report(counted.Registers[InstrumentedSpec.Array], report.Instruction);
         total.Add(counted);
         output.WriteLine(report.Text("learners", total));
         Assert.Equal(total.Packets, total.Transmitted);

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
-using ACCOffload.Differential.Coverage;
 using ACCOffload.Differential.Generators;
+using ACCOffload.DpdkOracle.Coverage;
 
 namespace ACCOffload.Differential.Programs;
 

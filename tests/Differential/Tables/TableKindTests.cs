@@ -1,6 +1,8 @@
 using ACCOffload.Differential.Comparison;
 using ACCOffload.Differential.Coverage;
 using ACCOffload.Differential.Generators;
+using ACCOffload.DpdkOracle;
+using ACCOffload.DpdkOracle.Coverage;
 using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.Differential.Tables;
@@ -16,15 +18,16 @@ public sealed class TableKindTests(ITestOutputHelper output)
         "20010db8000000010000000000000001", "fe800000000000000000000000000001", "00000000000000000000000000000000",
         "ffffffffffffffffffffffffffffffff"];
 
-    [DpdkFact]
+    [Fact]
     public async Task Every_kind_of_table_gives_the_same_lookups()
     {
+        Needs.NotMissing(OracleProgram.Missing);
         var spec = TestSettings.Spec("tables.spec");
         var instrumented = new InstrumentedSpec(spec);
         var report = new CoverageReport();
         var total = await RunAsync("tables", spec, TestSettings.Seed);
         var counted = await RunAsync("tables-counted", instrumented.Text, TestSettings.Seed + 1);
-        instrumented.Report(counted.Registers[InstrumentedSpec.Array], report);
+        instrumented.Report(counted.Registers[InstrumentedSpec.Array], report.Instruction);
         total.Add(counted);
         output.WriteLine(report.Text("tables", total));
         Assert.True(total.Transmitted > total.Packets / 2);
@@ -59,9 +62,10 @@ public sealed class TableKindTests(ITestOutputHelper output)
         return both.Tally;
     }
 
-    [DpdkFact]
+    [Fact]
     public async Task Direct_counters_belong_to_their_entries()
     {
+        Needs.NotMissing(OracleProgram.Missing);
         var dice = new Dice(TestSettings.Seed);
         var entries = new EntryGenerator(dice, (field, bytes) => Value(dice, field, bytes));
         await using var both = await SideBySide.StartAsync("counters", TestSettings.Spec("tables.spec"));
@@ -92,9 +96,10 @@ public sealed class TableKindTests(ITestOutputHelper output)
         }
     }
 
-    [DpdkClockFact]
+    [Fact]
     public async Task Meters_refill()
     {
+        Needs.NotMissing(OracleProgram.MissingWithClock);
         var dice = new Dice(TestSettings.Seed);
         await using var both = await SideBySide.StartAsync("meters", TestSettings.Spec("tables.spec"));
         for (uint i = 0; i < 16; i++)

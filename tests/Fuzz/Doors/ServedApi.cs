@@ -1,6 +1,6 @@
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.Fuzz.Rpc;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;
 using Grpc.Net.Client;

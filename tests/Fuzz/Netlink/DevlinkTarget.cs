@@ -1,8 +1,8 @@
+using ACCOffload.Fakes;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
-using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fuzz.Netlink;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
+using ACCOffload.Fakes;
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fuzz.Netlink;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using ACCOffload.NativeInterop.Tests;
+using ACCOffload.Fakes;
 
 namespace ACCOffload.Fuzz.Netlink;
 

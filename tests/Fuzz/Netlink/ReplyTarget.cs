@@ -1,9 +1,9 @@
 using System.Net;
+using ACCOffload.Fakes;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
-using ACCOffload.NativeInterop.Tests;
 
 namespace ACCOffload.Fuzz.Netlink;
 

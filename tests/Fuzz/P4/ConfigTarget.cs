@@ -1,7 +1,7 @@
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Schema;
-using ACCOffload.P4Runtime.Tests;
+using ACCOffload.P4Runtime.TestKit;
 using Google.Protobuf;
 using Grpc.Core;
 using P4.Config.V1;

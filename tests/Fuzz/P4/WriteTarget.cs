@@ -1,7 +1,7 @@
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Session;
-using ACCOffload.P4Runtime.Tests;
+using ACCOffload.P4Runtime.TestKit;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;

@@ -4,7 +4,7 @@ using ACCOffload.Fuzz.Engine;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
-using ACCOffload.HostStub.Tests;
+using ACCOffload.HostStub.TestKit;
 using Grpc.Core;
 
 namespace ACCOffload.Fuzz.Verbs;

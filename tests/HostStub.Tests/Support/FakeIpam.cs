@@ -1,3 +1,5 @@
+using ACCOffload.HostStub.TestKit;
+
 namespace ACCOffload.HostStub.Tests;
 
 /// <summary>IPAM plugins as shell scripts, in the lab's CNI directory.</summary>

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.Fakes;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
+using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.TestKit;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -13,13 +14,7 @@ internal static class Programs
         {
             var output = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
             var configuration = Path.GetFileName(Path.GetDirectoryName(output)!);
-            var root = output;
-            while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
-            {
-                root = Path.GetDirectoryName(root)!;
-            }
-
-            return Path.Combine(root, "host-stub", "bin", configuration, Path.GetFileName(output), "host-stub");
+            return Path.Combine(Repository.Root, "host-stub", "bin", configuration, Path.GetFileName(output), "host-stub");
         }
     }
 
@@ -32,7 +27,7 @@ internal static class Programs
             ["CNI_CONTAINERID"] = pod.ContainerId,
             ["CNI_NETNS"] = pod.Path,
             ["CNI_IFNAME"] = interfaceName,
-            ["CNI_PATH"] = CniTheoryAttribute.PluginDirectory,
+            ["CNI_PATH"] = Needs.CniPluginFolder,
         };
         var (exit, output, error) = await RunAsync(file, [], config.ToJsonString(), environment);
         Assert.True(exit == 0, $"{file} failed: {output} {error}");

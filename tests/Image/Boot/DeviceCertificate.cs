@@ -1,4 +1,4 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Boot;
 
@@ -28,7 +28,7 @@ internal static class DeviceCertificate
         Assert.Equal("600 accoffload", await machine.OutputAsync($"stat -c '%a %U' {Server}/tls.key"));
         Assert.NotEqual("active", (await machine.AskAsync("systemctl is-active inframanager")).Output.Trim());
 
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki"), "--request", host.At("tls.csr")]).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki"), "--request", host.At("tls.csr")]).Succeeded();
         foreach (var (from, to) in new[] { ("acc-server/tls.crt", "other.crt"), ("acc-device/tls.crt", "tls.crt"), ("acc-device/ca.crt", "ca.crt") })
         {
             await machine.OutputAsync($"cat >/run/{to} <<'END'\n{await File.ReadAllTextAsync(host.At($"pki/{from}"))}END");

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Boot;
 
@@ -15,9 +15,10 @@ public sealed class ImageTests(ITestOutputHelper output)
     private readonly List<string> _addresses = [];
     private string[] _pods = [];
 
-    [QemuFact]
+    [Fact]
     public async Task The_image_boots_serves_a_host_and_survives_failures()
     {
+        Needs.NotMissing(QemuMachine.Missing);
         await using var host = await TestHost.MakeAsync(cards: 2);
         var image = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE")!;
         await using var machine = await QemuMachine.FlashAsync(

@@ -1,4 +1,4 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Boot;
 

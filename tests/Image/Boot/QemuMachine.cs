@@ -1,4 +1,5 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Machines;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Boot;
 
@@ -8,6 +9,8 @@ namespace ACCOffload.Image.Tests.Boot;
 /// </summary>
 internal sealed class QemuMachine : IAsyncDisposable
 {
+    private const string Firmware = "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd";
+
     private readonly string _folder;
     private readonly string _netns;
     private readonly string[] _cards;
@@ -20,6 +23,40 @@ internal sealed class QemuMachine : IAsyncDisposable
         _netns = netns;
         _cards = cards;
         _hands = new GuestHands(TestAgentSocket, Tail);
+    }
+
+    /// <summary>Why the image can't be booted here, or null. It takes minutes under emulation, so it has its own target (make image-test).</summary>
+    public static string? Missing
+    {
+        get
+        {
+            if (Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE") is not { Length: > 0 } image)
+            {
+                return "boots the image under emulation: run 'make image-test' or 'make update-test'";
+            }
+
+            if (!Environment.IsPrivilegedProcess)
+            {
+                return "needs root";
+            }
+
+            if (!File.Exists(image))
+            {
+                return $"needs {image}: run 'make image'";
+            }
+
+            if (!File.Exists("/usr/bin/qemu-system-aarch64") || !File.Exists(Firmware))
+            {
+                return "needs qemu-system-arm and qemu-efi-aarch64";
+            }
+
+            if (!File.Exists(Published.HostStub))
+            {
+                return "needs the published binaries: run 'make publish'";
+            }
+
+            return File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun";
+        }
     }
 
     /// <summary>The image file of a second disk; null for none.</summary>
@@ -53,7 +90,7 @@ internal sealed class QemuMachine : IAsyncDisposable
             disk.SetLength(new FileInfo(image).Length + (128L << 20));
         }
 
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/flash", ["--yes", "--provision", provision, image, machine.Disk], limit: TimeSpan.FromMinutes(5)).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/flash", ["--yes", "--provision", provision, image, machine.Disk], limit: TimeSpan.FromMinutes(5)).Succeeded();
         await machine.AddTestAgentAsync();
         return machine;
     }
@@ -125,7 +162,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         List<string> arguments =
         [
             "-machine", "virt,gic-version=3", "-cpu", "neoverse-n1", "-accel", "tcg,thread=multi,tb-size=256", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none",
-            "-bios", QemuFactAttribute.Firmware, "-serial", $"file:{ConsoleFile}", "-monitor", "none", "-qmp", $"unix:{MonitorSocket},server=on,wait=off",
+            "-bios", Firmware, "-serial", $"file:{ConsoleFile}", "-monitor", "none", "-qmp", $"unix:{MonitorSocket},server=on,wait=off",
             "-drive", $"if=none,id=disk,format=raw,file={Disk},cache=writeback,discard=unmap", "-device", "virtio-blk-pci,drive=disk,bootindex=0",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-chardev", $"socket,id=hands,path={TestAgentSocket},server=on,wait=off",
             "-device", "virtserialport,chardev=hands,name=image-test",
@@ -150,7 +187,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         var partition = Path.Combine(_folder, "data.img");
         await Shell.RunAsync(null, "dd", [$"if={Disk}", $"of={partition}", "bs=1M", $"skip={start >> 20}", $"count={size >> 20}", "status=none"]).Succeeded();
         const string Changed = "/lib/accoffload-etc/changed";
-        var here = Path.Combine(Published.Root, "tests/Image/Boot");
+        var here = Path.Combine(Repository.Root, "tests/Image/Boot");
         var commands = $"""
             mkdir {Changed}/image-test
             mkdir {Changed}/systemd

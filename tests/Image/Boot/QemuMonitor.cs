@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Image.Tests.Boot;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Boot;
 
@@ -51,7 +51,7 @@ internal sealed class TestHost : IAsyncDisposable
 
         Directory.CreateDirectory(Path.Combine(host.Folder, "bin"));
         File.CreateSymbolicLink(host.Plugin, Published.HostStub);
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki")]).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki")]).Succeeded();
         await File.WriteAllTextAsync(host.At("host-stub.json"), $$"""
             {
               "Acc": {

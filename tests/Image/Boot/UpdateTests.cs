@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Boot;
 
@@ -28,12 +28,13 @@ public sealed class UpdateTests(ITestOutputHelper output)
 
     private string Other => _slot == "A" ? "B" : "A";
 
-    [QemuFact]
+    [Fact]
     public async Task A_good_update_stays_and_bad_or_interrupted_ones_are_rolled_back()
     {
+        Needs.NotMissing(QemuMachine.Missing);
         await using var host = await TestHost.MakeAsync(cards: 0);
         var provision = await DeviceCertificate.ProvisionAsync(host);
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/update/make-keys", [host.At("keys")]).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/update/make-keys", [host.At("keys")]).Succeeded();
         File.Copy(host.At("keys/keyring.pem"), Path.Combine(provision, "keyring.pem"));
         var image = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE")!;
         await using var machine = await QemuMachine.FlashAsync(image, host.Folder, host.Namespace, provision, host.Cards);
@@ -227,7 +228,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
         var files = Directory.CreateDirectory(host.At("bundles")).FullName;
         var root = host.At("root");
         await Shell.RunAsync(null, "unsquashfs", ["-q", "-n", "-d", root, slot], limit: TimeSpan.FromMinutes(9)).Succeeded();
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/update/make-keys", [host.At("stranger")]).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/update/make-keys", [host.At("stranger")]).Succeeded();
         foreach (var version in new[] { "next", "other", "bad" })
         {
             await File.WriteAllTextAsync(Path.Combine(root, "usr/lib/accoffload/image/version"), version + "\n");
@@ -259,7 +260,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
     }
 
     private static Task<ShellResult> BundleAsync(TestHost host, string keys, string version, string slot, string bundle) => Shell.RunAsync(
-        null, $"{Published.Root}/rootfs/update/bundle", [],
+        null, $"{Repository.Root}/rootfs/update/bundle", [],
         environment: new Dictionary<string, string>
         {
             ["BUNDLE_SLOT"] = slot,

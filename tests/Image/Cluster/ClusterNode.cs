@@ -1,9 +1,9 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Image.Tests.Packages;
-using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration.Lab;
-using ACCOffload.Sandbox.Tests.Machine;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Machines;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Cluster;
 
@@ -86,7 +86,7 @@ internal sealed class ClusterNode : IAsyncDisposable
     public async Task BringRepositoryAsync()
     {
         Directory.CreateDirectory(Machine.At("root/repository/out"));
-        await Shell.RunAsync(null, "cp", ["--recursive", $"{Published.Root}/rootfs", Machine.At("root/repository")]).Succeeded();
+        await Shell.RunAsync(null, "cp", ["--recursive", $"{Repository.Root}/rootfs", Machine.At("root/repository")]).Succeeded();
         Directory.CreateDirectory(Machine.At("root/repository/out/packages"));
         foreach (var tarball in Directory.GetFiles(_packages.Folder, "*.tar.gz"))
         {
@@ -98,7 +98,7 @@ internal sealed class ClusterNode : IAsyncDisposable
     public async Task<string> ProvisionAccAsync()
     {
         var authority = At("authority");
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", authority]).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/pki/make-certs", ["--dir", authority]).Succeeded();
         await Shell.RunAsync(null, "tar", ["-C", Machine.At("root"), "-xzf", _packages.File("accoffload-inframanager-*.tar.gz")]).Succeeded();
         await Machine.OutputAsync("sh", "-c", "/root/accoffload-inframanager-*/install && rm -r /root/accoffload-inframanager-*");
         foreach (var name in new[] { "tls.crt", "tls.key", "ca.crt" })
@@ -180,10 +180,10 @@ internal sealed class ClusterNode : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private static string Script(string name) => Path.Combine(Published.Root, "tests/Image/Cluster", name);
+    private static string Script(string name) => Path.Combine(Repository.Root, "tests/Image/Cluster", name);
 
     private string At(string name) => Path.Combine(_folder, name);
 
     private Task<ShellResult> RunAsync(string script, string[] parameters) =>
-        Shell.RunAsync(null, Path.Combine(Published.Root, "rootfs/cluster", script), ["NODE=node-1", $"STATE={State}", .. parameters], limit: TimeSpan.FromMinutes(5));
+        Shell.RunAsync(null, Path.Combine(Repository.Root, "rootfs/cluster", script), ["NODE=node-1", $"STATE={State}", .. parameters], limit: TimeSpan.FromMinutes(5));
 }

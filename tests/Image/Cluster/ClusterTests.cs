@@ -1,6 +1,6 @@
 using ACCOffload.Image.Tests.Packages;
-using ACCOffload.Integration.Lab;
-using ACCOffload.Sandbox.Tests.Machine;
+using ACCOffload.TestKit.Machines;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Cluster;
 
@@ -12,9 +12,10 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
 {
     private static readonly string[] Steps = ["prerequisites", "packages", "certificates", "cluster", "acc", "host", "network", "example"];
 
-    [MachineFact]
+    [Fact]
     public async Task Cluster_up_is_idempotent_and_cluster_down_restores_the_machine()
     {
+        Needs.NotMissing(BootedMachine.Missing);
         await using var node = await ClusterNode.StartAsync(packages);
         var before = await node.ListAsync();
 
@@ -53,9 +54,10 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.Contains("nothing to do", (await node.DownAsync()).MustSucceed().Output);
     }
 
-    [MachineFact]
+    [Fact]
     public async Task A_run_that_fails_at_any_step_reports_it_and_the_next_run_continues()
     {
+        Needs.NotMissing(BootedMachine.Missing);
         await using var node = await ClusterNode.StartAsync(packages);
         var before = await node.ListAsync();
         foreach (var step in Steps)
@@ -87,9 +89,10 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         }
     }
 
-    [MachineFact]
+    [Fact]
     public async Task Existing_files_are_kept_and_wrong_parameters_are_reported()
     {
+        Needs.NotMissing(BootedMachine.Missing);
         await using var node = await ClusterNode.StartAsync(packages);
         var wrong = await node.UpAsync("PACKAGES=/nonexistent", "POD_RANGE=");
         Assert.Equal(1, wrong.ExitCode);
@@ -119,9 +122,10 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         await AssertRestoredAsync(node, before);
     }
 
-    [MachineFact]
+    [Fact]
     public async Task Cluster_up_works_on_the_node_itself_without_a_cluster()
     {
+        Needs.NotMissing(BootedMachine.Missing);
         await using var node = await ClusterNode.StartAsync(packages);
         await node.BringRepositoryAsync();
         var before = await node.ListAsync();
@@ -136,9 +140,10 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         await AssertRestoredAsync(node, before);
     }
 
-    [MachineFact]
+    [Fact]
     public async Task Cluster_up_works_with_an_ACC_provisioned_otherwise()
     {
+        Needs.NotMissing(BootedMachine.Missing);
         await using var node = await ClusterNode.StartAsync(packages);
         var wrong = await node.UpAsync("ACC=none");
         Assert.Equal(1, wrong.ExitCode);

@@ -1,5 +1,5 @@
 using ACCOffload.Image.Tests.Packages;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Deploy;
 
@@ -12,9 +12,10 @@ public sealed class CleanNodeTests(ITestOutputHelper output) : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    [PackageFact]
+    [Fact]
     public async Task Uninstalling_the_DaemonSet_removes_what_it_installed()
     {
+        Needs.NotMissing(BuiltPackages.Missing);
         await using var root = await CleanRoot.MakeAsync();
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "network.conflist"), "{}");
         foreach (var name in new[] { "tls.crt", "tls.key", "ca.crt" })
@@ -61,6 +62,6 @@ public sealed class CleanNodeTests(ITestOutputHelper output) : IDisposable
             environment[name] = value;
         }
 
-        await Shell.RunAsync(null, $"{Published.Root}/host-stub/deploy/node", [what], environment: environment).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/host-stub/deploy/node", [what], environment: environment).Succeeded();
     }
 }

@@ -1,12 +1,12 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Deploy;
 
 /// <summary>host-stub/deploy: the DaemonSet's script on a folder that represents the node's root file system, and the manifests.</summary>
 public sealed class DeployTests : IDisposable
 {
-    private static readonly string Deploy = Path.Combine(Published.Root, "host-stub/deploy");
+    private static readonly string Deploy = Path.Combine(Repository.Root, "host-stub/deploy");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("accoffload-deploy-").FullName;
 
@@ -103,7 +103,7 @@ public sealed class DeployTests : IDisposable
     [Fact]
     public async Task Each_node_gets_its_own_secret_with_its_own_role()
     {
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", At("pki")]).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/pki/make-certs", ["--dir", At("pki")]).Succeeded();
         var run = (await Shell.RunAsync(null, $"{Deploy}/tls-secrets", ["--dir", At("pki"), "--image", "registry.example/host-stub:1", "node-1", "node-2"])).MustSucceed();
         foreach (var node in new[] { "node-1", "node-2" })
         {

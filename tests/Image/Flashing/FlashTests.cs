@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using ACCOffload.Image.Tests.Lab;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Flashing;
 
@@ -16,10 +16,10 @@ public sealed class FlashTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        if (new FlashFactAttribute().Skip is not null)
-        {
-            return;
-        }
+        Needs.LoopDevices();
+        Needs.Program("sfdisk", "fdisk");
+        Needs.Program("mcopy", "mtools");
+
         // A disk like the ACC's: a partition table, a FAT partition at 1 MiB, and random bytes, so that a match cannot be accidental.
         await using (var stream = new FileStream(Image, FileMode.Create))
         {
@@ -39,7 +39,7 @@ public sealed class FlashTests : IAsyncLifetime
         return ValueTask.CompletedTask;
     }
 
-    [FlashFact]
+    [Fact]
     public async Task A_disk_gets_the_image_and_the_device_configuration()
     {
         await using var disk = await DiskAsync(ImageMiB + 16);
@@ -58,7 +58,7 @@ public sealed class FlashTests : IAsyncLifetime
         Assert.Equal("{ }", (await Shell.RunAsync(null, "mtype", ["-i", $"{disk.Path}@@1M", "::accoffload/inframanager.json"]).Succeeded()).Output);
     }
 
-    [FlashFact]
+    [Fact]
     public async Task A_file_gets_the_image()
     {
         var file = Path.Combine(_folder, "copy.img");
@@ -66,7 +66,7 @@ public sealed class FlashTests : IAsyncLifetime
         Assert.Equal(await File.ReadAllBytesAsync(Image), await File.ReadAllBytesAsync(file));
     }
 
-    [FlashFact]
+    [Fact]
     public async Task A_damaged_image_is_rejected_and_the_disk_is_unchanged()
     {
         await using var disk = await DiskAsync(ImageMiB);
@@ -81,7 +81,7 @@ public sealed class FlashTests : IAsyncLifetime
         await AssertRejectedAsync(disk, "no checksum", "--yes", Image, disk.Path);
     }
 
-    [FlashFact]
+    [Fact]
     public async Task A_wrong_signature_is_rejected()
     {
         await using var disk = await DiskAsync(ImageMiB);
@@ -96,14 +96,14 @@ public sealed class FlashTests : IAsyncLifetime
         (await FlashAsync("--yes", "--key", At("ours.pem"), Image, disk.Path)).MustSucceed();
     }
 
-    [FlashFact]
+    [Fact]
     public async Task A_disk_that_is_too_small_is_rejected()
     {
         await using var disk = await DiskAsync(ImageMiB - 1);
         await AssertRejectedAsync(disk, "too small", "--yes", Image, disk.Path);
     }
 
-    [FlashFact]
+    [Fact]
     public async Task A_disk_in_use_is_rejected()
     {
         await using var disk = await DiskAsync(ImageMiB);
@@ -125,14 +125,14 @@ public sealed class FlashTests : IAsyncLifetime
         }
     }
 
-    [FlashFact]
+    [Fact]
     public async Task A_script_without_yes_is_rejected_without_a_prompt()
     {
         await using var disk = await DiskAsync(ImageMiB);
         await AssertRejectedAsync(disk, "--yes", Image, disk.Path);
     }
 
-    [FlashFact]
+    [Fact]
     public async Task An_interrupted_write_leaves_a_disk_that_does_not_boot()
     {
         await using var disk = await DiskAsync(ImageMiB);
@@ -154,7 +154,7 @@ public sealed class FlashTests : IAsyncLifetime
         await FlashAsync("--verify", Image, disk.Path).Succeeded();
     }
 
-    [FlashFact]
+    [Fact]
     public async Task Verification_detects_data_loss_hidden_by_the_page_cache()
     {
         await using var disk = await DiskAsync(ImageMiB);
@@ -167,7 +167,7 @@ public sealed class FlashTests : IAsyncLifetime
     }
 
     private static Task<ShellResult> FlashAsync(params string[] arguments) =>
-        Shell.RunAsync(null, $"{Published.Root}/rootfs/flash", arguments, limit: TimeSpan.FromMinutes(2));
+        Shell.RunAsync(null, $"{Repository.Root}/rootfs/flash", arguments, limit: TimeSpan.FromMinutes(2));
 
     private string At(string name) => Path.Combine(_folder, name);
 
@@ -183,7 +183,7 @@ public sealed class FlashTests : IAsyncLifetime
         await File.WriteAllTextAsync(Path.Combine(bin, "dd"), $"#!/bin/sh\nreal=/bin/dd\n{dd}\nexec \"$real\" \"$@\"\n");
         File.SetUnixFileMode(Path.Combine(bin, "dd"), (UnixFileMode)0b111_101_101);
         return await Shell.RunAsync(
-            null, $"{Published.Root}/rootfs/flash", arguments, environment: new Dictionary<string, string> { ["PATH"] = $"{bin}:/usr/sbin:/usr/bin:/sbin:/bin" },
+            null, $"{Repository.Root}/rootfs/flash", arguments, environment: new Dictionary<string, string> { ["PATH"] = $"{bin}:/usr/sbin:/usr/bin:/sbin:/bin" },
             limit: TimeSpan.FromMinutes(2));
     }
 

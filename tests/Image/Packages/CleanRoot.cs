@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
-using ACCOffload.Integration.Lab;
-using ACCOffload.Sandbox.Tests.Machine;
+using ACCOffload.TestKit.Machines;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Packages;
 

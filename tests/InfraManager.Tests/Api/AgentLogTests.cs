@@ -1,13 +1,15 @@
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.State;
+using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Api;
 
 public sealed class AgentLogTests : IDisposable
 {
     private readonly Clock _time = new();
-    private readonly LogCapture _log = new();
+    private readonly LogCollector _log = new();
     private readonly AgentLog _agents;
     private ulong _epoch;
     private string _last = "";

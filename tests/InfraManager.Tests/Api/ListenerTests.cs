@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.V1;
 using Grpc.Core;

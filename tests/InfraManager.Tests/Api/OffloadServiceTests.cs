@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Syscalls;
@@ -37,9 +36,10 @@ public sealed class ArpProxyTests : IDisposable
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_pod_resolves_the_gateway_and_an_unknown_sender_does_not()
     {
+        Needs.Root();
         var proxy = Start();
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
@@ -56,9 +56,10 @@ public sealed class ArpProxyTests : IDisposable
         Assert.DoesNotContain("02:ac:c0:00:00:01", Ip("neigh", "show", "169.254.1.1"), StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_link_may_be_removed_renamed_and_restored()
     {
+        Needs.Root();
         var proxy = Start();
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Length == 0, () => proxy.Problem);
@@ -90,9 +91,10 @@ public sealed class ArpProxyTests : IDisposable
         await ResolvesAsync("169.254.1.1");
     }
 
-    [RootFact]
+    [Fact]
     public async Task Other_links_are_not_used()
     {
+        Needs.Root();
         var proxy = Start(connect: false);
         Attach(TestNode.Pod(1) with { Mac = MacAddress.Parse("02:00:00:00:00:11") });
         await Eventually.TrueAsync(() => proxy.Problem.Contains("arp0", StringComparison.Ordinal), () => proxy.Problem);

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Package;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Channels;

@@ -6,7 +6,7 @@ using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
@@ -204,9 +204,10 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Contains("node-1", output.ToString(), StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Only_root_may_use_the_socket()
     {
+        Needs.Root();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_api.ControlSocket));
         // Even if the file mode allows others, the peer credentials are checked.
         foreach (var folder in new[] { _api.Folder.Root, _api.ControlSocket })

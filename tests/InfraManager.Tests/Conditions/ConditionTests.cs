@@ -11,7 +11,7 @@ using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.Protos.Infra;
 using ACCOffload.Protos.V1;
 using Grpc.Health.V1;

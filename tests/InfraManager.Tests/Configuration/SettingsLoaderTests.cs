@@ -2,7 +2,6 @@ using System.Net;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Configuration;

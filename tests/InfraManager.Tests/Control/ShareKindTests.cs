@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using ACCOffload.InfraManager.ControlProtocol;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.P4Runtime.Schema;
 using P4.Config.V1;
 

@@ -1,6 +1,5 @@
 using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.InfraManager.Tests;

@@ -7,8 +7,8 @@ using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.InfraManager.Diagnosis;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.TestKit.Certificates;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Tests.Diagnosis;
@@ -210,9 +210,10 @@ public sealed class DoctorTests : IDisposable
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_uplink_that_is_not_there()
     {
+        Needs.Root();
         var name = $"doctor-{Guid.NewGuid():N}";
         using var space = ACCOffload.NativeInterop.Syscalls.NetNamespace.CreateNamed(name);
         try

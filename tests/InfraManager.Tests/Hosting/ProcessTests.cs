@@ -6,8 +6,9 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.Monitoring;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Metrics;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -107,9 +108,10 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(0, service.ExitCode);
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_attach_goes_all_the_way_to_the_embedded_targets_tables()
     {
+        Needs.Root();
         var listen = FreePort();
         var service = Start([], "--config", WriteConfiguration(listen), "run");
         await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
@@ -220,9 +222,10 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(0, service.ExitCode);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Metrics_are_served_on_a_listener_of_their_own()
     {
+        Needs.Root();
         var (listen, metrics) = (FreePort(), FreePort());
         var json = JsonNode.Parse(File.ReadAllText(WriteConfiguration(listen)))!;
         json["Metrics"] = new JsonObject { ["Listen"] = $"127.0.0.1:{metrics}" };
@@ -255,9 +258,10 @@ public sealed class ProcessTests : IDisposable
         Assert.StartsWith($"{_folder.At("other.json")}: Metrics:Listen = \"127.0.0.1:{metrics}\": cannot be bound: ", Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_soft_target_runs_alone_for_an_external_service()
     {
+        Needs.Root();
         var file = WriteConfiguration(kind: "external");
         var target = Start([], "soft-target", "--config", file, "--listen", $"unix:{_folder.At("p4rt.sock")}", "--port-namespace", "/proc/self/ns/net");
         await Eventually.TrueAsync(() => File.Exists(_folder.At("p4rt.sock")), () => $"it listens: {_log}");
@@ -269,9 +273,10 @@ public sealed class ProcessTests : IDisposable
         await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "away", "the loss is told");
     }
 
-    [RootFact]
+    [Fact]
     public async Task Without_the_right_to_enter_the_ports_namespace_nothing_is_ready_and_an_ADD_fails()
     {
+        Needs.Root();
         var listen = FreePort();
         var start = new ProcessStartInfo("setpriv", ["--bounding-set", "-sys_admin", "dotnet", Executable, "run", "--config", WriteConfiguration(listen)]) { RedirectStandardOutput = true, RedirectStandardError = true };
         Keep(start);
@@ -292,9 +297,10 @@ public sealed class ProcessTests : IDisposable
         static JsonNode? Ports(JsonNode? status) => status?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["name"] == "Ports");
     }
 
-    [RootFact]
+    [Fact]
     public async Task Doctor_asks_the_running_service_about_its_store_and_is_quick()
     {
+        Needs.Root();
         var file = WriteConfiguration();
         Start([], "run", "--config", file);
         await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");

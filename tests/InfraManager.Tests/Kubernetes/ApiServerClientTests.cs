@@ -1,7 +1,8 @@
 using System.Net;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Objects;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Cluster;
 using Microsoft.AspNetCore.Http;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;

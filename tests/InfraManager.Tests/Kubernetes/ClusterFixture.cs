@@ -1,7 +1,9 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using ACCOffload.InfraManager.Cluster.Connection;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 
@@ -25,7 +27,7 @@ internal sealed class ClusterFixture : IAsyncDisposable
 
     public string Kubeconfig { get; }
 
-    public LogCapture Log { get; } = new();
+    public LogCollector Log { get; } = new();
 
     public KubernetesSettings Settings => new(Kubeconfig, "", []);
 

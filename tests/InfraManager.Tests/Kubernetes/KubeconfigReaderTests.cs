@@ -1,5 +1,4 @@
 using ACCOffload.InfraManager.Cluster.Connection;
-using ACCOffload.InfraManager.Tests.Fixtures;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 

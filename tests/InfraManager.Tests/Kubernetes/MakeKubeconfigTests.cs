@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using ACCOffload.InfraManager.Cluster.Connection;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Certificates;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;
 

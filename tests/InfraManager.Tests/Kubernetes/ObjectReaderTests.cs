@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Watch;
+using ACCOffload.TestKit.Cluster;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;

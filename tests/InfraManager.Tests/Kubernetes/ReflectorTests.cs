@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Watch;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Cluster;
 using Microsoft.AspNetCore.Http;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;

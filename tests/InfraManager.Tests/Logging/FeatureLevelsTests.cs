@@ -1,6 +1,6 @@
 using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Configuration;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Logging;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Logging;
@@ -44,7 +44,7 @@ public sealed class FeatureLevelsTests
         var file = folder.Write("c.json", $"{{ {Node} }}");
         var settings = SettingsLoader.Load(file, new Dictionary<string, string>());
         var levels = new FeatureLevels(settings.Logging, Features.Log);
-        using var log = new LogCapture();
+        using var log = new LogCollector();
         using var reloader = new LogLevelReloader(file, levels, SettingsLoader.ReloadOf(file, null, settings), TimeProvider.System, log.CreateLogger(Features.Config));
 
         folder.Write("c.json", $$"""{ {{Node}}, "Logging": { "Features": { "Api": "Trace" } } }""");

@@ -6,13 +6,13 @@ using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.Monitoring;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Ports;
 using ACCOffload.P4Runtime.Session;
+using ACCOffload.TestKit.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Monitoring;

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Package;

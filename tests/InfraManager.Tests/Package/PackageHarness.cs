@@ -7,7 +7,6 @@ using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Channels;

@@ -1,6 +1,7 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.CommandLine;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Certificates;
 
 namespace ACCOffload.InfraManager.Tests.Security;
 

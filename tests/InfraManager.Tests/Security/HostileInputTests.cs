@@ -1,6 +1,8 @@
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.V1;
 using Grpc.Core;

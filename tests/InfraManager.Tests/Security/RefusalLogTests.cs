@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Security;
 
@@ -7,7 +7,7 @@ public sealed class RefusalLogTests
     [Fact]
     public void The_same_refusal_is_told_once_and_counted_then()
     {
-        using var log = new LogCapture();
+        using var log = new LogCollector();
         var time = new Clock();
         var refusals = new RefusalLog(time, log.CreateLogger("Security"));
         for (var i = 0; i < 5; i++)
@@ -26,7 +26,7 @@ public sealed class RefusalLogTests
     [Fact]
     public void One_peer_and_reason_is_bounded_whatever_the_texts()
     {
-        using var log = new LogCapture();
+        using var log = new LogCollector();
         var refusals = new RefusalLog(new Clock(), log.CreateLogger("Security"));
         for (var i = 0; i < 20_000; i++)
         {
@@ -40,7 +40,7 @@ public sealed class RefusalLogTests
     [Fact]
     public void Many_peers_are_bounded_too_and_counted()
     {
-        using var log = new LogCapture();
+        using var log = new LogCollector();
         var time = new Clock();
         var refusals = new RefusalLog(time, log.CreateLogger("Security"));
         for (var i = 0; i < 3000; i++)
@@ -60,7 +60,7 @@ public sealed class RefusalLogTests
     [InlineData("a\u2028b\u200bc\u0085", "a\\u2028b\\u200bc\\u0085")]
     public void What_a_peer_wrote_is_escaped(string text, string shown)
     {
-        using var log = new LogCapture();
+        using var log = new LogCollector();
         new RefusalLog(new Clock(), log.CreateLogger("Security")).Refused("192.0.2.1", text, RefusalReason.Certificate, text);
         Assert.Contains($"({shown}): {shown}", log.Lines[0], StringComparison.Ordinal);
     }
@@ -68,7 +68,7 @@ public sealed class RefusalLogTests
     [Fact]
     public void What_a_peer_wrote_is_cut()
     {
-        using var log = new LogCapture();
+        using var log = new LogCollector();
         var text = new string('x', 10_000);
         new RefusalLog(new Clock(), log.CreateLogger("Security")).Refused("192.0.2.1", text, RefusalReason.Certificate, text);
         Assert.InRange(log.Lines[0].Length, 100, 600);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Certificates;
 using Grpc.Core;
 using Grpc.Health.V1;
 

@@ -1,8 +1,10 @@
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Certificates;
 using Grpc.Core;
 using Grpc.Health.V1;
 using Grpc.Net.Client;

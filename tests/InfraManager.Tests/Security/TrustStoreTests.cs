@@ -1,7 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Security;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Certificates;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Security;

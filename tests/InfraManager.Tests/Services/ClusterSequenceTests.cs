@@ -4,6 +4,7 @@ using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 

@@ -6,7 +6,6 @@ using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Channels;
@@ -15,6 +14,7 @@ using ACCOffload.P4Runtime.Ports;
 using ACCOffload.P4Runtime.Session;
 using ACCOffload.SoftTarget;
 using ACCOffload.SoftTarget.Server;
+using ACCOffload.TestKit.Cluster;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Services;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
@@ -14,7 +14,7 @@ public sealed class HealthCheckServerTests
     [Fact]
     public async Task Reports_whether_this_node_has_a_ready_backend_and_follows_the_service()
     {
-        using var log = new LogCapture();
+        using var log = new LogCollector();
         using var client = new HttpClient();
         using var stop = new CancellationTokenSource();
         var healthy = true;

@@ -3,10 +3,10 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Logging;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Services;
@@ -22,7 +22,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     ];
 
     private readonly CancellationTokenSource _stop = new();
-    private readonly LogCapture _log = new();
+    private readonly LogCollector _log = new();
     private readonly ServiceIndex _index = new(ServiceContext.Of(TestNode.Settings));
     private CoreHarness _core = null!;
     private ServiceController _controller = null!;

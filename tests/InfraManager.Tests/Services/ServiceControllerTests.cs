@@ -3,16 +3,16 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
 public sealed class ServiceControllerTests : IAsyncLifetime
 {
     private readonly CancellationTokenSource _stop = new();
-    private readonly LogCapture _log = new();
+    private readonly LogCollector _log = new();
     private readonly ServiceIndex _index = new(ServiceContext.Of(TestNode.Settings));
     private readonly RecordingServices _sink = new();
     private ServiceController _controller = null!;

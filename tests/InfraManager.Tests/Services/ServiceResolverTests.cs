@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Tests.Kubernetes;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 

@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Store;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -218,9 +218,10 @@ public sealed class SqliteStoreTests : IDisposable
         Assert.True(highest > 0);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Full_disk_fails_requests_clearly_and_heals()
     {
+        Needs.Root();
         var mount = Path.Combine(_folder, "small");
         Directory.CreateDirectory(mount);
         await RunAsync("mount", "-t", "tmpfs", "-o", "size=512k", "accoffload-test", mount);

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
 using ACCOffload.Daemon.Systemd;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Systemd;

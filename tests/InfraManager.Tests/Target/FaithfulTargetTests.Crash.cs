@@ -1,6 +1,5 @@
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 using Google.Protobuf;

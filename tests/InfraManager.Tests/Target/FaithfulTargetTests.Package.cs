@@ -4,7 +4,6 @@ using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Package;
 using ACCOffload.InfraManager.Tests.Support;
 using Google.Protobuf;

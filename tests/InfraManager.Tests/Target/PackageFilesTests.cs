@@ -1,6 +1,5 @@
 using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Package;
 using ACCOffload.InfraManager.Tests.Support;
 using Google.Protobuf;

@@ -1,3 +1,4 @@
+using ACCOffload.Fakes;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;

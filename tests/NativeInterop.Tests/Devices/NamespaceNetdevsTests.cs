@@ -12,9 +12,10 @@ public sealed class NamespaceNetdevsTests
 {
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
-    [RootFact]
+    [Fact]
     public void A_subfunction_gets_a_real_link_that_is_deleted_with_it()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         using var pod = new TestNamespace();
         using var netdevs = new NamespaceNetdevs(ns.Ns);
@@ -38,9 +39,10 @@ public sealed class NamespaceNetdevsTests
         Assert.NotNull(ns.Route.GetLink("enp1s0"));
     }
 
-    [RootFact]
+    [Fact]
     public void A_link_returns_when_its_namespace_is_deleted()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         using var netdevs = new NamespaceNetdevs(ns.Ns);
         using var host = new FakeHost(netdevs);
@@ -61,9 +63,10 @@ public sealed class NamespaceNetdevsTests
         Assert.Equal(["enp1s0", "lo"], ns.Route.GetLinks().Select(l => l.Name).Order(StringComparer.Ordinal));
     }
 
-    [RootFact]
+    [Fact]
     public void Virtual_functions_are_configured_through_a_real_link()
     {
+        Needs.Root();
         using var ns = new TestNamespace();
         using var netdevs = new NamespaceNetdevs(ns.Ns);
         using var host = new FakeHost(netdevs);

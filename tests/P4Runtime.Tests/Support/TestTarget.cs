@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Session;
+using ACCOffload.TestKit.Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -16,9 +17,9 @@ namespace ACCOffload.P4Runtime.Tests;
 internal sealed class TestTarget : IAsyncDisposable
 {
     private readonly WebApplication _app;
-    private readonly TestTls? _tls;
+    private readonly TlsFiles? _tls;
 
-    private TestTarget(WebApplication app, string address, TestTls? tls)
+    private TestTarget(WebApplication app, string address, TlsFiles? tls)
     {
         _app = app;
         _tls = tls;
@@ -32,7 +33,7 @@ internal sealed class TestTarget : IAsyncDisposable
 
     public static string NewSocketPath() => System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"p4rt-{Guid.NewGuid():N}.sock");
 
-    public static async Task<TestTarget> StartAsync(TargetBehaviour? behaviour = null, string? socket = null, TestTls? tls = null)
+    public static async Task<TestTarget> StartAsync(TargetBehaviour? behaviour = null, string? socket = null, TlsFiles? tls = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();

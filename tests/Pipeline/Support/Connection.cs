@@ -1,3 +1,5 @@
+using ACCOffload.TestKit.Packets;
+
 namespace ACCOffload.PipelineTests.Support;
 
 /// <summary>

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.RegularExpressions;
 using ACCOffload.SoftTarget.Engine;
+using ACCOffload.TestKit.Packets;
 using Microsoft.Extensions.Time.Testing;
 
 namespace ACCOffload.PipelineTests.Support;

@@ -1,3 +1,5 @@
+using ACCOffload.TestKit.Packets;
+
 namespace ACCOffload.PipelineTests.Support;
 
 /// <summary>Writes a service's rows on a node in dependency order.</summary>

@@ -1,15 +1,17 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Cni;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
 /// <summary>ADD and DEL in unusual situations.</summary>
 public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
 {
-    [RootFact]
+    [Fact]
     public async Task ADD_with_an_existing_interface_fails_and_changes_nothing()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachment = await runtime.NewAsync();
@@ -27,9 +29,10 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_second_ADD_of_an_attachment_fails_and_the_first_keeps_working()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
@@ -46,9 +49,10 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     /// "A given container ID may be added to a specific network more than once only if each addition is done with a different interface
     /// name."
     /// </summary>
-    [RootFact]
+    [Fact]
     public async Task A_container_can_have_a_second_interface_in_the_same_network()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var first = await runtime.AddAsync();
@@ -72,9 +76,10 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    [RootFact]
+    [Fact]
     public async Task DEL_succeeds_twice_and_for_unknown_attachments()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync();
@@ -91,9 +96,10 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    [RootFact]
+    [Fact]
     public async Task DEL_frees_everything_after_the_namespace_is_gone()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync();
@@ -105,7 +111,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("no CNI_NETNS")]
     [InlineData("an empty CNI_NETNS")]
     [InlineData("no prevResult")]
@@ -118,6 +124,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("the lease gone")]
     public async Task DEL_succeeds_with_missing_input_or_resources(string what)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync();
@@ -178,9 +185,10 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_attachment_can_be_added_again_after_DEL()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         for (var i = 0; i < 3; i++)
@@ -191,9 +199,10 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task Thirty_attachments_are_added_and_deleted_concurrently()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachments = new List<Attachment>();

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Cni;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
@@ -17,7 +18,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         }
         """;
 
-    [RootTheory]
+    [Theory]
     [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("0.4.0")]
@@ -25,6 +26,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("1.1.0")]
     public async Task The_result_of_an_earlier_plugin_is_kept_and_extended(string version)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var earlier = WriteEarlier(runtime, version);
@@ -55,9 +57,10 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    [RootFact]
+    [Fact]
     public async Task ADD_fails_if_an_earlier_plugin_created_the_interface()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         WriteEarlier(runtime, "1.0.0", "eth0");
         var attachment = await runtime.NewAsync(runtime.Configuration("1.0.0"));
@@ -70,9 +73,10 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>A later plugin gets our result unchanged; on DEL all plugins get the final result, in reverse order.</summary>
-    [RootFact]
+    [Fact]
     public async Task A_later_plugin_gets_our_result()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var log = runtime.Lab.At("later.log");
         runtime.WritePlugin("later", $$"""
@@ -102,9 +106,10 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.True(JsonNode.DeepEquals(result, JsonNode.Parse(lines[2].Split(' ', 5)[4])!["prevResult"]), lines[2]);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Works_with_Debians_tuning_plugin()
     {
+        Needs.Lab();
         if (!File.Exists("/usr/lib/cni/tuning"))
         {
             return;
@@ -133,9 +138,11 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>tuning changes the MAC; the ACC only learns it from CHECK, which CRI-O calls after each ADD.</summary>
-    [PluginFact("tuning")]
+    [Fact]
     public async Task A_pod_whose_MAC_is_changed_by_tuning_is_reached_after_CHECK()
     {
+        Needs.Lab();
+        Needs.CniPlugins("tuning");
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var tuning = new JsonObject { ["type"] = "tuning", ["mac"] = "02:00:00:00:77:01", ["dataDir"] = runtime.Lab.At("tuning") };
@@ -151,9 +158,10 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_pod_with_a_MAC_from_the_runtime_is_reached_immediately()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var configuration = runtime.Configuration("1.0.0");
         configuration["runtimeConfig"] = new JsonObject { ["mac"] = "02:00:00:00:77:02" };
@@ -175,9 +183,11 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(attachment);
     }
 
-    [PluginFact("portmap")]
+    [Fact]
     public async Task Works_with_Debians_portmap_plugin()
     {
+        Needs.Lab();
+        Needs.CniPlugins("portmap");
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var portmap = new JsonObject
@@ -197,9 +207,11 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    [PluginFact("firewall", "sbr")]
+    [Fact]
     public async Task Works_with_Debians_firewall_and_sbr_plugins()
     {
+        Needs.Lab();
+        Needs.CniPlugins("firewall", "sbr");
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var chain = new Chain(
@@ -218,11 +230,20 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>Two networks in one namespace: each address is reachable and answers through its own interface.</summary>
-    [RootFact]
-    public Task A_second_interface_is_reached_at_its_own_address() => ReachSecondAsync(Ours);
+    [Fact]
+    public Task A_second_interface_is_reached_at_its_own_address()
+    {
+        Needs.Lab();
+        return ReachSecondAsync(Ours);
+    }
 
-    [PluginFact("sbr")]
-    public Task A_second_interface_is_reached_with_sbr() => ReachSecondAsync(Ours, new JsonObject { ["type"] = "sbr" });
+    [Fact]
+    public Task A_second_interface_is_reached_with_sbr()
+    {
+        Needs.Lab();
+        Needs.CniPlugins("sbr");
+        return ReachSecondAsync(Ours, new JsonObject { ["type"] = "sbr" });
+    }
 
     private async Task ReachSecondAsync(params JsonObject[] plugins)
     {
@@ -255,9 +276,11 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
 
     /// <summary>Debian's bandwidth plugin expects the other end of the veth in the host's namespace, but ours is in the port namespace. The
     /// bandwidth capability replaces the plugin.</summary>
-    [PluginFact("bandwidth")]
+    [Fact]
     public async Task The_bandwidth_capability_works_and_the_bandwidth_plugin_fails()
     {
+        Needs.Lab();
+        Needs.CniPlugins("bandwidth");
         var runtime = await shared.RuntimeAsync();
         var limits = new JsonObject { ["ingressRate"] = 80_000_000, ["ingressBurst"] = 800_000, ["egressRate"] = 80_000_000, ["egressBurst"] = 800_000 };
         var configuration = runtime.Configuration("1.0.0");

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
@@ -8,7 +8,7 @@ namespace ACCOffload.Runtime.Tests.Cni;
 public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
 {
     /// <summary>Each row: a change in the pod, a word that the error must contain, and the repair.</summary>
-    [RootTheory]
+    [Theory]
     [InlineData("ip route del default", "0.0.0.0/0", "ip route add default via 169.254.1.1 dev eth0")]
     [InlineData("ip route del 169.254.1.1", "169.254.1.1", "ip route add 169.254.1.1 dev eth0 scope link")]
     [InlineData("ip route replace default via 169.254.1.2 dev eth0 onlink", "0.0.0.0/0", "ip route replace default via 169.254.1.1 dev eth0")]
@@ -18,6 +18,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("ip link set eth0 down", "down", "ip link set eth0 up;ip route replace 169.254.1.1 dev eth0 scope link;ip route replace default via 169.254.1.1 dev eth0")]
     public async Task CHECK_detects_a_change_in_the_pod_and_its_repair(string change, string word, string repair)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         string Fill(string text) => text
@@ -44,9 +45,10 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(attachment);
     }
 
-    [RootFact]
+    [Fact]
     public async Task CHECK_detects_a_missing_interface()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         await Shell.RunLineAsync(attachment.Namespace, "ip link del eth0").Succeeded();
@@ -54,9 +56,10 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(attachment);
     }
 
-    [RootFact]
+    [Fact]
     public async Task CHECK_detects_that_the_data_plane_end_is_down()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var lab = runtime.Lab;
         var links = await Traces.LinksAsync(lab.PortNamespace);
@@ -72,9 +75,10 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>"The plugin should call CHECK on any delegated plugins and pass any errors on to its caller."</summary>
-    [RootFact]
+    [Fact]
     public async Task CHECK_passes_on_errors_of_the_IPAM_plugin()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         var lease = runtime.Lab.At($"ipam/podnet/{attachment.Address}");
@@ -87,9 +91,10 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>"The plugin must allow for a later chained plugin to have modified networking resources."</summary>
-    [RootFact]
+    [Fact]
     public async Task CHECK_uses_the_final_result_of_the_chain()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         await Shell.RunLineAsync(attachment.Namespace, "ip link set eth0 mtu 1400").Succeeded();
@@ -111,9 +116,10 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(attachment);
     }
 
-    [RootFact]
+    [Fact]
     public async Task CHECK_detects_a_missing_namespace()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         await runtime.Lab.RemoveNamespaceAsync(attachment.Namespace);

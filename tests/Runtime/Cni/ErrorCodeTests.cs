@@ -1,13 +1,13 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Cni;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
 /// <summary>The error codes of section 5 of the specification, with the required contents of their messages.</summary>
 public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
 {
-    [RootTheory]
+    [Theory]
     [InlineData("ADD", "9.9.9")]
     [InlineData("ADD", "0.2.0")]
     [InlineData("ADD", "1.0")]
@@ -17,6 +17,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("STATUS", "0.3.1")]
     public async Task Code_1_if_the_version_is_unknown_or_too_old_for_the_command(string command, string version)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync(runtime.Configuration(version));
         var outcome = command is "GC" or "STATUS"
@@ -25,9 +26,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Contains(version, outcome.Failed(1, version).Text, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_1_without_a_version_which_means_0_1_0()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         var outcome = await runtime.RunAsync("ADD", attachment, c => c.Remove("cniVersion"));
@@ -35,12 +37,13 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(1, (int?)JsonNode.Parse(outcome.Output)!["code"]);
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("ipMasq", "true")]
     [InlineData("runtimeConfig.portMappings", "[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]")]
     [InlineData("runtimeConfig.infinibandGUID", "\"c2:11:22:33:44:55:66:77\"")]
     public async Task Code_2_names_the_unsupported_key_and_value(string key, string value)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         var outcome = await runtime.RunAsync("ADD", attachment, c => Set(c, key, JsonNode.Parse(value)!));
@@ -50,9 +53,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await AssertNothingLeftAsync(runtime, attachment);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_3_for_CHECK_of_a_container_that_is_not_attached()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         var stranger = await runtime.NewAsync();
@@ -63,7 +67,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         (await runtime.RunAsync("CHECK", attachment)).Failed(3);
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("ADD", "CNI_CONTAINERID")]
     [InlineData("ADD", "CNI_NETNS")]
     [InlineData("ADD", "CNI_IFNAME")]
@@ -75,6 +79,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("GC", "CNI_PATH")]
     public async Task Code_4_names_a_missing_or_empty_variable(string command, string variable)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         foreach (var change in new Action<Dictionary<string, string>>[] { v => v.Remove(variable), v => v[variable] = "" })
@@ -84,7 +89,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         }
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("CNI_COMMAND", "add")]
     [InlineData("CNI_COMMAND", "ADD ")]
     [InlineData("CNI_COMMAND", "UPDATE")]
@@ -100,6 +105,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("CNI_IFNAME", ".")]
     public async Task Code_4_names_a_variable_with_an_invalid_value(string variable, string value)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         var outcome = await runtime.RunAsync("ADD", attachment, null, v => v[variable] = value);
@@ -108,27 +114,30 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>Like the plugins of the reference library, for a user who runs the plugin by hand.</summary>
-    [RootFact]
+    [Fact]
     public async Task Without_a_command_the_plugin_describes_itself_and_fails()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var outcome = await runtime.RunAsync("", await runtime.NewAsync());
         Assert.NotEqual(0, outcome.ExitCode);
         Assert.Contains("CNI plugin", outcome.Output + outcome.ErrorText, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_4_names_all_missing_variables()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var outcome = await runtime.ExecuteAsync("accoffload", runtime.Configuration().ToJsonString(), new Dictionary<string, string> { ["CNI_COMMAND"] = "ADD" });
         var text = FailedBeforeTheConfiguration(outcome);
         Assert.All(new[] { "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME" }, name => Assert.Contains(name, text, StringComparison.Ordinal));
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_5_if_standard_input_cannot_be_read()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         // A directory can be opened but not read.
@@ -138,7 +147,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.NotEqual(0, outcome.ExitCode);
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("")]
     [InlineData("{")]
     [InlineData("[]")]
@@ -156,6 +165,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("{\"cniVersion\":\"1.1.0\",\"name\":\"podnet\",\"prevResult\":{\"ips\":{}}}")]
     public async Task Code_6_if_the_content_cannot_be_decoded(string input)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         // Some of it is only read by the agent.
@@ -166,7 +176,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await AssertNothingLeftAsync(runtime, attachment);
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("name", null)]
     [InlineData("name", "\"\"")]
     [InlineData("name", "\"-net\"")]
@@ -181,6 +191,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("socket", "\"relative.sock\"")]
     public async Task Code_7_for_an_invalid_configuration(string key, string? value)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         var outcome = await runtime.RunAsync("ADD", attachment, c => Set(c, key, value is null ? null : JsonNode.Parse(value)));
@@ -188,9 +199,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await AssertNothingLeftAsync(runtime, attachment);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_7_for_CHECK_without_prevResult_and_GC_without_attachments()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         Assert.Contains("prevResult", (await runtime.RunAsync("CHECK", attachment, c => c.Remove("prevResult"))).Failed(7).Text, StringComparison.Ordinal);
@@ -199,9 +211,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(attachment);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_7_for_an_address_outside_the_node_ranges()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var configuration = runtime.Configuration(network: "elsewhere");
         configuration["ipam"]!["ranges"] = new JsonArray(new JsonArray(new JsonObject { ["subnet"] = "10.99.0.0/24" }));
@@ -211,9 +224,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>The reference library uses 8 for these; the specification does not define a code.</summary>
-    [RootFact]
+    [Fact]
     public async Task Code_8_for_an_invalid_namespace_or_the_host_namespace()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         foreach (var path in new[] { "/run/netns/no-such-namespace", "/etc/hostname", "/proc/self/ns/mnt", "/run/netns/" + runtime.Lab.HostNamespace })
@@ -224,9 +238,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_11_until_an_address_is_free()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var configuration = runtime.Configuration(network: "one", firstAddress: 200, lastAddress: 200);
         var first = await runtime.AddAsync(configuration);
@@ -243,9 +258,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(second);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_999_if_the_IPAM_plugin_fails_without_an_error_object()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         runtime.WritePlugin("ipam-silent", "cat > /dev/null\necho 'the disk is on fire' >&2\nexit 3\n");
         var configuration = runtime.Configuration();
@@ -258,9 +274,10 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await AssertNothingLeftAsync(runtime, attachment, claimToo: false);
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_error_of_a_delegated_plugin_keeps_its_code_and_its_DEL_runs()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var log = runtime.Lab.At("ipam-123.log");
         runtime.WritePlugin("ipam-123", $$"""

@@ -1,15 +1,16 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Cni;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
 /// <summary>GC removes attachments unknown to the runtime, in its own network only.</summary>
 public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
 {
-    [RootFact]
+    [Fact]
     public async Task GC_removes_stale_attachments_of_its_own_network_only()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var (red, blue) = (runtime.Configuration(network: "red"), runtime.Configuration(network: "blue", firstAddress: 100, lastAddress: 149));
         var kept = await runtime.AddAsync(red);
@@ -38,9 +39,10 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(other);
     }
 
-    [RootFact]
+    [Fact]
     public async Task GC_keeps_all_valid_attachments_and_removes_all_others()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var empty = await Traces.TakeAsync(runtime.Lab);
         var configuration = runtime.Configuration(network: "all");
@@ -59,9 +61,10 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>An attachment is the container and the interface, not the container alone.</summary>
-    [RootFact]
+    [Fact]
     public async Task GC_distinguishes_the_interfaces_of_a_container()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var configuration = runtime.Configuration(network: "pair");
         var first = await runtime.AddAsync(configuration);
@@ -76,9 +79,10 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
     }
 
     /// <summary>"Plugins MUST, additionally, forward any GC calls to delegated plugins they are configured to use."</summary>
-    [RootFact]
+    [Fact]
     public async Task GC_is_forwarded_to_a_delegated_plugin_that_supports_it()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var log = runtime.Lab.At("ipam-gc.log");
         WriteIpam(runtime, "ipam-gc", log, "");

@@ -1,4 +1,5 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Cni;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Cni;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
@@ -10,9 +10,10 @@ namespace ACCOffload.Runtime.Tests.Cni;
 /// </summary>
 public sealed class StatusTests
 {
-    [RootFact]
+    [Fact]
     public async Task Code_50_while_the_ACC_stays_unavailable_and_success_afterwards()
     {
+        Needs.Lab();
         await using var lab = await StartAsync(statusGraceSeconds: 1);
         var runtime = new CniRuntime(lab);
         var attachment = await runtime.AddAsync();
@@ -44,9 +45,10 @@ public sealed class StatusTests
         await runtime.RemoveAsync(attachment);
     }
 
-    [RootFact]
+    [Fact]
     public async Task STATUS_succeeds_while_the_ACC_may_be_rebooting()
     {
+        Needs.Lab();
         await using var lab = await StartAsync(statusGraceSeconds: 3600);
         var runtime = new CniRuntime(lab);
         var attachment = await runtime.AddAsync();
@@ -64,9 +66,10 @@ public sealed class StatusTests
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_50_on_a_new_node_that_has_never_reached_its_ACC()
     {
+        Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
         await lab.StartAgentAsync(waitReady: false);
         var runtime = new CniRuntime(lab);
@@ -76,9 +79,10 @@ public sealed class StatusTests
         Assert.Contains("ACC", status!.Failed(50).Text, StringComparison.Ordinal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Code_50_for_STATUS_and_11_for_ADD_without_the_agent()
     {
+        Needs.Lab();
         await using var lab = await StartAsync(statusGraceSeconds: 180);
         var runtime = new CniRuntime(lab);
         var attachment = await runtime.AddAsync();
@@ -95,9 +99,10 @@ public sealed class StatusTests
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
     }
 
-    [RootFact]
+    [Fact]
     public async Task STATUS_succeeds_while_no_address_is_left()
     {
+        Needs.Lab();
         await using var lab = await StartAsync(statusGraceSeconds: 0);
         var runtime = new CniRuntime(lab);
         var configuration = runtime.Configuration(firstAddress: 50, lastAddress: 51);
@@ -116,9 +121,10 @@ public sealed class StatusTests
     /// "If a plugin relies on a delegated plugin, it must also execute a STATUS request to that plugin … if it returns an error result, the
     /// executing plugin should."
     /// </summary>
-    [RootFact]
+    [Fact]
     public async Task STATUS_of_a_delegated_plugin_is_passed_on()
     {
+        Needs.Lab();
         await using var lab = await StartAsync(statusGraceSeconds: 180);
         var runtime = new CniRuntime(lab);
         var log = lab.At("ipam-status.log");

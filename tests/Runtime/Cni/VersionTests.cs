@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Cni;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
@@ -17,7 +17,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         ["1.1.0"] = (["name", "mac", "mtu", "sandbox", "socketPath", "pciID"], ["interface", "address", "gateway"], ["dst", "gw", "mtu", "advmss", "priority", "table", "scope"]),
     };
 
-    [RootTheory]
+    [Theory]
     [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("0.4.0")]
@@ -25,6 +25,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("1.1.0")]
     public async Task All_commands_work_in_each_version(string version)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await Traces.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync(runtime.Configuration(version));
@@ -46,24 +47,26 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("0.3.0")]
     [InlineData("0.3.1")]
     [InlineData("1.0.0")]
     [InlineData("1.1.0")]
     public async Task An_error_has_the_version_of_the_request(string version)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync(runtime.Configuration(version));
         (await runtime.RunAsync("ADD", attachment, c => c.Remove("ipam"))).Failed(7, version);
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData("{\"cniVersion\":\"1.0.0\"}", "1.0.0")]
     [InlineData("{\"cniVersion\":\"0.4.0\"}", "0.4.0")]
     [InlineData("", null)] // Callers of the reference library may send nothing.
     public async Task VERSION_lists_all_versions_and_repeats_the_requested_one(string input, string? version)
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var outcome = await runtime.ExecuteAsync("accoffload", input, new Dictionary<string, string> { ["CNI_COMMAND"] = "VERSION" });
         var result = outcome.Result();
@@ -83,9 +86,10 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     /// <summary>
     /// A delegated plugin older than the request is called in a version that it supports, and its old result is converted.
     /// </summary>
-    [RootFact]
+    [Fact]
     public async Task An_old_delegated_plugin_works_with_a_new_runtime()
     {
+        Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var log = runtime.Lab.At("ipam-old.log");
         runtime.WritePlugin("ipam-old", $$$"""

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Runtime.Tests.Cri;
 

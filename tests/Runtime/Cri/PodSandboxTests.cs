@@ -1,5 +1,5 @@
 using System.Text;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
 using Grpc.Core;
 
 namespace ACCOffload.Runtime.Tests.Cri;
@@ -9,9 +9,11 @@ public sealed class PodSandboxTests
 {
     private const int Pods = 20;
 
-    [ContainerdFact]
+    [Fact]
     public async Task Twenty_concurrent_pods_reach_each_other_and_leave_nothing()
     {
+        Needs.Lab();
+        Needs.NotMissing(Programs.Missing);
         await using var lab = await Lab.StartAsync();
         await using var containerd = await Containerd.StartAsync(lab);
         Assert.Equal("containerd", (await containerd.Cri.VersionAsync()).RuntimeName);
@@ -45,9 +47,11 @@ public sealed class PodSandboxTests
         Assert.Equal(before, await Traces.TakeAsync(lab));
     }
 
-    [ContainerdFact]
+    [Fact]
     public async Task Traffic_is_not_interrupted_while_other_pods_come_and_go()
     {
+        Needs.Lab();
+        Needs.NotMissing(Programs.Missing);
         await using var lab = await Lab.StartAsync();
         await using var containerd = await Containerd.StartAsync(lab);
         var (a, b) = (await RunPodAsync(containerd, "a"), await RunPodAsync(containerd, "b"));
@@ -65,9 +69,11 @@ public sealed class PodSandboxTests
         Assert.Equal(before, await Traces.TakeAsync(lab));
     }
 
-    [ContainerdFact]
+    [Fact]
     public async Task Without_the_ACC_pods_fail_to_start_with_a_reason_but_can_be_stopped()
     {
+        Needs.Lab();
+        Needs.NotMissing(Programs.Missing);
         await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
         await using var containerd = await Containerd.StartAsync(lab);
         var empty = await Traces.TakeAsync(lab);

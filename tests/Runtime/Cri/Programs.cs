@@ -11,8 +11,10 @@ internal static class Programs
 
     public static string? Runc { get; } = Find("runc");
 
-    /// <summary>The first missing package; null if all are installed.</summary>
-    public static string? Missing()
+    /// <summary>Why containerd can't run here, or null.</summary>
+    public static string? Missing => MissingPackage() is { } missing ? $"needs {missing}: run 'make deps'" : null;
+
+    private static string? MissingPackage()
     {
         if (Containerd is null || Ctr is null || Find("containerd-shim-runc-v2") is null)
         {

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Sandbox.Tests.Exposure;
 
@@ -11,16 +11,17 @@ public sealed partial class ExposureTests : IDisposable
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
-    [SystemdTheory]
+    [Theory]
     [InlineData("inframanager.service", false, 1.5)]
     [InlineData("inframanager.service", true, 2.3)]
     [InlineData("host-stub-agent.service", false, 4.0)]
     [InlineData("host-stub-ports.service", false, 4.0)]
     public async Task The_exposure_of_a_unit_is_within_its_limit(string unit, bool embedded, double limit)
     {
+        Needs.Program("systemd-analyze", "systemd");
         foreach (var overlay in new[] { "overlay", "overlay-host" })
         {
-            await Shell.RunAsync(null, "cp", ["--archive", $"{Published.Root}/rootfs/{overlay}/.", _root]).Succeeded();
+            await Shell.RunAsync(null, "cp", ["--archive", $"{Repository.Root}/rootfs/{overlay}/.", _root]).Succeeded();
         }
 
         if (embedded)

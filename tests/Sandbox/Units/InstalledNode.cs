@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
-using ACCOffload.Sandbox.Tests.Machine;
+using ACCOffload.TestKit.Machines;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Sandbox.Tests.Units;
 
@@ -146,7 +146,7 @@ internal sealed class InstalledNode : IAsyncDisposable
     {
         foreach (var overlay in new[] { "overlay", "overlay-host" })
         {
-            await Shell.RunAsync(null, "cp", ["--archive", "--no-preserve=ownership", $"{Published.Root}/rootfs/{overlay}/.", machine.Root]).Succeeded();
+            await Shell.RunAsync(null, "cp", ["--archive", "--no-preserve=ownership", $"{Repository.Root}/rootfs/{overlay}/.", machine.Root]).Succeeded();
         }
 
         await Shell.RunAsync(null, "mkdir", ["-p", machine.At(Binaries), machine.At("/opt/cni/bin"), machine.At("/etc/pki/inframanager"), machine.At("/etc/pki/infraagent")]).Succeeded();
@@ -156,11 +156,11 @@ internal sealed class InstalledNode : IAsyncDisposable
         }
 
         File.CreateSymbolicLink(machine.At(Plugin), $"{Binaries}/host-stub/host-stub");
-        machine.Write("/etc/cni/net.d/10-accoffload.conflist", File.ReadAllText($"{Published.Root}/host-stub/examples/10-accoffload.conflist"));
+        machine.Write("/etc/cni/net.d/10-accoffload.conflist", File.ReadAllText($"{Repository.Root}/host-stub/examples/10-accoffload.conflist"));
 
         (await machine.InTreeAsync("systemd-sysusers")).MustSucceed();
         var pki = machine.At("/root/pki");
-        await Shell.RunAsync(null, $"{Published.Root}/rootfs/pki/make-certs", ["--dir", pki]).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/pki/make-certs", ["--dir", pki]).Succeeded();
         foreach (var (from, to) in new[] { ("acc-server", "inframanager/server"), ("p4rt-client", "inframanager/client"), ("p4rt-server", "infrap4d"), ("host-client", "infraagent/client") })
         {
             Directory.CreateDirectory(Path.GetDirectoryName(machine.At($"/etc/pki/{to}"))!);

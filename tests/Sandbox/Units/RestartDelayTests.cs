@@ -1,4 +1,4 @@
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Sandbox.Tests.Units;
 
@@ -38,7 +38,7 @@ public sealed class RestartDelayTests : IDisposable
             """);
         Write("sleep", "echo \"$@\"");
         var run = (await Shell.RunAsync(
-            null, "/bin/sh", [$"{Published.Root}/rootfs/overlay/usr/lib/accoffload/restart-delay", "some.service"],
+            null, "/bin/sh", [$"{Repository.Root}/rootfs/overlay/usr/lib/accoffload/restart-delay", "some.service"],
             environment: new Dictionary<string, string> { ["PATH"] = $"{_folder}:/usr/bin:/bin" })).MustSucceed();
         Assert.Equal((seconds, ""), (run.Output.Trim(), run.Error));
     }

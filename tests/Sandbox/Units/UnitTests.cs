@@ -1,6 +1,5 @@
 using System.Globalization;
-using ACCOffload.Integration.Lab;
-using ACCOffload.Sandbox.Tests.Machine;
+using ACCOffload.TestKit.Machines;
 
 namespace ACCOffload.Sandbox.Tests.Units;
 
@@ -13,11 +12,15 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     private InstalledNode _node = null!;
 
     // Restores the node, so that leftovers of a failed test do not affect the next one.
-    public async ValueTask InitializeAsync() => _node = await shared.FreshAsync();
+    public async ValueTask InitializeAsync()
+    {
+        Needs.NotMissing(BootedMachine.Missing);
+        _node = await shared.FreshAsync();
+    }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    [MachineFact]
+    [Fact]
     public async Task The_units_use_the_watchdog_and_are_confined()
     {
         foreach (var unit in new[] { InstalledNode.Manager, InstalledNode.Agent })
@@ -38,14 +41,14 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         Assert.Equal((0, "", ""), (verified.ExitCode, verified.Output, verified.Error));
     }
 
-    [MachineFact]
+    [Fact]
     public async Task Two_pods_reach_each_other_and_can_be_removed()
     {
         await AddAndRemovePodsAsync();
         await AssertNothingDeniedAsync();
     }
 
-    [MachineFact]
+    [Fact]
     public async Task Pods_with_TAPs_reach_each_other_and_can_be_removed()
     {
         var (a, b) = (await _node.AddPodAsync("tap-a", "tap"), await _node.AddPodAsync("tap-b", "tap"));
@@ -59,7 +62,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         await AssertNothingDeniedAsync();
     }
 
-    [MachineFact]
+    [Fact]
     public async Task A_killed_service_is_restarted_and_pods_keep_working()
     {
         var (a, b) = (await _node.AddPodAsync("pod-a"), await _node.AddPodAsync("pod-b"));
@@ -87,7 +90,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         Assert.Equal(1, (int)(await _node.StatusAsync())!["endpoints"]!);
     }
 
-    [MachineFact]
+    [Fact]
     public async Task A_failing_service_is_restarted_with_increasing_delays()
     {
         await _node.Machine.RunAsync(["systemctl", "stop", InstalledNode.Manager]);
@@ -108,7 +111,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         Assert.Equal(0, await NumberAsync(InstalledNode.Manager, "NRestarts"));
     }
 
-    [MachineFact]
+    [Fact]
     public async Task The_services_stop_cleanly_and_keep_their_state()
     {
         var a = await _node.AddPodAsync("pod-a");
@@ -128,7 +131,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         await AssertNothingDeniedAsync();
     }
 
-    [MachineFact]
+    [Fact]
     public async Task InfraManager_uses_no_filtered_system_call()
     {
         // By default a filtered system call returns an error that could go unnoticed; here it kills the process.
@@ -140,7 +143,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         Assert.Equal("0 success", $"{await _node.ShowAsync(InstalledNode.Manager, "NRestarts")} {await _node.ShowAsync(InstalledNode.Manager, "Result")}");
     }
 
-    [MachineFact]
+    [Fact]
     public async Task Units_cannot_do_what_they_are_denied()
     {
         // The same unit runs a shell script that tries each operation.

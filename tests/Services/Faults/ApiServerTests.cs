@@ -1,10 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
-using ACCOffload.Runtime.Tests;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Faults;
 
@@ -21,11 +18,7 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
 
     public async ValueTask InitializeAsync()
     {
-        if (new RootFactAttribute().Skip is not null)
-        {
-            return;
-        }
-
+        Needs.Lab();
         _node = await fixture.NodeAsync();
         await _node.SetClusterAsync(Before());
         foreach (var to in new[] { Web, Other })
@@ -48,9 +41,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_outage_changes_nothing_and_removals_are_applied_afterwards()
     {
+        Needs.Lab();
         await _node.Api.GoAwayAsync();
         _node.Api.Become(After());
         await ErrorsAsync(4);
@@ -61,11 +55,12 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         await AssertAfterAsync();
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Removed_objects_are_pruned_only_after_the_new_list(bool goneAsEvent)
     {
+        Needs.Lab();
         var release = new TaskCompletionSource();
         var asked = new TaskCompletionSource();
         _node.Api.GoneAsEvent = goneAsEvent;
@@ -96,9 +91,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         Assert.True(_node.Api.Lists(Kube.Services) > lists);
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_chunked_list_that_expires_is_requested_again()
     {
+        Needs.Lab();
         var compactions = 0;
         _node.Api.MaxPageSize = 2;
         _node.Api.Intercept = context =>
@@ -126,9 +122,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         await _node.AnswersAsync(_node.From(3), "10.96.7.106:80");
     }
 
-    [RootFact]
+    [Fact]
     public async Task Slow_responses_and_broken_connections_end_in_the_cluster_state()
     {
+        Needs.Lab();
         var random = new Random(7);
         _node.Api.Intercept = async context =>
         {

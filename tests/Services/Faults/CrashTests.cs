@@ -1,8 +1,6 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Crash;
-using ACCOffload.Crash.Watch;
-using ACCOffload.Integration;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Services.Tests.Faults;
 
@@ -12,11 +10,12 @@ public sealed class CrashTests(ITestOutputHelper output)
     private const string Address = "10.96.0.10:80";
     private const string NodePort = $"{ServiceNode.NodeAddress}:30080";
 
-    private static readonly int Rounds = CrashSettings.Number("ACCOFFLOAD_TEST_SERVICE_ROUNDS", 5);
+    private static readonly int Rounds = RunSettings.Number("ACCOFFLOAD_TEST_SERVICE_ROUNDS", 5);
 
-    [RootFact]
+    [Fact]
     public async Task Pinned_flows_survive_a_kill_and_new_flows_are_balanced_throughout()
     {
+        Needs.Lab();
         await using var node = await ServiceNode.StartAsync(pods: 3, separateTarget: true);
         var web = Objects.Service("web", "10.96.0.10", nodePort: 30080);
         await node.SetClusterAsync(web, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
@@ -62,9 +61,10 @@ public sealed class CrashTests(ITestOutputHelper output)
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_restart_without_an_API_server_serves_the_last_known_state()
     {
+        Needs.Lab();
         await using var node = await ServiceNode.StartAsync(pods: 3);
         await node.SetClusterAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
         await node.Api.GoAwayAsync();
@@ -79,12 +79,13 @@ public sealed class CrashTests(ITestOutputHelper output)
         await node.AnswersAsync(node.From(3), Address);
     }
 
-    [RootFact]
+    [Fact]
     public async Task After_random_kills_during_changes_the_tables_match_the_cluster()
     {
+        Needs.Lab();
         await using var node = await ServiceNode.StartAsync(pods: 5, separateTarget: true);
         using var target = new TargetReader(node.Lab);
-        var random = new Random(CrashSettings.Seed);
+        var random = new Random(RunSettings.Seed);
         var cluster = new Dictionary<string, JsonObject>();
         var wanted = new int[4][];
         var kills = 0;
@@ -148,7 +149,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             await TablesAreAsync();
         }
 
-        output.WriteLine($"crash services, seed {CrashSettings.Seed}: {Rounds} rounds, {kills} kills");
+        output.WriteLine($"crash services, seed {RunSettings.Seed}: {Rounds} rounds, {kills} kills");
         // A restarted process computes the tables that are there.
         await node.Lab.StopManagerAsync();
         await node.Lab.StartManagerAsync();

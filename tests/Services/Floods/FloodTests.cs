@@ -1,11 +1,10 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
-using ACCOffload.PipelineTests.Support;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.Services.Tests.Floods;
 
@@ -21,32 +20,32 @@ public sealed class FloodTests(ITestOutputHelper output)
     private const int NodePort = 30500;
     private const int Elsewhere = 7070;
 
-    [RootFact]
+    [Fact]
     public Task Unanswered_connections_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 300,000 SYNs", (node, mac) => (node.Pods[1].Namespace, Frames(mac, Number(node.Pods[1].Address), [Frame.Syn], 300_000)), pods: true);
 
-    [RootFact]
+    [Fact]
     public Task Forged_data_packets_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 150,000 SYNs, each with data behind it",
         (node, mac) => (node.Pods[1].Namespace, Frames(mac, Number(node.Pods[1].Address), [Frame.Syn, Frame.Ack | Frame.Psh], 150_000)), pods: true);
 
-    [RootFact]
+    [Fact]
     public Task Datagram_flows_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 300,000 flows of datagrams",
         (node, mac) => (node.Pods[1].Namespace, Each(300_000, i => Frame.Build(Frame.Udp, Number(node.Pods[1].Address), Port(i), Number(Address), (ushort)(80 + (i / 60_000)))
             .From(mac, Gateway).Bytes)), pods: true);
 
-    [RootFact]
+    [Fact]
     public Task Forged_external_connections_do_not_affect_others() => RunAsync(
         "outside: 15,000 SYNs with forged addresses to a node port",
         (node, _) => (node.OutsideNamespace, Forged(15_000)), outside: true, full: false);
 
-    [RootFact]
+    [Fact]
     public Task Many_forged_external_connections_do_not_affect_others() => RunAsync(
         "outside: 300,000 SYNs with forged addresses to a node port",
         (node, _) => (node.OutsideNamespace, Forged(300_000)), pods: true);
 
-    [RootFact]
+    [Fact]
     public Task Masqueraded_flows_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 60,000 masqueraded flows to one destination",
         (node, mac) => (node.Pods[1].Namespace, Each(60_000, i => Frame.Build(
@@ -57,6 +56,7 @@ public sealed class FloodTests(ITestOutputHelper output)
         string flood, Func<ServiceNode, ulong, (string Netns, IEnumerable<byte[]> Frames)> frames, bool pods = false, bool outside = false, bool masqueraded = false,
         bool full = true)
     {
+        Needs.Lab();
         await using var node = await ServiceNode.StartAsync(pods: 3);
         await node.SetClusterAsync(
             Kube.Service("web", Address, ("tcp", "TCP", 80, NodePort), ("u80", "UDP", 80, 0), ("u81", "UDP", 81, 0), ("u82", "UDP", 82, 0), ("u83", "UDP", 83, 0), ("u84", "UDP", 84, 0))

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Services.Tests.Kernel;
 
@@ -23,7 +24,7 @@ internal sealed class KernelNode : IServiceNode
     }
 
     /// <summary>The missing prerequisite; null if there is none.</summary>
-    public static string? MissingPrerequisite { get; } = Environment.IsPrivilegedProcess ? KubeProxy.MissingPrerequisite : "needs root";
+    public static string? Missing { get; } = Environment.IsPrivilegedProcess ? KubeProxy.Missing : "needs root";
 
     public Dictionary<int, Pod> Pods { get; } = [];
 

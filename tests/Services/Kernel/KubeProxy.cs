@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Services.Tests.Kernel;
 
@@ -21,7 +21,7 @@ internal sealed class KubeProxy
     private KubeProxy(string netns) => _netns = netns;
 
     /// <summary>The missing program; null if there is none.</summary>
-    public static string? MissingPrerequisite { get; } = new[] { "nft", "conntrack" }.Where(p => !IsThere(p)).Select(p => $"needs {p}: run 'make deps'").FirstOrDefault();
+    public static string? Missing { get; } = new[] { "nft", "conntrack" }.Where(p => !IsThere(p)).Select(p => $"needs {p}: run 'make deps'").FirstOrDefault();
 
     public static async Task<KubeProxy> StartAsync(string netns, int speed)
     {

@@ -1,18 +1,18 @@
 using System.Buffers.Binary;
 using System.Net;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
-using ACCOffload.PipelineTests.Support;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.Services.Tests.Paths;
 
 /// <summary><c>ctl</c> reports every frame of a pod that the pipeline drops.</summary>
 public sealed class LossTests
 {
-    [RootFact]
+    [Fact]
     public async Task Truncated_frames_are_counted_by_port()
     {
+        Needs.Lab();
         await using var node = await ServiceNode.StartAsync(pods: 2);
         using var wire = new Wire(node.Pods[1]);
         var whole = Datagram(MacOf(node.Pods[1]), node.Pods[1], 40000, node.Pods[2].Address, 80);

@@ -1,11 +1,10 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
-using ACCOffload.PipelineTests.Support;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.Services.Tests.Paths;
 
@@ -16,9 +15,10 @@ public sealed class PacketTests(NodeFixture fixture) : IClassFixture<NodeFixture
     private const int SolSocket = 1;
     private const int SoNoCheck = 11;
 
-    [RootFact]
+    [Fact]
     public async Task A_datagram_without_a_checksum_stays_without_one()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         await node.SetClusterAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1)]));
         using var wire = new Wire(node.Pods[1]);
@@ -36,9 +36,10 @@ public sealed class PacketTests(NodeFixture fixture) : IClassFixture<NodeFixture
         Assert.EndsWith("unsummed", System.Text.Encoding.ASCII.GetString(answer, 0, length));
     }
 
-    [RootFact]
+    [Fact]
     public async Task Sctp_is_balanced_and_its_checksum_is_unchanged()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         await node.SetClusterAsync(
             Kube.Service("assoc", "10.96.0.40", ("sctp", "SCTP", 5000, 0)), Kube.Slice("s", "assoc", [("sctp", "SCTP", 5000)], node.Endpoint(1)));
@@ -60,9 +61,10 @@ public sealed class PacketTests(NodeFixture fixture) : IClassFixture<NodeFixture
         Assert.Equal(9u, Find(atServer, Frame.Sctp, f => f.DestinationPort == 5000 && f.Sequence != 0).Sequence);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Sctp_to_a_changed_port_is_rejected_with_an_error()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         await node.SetClusterAsync(
             Kube.Service("assoc", "10.96.0.40", ("sctp", "SCTP", 5000, 0)), Kube.Slice("s", "assoc", [("sctp", "SCTP", 5001)], node.Endpoint(1)));
@@ -70,9 +72,10 @@ public sealed class PacketTests(NodeFixture fixture) : IClassFixture<NodeFixture
         Assert.Contains("SCTP port translation", services.ToJsonString());
     }
 
-    [RootFact]
+    [Fact]
     public async Task Cluster_dns_answers_over_UDP_and_TCP()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         // Like CoreDNS: both protocols on service port 53, with another container port.
         await node.SetClusterAsync(

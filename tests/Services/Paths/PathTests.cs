@@ -1,8 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Paths;
 
@@ -12,9 +11,10 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
     private const string Address = "10.96.0.10:80";
     private const string NodePort = $"{ServiceNode.NodeAddress}:30080";
 
-    [RootFact]
+    [Fact]
     public async Task A_pod_reaches_a_service_from_its_own_address()
     {
+        Needs.Lab();
         var node = await WithTwoBackendsAsync();
         await node.AnswersAsync(node.From(3), Address, "1:8080", "2:8080");
         foreach (var protocol in new[] { ProtocolType.Tcp, ProtocolType.Udp })
@@ -24,9 +24,10 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task Packets_are_counted_by_frontend_and_backend()
     {
+        Needs.Lab();
         var node = await WithTwoBackendsAsync();
         await node.AnswersAsync(node.From(3), Address, "1:8080", "2:8080");
         var before = await PortAsync();
@@ -53,25 +54,28 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         static long Packets(JsonNode port, string of) => port[of]!.AsArray().Sum(f => f!["packets"]!.GetValue<long>());
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_host_reaches_a_service()
     {
+        Needs.Lab();
         var node = await WithTwoBackendsAsync();
         await node.AnswersAsync(node.Host, Address, "1:8080", "2:8080");
         Assert.Equal(ServiceNode.HostAddress, (await node.Host.AskTcpAsync(Address)).Seen!.Address.ToString());
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_node_reaches_its_pods()
     {
+        Needs.Lab();
         var node = await WithTwoBackendsAsync();
         await node.AnswersAsync(node.Host, $"{node.Pods[1].Address}:8080", "1:8080");
         await node.AnswersAsync(node.Host, $"{node.Pods[3].Address}:9090", "3:9090");
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_external_client_reaches_a_node_port_masqueraded()
     {
+        Needs.Lab();
         var node = await WithTwoBackendsAsync();
         await node.AnswersAsync(node.Friend, NodePort, "1:8080", "2:8080");
         await node.AnswersAsync(node.Stranger, NodePort, "1:8080", "2:8080");
@@ -82,16 +86,18 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_pod_reaches_a_node_port()
     {
+        Needs.Lab();
         var node = await WithTwoBackendsAsync();
         await node.AnswersAsync(node.From(3), NodePort, "1:8080", "2:8080");
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_pod_reaches_itself_through_its_service_masqueraded()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         await node.SetClusterAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1)]));
         await node.AnswersAsync(node.From(1), Address, "1:8080");
@@ -106,9 +112,10 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         await held.StillWorksAsync();
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_endpoint_of_another_node_is_reached_through_the_uplink()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         node.Serve(node.OutsideNamespace, "remote", 8070, Outside.RemotePod);
         await node.SetClusterAsync(
@@ -118,9 +125,10 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         await node.AnswersAsync(node.Host, "10.96.0.30:80", "remote");
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_kubernetes_service_is_reached_on_the_host_network_and_on_other_nodes()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         node.Serve(node.Lab.HostNamespace, "api-here", 6443, ServiceNode.NodeAddress);
         node.Serve(node.OutsideNamespace, "api-there", 6443, Outside.Friend);
@@ -133,9 +141,10 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         await node.AnswersAsync(node.From(3), ProtocolType.Tcp, "10.96.0.1:443", "api-here", "api-there");
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_service_without_backends_refuses_all_clients()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         await node.SetClusterAsync(Objects.Service("web", "10.96.0.10", nodePort: 30080));
         await node.AnswersAsync(node.From(3), Address, Answer.Refused);
@@ -144,9 +153,10 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         await node.AnswersAsync(node.Friend, NodePort, Answer.Refused);
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_external_IP_is_served_to_pods_and_external_clients()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var service = Objects.Service("web", "10.96.0.10").With("spec.externalIPs", new JsonArray("192.0.2.77"));
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));

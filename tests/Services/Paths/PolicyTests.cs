@@ -1,9 +1,7 @@
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Paths;
 
@@ -13,9 +11,10 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
     private const string NodePort = $"{ServiceNode.NodeAddress}:30080";
     private const string Ingress = "192.0.2.88";
 
-    [RootFact]
+    [Fact]
     public async Task External_policy_Local_keeps_the_client_address_and_uses_local_backends()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         node.Serve(node.OutsideNamespace, "remote", 8080, Outside.RemotePod);
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080).With("spec.externalTrafficPolicy", "Local");
@@ -32,9 +31,10 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         await node.AnswersAsync(node.From(3), NodePort, "1:8080", "2:8080", "remote");
     }
 
-    [RootFact]
+    [Fact]
     public async Task External_policy_Local_without_a_local_backend_drops()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080).With("spec.externalTrafficPolicy", "Local");
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [Kube.Endpoint(Outside.RemotePod, "node-2")], 8071));
@@ -44,9 +44,10 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         Assert.True(await DropsAsync(node, "no_local_backend") >= before + 2);
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_health_check_reports_whether_this_node_has_a_backend()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080).WithLoadBalancer(Ingress)
             .With("spec.externalTrafficPolicy", "Local").With("spec.healthCheckNodePort", 31999);
@@ -69,9 +70,10 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task External_policy_Cluster_uses_any_backend_and_masquerades()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         node.Serve(node.OutsideNamespace, "remote", 8072, Outside.RemotePod);
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080);
@@ -80,9 +82,10 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         Assert.Equal(ServiceNode.NodeAddress, (await node.Friend.AskTcpAsync(NodePort)).Seen!.Address.ToString());
     }
 
-    [RootFact]
+    [Fact]
     public async Task Internal_policy_Local_uses_local_pods_and_drops_without_one()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var service = Objects.Service("web", "10.96.0.10").With("spec.internalTrafficPolicy", "Local");
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [node.Endpoint(1), Kube.Endpoint(Outside.RemotePod, "node-2")]));
@@ -92,9 +95,10 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         Assert.Equal(Answer.Silent, (await node.From(3).AskTcpAsync("10.96.0.10:80", shortTimeout: true)).Who);
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_load_balancer_address_only_admits_its_source_ranges()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080).WithLoadBalancer(Ingress, "198.51.100.0/24", "10.244.0.0/16");
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
@@ -114,9 +118,10 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         await held.StillWorksAsync();
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_client_with_session_affinity_keeps_its_backend_while_it_exists()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var service = Objects.Service("web", "10.96.0.10")
             .With("spec.sessionAffinity", "ClientIP").With("spec.sessionAffinityConfig.clientIP.timeoutSeconds", 10800);

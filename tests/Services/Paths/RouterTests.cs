@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.Integration;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Services.Tests.Paths;
 
@@ -11,17 +11,19 @@ public sealed class RouterTests(NodeFixture fixture) : IClassFixture<NodeFixture
 {
     private const string Gateway = "169.254.1.1";
 
-    [RootFact]
+    [Fact]
     public async Task The_gateway_answers_pings()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var ping = await Shell.RunLineAsync(node.Pods[1].Namespace, $"ping -n -i 0.2 -c 20 -w 20 {Gateway}");
         Assert.True(ping.Output.Contains(" 20 received", StringComparison.Ordinal), $"{ping.Output}{await node.DescribeAsync()}");
     }
 
-    [RootFact]
+    [Fact]
     public async Task Traceroute_shows_the_router_in_both_directions()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         await ShowsAsync(node.Pods[1].Namespace, Outside.Friend, Gateway);
         await ShowsAsync(node.Pods[1].Namespace, node.Pods[2].Address, Gateway);
@@ -35,9 +37,10 @@ public sealed class RouterTests(NodeFixture fixture) : IClassFixture<NodeFixture
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task An_unassigned_pod_address_is_unreachable_and_not_forwarded()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var unassignedPod = IPEndPoint.Parse($"{node.Pods[1].Address[..node.Pods[1].Address.LastIndexOf('.')]}.250:8080");
         using (var client = node.From(1).Open(ProtocolType.Tcp))
@@ -60,9 +63,10 @@ public sealed class RouterTests(NodeFixture fixture) : IClassFixture<NodeFixture
             long.Parse((await Shell.RunLineAsync(node.OutsideNamespace, "cat /sys/class/net/eth0/statistics/rx_packets").Succeeded()).Output, System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    [RootFact]
+    [Fact]
     public async Task Frames_truncated_in_a_header_are_counted_as_such()
     {
+        Needs.Lab();
         var node = await fixture.NodeAsync();
         var before = (await node.Lab.DropsAsync()).GetValueOrDefault("truncated");
         using var wire = new Wire(node.Pods[1]);

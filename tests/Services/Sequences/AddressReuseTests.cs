@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Runtime.Tests;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Sequences;
 
@@ -25,12 +24,13 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
         After,
     }
 
-    [RootTheory]
+    [Theory]
     [InlineData(SliceUpdate.Before)]
     [InlineData(SliceUpdate.AtOnce)]
     [InlineData(SliceUpdate.After)]
     public async Task No_traffic_of_a_removed_pod_reaches_the_next_owner_of_its_address(SliceUpdate update)
     {
+        Needs.Lab();
         _node = await fixture.NodeAsync();
         var address = _node.Pods[1].Address;
         await _node.SetClusterAsync(Cluster(web: [address], other: []));

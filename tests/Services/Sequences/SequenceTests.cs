@@ -1,4 +1,3 @@
-using ACCOffload.Runtime.Tests;
 using ACCOffload.Services.Tests.Support;
 
 namespace ACCOffload.Services.Tests.Sequences;
@@ -18,10 +17,8 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
 
     public async ValueTask InitializeAsync()
     {
-        if (new Integration.RootFactAttribute().Skip is null)
-        {
-            _node = await fixture.NodeAsync();
-        }
+        Needs.Lab();
+        _node = await fixture.NodeAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -37,10 +34,11 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         }
     }
 
-    [RootTheory]
+    [Theory]
     [MemberData(nameof(Names))]
     public async Task Flows_follow_the_steps_forwards_and_backwards(string name)
     {
+        Needs.Lab();
         var steps = ChangeSequences.All[name];
         foreach (var step in steps.Concat(steps.Reverse().Skip(1)))
         {
@@ -49,10 +47,11 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         }
     }
 
-    [RootTheory]
+    [Theory]
     [MemberData(nameof(Names))]
     public async Task Flows_follow_all_steps_applied_at_once(string name)
     {
+        Needs.Lab();
         var steps = ChangeSequences.All[name];
         await _node.SetClusterAsync(steps[0].Cluster(AddressOf));
         await HoldsAsync(steps[0], seesEachStep: false);

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using ACCOffload.Integration.Lab;
 
 namespace ACCOffload.Services.Tests.Support;
 
@@ -10,7 +9,7 @@ internal static partial class FastPipeline
     public static void Write(string folder, int speed)
     {
         Directory.CreateDirectory(folder);
-        foreach (var file in Directory.GetFiles(Path.Combine(Published.Root, "p4src/build"), "k8s_dp.*"))
+        foreach (var file in Directory.GetFiles(Path.Combine(Repository.Root, "p4src/build"), "k8s_dp.*"))
         {
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         }

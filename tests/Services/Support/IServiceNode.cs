@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Services.Tests.Support;
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Integration.Lab;
 using ACCOffload.NativeInterop.Ethtool;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Services.Tests.Support;
 

@@ -1,5 +1,3 @@
-using ACCOffload.Integration.Lab;
-
 namespace ACCOffload.Services.Tests.Support;
 
 /// <summary>Connects to a service repeatedly and records the results.</summary>

@@ -2,10 +2,10 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Protos.Infra;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Services.Tests.Support;
 

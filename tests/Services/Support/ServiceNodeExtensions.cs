@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Kubernetes;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Support;
 

@@ -21,9 +21,18 @@ public sealed class BothNodes : IAsyncDisposable
         return node;
     }
 
-    /// <summary>Starts a node for a single scenario.</summary>
-    internal static async Task<IServiceNode> StartAsync(Side side, int pods, int speed = 1) =>
-        side == Side.Kernel ? await KernelNode.StartAsync(pods, speed) : await ServiceNode.StartAsync(pods, speed: speed);
+    /// <summary>One for a scenario alone.</summary>
+    internal static async Task<IServiceNode> StartAsync(Side side, int pods, int speed = 1)
+    {
+        if (side == Side.Kernel)
+        {
+            Needs.NotMissing(KernelNode.Missing);
+            return await KernelNode.StartAsync(pods, speed);
+        }
+
+        Needs.Lab();
+        return await ServiceNode.StartAsync(pods, speed: speed);
+    }
 
     public async ValueTask DisposeAsync()
     {

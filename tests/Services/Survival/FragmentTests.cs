@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Services.Tests.Survival;
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Kubernetes;
-using ACCOffload.Integration.Lab;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Services.Tests.Survival;
 

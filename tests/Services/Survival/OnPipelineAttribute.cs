@@ -1,5 +1,4 @@
 using System.Reflection;
-using ACCOffload.Integration;
 using Xunit.Sdk;
 using Xunit.v3;
 
@@ -13,14 +12,13 @@ namespace ACCOffload.Services.Tests.Survival;
 [AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
 public sealed class OnPipelineAttribute(params object[] arguments) : DataAttribute
 {
-    private static readonly string? MissingPrerequisite = new RootFactAttribute().Skip;
     private static readonly bool RunsAll = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_KNOWN_FAILURES") == "1";
 
     /// <summary>Why the scenario is skipped: the issue and what fails.</summary>
     public string? KnownFailure { get; set; }
 
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([new TheoryDataRow([Side.Pipeline, .. arguments]) { Skip = MissingPrerequisite ?? (RunsAll ? null : KnownFailure) }]);
+        new([new TheoryDataRow([Side.Pipeline, .. arguments]) { Skip = RunsAll ? null : KnownFailure }]);
 
     public override bool SupportsDiscoveryEnumeration() => true;
 }

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Survival;
 

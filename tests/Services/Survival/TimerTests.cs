@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.Services.Tests.Support;
+using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Survival;
 

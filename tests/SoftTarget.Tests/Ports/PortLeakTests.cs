@@ -9,9 +9,10 @@ public sealed class AloneCollection;
 [Collection("alone")]
 public sealed class PortLeakTests
 {
-    [RootFact]
+    [Fact]
     public async Task Starting_and_stopping_leaks_no_thread_and_no_descriptor()
     {
+        Needs.Root();
         using var wires = new Wires();
         wires.Lay("a");
         async Task RoundAsync()

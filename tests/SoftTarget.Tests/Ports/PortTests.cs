@@ -44,9 +44,10 @@ public sealed class PortTests
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task Frames_follow_the_table_and_changes_apply_at_once()
     {
+        Needs.Root();
         using var wires = new Wires();
         wires.Lay("a");
         wires.Lay("b");
@@ -78,9 +79,10 @@ public sealed class PortTests
         Assert.Equal(1514u + 60, b["out-octets"].UintVal);
     }
 
-    [RootFact]
+    [Fact]
     public async Task One_changed_rule_of_the_spec_changes_the_forwarding()
     {
+        Needs.Root();
         using var wires = new Wires();
         wires.Lay("a");
         wires.Lay("b");
@@ -98,9 +100,10 @@ public sealed class PortTests
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_port_waits_for_its_link_and_is_bound_again_when_the_link_returns()
     {
+        Needs.Root();
         using var wires = new Wires();
         wires.Lay("b");
         await using var target = await StartAsync(wires, "b");
@@ -121,9 +124,10 @@ public sealed class PortTests
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_renamed_link_belongs_to_a_different_port()
     {
+        Needs.Root();
         using var wires = new Wires();
         wires.Lay("a");
         await using var target = await StartAsync(wires, "a");
@@ -133,9 +137,10 @@ public sealed class PortTests
         await BoundAsync(target, "a", bound: false);
     }
 
-    [RootFact]
+    [Fact]
     public async Task The_namespace_may_appear_later_and_reappear()
     {
+        Needs.Root();
         using var wires = new Wires(createNear: false);
         await using var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
         await target.Client.Gnmi.SetAsync(GnmiTests.Add("a"));
@@ -155,9 +160,10 @@ public sealed class PortTests
         }
     }
 
-    [RootFact]
+    [Fact]
     public async Task A_removed_port_forwards_no_more_frames()
     {
+        Needs.Root();
         using var wires = new Wires();
         wires.Lay("a");
         wires.Lay("b");
@@ -174,9 +180,10 @@ public sealed class PortTests
         Assert.Equal(Wires.Frame(2), wires.Receive("b"));
     }
 
-    [RootFact]
+    [Fact]
     public async Task Frames_to_and_from_the_controller()
     {
+        Needs.Root();
         using var wires = new Wires();
         wires.Lay("a");
         await using var target = await TestTarget.StartAsync(o => o with { ServePorts = true, PortNamespace = wires.Path });

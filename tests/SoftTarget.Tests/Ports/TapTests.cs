@@ -13,9 +13,10 @@ public sealed class TapTests
 {
     private static readonly TestPipeline Pipeline = SmallPipelines.BigTable;
 
-    [TapFact]
+    [Fact]
     public async Task A_tap_is_created_moved_used_and_created_again()
     {
+        Needs.Tap();
         using var wires = new Wires();
         await using var target = await TestTarget.StartAsync(Pipeline, o => o with { ServePorts = true, PortNamespace = wires.Path });
         await target.Client.Gnmi.SetAsync(Add("tap1"));
@@ -50,9 +51,10 @@ public sealed class TapTests
         await UntilAsync(() => links.GetLink("tap1") is null, "the link is gone");
     }
 
-    [TapFact]
+    [Fact]
     public async Task A_tap_waits_until_its_name_is_free()
     {
+        Needs.Tap();
         using var wires = new Wires();
         wires.Lay("tap1");
         using var ports = NetNamespace.Open(wires.Path);
@@ -80,12 +82,4 @@ public sealed class TapTests
             await Task.Delay(10);
         }
     }
-}
-
-/// <summary>A test that creates TAP links: skipped without root or TAP support.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class TapFactAttribute : FactAttribute
-{
-    public TapFactAttribute() =>
-        Skip = !Environment.IsPrivilegedProcess ? "needs root" : File.Exists("/dev/net/tun") ? null : "needs /dev/net/tun (module tun)";
 }

@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Events;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Services;
 using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.TestKit.Cluster;
 using Microsoft.Extensions.Time.Testing;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
+using ACCOffload.TestKit.Cluster;
 using Microsoft.AspNetCore.Http;
 
 namespace ACCOffload.InfraManager.Tests.Kubernetes;

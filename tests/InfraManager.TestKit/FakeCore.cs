@@ -1,0 +1,74 @@
+using System.Collections.Concurrent;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
+
+namespace ACCOffload.InfraManager.TestKit;
+
+/// <summary>A core that keeps what it is asked and answers as told.</summary>
+internal sealed class FakeCore : IProgrammer
+{
+    private readonly ConcurrentQueue<Intent> _intents = new();
+
+    /// <summary>Everything that reached the core: nothing must, without a right to.</summary>
+    public IReadOnlyList<Intent> Intents => [.. _intents];
+
+    public IntentException? Refusal { get; set; }
+
+    public List<EndpointView> Held { get; } = [];
+
+    public bool Ready { get; set; } = true;
+
+    /// <summary>What differs from the status of a core that is well.</summary>
+    public Func<ProgrammerStatus, ProgrammerStatus> Change { get; set; } = status => status;
+
+    public ProgrammerStatus Status => Change(new()
+    {
+        Ready = Ready,
+        TargetState = Ready ? TargetState.Ready : TargetState.Away,
+        TargetReason = Ready ? "" : "not connected",
+        Endpoints = Held.Count,
+        TableEntries = 12,
+        PendingEntries = 0,
+        QueueLength = 1,
+        QueueBytes = 2,
+        WritesSent = 3,
+        UpdatesSent = 4,
+        Commits = 5,
+        Reconciled = Ready,
+        LastReconcile = new ReconcileCounts(6, 7, 8),
+        StoreProblem = "",
+    });
+
+    public IReadOnlyList<EndpointView> Endpoints => Held;
+
+    public Dictionary<ServiceKey, ServiceView> HeldServices { get; } = [];
+
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => HeldServices;
+
+    public SnatState Snat { get; set; } = SnatState.None;
+
+    /// <summary>The settings that intents are checked against; null: they are not checked.</summary>
+    public NodeSettings? Node { get; set; }
+
+    public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
+    {
+        var valid = Node is null ? intent : intent.Validate(Node);
+        _intents.Enqueue(valid);
+        object outcome = Refusal is not null ? throw Refusal : valid switch
+        {
+            AttachIntent attach => new AttachOutcome(new Endpoint(1, attach.Spec, true), 7),
+            DetachIntent => new DetachOutcome(true),
+            SyncIntent sync => new SyncOutcome(
+                sync.Attachments.Count, 0, 1, [.. sync.Unreadable, new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.Held("device.mac", "held"))]),
+            BeginIntent => new BeginOutcome(3, "", [.. Held.Select(v => v.Endpoint.Spec)]),
+            RemoveEndpointsIntent remove => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec).Where(remove.Matches)]),
+            ResetHostIntent => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec)]),
+            ServiceIntent => new ServiceOutcome(null),
+            SnatIntent snat => new SnatOutcome(Snat = snat.Apply(Snat)),
+            _ => throw new NotSupportedException(intent.GetType().Name),
+        };
+        return Task.FromResult((TOutcome)outcome);
+    }
+}

@@ -1,0 +1,69 @@
+using System.Runtime.CompilerServices;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.P4Runtime.Entries;
+using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Session;
+using P4.Config.V1;
+
+namespace ACCOffload.InfraManager.TestKit;
+
+/// <summary>Rows and counters as a target would report them, of the compiled pipeline.</summary>
+internal sealed class FakeTargetView : ITargetView
+{
+    public Pipeline Pipeline { get; set; } =
+        Pipeline.FromP4Info(P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin"))));
+
+    public string PipelineName { get; set; } = "k8s_dp";
+
+    public ulong Cookie => 0x0123456789abcdef;
+
+    public List<Entry> Entries { get; } = [];
+
+    public P4RuntimeException? Failure { get; set; }
+
+    public async IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        if (Failure is not null)
+        {
+            throw Failure;
+        }
+
+        foreach (var entry in Entries.Where(e => e.Table.Id == table.Id))
+        {
+            yield return entry;
+        }
+    }
+
+    public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<CounterCell>>(Failure is null ? [.. Enumerable.Range(0, 64).Select(i => new CounterCell(i, i == 2 ? 3 : 0, i == 2 ? 180 : 0))] : throw Failure);
+
+    public List<RowCounter> RowCounters { get; } = [];
+
+    public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<RowCounter>>(Failure is null ? [.. RowCounters.Where(c => c.Key.Table.Id == table.Id)] : throw Failure);
+
+    /// <summary>Cells that are not 0, by register and index.</summary>
+    public Dictionary<(string Register, long Index), byte[]> Cells { get; } = [];
+
+    /// <summary>How many cells of a register are in the answer.</summary>
+    public int CellsTold { get; set; } = int.MaxValue;
+
+    public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<RegisterCell>>(
+            Failure is null ? [.. Enumerable.Range(0, Math.Min(register.Size, CellsTold)).Select(i => new RegisterCell(i, Cells.GetValueOrDefault((register.Alias, i)) ?? [0]))] : throw Failure);
+
+    public TargetLosses? Losses { get; set; }
+
+    public Dictionary<string, PortStatus> States { get; } = [];
+
+    public PortReport Ports { get; set; } = PortReport.Fine;
+
+    public Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken) => Task.FromResult(Losses);
+
+    public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyDictionary<string, PortStatus>?>(States);
+
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
+}

@@ -1,0 +1,126 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace ACCOffload.TestKit.Certificates;
+
+/// <summary>A certificate authority for one test.</summary>
+public sealed class TestPki : IDisposable
+{
+    public const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
+    public const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
+
+    public const string AccRole = "urn:accoffload:role:acc";
+    public const string HostRole = "urn:accoffload:role:host:node-1";
+
+    private readonly DateTimeOffset _now;
+
+    /// <param name="now">When the certificates are issued; null: the present.</param>
+    /// <param name="name">The authority's subject.</param>
+    public TestPki(DateTimeOffset? now = null, string name = "CN=Test CA")
+    {
+        _now = now ?? DateTimeOffset.UtcNow;
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(name, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
+        Authority = request.CreateSelfSigned(_now.AddDays(-30), _now.AddDays(3650));
+    }
+
+    public X509Certificate2 Authority { get; }
+
+    public X509Certificate2 IssueServer(string name = "accoffload-acc", DateTimeOffset? notAfter = null) =>
+        Issue($"CN={name}", ["urn:accoffload:role:acc"], ServerAuthentication, notAfter: notAfter);
+
+    public X509Certificate2 IssueHost(string node = "node-1", DateTimeOffset? notAfter = null) =>
+        Issue($"CN={node}", [$"urn:accoffload:role:host:{node}"], ClientAuthentication, notAfter: notAfter);
+
+    public X509Certificate2 Issue(
+        string subject,
+        IReadOnlyList<string> uris,
+        string? usage,
+        DateTimeOffset? notBefore = null,
+        DateTimeOffset? notAfter = null,
+        X509KeyUsageFlags keyUsage = X509KeyUsageFlags.DigitalSignature)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(keyUsage, true));
+        if (usage is not null)
+        {
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], false));
+        }
+
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("accoffload-acc");
+        names.AddIpAddress(IPAddress.Loopback);
+        foreach (var uri in uris)
+        {
+            names.AddUri(new Uri(uri));
+        }
+
+        request.CertificateExtensions.Add(names.Build());
+        using var certificate = request.Create(Authority, notBefore ?? _now.AddDays(-2), notAfter ?? _now.AddDays(30), RandomNumberGenerator.GetBytes(12));
+        return certificate.CopyWithPrivateKey(key);
+    }
+
+    /// <summary>A certificate for servers and clients alike, with a role or "" for none.</summary>
+    public X509Certificate2 IssueFor(string role, string? dnsName = "accoffload-acc", DateTimeOffset? until = null)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=test", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        if (role.Length > 0)
+        {
+            names.AddUri(new Uri(role));
+        }
+
+        if (dnsName is not null)
+        {
+            names.AddDnsName(dnsName);
+        }
+
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication), new Oid(ClientAuthentication)], false));
+        using var certificate = request.Create(Authority, _now.AddDays(-1), until ?? _now.AddDays(1), RandomNumberGenerator.GetBytes(8));
+        return certificate.CopyWithPrivateKey(key);
+    }
+
+    /// <summary>Writes tls.crt, tls.key and ca.crt; where no certificate is given, one with the host's role.</summary>
+    public void WriteClient(string directory, X509Certificate2? certificate = null, X509Certificate2? authority = null)
+    {
+        Directory.CreateDirectory(directory);
+        using var own = certificate is null ? IssueFor(HostRole, null) : null;
+        var used = certificate ?? own!;
+        File.WriteAllText(Path.Combine(directory, "ca.crt"), (authority ?? Authority).ExportCertificatePem());
+        File.WriteAllText(Path.Combine(directory, "tls.key"), used.GetECDsaPrivateKeyPem());
+        File.WriteAllText(Path.Combine(directory, "tls.crt"), used.ExportCertificatePem());
+    }
+
+    /// <summary>A revocation list, DER.</summary>
+    public byte[] Revoke(DateTimeOffset nextUpdate, params IReadOnlyList<X509Certificate2> revoked)
+    {
+        var builder = new CertificateRevocationListBuilder();
+        foreach (var certificate in revoked)
+        {
+            builder.AddEntry(certificate, _now.AddHours(-1));
+        }
+
+        var generator = X509SignatureGenerator.CreateForECDsa(Authority.GetECDsaPrivateKey()!);
+        // Its number tells lists of one moment apart.
+        return builder.Build(Authority.SubjectName, generator, revoked.Count + 1, nextUpdate, HashAlgorithmName.SHA256, X509AuthorityKeyIdentifierExtension.CreateFromCertificate(Authority, true, false), _now.AddHours(-1));
+    }
+
+    public void Dispose() => Authority.Dispose();
+}
+
+public static class CertificateExtensions
+{
+    public static string GetECDsaPrivateKeyPem(this X509Certificate2 certificate)
+    {
+        using var key = certificate.GetECDsaPrivateKey();
+        return key!.ExportPkcs8PrivateKeyPem();
+    }
+}

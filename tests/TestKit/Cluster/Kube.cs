@@ -1,0 +1,129 @@
+using System.Text.Json.Nodes;
+
+namespace ACCOffload.TestKit.Cluster;
+
+/// <summary>Builds objects of the Kubernetes API in the form the API server writes.</summary>
+public static class Kube
+{
+    public const string Services = "/api/v1/services";
+    public const string Slices = "/apis/discovery.k8s.io/v1/endpointslices";
+    public const string Nodes = "/api/v1/nodes";
+
+    public static JsonObject Service(string name, string? clusterIp, params (string Name, string Protocol, int Port, int NodePort)[] ports)
+    {
+        var spec = new JsonObject
+        {
+            ["type"] = "ClusterIP",
+            ["ports"] = new JsonArray([.. ports.Select(p => new JsonObject
+            {
+                ["name"] = p.Name,
+                ["protocol"] = p.Protocol,
+                ["port"] = p.Port,
+                ["targetPort"] = "named",
+                ["nodePort"] = p.NodePort == 0 ? null : p.NodePort,
+            })]),
+            ["sessionAffinity"] = "None",
+            ["internalTrafficPolicy"] = "Cluster",
+        };
+        if (clusterIp is not null)
+        {
+            spec["clusterIP"] = clusterIp;
+            spec["clusterIPs"] = new JsonArray(clusterIp);
+        }
+        return new JsonObject
+        {
+            ["metadata"] = Metadata(name),
+            ["spec"] = spec,
+            ["status"] = new JsonObject { ["loadBalancer"] = new JsonObject() },
+        };
+    }
+
+    /// <summary>A service with the single unnamed port 80/TCP.</summary>
+    public static JsonObject Web(string clusterIp = "10.96.0.10", string name = "web") => Service(name, clusterIp, ("", "TCP", 80, 0));
+
+    public static JsonObject Slice(
+        string name, string service, (string? Name, string Protocol, int Port)[] ports, params JsonObject[] endpoints)
+    {
+        var portItems = ports.Select(p => new JsonObject { ["name"] = p.Name, ["protocol"] = p.Protocol, ["port"] = p.Port });
+        return new JsonObject
+        {
+            ["metadata"] = Metadata(name, ("kubernetes.io/service-name", service)),
+            ["addressType"] = "IPv4",
+            ["ports"] = new JsonArray([.. portItems]),
+            ["endpoints"] = new JsonArray([.. endpoints]),
+        };
+    }
+
+    /// <summary>A slice of <see cref="Web"/>: its target port is 8080.</summary>
+    public static JsonObject WebSlice(string name, params JsonObject[] endpoints) => Slice(name, "web", [("", "TCP", 8080)], endpoints);
+
+    public static JsonObject Endpoint(
+        string address, string node = "node-1", bool? ready = true, bool? serving = null, bool? terminating = null, params string[] zones)
+    {
+        var endpoint = new JsonObject
+        {
+            ["addresses"] = new JsonArray(address),
+            ["conditions"] = new JsonObject { ["ready"] = ready, ["serving"] = serving ?? ready, ["terminating"] = terminating ?? false },
+            ["nodeName"] = node,
+        };
+        if (zones.Length > 0)
+        {
+            endpoint["hints"] = new JsonObject { ["forZones"] = new JsonArray([.. zones.Select(z => new JsonObject { ["name"] = z })]) };
+        }
+
+        return endpoint;
+    }
+
+    /// <summary>A terminating endpoint that still serves.</summary>
+    public static JsonObject Terminating(string address, string node = "node-1") =>
+        Endpoint(address, node, ready: false, serving: true, terminating: true);
+
+    public static JsonObject Node(string name, string zone) => new()
+    {
+        ["metadata"] = new JsonObject
+        {
+            ["name"] = name,
+            ["uid"] = "uid-" + name,
+            ["labels"] = new JsonObject { ["topology.kubernetes.io/zone"] = zone },
+        },
+    };
+
+    public static JsonObject With(this JsonObject item, string path, JsonNode? value)
+    {
+        var copy = (JsonObject)item.DeepClone();
+        var steps = path.Split('.');
+        var at = copy;
+        foreach (var step in steps[..^1])
+        {
+            at = (JsonObject)(at[step] ??= new JsonObject());
+        }
+
+        at[steps[^1]] = value;
+        return copy;
+    }
+
+    public static JsonObject Labelled(this JsonObject item, string label, string value = "")
+    {
+        var copy = (JsonObject)item.DeepClone();
+        ((JsonObject)(copy["metadata"]!["labels"] ??= new JsonObject()))[label] = value;
+        return copy;
+    }
+
+    public static string NameOf(JsonObject item) => $"{item["metadata"]!["namespace"]}/{item["metadata"]!["name"]}";
+
+    public static string PathOf(JsonObject item) => item.ContainsKey("addressType") ? Slices : item.ContainsKey("spec") ? Services : Nodes;
+
+    private static JsonObject Metadata(string name, params (string Key, string Value)[] labels) => new()
+    {
+        ["name"] = name,
+        ["namespace"] = "default",
+        ["uid"] = "uid-" + name,
+        ["creationTimestamp"] = "2026-01-02T03:04:05Z",
+        ["labels"] = new JsonObject([.. labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))]),
+        ["managedFields"] = new JsonArray(new JsonObject
+        {
+            ["manager"] = "kubectl",
+            ["fieldsV1"] = new JsonObject { ["f:spec"] = new JsonObject { ["f:ports"] = new JsonObject() } },
+        }),
+    };
+}

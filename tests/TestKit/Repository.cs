@@ -1,0 +1,23 @@
+namespace ACCOffload.TestKit;
+
+/// <summary>The checked-out sources, above the tests' output.</summary>
+public static class Repository
+{
+    public static string Root { get; } = Find(AppContext.BaseDirectory);
+
+    /// <summary>The full path of a file or folder, from its path in the repository.</summary>
+    public static string At(string path) => Path.Combine(Root, path);
+
+    private static string Find(string folder)
+    {
+        for (var at = new DirectoryInfo(folder); at is not null; at = at.Parent)
+        {
+            if (File.Exists(Path.Combine(at.FullName, "ACCOffload.sln")))
+            {
+                return at.FullName;
+            }
+        }
+
+        throw new InvalidOperationException($"no ACCOffload.sln above {folder}");
+    }
+}
