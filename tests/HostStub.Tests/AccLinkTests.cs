@@ -52,9 +52,9 @@ public sealed class AccLinkTests
         {
             case "missing": File.Delete(lab.At("pki/tls.crt")); break;
             case "corrupt": File.WriteAllText(lab.At("pki/tls.crt"), "garbage"); break;
-            case "other key": File.WriteAllText(lab.At("pki/tls.key"), lab.Pki.Issue("").GetECDsaPrivateKeyPem()); break;
+            case "other key": File.WriteAllText(lab.At("pki/tls.key"), lab.Pki.IssueFor("").GetECDsaPrivateKeyPem()); break;
             case "expired":
-                lab.Pki.WriteClient(lab.At("pki"), lab.Pki.Issue(TestPki.HostRole, null, DateTimeOffset.UtcNow.AddHours(-1)));
+                lab.Pki.WriteClient(lab.At("pki"), lab.Pki.IssueFor(TestPki.HostRole, null, DateTimeOffset.UtcNow.AddHours(-1)));
                 break;
             default: File.WriteAllText(lab.At("pki/ca.crt"), ""); break;
         }

@@ -11,20 +11,6 @@ namespace ACCOffload.HostStub.Tests;
 /// <summary>The agent's metrics, as a scraper reads them.</summary>
 public sealed class MetricsTests
 {
-    private static string Root
-    {
-        get
-        {
-            var directory = new DirectoryInfo(AppContext.BaseDirectory);
-            while (!File.Exists(Path.Combine(directory.FullName, "ACCOffload.sln")))
-            {
-                directory = directory.Parent!;
-            }
-
-            return directory.FullName;
-        }
-    }
-
     [Fact]
     public async Task Requests_attachments_and_the_connection_are_reported()
     {
@@ -84,14 +70,14 @@ public sealed class MetricsTests
         });
         var port = lab.Agent!.MetricsAddress!.Port;
         var authority = lab.Pki.Authority;
-        using var scraper = lab.Pki.Issue("urn:accoffload:role:metrics", null);
+        using var scraper = lab.Pki.IssueFor("urn:accoffload:role:metrics", null);
         Assert.InRange(
             (await Scrape.GetAsync(port, scraper, authority))["accoffload_certificate_expiry_seconds{certificate=\"metrics\"}"],
             3600,
             86_400);
 
-        using var host = lab.Pki.Issue(TestPki.HostRole, null);
-        using var foreign = new TestPki().Issue("urn:accoffload:role:metrics", null);
+        using var host = lab.Pki.IssueFor(TestPki.HostRole, null);
+        using var foreign = new TestPki().IssueFor("urn:accoffload:role:metrics", null);
         foreach (var (certificate, reason) in new (X509Certificate2?, string)[]
         {
             (null, "it presented no certificate"),

@@ -1,7 +1,5 @@
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.State.Admission;
-using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.InfraManager.State;
 using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Api;

@@ -1,6 +1,5 @@
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;

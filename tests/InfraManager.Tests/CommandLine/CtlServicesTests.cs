@@ -4,7 +4,6 @@ using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Channels;

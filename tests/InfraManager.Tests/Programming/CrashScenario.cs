@@ -1,7 +1,5 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
-using ACCOffload.InfraManager.Tests.Fixtures;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;

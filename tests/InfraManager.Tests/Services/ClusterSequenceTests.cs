@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.State;
-using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.TestKit.Cluster;
