@@ -309,7 +309,8 @@ internal static class SettingsLoader
         return new TargetPorts(names, !reader.Flag("Target:MakePorts", true));
     }
 
-    private static IReadOnlyList<string> LentPorts(Settings settings) => settings.Node.Profile.LentPorts(settings.Target.Ports.Names, settings.Node);
+    private static IReadOnlyList<string> LentPorts(Settings settings) =>
+        settings.Node.Profile.LentPorts(settings.Target.Ports.Names, settings.Node);
 
     private static SoftTargetSettings ReadSoftTarget(ConfigurationReader reader) => new(
         reader.Value<string>(

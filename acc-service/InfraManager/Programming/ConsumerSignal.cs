@@ -1,6 +1,8 @@
 namespace ACCOffload.InfraManager.Programming;
 
-/// <summary>Lets one consumer sleep until a producer has something. Setting it costs a producer one read while the consumer is awake.</summary>
+/// <summary>
+/// Lets one consumer sleep until a producer has something. Setting it costs a producer one read while the consumer is awake.
+/// </summary>
 internal sealed class ConsumerSignal
 {
     private static readonly TaskCompletionSource Awake = Completed();

@@ -21,5 +21,7 @@ internal enum CrashPoint
     BeforeDebtCommit,
 }
 
-/// <summary>Thrown by a test's hook: the programmer stops where it is, as if the process had died. Nobody is answered, nothing is cleaned up.</summary>
+/// <summary>
+/// Thrown by a test's hook: the programmer stops where it is, as if the process had died. Nobody is answered, nothing is cleaned up.
+/// </summary>
 internal sealed class SimulatedCrashException : Exception;

@@ -4,14 +4,16 @@ namespace ACCOffload.InfraManager.Programming;
 
 internal sealed partial class DeviceSync
 {
-    [LoggerMessage(Level = LogLevel.Warning, Message = "the outcome of a request to the target is unknown: {Reason}; reading its tables back")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "the outcome of a request to the target is unknown: {Reason}; reading its tables back")]
     private partial void LogLost(string reason);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "the target's tables were read back {Elapsed} after a lost reply")]
     private partial void LogRecovered(TimeSpan elapsed);
 
     [LoggerMessage(Level = LogLevel.Information,
-        Message = "reconciled: {Inserted} entries inserted, {Modified} modified, {Deleted} deleted; {Total} wanted, {Pending} not as wanted")]
+        Message = "reconciled: {Inserted} entries inserted, {Modified} modified, {Deleted} deleted; {Total} wanted, {Pending} not as "
+            + "wanted")]
     private partial void LogReconciled(long inserted, long modified, long deleted, long total, int pending);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "reconciliation was not finished: {Reason}; trying again")]

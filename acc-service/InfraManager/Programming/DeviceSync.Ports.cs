@@ -27,7 +27,10 @@ internal sealed partial class DeviceSync
     /// <summary>Was on the target before us: not ours to remove.</summary>
     public bool IsForeignPort(string name) => _foreign.Contains(name);
 
-    /// <summary>Ports that were asked for since the last call, answered or not, and that no endpoint has. Those of the pool are there for the next one.</summary>
+    /// <summary>
+    /// Ports that were asked for since the last call, answered or not, and that no endpoint has. Those of the pool are there for the next
+    /// one.
+    /// </summary>
     public List<string> TakeStrayPorts()
     {
         List<string> stray = [.. _attempted.Where(n => _model.Endpoints.HolderOfPort(n) is null && !_node.Devices.Pool.Contains(n))];
@@ -103,7 +106,8 @@ internal sealed partial class DeviceSync
         }
     }
 
-    private async Task EnsurePortsAsync(IEnumerable<Endpoint> endpoints, Dictionary<OwnerId, IntentException> refusals, CancellationToken cancellationToken)
+    private async Task EnsurePortsAsync(IEnumerable<Endpoint> endpoints, Dictionary<OwnerId, IntentException> refusals,
+        CancellationToken cancellationToken)
     {
         Endpoint[] all = [.. endpoints];
         // A device that was exchanged under its name has another number now.
@@ -191,10 +195,13 @@ internal sealed partial class DeviceSync
         {
             _mayChangeLate = true;
             throw new DeviceLostException(
-                cancellationToken.IsCancellationRequested ? "stopped in the middle of a port call" : $"no answer about a port within {_options.PortLimit.TotalSeconds:0.#} s", e);
+                cancellationToken.IsCancellationRequested
+                    ? "stopped in the middle of a port call"
+                    : $"no answer about a port within {_options.PortLimit.TotalSeconds:0.#} s", e);
         }
     }
 
     private static bool IsDefinite(StatusCode code) => code is StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.AlreadyExists
-        or StatusCode.PermissionDenied or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.OutOfRange or StatusCode.Unimplemented;
+        or StatusCode.PermissionDenied or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.OutOfRange
+        or StatusCode.Unimplemented;
 }

@@ -75,8 +75,8 @@ internal sealed partial class DeviceSync
     }
 
     /// <summary>
-    /// Learns what the target has: ports, pipeline, rows. Ports of a pool are made together with the pipeline, and have numbers only afterwards; others come
-    /// first, since some targets take them only before it.
+    /// Learns what the target has: ports, pipeline, rows. Ports of a pool are made together with the pipeline, and have numbers only
+    /// afterwards; others come first, since some targets take them only before it.
     /// </summary>
     /// <exception cref="DeviceLostException">Could not be finished.</exception>
     private async Task ReadBackAsync(CancellationToken cancellationToken)
@@ -140,7 +140,9 @@ internal sealed partial class DeviceSync
         _mustReadBack = false;
     }
 
-    /// <summary>Waits for a call that may take minutes and has a limit of its own, such as a push to hardware: not a stuck programmer.</summary>
+    /// <summary>
+    /// Waits for a call that may take minutes and has a limit of its own, such as a push to hardware: not a stuck programmer.
+    /// </summary>
     private async Task<T> BeatingAsync<T>(Task<T> call)
     {
         while (await Task.WhenAny(call, Task.Delay(Beat, _time)) != call)
@@ -160,7 +162,8 @@ internal sealed partial class DeviceSync
                 var lists = _target.Traits.ListsGroups;
                 TableSchema[] groups = lists ? [] : [.. tables.Where(t => t.Kind == TableKind.ProfileGroups)];
                 Tables.BeginReadBack(tables);
-                var count = await TakeInAsync(_target.ReadAsync(groups.Length == 0 ? tables : [.. tables.Except(groups)], cancellationToken));
+                var count =
+                    await TakeInAsync(_target.ReadAsync(groups.Length == 0 ? tables : [.. tables.Except(groups)], cancellationToken));
                 if (groups.Length > 0)
                 {
                     count += await TakeInAsync(_target.ReadEntriesAsync(Tables.KeysOf(groups), cancellationToken));

@@ -4,9 +4,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming;
 
 /// <content>
-/// Changes of rows on a target that can't modify them: each is deleted and inserted again, one after the other, so that packets miss a row for as short as
-/// possible. What would be let through meanwhile is held (<see cref="State.Node.ModelCompiler.HoldFor"/>). If this process ends in between, the hold stays until the row is back.
-/// </content>
+/// Changes of rows on a target that can't modify them: each is deleted and inserted again, one after the other, so that packets miss a row
+/// for as short as possible. What would be let through meanwhile is held (<see cref="State.Node.ModelCompiler.HoldFor"/>). If this process
+/// ends in between, the hold stays until the row is back. </content>
 internal sealed partial class DeviceSync
 {
     private async Task ReplaceAsync(ReadOnlyMemory<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
@@ -72,7 +72,9 @@ internal sealed partial class DeviceSync
         pass.Doubt ??= aside.Doubt;
     }
 
-    /// <summary>Rows find a group by the target's own number for it, which may be another one afterwards: they are made anew as well.</summary>
+    /// <summary>
+    /// Rows find a group by the target's own number for it, which may be another one afterwards: they are made anew as well.
+    /// </summary>
     private async Task ReplaceGroupAsync(EntryUpdate update, WritePass pass, CancellationToken cancellationToken)
     {
         var leading = Tables.LeadingTo(update.Entry);

@@ -18,7 +18,8 @@ internal sealed partial class DeviceSync
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>How many updates were applied.</returns>
     /// <exception cref="DeviceLostException">An outcome is not known.</exception>
-    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, TouchedRows? touched, CancellationToken cancellationToken)
+    private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, TouchedRows? touched,
+        CancellationToken cancellationToken)
     {
         var pass = new WritePass(mode, touched);
         for (var round = 0; round <= MaxCorrections; round++)
@@ -125,7 +126,8 @@ internal sealed partial class DeviceSync
         var pass = new WritePass(default);
         foreach (var update in Tables.Plan().All)
         {
-            Refuse(update, StatusCode.DataLoss, $"{update.Kind.ToString().ToUpperInvariant()} {update.Entry.Key} was acknowledged and not done", pass);
+            Refuse(update,
+                StatusCode.DataLoss, $"{update.Kind.ToString().ToUpperInvariant()} {update.Entry.Key} was acknowledged and not done", pass);
         }
 
         Attribute(pass, refusals);
@@ -158,7 +160,8 @@ internal sealed partial class DeviceSync
             case WriteOutcome.Failed:
                 TakeIn(updates.Span, result.Errors, pass);
                 break;
-            case WriteOutcome.Rejected when result.Code is not (StatusCode.PermissionDenied or StatusCode.Unauthenticated or StatusCode.FailedPrecondition):
+            case WriteOutcome.Rejected
+                when result.Code is not (StatusCode.PermissionDenied or StatusCode.Unauthenticated or StatusCode.FailedPrecondition):
                 if (updates.Length == 1)
                 {
                     Refuse(updates.Span[0], result.Code, result.Message, pass);
@@ -190,7 +193,9 @@ internal sealed partial class DeviceSync
         {
             _mayChangeLate = true;
             throw new DeviceLostException(
-                cancellationToken.IsCancellationRequested ? "stopped in the middle of a Write" : $"no answer to a Write within {allowed.TotalSeconds:0.#} s", e);
+                cancellationToken.IsCancellationRequested
+                    ? "stopped in the middle of a Write"
+                    : $"no answer to a Write within {allowed.TotalSeconds:0.#} s", e);
         }
     }
 
@@ -281,7 +286,8 @@ internal sealed partial class DeviceSync
     }
 
     /// <param name="Verify">What was written is read back.</param>
-    /// <param name="DoubtIsRefusal">Codes that leave open whether an update was applied count as refusals, since reading back did not help before.</param>
+    /// <param name="DoubtIsRefusal">Codes that leave open whether an update was applied count as refusals, since reading back did not help
+    /// before.</param>
     /// <param name="HoldBack">Once a change is refused, rows that it would have superseded stay: the caller takes the change back.</param>
     /// <param name="Counts">Counts what is done.</param>
     private readonly record struct PassMode(bool Verify, bool DoubtIsRefusal, bool HoldBack = false, Counts? Counts = null);

@@ -9,8 +9,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>
-/// Brings the target to what the model says: ports, then table rows. Knows what the target holds as long as every answer arrived; otherwise reads it
-/// back first. A change, a rollback, a start and a repair all come down to <see cref="PassAsync"/>. Used by the programmer's loop alone.
+/// Brings the target to what the model says: ports, then table rows. Knows what the target holds as long as every answer arrived; otherwise
+/// reads it back first. A change, a rollback, a start and a repair all come down to <see cref="PassAsync"/>. Used by the programmer's loop
+/// alone.
 /// </summary>
 internal sealed partial class DeviceSync
 {
@@ -36,7 +37,8 @@ internal sealed partial class DeviceSync
 
     /// <exception cref="P4InfoException">The pipeline, which is known already, lacks something; the message names it.</exception>
     public DeviceSync(
-        NetworkModel model, ITarget target, NodeSettings node, ProgrammerOptions options, TimeProvider time, ILogger logger, Action progress)
+        NetworkModel model, ITarget target, NodeSettings node, ProgrammerOptions options, TimeProvider time, ILogger logger,
+        Action progress)
     {
         _model = model;
         _target = target;
@@ -49,7 +51,10 @@ internal sealed partial class DeviceSync
         _progress = progress;
     }
 
-    /// <summary>Called when the target was read back: with the mark of its ids, 0 for none, and whether its pipeline, and with it all learned flows, is new.</summary>
+    /// <summary>
+    /// Called when the target was read back: with the mark of its ids, 0 for none, and whether its pipeline, and with it all learned flows,
+    /// is new.
+    /// </summary>
     public required Action<uint, bool> MarkRead { get; init; }
 
     public TableState Tables { get; private set; }
@@ -70,8 +75,8 @@ internal sealed partial class DeviceSync
     public bool SuspectsDrift { get; set; }
 
     /// <summary>
-    /// Whether a call's outcome was unknown since this was last asked. The target may still carry it out after the tables were read back, so an audit
-    /// is due once it must have.
+    /// Whether a call's outcome was unknown since this was last asked. The target may still carry it out after the tables were read back,
+    /// so an audit is due once it must have.
     /// </summary>
     public bool TakeLateChanges() => (_mayChangeLate, _mayChangeLate = false).Item1;
 
@@ -91,10 +96,12 @@ internal sealed partial class DeviceSync
     public string PipelineProblem => _pipelineProblem;
 
     /// <summary>Nothing is left but rows that the target refuses to delete, and ports that wait for them: that seldom changes.</summary>
-    public bool HasOnlyRefusedDeletes => Tables.HasOnlyRefusedDeletes() && _model.Endpoints.Values.All(e => _ports.ContainsKey(e.Spec.PortName));
+    public bool HasOnlyRefusedDeletes =>
+        Tables.HasOnlyRefusedDeletes() && _model.Endpoints.Values.All(e => _ports.ContainsKey(e.Spec.PortName));
 
     /// <summary>Something is left that only trying again can mend.</summary>
-    public bool HasLeftovers => Tables.HasRefused() || _model.Endpoints.Values.Any(e => !_ports.ContainsKey(e.Spec.PortName)) || HasPortsToRemove;
+    public bool HasLeftovers =>
+        Tables.HasRefused() || _model.Endpoints.Values.Any(e => !_ports.ContainsKey(e.Spec.PortName)) || HasPortsToRemove;
 
     /// <summary>Takes another model, as read from the store; what the target holds counts as unknown.</summary>
     public void Restart(NetworkModel model)
@@ -110,8 +117,8 @@ internal sealed partial class DeviceSync
     public void Declare(IReadOnlyCollection<OwnerId> owners) => Declare(owners, []);
 
     /// <summary>
-    /// Makes the target hold what the model says of these owners (and of everything else that is left to write). A lost reply is followed by
-    /// reading back and finishing, within <see cref="ProgrammerOptions.OutcomeLimit"/>.
+    /// Makes the target hold what the model says of these owners (and of everything else that is left to write). A lost reply is followed
+    /// by reading back and finishing, within <see cref="ProgrammerOptions.OutcomeLimit"/>.
     /// </summary>
     public async Task<RealiseResult> RealiseAsync(IReadOnlyCollection<OwnerId> owners, CancellationToken cancellationToken)
     {
@@ -133,7 +140,8 @@ internal sealed partial class DeviceSync
                     await RecoverAsync(left, cancellationToken);
                 }
 
-                await PassAsync(owners, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true), cancellationToken);
+                await PassAsync(owners, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true),
+                    cancellationToken);
                 return new RealiseResult(null, refusals);
             }
             catch (DeviceLostException e)
@@ -193,7 +201,8 @@ internal sealed partial class DeviceSync
         try
         {
             Tables.RetryRefused();
-            // What is tried again may be what was acknowledged and not done before; where answers are no proof, what is written is read back anyway.
+            // What is tried again may be what was acknowledged and not done before; where answers are no proof, what is written is read
+            // back anyway.
             await PassAsync([], [], new PassMode(Verify: _target.Traits.WritesAreReliable, DoubtIsRefusal: true), cancellationToken);
             await RemovePortsAsync(cancellationToken);
         }
@@ -205,15 +214,20 @@ internal sealed partial class DeviceSync
         }
     }
 
-    /// <summary>One way to the desired state: ports of the endpoints, everyone's rows, writes. Whatever else is not as it should be is mended with it.</summary>
+    /// <summary>
+    /// One way to the desired state: ports of the endpoints, everyone's rows, writes. Whatever else is not as it should be is mended with
+    /// it.
+    /// </summary>
     private async Task PassAsync(
-        IReadOnlyCollection<OwnerId> owners, Dictionary<OwnerId, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
+        IReadOnlyCollection<OwnerId> owners, Dictionary<OwnerId, IntentException> refusals, PassMode mode,
+        CancellationToken cancellationToken)
     {
         // Whoever is given an id moves the mark.
         HashSet<OwnerId> all = _allDeclared ? [.. owners, OwnerId.Ids] : [.. owners, .. ModelCompiler.OwnersOf(_model)];
         foreach (var endpoint in _model.Endpoints.Values)
         {
-            if (!_ports.TryGetValue(endpoint.Spec.PortName, out var port) || !_declared.TryGetValue(endpoint.Id, out var declared) || declared != port)
+            if (!_ports.TryGetValue(endpoint.Spec.PortName, out var port) || !_declared.TryGetValue(endpoint.Id, out var declared)
+                || declared != port)
             {
                 all.Add(OwnerId.OfEndpoint(endpoint.Id));
             }
@@ -274,7 +288,8 @@ internal sealed partial class DeviceSync
             return;
         }
         // The host's interface is found by the node's addresses, also when it has gone.
-        List<IPAddress> addresses = [.. EndpointsAmong(owners).SelectMany(e => e.Spec.Addresses).Concat(_node.NodeAddresses).Concat(_node.HostAddresses)];
+        List<IPAddress> addresses = [.. EndpointsAmong(owners).SelectMany(e => e.Spec.Addresses).Concat(_node.NodeAddresses)
+            .Concat(_node.HostAddresses)];
         owners.UnionWith(addresses.SelectMany(_model.Services.With).Select(s => OwnerId.OfService(s.Id)));
     }
 

@@ -19,9 +19,11 @@ internal interface IProgrammer
     SnatState Snat { get; }
 
     /// <summary>
-    /// Checks an intent and carries it out. Returns when that is durable, and done on the target; a removal waits for the target only if it can be reached.
+    /// Checks an intent and carries it out. Returns when that is durable, and done on the target; a removal waits for the target only if it
+    /// can be reached.
     /// </summary>
     /// <exception cref="IntentException">Refused or failed; nothing of it holds.</exception>
-    /// <exception cref="OperationCanceledException">The caller gave up; if the programmer took the intent before, it takes its course.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up; if the programmer took the intent before, it takes its
+    /// course.</exception>
     Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken);
 }

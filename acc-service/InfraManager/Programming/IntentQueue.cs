@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>
-/// A bounded queue from many producers to one consumer, without locks. A producer never waits: it is refused when the items' or the bytes' budget is full.
-/// Items of one producer keep their order.
+/// A bounded queue from many producers to one consumer, without locks. A producer never waits: it is refused when the items' or the bytes'
+/// budget is full. Items of one producer keep their order.
 /// </summary>
 internal sealed class IntentQueue<T>
     where T : class
@@ -73,7 +73,9 @@ internal sealed class IntentQueue<T>
         return true;
     }
 
-    /// <summary>Refuses new items from now on; what was accepted can still be taken. A producer in the middle of its call may still get through.</summary>
+    /// <summary>
+    /// Refuses new items from now on; what was accepted can still be taken. A producer in the middle of its call may still get through.
+    /// </summary>
     public void Close()
     {
         Volatile.Write(ref _closed, 1);

@@ -2,7 +2,10 @@ using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Programming;
 
-/// <summary>The refusals that were logged, so that a row that is tried again is not told of again. Holds some hundred bytes for each of at most 1,024 rows.</summary>
+/// <summary>
+/// The refusals that were logged, so that a row that is tried again is not told of again. Holds some hundred bytes for each of at most
+/// 1,024 rows.
+/// </summary>
 internal sealed class LoggedRefusals
 {
     private const int MaxRows = 1024;

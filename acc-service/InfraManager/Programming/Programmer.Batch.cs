@@ -8,14 +8,17 @@ namespace ACCOffload.InfraManager.Programming;
 internal sealed partial class Programmer
 {
     /// <summary>
-    /// Admit, commit, realise, answer. What the target refuses fails its own request: the batch is decided again without it, and the difference to
-    /// that, on the target and in the store, is the rollback. The store comes first both ways, so that a crash in between is repaired from it.
+    /// Admit, commit, realise, answer. What the target refuses fails its own request: the batch is decided again without it, and the
+    /// difference to that, on the target and in the store, is the rollback. The store comes first both ways, so that a crash in between is
+    /// repaired from it.
     /// </summary>
     private async Task ProcessAsync(List<PendingIntent> batch)
     {
         if (_abort.IsCancellationRequested || _mustReload)
         {
-            var error = _mustReload ? IntentException.Away(_storeProblem.Length > 0 ? _storeProblem : "restarting after an internal error") : ShuttingDown();
+            var error = _mustReload
+                ? IntentException.Away(_storeProblem.Length > 0 ? _storeProblem : "restarting after an internal error")
+                : ShuttingDown();
             batch.ForEach(p => p.Fail(error));
             return;
         }
@@ -136,7 +139,9 @@ internal sealed partial class Programmer
         Hook(CrashPoint.AfterAdmission);
     }
 
-    /// <summary>Makes the admitted state durable. False when that failed: then the batch is decided once more (or, in round 0, given up).</summary>
+    /// <summary>
+    /// Makes the admitted state durable. False when that failed: then the batch is decided once more (or, in round 0, given up).
+    /// </summary>
     private bool Commit(BatchRun run, int round)
     {
         // After a failure in this batch, what is true now is committed later.
@@ -161,7 +166,8 @@ internal sealed partial class Programmer
         run.AddsRefused = error;
         if (round == 0)
         {
-            // A failing disk may hold the changes all the same: the rows stay unsaved, and their former values are written when it works again.
+            // A failing disk may hold the changes all the same: the rows stay unsaved, and their former values are written when it works
+            // again.
             _model.Undo(0);
             run.FailAll(error!);
         }

@@ -269,7 +269,9 @@ internal sealed partial class Programmer
         }
     }
 
-    /// <summary>The port is gone: that it is to be removed need not be remembered any more. Forgetting it can wait for the next commit.</summary>
+    /// <summary>
+    /// The port is gone: that it is to be removed need not be remembered any more. Forgetting it can wait for the next commit.
+    /// </summary>
     private void OnPortRemoved(string name)
     {
         if (!_model.HasUnsaved)
@@ -282,8 +284,8 @@ internal sealed partial class Programmer
     }
 
     /// <summary>
-    /// The target says up to which number ids were given to it. The database may be another one than then, so numbers go on from there; once after a start even where
-    /// nothing shows that, since an older copy can have the same mark.
+    /// The target says up to which number ids were given to it. The database may be another one than then, so numbers go on from there;
+    /// once after a start even where nothing shows that, since an older copy can have the same mark.
     /// </summary>
     private void OnMarkRead(uint mark, bool isPipelineNew)
     {

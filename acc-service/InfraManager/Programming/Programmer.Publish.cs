@@ -69,7 +69,8 @@ internal sealed partial class Programmer
     private EndpointView View(Endpoint endpoint) => new(
         endpoint, _device.PortOf(endpoint.Spec.PortName), _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfEndpoint(endpoint.Id)));
 
-    private ServiceView View(ServiceState service) => new(service, _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfService(service.Id)));
+    private ServiceView View(ServiceState service) =>
+        new(service, _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfService(service.Id)));
 
     private ProgrammerStatus TakeStatus() => new()
     {

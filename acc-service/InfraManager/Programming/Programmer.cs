@@ -10,8 +10,8 @@ using ACCOffload.P4Runtime.Session;
 namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>
-/// The one that changes the tables. Callers post intents; a single loop drains them in batches: admit → one durable commit → write the difference →
-/// answer. Start, reconnect and lost replies are the same difference against what the target is read to hold.
+/// The one that changes the tables. Callers post intents; a single loop drains them in batches: admit → one durable commit → write the
+/// difference → answer. Start, reconnect and lost replies are the same difference against what the target is read to hold.
 /// </summary>
 internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
 {
@@ -39,7 +39,8 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     /// <summary>Loads the durable state. The store and the target stay the caller's to dispose, after <see cref="StopAsync"/>.</summary>
     /// <exception cref="StoreException">The store can't be read.</exception>
     /// <exception cref="P4InfoException">The pipeline lacks something that endpoints compile to.</exception>
-    public Programmer(NodeSettings node, SqliteStore store, ITarget target, ProgrammerOptions options, TimeProvider time, ILoggerFactory loggers)
+    public Programmer(NodeSettings node, SqliteStore store, ITarget target, ProgrammerOptions options, TimeProvider time,
+        ILoggerFactory loggers)
     {
         _node = node;
         _store = store;
@@ -83,7 +84,9 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         _loop = Task.Run(LoopAsync);
     }
 
-    /// <summary>Why no attachment can be made although the target takes it: its ports pass no packets. Empty for none. Any thread.</summary>
+    /// <summary>
+    /// Why no attachment can be made although the target takes it: its ports pass no packets. Empty for none. Any thread.
+    /// </summary>
     public Func<string> AttachObstacle { get; set; } = static () => "";
 
     public async Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
@@ -137,7 +140,9 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
 
     public SnatState Snat => _snat;
 
-    /// <summary>Accepts nothing more, works off what is queued within the limit, answers every caller, and checkpoints the store. Entries stay.</summary>
+    /// <summary>
+    /// Accepts nothing more, works off what is queued within the limit, answers every caller, and checkpoints the store. Entries stay.
+    /// </summary>
     public async Task StopAsync(TimeSpan limit)
     {
         _queue.Close();

@@ -27,7 +27,9 @@ internal sealed record ProgrammerOptions
     /// <summary>How long after a lost reply a request waits for the target to be read back before its change is taken back.</summary>
     public TimeSpan OutcomeLimit { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>Wait before a failed reconciliation, a refused row or a failed commit is tried again; doubles up to <see cref="RetryMax"/>.</summary>
+    /// <summary>
+    /// Wait before a failed reconciliation, a refused row or a failed commit is tried again; doubles up to <see cref="RetryMax"/>.
+    /// </summary>
     public TimeSpan RetryMin { get; init; } = TimeSpan.FromMilliseconds(200);
 
     public TimeSpan RetryMax { get; init; } = TimeSpan.FromSeconds(15);
@@ -39,7 +41,8 @@ internal sealed record ProgrammerOptions
     public TimeSpan AuditInterval { get; init; }
 
     /// <summary>
-    /// When the tables are read back once more after a lost reply, or after a start: a request that the target still held then could not be seen before.
+    /// When the tables are read back once more after a lost reply, or after a start: a request that the target still held then could not be
+    /// seen before.
     /// </summary>
     public TimeSpan AuditAfterUnknown { get; init; } = TimeSpan.FromSeconds(5);
 

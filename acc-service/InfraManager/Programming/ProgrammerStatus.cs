@@ -102,8 +102,8 @@ internal sealed record ServiceView(ACCOffload.InfraManager.State.ServiceState St
     public static IReadOnlyList<string> StateNames { get; } = ["programmed", "pending", "removed", "closed", "unserved"];
 
     /// <summary>
-    /// What became of it. A removed one is kept for the flows that it still has. Of a closed one some frontends deny every source, because their list of source ranges can't be applied. An
-    /// unserved one can't be served at all; the reason is among its problems.
+    /// What became of it. A removed one is kept for the flows that it still has. Of a closed one some frontends deny every source, because
+    /// their list of source ranges can't be applied. An unserved one can't be served at all; the reason is among its problems.
     /// </summary>
     public string StateName => State.Spec switch
     {

@@ -10,9 +10,11 @@ namespace ACCOffload.InfraManager.Programming;
 /// Deletes of rows whose owner changed and goes on: late, so that a change that is refused takes nothing from what was there.
 /// </param>
 /// <param name="Openings">
-/// Ways to pods, where backends are among what is superseded: last, so that nothing that was on its way to a pod reaches the next one with its address.
+/// Ways to pods, where backends are among what is superseded: last, so that nothing that was on its way to a pod reaches the next one with
+/// its address.
 /// </param>
-internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> Changes, List<EntryUpdate> Superseded, List<EntryUpdate> Openings)
+internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> Changes, List<EntryUpdate> Superseded,
+    List<EntryUpdate> Openings)
 {
     public bool IsEmpty => Removals.Count == 0 && Changes.Count == 0 && Superseded.Count == 0 && Openings.Count == 0;
 

@@ -9,9 +9,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>
-/// What the tables should hold, by owner, and what they hold as far as is known. The difference between the two is what is left to write, whether
-/// it came from a change, a rollback, a restart or a drift. Rows wanted by several owners are one row, counted. A row costs 44 bytes beside its
-/// <see cref="Entry"/>. Touched by the programmer alone.
+/// What the tables should hold, by owner, and what they hold as far as is known. The difference between the two is what is left to write,
+/// whether it came from a change, a rollback, a restart or a drift. Rows wanted by several owners are one row, counted. A row costs 44
+/// bytes beside its <see cref="Entry"/>. Touched by the programmer alone.
 /// </summary>
 internal sealed class TableState(TableOrder order)
 {
@@ -46,7 +46,8 @@ internal sealed class TableState(TableOrder order)
 
     /// <summary>Rows that lead to this group of an action profile, and are on the target as wanted.</summary>
     public List<Entry> LeadingTo(Entry group) =>
-        [.. _rows.Values.Where(r => r.IsClean && r.Desired!.Action.Kind == ActionKind.ProfileGroup && r.Desired.ActionData.SequenceEqual(group.Key.Data)).Select(r => r.Desired!)];
+        [.. _rows.Values.Where(r => r.IsClean && r.Desired!.Action.Kind == ActionKind.ProfileGroup
+            && r.Desired.ActionData.SequenceEqual(group.Key.Data)).Select(r => r.Desired!)];
 
     /// <summary>Whether every row of the owner is on the target as far as is known.</summary>
     public bool IsProgrammed(OwnerId owner)
@@ -131,7 +132,9 @@ internal sealed class TableState(TableOrder order)
         return null;
     }
 
-    /// <summary>Starts taking in what these tables of the target hold; what is not seen in them until <see cref="EndReadBack"/> is not there.</summary>
+    /// <summary>
+    /// Starts taking in what these tables of the target hold; what is not seen in them until <see cref="EndReadBack"/> is not there.
+    /// </summary>
     public void BeginReadBack(IReadOnlyCollection<TableSchema> tables)
     {
         HashSet<TableSchema> read = [.. tables];
@@ -150,7 +153,9 @@ internal sealed class TableState(TableOrder order)
         Touch(entry.Key, ref row);
     }
 
-    /// <summary>A row that no owner wants is about to be written for the moment: unless it is deleted again, it is left to delete.</summary>
+    /// <summary>
+    /// A row that no owner wants is about to be written for the moment: unless it is deleted again, it is left to delete.
+    /// </summary>
     public void Expect(EntryKey key)
     {
         ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, key, out _);
@@ -260,7 +265,8 @@ internal sealed class TableState(TableOrder order)
     }
 
     /// <summary>Whether the target refuses to delete rows, and nothing else is left.</summary>
-    public bool HasOnlyRefusedDeletes() => _dirty.Count > 0 && _dirty.All(k => Find(k) is { Desired: null } row && row.Marks.HasFlag(RowMarks.Refused));
+    public bool HasOnlyRefusedDeletes() =>
+        _dirty.Count > 0 && _dirty.All(k => Find(k) is { Desired: null } row && row.Marks.HasFlag(RowMarks.Refused));
 
     public bool HasRefused() => _dirty.Any(k => Find(k).Marks.HasFlag(RowMarks.Refused));
 
@@ -353,7 +359,8 @@ internal sealed class TableState(TableOrder order)
         public int Owners;
         public RowMarks Marks;
 
-        public readonly bool IsClean => !Marks.HasFlag(RowMarks.Unknown) && Desired is not null && Actual is not null && Desired.SameAs(Actual);
+        public readonly bool IsClean =>
+            !Marks.HasFlag(RowMarks.Unknown) && Desired is not null && Actual is not null && Desired.SameAs(Actual);
 
         public readonly EntryUpdate Update(EntryKey key)
         {

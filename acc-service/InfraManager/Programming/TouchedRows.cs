@@ -20,7 +20,8 @@ internal sealed class TouchedRows
 
     /// <summary>The keys of all rows that were written; null where reading their tables takes less time.</summary>
     /// <param name="rows">How many rows the target holds.</param>
-    public IReadOnlyCollection<EntryKey>? KeysAmong(long rows) => _keys.Count <= MostByKey && (long)_keys.Count * RowsPerKey <= rows ? _keys : null;
+    public IReadOnlyCollection<EntryKey>? KeysAmong(long rows) =>
+        _keys.Count <= MostByKey && (long)_keys.Count * RowsPerKey <= rows ? _keys : null;
 
     public void Add(EntryKey key)
     {

@@ -30,5 +30,6 @@ internal sealed class AgentTable(StateJournal journal) : StateTable<string, Agen
 
     protected override void WriteValue(RowWriter row, AgentState value) => row.Add(value.Epoch).Add(value.Sequence).Add(value.Name);
 
-    protected override (string Key, AgentState Value) ReadRow(RowReader row) => (row.Text(), new AgentState(row.UInt64(), row.UInt64(), row.Text()));
+    protected override (string Key, AgentState Value) ReadRow(RowReader row) =>
+        (row.Text(), new AgentState(row.UInt64(), row.UInt64(), row.Text()));
 }

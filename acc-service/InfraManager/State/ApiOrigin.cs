@@ -1,6 +1,8 @@
 namespace ACCOffload.InfraManager.State;
 
-/// <summary>The API that an endpoint came through. Sync touches only what came through <see cref="Offload"/>. Stored: never renumber.</summary>
+/// <summary>
+/// The API that an endpoint came through. Sync touches only what came through <see cref="Offload"/>. Stored: never renumber.
+/// </summary>
 internal enum ApiOrigin
 {
     Offload = 1,

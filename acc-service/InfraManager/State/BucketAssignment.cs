@@ -3,15 +3,18 @@ using System.Runtime.InteropServices;
 namespace ACCOffload.InfraManager.State;
 
 /// <summary>
-/// Which backend each bucket of a set leads to. Evenly filled (the counts of two backends differ by one at most), and of all even assignments one that
-/// leaves most buckets as they were. Pure and deterministic.
+/// Which backend each bucket of a set leads to. Evenly filled (the counts of two backends differ by one at most), and of all even
+/// assignments one that leaves most buckets as they were. Pure and deterministic.
 /// </summary>
 internal static class BucketAssignment
 {
     /// <summary>Beyond this many backends some get no bucket on this node.</summary>
     public const int MostBuckets = 1023;
 
-    /// <summary>One bucket for each backend: the pipeline scales its hash to any number of buckets, so a flow is as likely to meet the one as the other.</summary>
+    /// <summary>
+    /// One bucket for each backend: the pipeline scales its hash to any number of buckets, so a flow is as likely to meet the one as the
+    /// other.
+    /// </summary>
     public static int CountFor(int backends) => Math.Min(backends, MostBuckets);
 
     /// <param name="former">The buckets as they were; may be more or fewer than wanted.</param>
@@ -78,7 +81,8 @@ internal static class BucketAssignment
             CollectionsMarshal.GetValueRefOrAddDefault(held, backend, out _)++;
         }
 
-        foreach (var backend in backends.Where(b => held.GetValueOrDefault(b) > share).Concat(backends.Where(b => held.GetValueOrDefault(b) <= share)).Take(extra))
+        foreach (var backend in backends.Where(b => held.GetValueOrDefault(b) > share)
+            .Concat(backends.Where(b => held.GetValueOrDefault(b) <= share)).Take(extra))
         {
             targets[backend]++;
         }

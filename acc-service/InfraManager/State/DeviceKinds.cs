@@ -4,7 +4,8 @@ namespace ACCOffload.InfraManager.State;
 internal static class DeviceKinds
 {
     private static readonly (string Name, DeviceKind Kind)[] All =
-        [("veth", DeviceKind.Veth), ("tap", DeviceKind.Tap), ("ipvlan", DeviceKind.Ipvlan), ("sf", DeviceKind.SubFunction), ("vf", DeviceKind.VirtualFunction)];
+        [("veth", DeviceKind.Veth), ("tap", DeviceKind.Tap), ("ipvlan", DeviceKind.Ipvlan), ("sf", DeviceKind.SubFunction),
+            ("vf", DeviceKind.VirtualFunction)];
 
     public static string Names => string.Join(", ", All.Select(k => k.Name));
 

@@ -46,7 +46,9 @@ internal sealed record EndpointSpec
         && PortName == other.PortName && Mac.Equals(other.Mac) && Mtu == other.Mtu && PodNamespace == other.PodNamespace
         && PodName == other.PodName && PodUid == other.PodUid && Addresses.SequenceEqual(other.Addresses);
 
-    /// <summary>Whether both may have one port: children of one parent may, and functions of one device that the target sees as one port.</summary>
+    /// <summary>
+    /// Whether both may have one port: children of one parent may, and functions of one device that the target sees as one port.
+    /// </summary>
     public bool SharesPortWith(EndpointSpec other) =>
         Device is DeviceKind.Ipvlan or DeviceKind.VirtualFunction or DeviceKind.SubFunction && Device == other.Device
         && Node == other.Node && Kind == EndpointKind.Pod && other.Kind == EndpointKind.Pod && PortName == other.PortName

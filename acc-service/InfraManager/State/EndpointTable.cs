@@ -23,7 +23,8 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
 
     public override IReadOnlyList<string> ValueColumns =>
     [
-        "node", "origin", "network", "container_id", "interface_name", "kind", "device", "port_name", "owns_port", "mac", "addresses", "mtu",
+        "node", "origin", "network", "container_id", "interface_name", "kind", "device", "port_name", "owns_port", "mac",
+        "addresses", "mtu",
         "pod_namespace", "pod_name", "pod_uid", "epoch", "sequence",
     ];
 

@@ -17,7 +17,8 @@ internal sealed class HolderIndex<TKey>
     public Endpoint? Any(TKey key) => _single.GetValueOrDefault(key);
 
     /// <summary>
-    /// A holder that is none of the two, or null. Holders of one thing all share it with each other, so whoever can share it with one can with all.
+    /// A holder that is none of the two, or null. Holders of one thing all share it with each other, so whoever can share it with one can
+    /// with all.
     /// </summary>
     public Endpoint? Other(TKey key, long self, long over)
     {

@@ -15,7 +15,10 @@ internal enum IntentError
     Unavailable = 14,
 }
 
-/// <summary>An intent was refused or failed. The message is one line for the caller; <see cref="Field"/> names the request's field, if one is at fault.</summary>
+/// <summary>
+/// An intent was refused or failed. The message is one line for the caller; <see cref="Field"/> names the request's field, if one is at
+/// fault.
+/// </summary>
 internal sealed class IntentException : Exception
 {
     public IntentException(IntentError code, string message, string field = "") : base(field.Length == 0 ? message : $"{field}: {message}")
@@ -27,8 +30,8 @@ internal sealed class IntentException : Exception
     public IntentError Code { get; }
 
     /// <summary>
-    /// Waiting does not help: the target's tables have no room for what is wanted until something else goes. Otherwise a code of a passing failure means that
-    /// the same may well succeed soon.
+    /// Waiting does not help: the target's tables have no room for what is wanted until something else goes. Otherwise a code of a passing
+    /// failure means that the same may well succeed soon.
     /// </summary>
     public bool IsLasting { get; init; }
 

@@ -4,7 +4,9 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State;
 
-/// <summary>The desired state: all tables, and one journal over them. Not thread-safe: the programmer alone changes it. Every change can be undone.</summary>
+/// <summary>
+/// The desired state: all tables, and one journal over them. Not thread-safe: the programmer alone changes it. Every change can be undone.
+/// </summary>
 internal sealed class NetworkModel
 {
     private readonly StateJournal _journal = new();

@@ -5,7 +5,9 @@ namespace ACCOffload.InfraManager.State;
 /// <summary><paramref name="Count"/> ports from <paramref name="First"/> on, at least one.</summary>
 internal readonly record struct PortRange(ushort First, int Count)
 {
-    /// <summary>The lowest mask that leaves each of 0 to <see cref="Count"/> - 1 as it is; so a masked number is below twice the count.</summary>
+    /// <summary>
+    /// The lowest mask that leaves each of 0 to <see cref="Count"/> - 1 as it is; so a masked number is below twice the count.
+    /// </summary>
     public ushort Mask => (ushort)(BitOperations.RoundUpToPowerOf2((uint)Count) - 1);
 
     // Ports 0 to 1023 are never of a pool, and the count is a parameter of 16 bits.

@@ -10,7 +10,8 @@ internal readonly record struct PortSpan(ushort First, ushort Last)
     {
         span = default;
         var dash = text.IndexOf('-', StringComparison.Ordinal);
-        if (dash < 0 || !ushort.TryParse(text.AsSpan(0, dash), out var first) || !ushort.TryParse(text.AsSpan(dash + 1), out var last) || first == 0 || last < first)
+        if (dash < 0 || !ushort.TryParse(text.AsSpan(0, dash), out var first) || !ushort.TryParse(text.AsSpan(dash + 1), out var last)
+            || first == 0 || last < first)
         {
             return "is not a port range";
         }

@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace ACCOffload.InfraManager.State;
 
-/// <summary>An immutable list that equals another with equal elements in the same order, so that records that hold it compare by contents.</summary>
+/// <summary>
+/// An immutable list that equals another with equal elements in the same order, so that records that hold it compare by contents.
+/// </summary>
 [CollectionBuilder(typeof(SequenceOf), nameof(SequenceOf.Create))]
 internal readonly struct SequenceOf<T> : IReadOnlyList<T>, IEquatable<SequenceOf<T>>
 {

@@ -1,8 +1,8 @@
 namespace ACCOffload.InfraManager.State;
 
 /// <summary>
-/// The rows that the pipeline's tables have room for (p4src), and so what one service may have. Kubernetes' own limits are below them: 20,000 ports a
-/// service, slices of 1,000 endpoints. All services share the tables.
+/// The rows that the pipeline's tables have room for (p4src), and so what one service may have. Kubernetes' own limits are below them:
+/// 20,000 ports a service, slices of 1,000 endpoints. All services share the tables.
 /// </summary>
 internal static class ServiceBounds
 {

@@ -6,8 +6,8 @@ namespace ACCOffload.InfraManager.State;
 internal sealed record IdCounter(uint Last);
 
 /// <summary>
-/// The counters of the ids that services, frontends, backends and the like have in the pipeline. Durable, so that no id is given out twice; never taken back, since
-/// an id whose change was undone may have been on the target for a moment, where flows learned it.
+/// The counters of the ids that services, frontends, backends and the like have in the pipeline. Durable, so that no id is given out twice;
+/// never taken back, since an id whose change was undone may have been on the target for a moment, where flows learned it.
 /// </summary>
 internal sealed class ServiceIdTable(StateJournal journal) : StateTable<string, IdCounter>(journal)
 {
@@ -23,7 +23,9 @@ internal sealed class ServiceIdTable(StateJournal journal) : StateTable<string, 
     /// <summary>The last id that was given out; 0 for none.</summary>
     public uint Last => Find(LastKey)?.Last ?? 0;
 
-    /// <summary>The last id that was given out while the target's own mark of them was known, if others were given out since; null if none were.</summary>
+    /// <summary>
+    /// The last id that was given out while the target's own mark of them was known, if others were given out since; null if none were.
+    /// </summary>
     public uint? Trusted => Find(TrustedKey)?.Last;
 
     protected override bool CanUndo => false;

@@ -3,25 +3,36 @@ using System.Net.Sockets;
 
 namespace ACCOffload.InfraManager.State;
 
-/// <summary>Assigns ids and buckets to what a service should be, from what was assigned before. Pure but for the ids that it takes.</summary>
+/// <summary>
+/// Assigns ids and buckets to what a service should be, from what was assigned before. Pure but for the ids that it takes.
+/// </summary>
 /// <param name="nodeName">Lets each node prefer others of the backends, where there are more than buckets.</param>
 /// <param name="newId">A number that was never given out, not 0.</param>
-/// <param name="podAt">The pod of this node that has an address, 0 for none. Flows to a pod go on until it is detached, and never go to the next one.</param>
+/// <param name="podAt">The pod of this node that has an address, 0 for none. Flows to a pod go on until it is detached, and never go to the
+/// next one.</param>
 /// <param name="endpointId">The id of an incarnation that some service has as a backend; 0 where none has.</param>
 /// <param name="frontendId">The id of a frontend that some service has or had, while flows through it go on; 0 where none has.</param>
 internal sealed class ServicePlanner(
-    string nodeName, Func<uint> newId, Func<IPAddress, long> podAt, Func<IncarnationKey, uint> endpointId, Func<FrontendKey, uint> frontendId)
+    string nodeName, Func<uint> newId, Func<IPAddress, long> podAt, Func<IncarnationKey, uint> endpointId,
+    Func<FrontendKey, uint> frontendId)
 {
     /// <summary>Of one address and port, the one that gets flows and those that drain.</summary>
     private const int MostIncarnations = 8;
 
-    /// <summary>How long, in seconds, what left the slices may keep its connections: as long as the pipeline remembers a silent one.</summary>
+    /// <summary>
+    /// How long, in seconds, what left the slices may keep its connections: as long as the pipeline remembers a silent one.
+    /// </summary>
     public const long LongestDrain = 43200;
 
-    /// <summary>The time, in seconds since 1970; null: what is not this node's keeps nothing once it is not in the slices any more.</summary>
+    /// <summary>
+    /// The time, in seconds since 1970; null: what is not this node's keeps nothing once it is not in the slices any more.
+    /// </summary>
     public Func<long>? Now { get; init; }
 
-    /// <summary>Numbers of frontends and backends, which a package's rows point to: 0 where there are no more. Null: they are numbers like all others.</summary>
+    /// <summary>
+    /// Numbers of frontends and backends, which a package's rows point to: 0 where there are no more. Null: they are numbers like all
+    /// others.
+    /// </summary>
     public Func<uint>? Pointers { get; init; }
 
     /// <summary>How many buckets a set of so many backends has.</summary>
@@ -32,7 +43,8 @@ internal sealed class ServicePlanner(
     /// <returns>Null when nothing is left of the service, no flow either.</returns>
     public ServiceState? Next(ServiceState? former, ServiceSpec? spec)
     {
-        var old = former?.Ports.Select((p, i) => new Former(p, i < former.Spec.Ports.Count ? former.Spec.Ports[i] : null)).ToDictionary(f => (f.Port.Protocol, f.Port.Port)) ?? [];
+        var old = former?.Ports.Select((p, i) => new Former(p, i < former.Spec.Ports.Count ? former.Spec.Ports[i] : null))
+            .ToDictionary(f => (f.Port.Protocol, f.Port.Port)) ?? [];
         var ports = new List<PortState>();
         var given = new Dictionary<IncarnationKey, uint>();
         foreach (var port in spec?.Ports ?? [])
@@ -60,13 +72,18 @@ internal sealed class ServicePlanner(
     /// <summary>The same without these backends, before it is planned again.</summary>
     public static ServiceState Without(ServiceState state, IReadOnlySet<uint> backends) => state with
     {
-        Ports = [.. state.Ports.Select(p => p.Backends.Any(b => backends.Contains(b.Id)) ? p with { Backends = [.. p.Backends.Where(b => !backends.Contains(b.Id))] } : p)],
+        Ports = [.. state.Ports.Select(p => p.Backends.Any(b => backends.Contains(b.Id))
+            ? p with { Backends = [.. p.Backends.Where(b => !backends.Contains(b.Id))] }
+            : p)],
     };
 
     /// <summary>The same with these frontends, which are retired, given up: another service has them now.</summary>
-    public static ServiceState GiveUp(ServiceState state, IReadOnlySet<FrontendKey> keys) => state with { Ports = [.. state.Ports.Select(p => Take(p, keys, true))] };
+    public static ServiceState GiveUp(ServiceState state, IReadOnlySet<FrontendKey> keys) =>
+        state with { Ports = [.. state.Ports.Select(p => Take(p, keys, true))] };
 
-    /// <summary>The same without the backends of this key that only drain: another service has the address and port now. Null when nothing is left.</summary>
+    /// <summary>
+    /// The same without the backends of this key that only drain: another service has the address and port now. Null when nothing is left.
+    /// </summary>
     public static ServiceState? GiveUp(ServiceState state, BackendKey key, ProtocolType protocol)
     {
         PortState[] left = [.. state.Ports
@@ -75,7 +92,9 @@ internal sealed class ServicePlanner(
         return left.Length == 0 && !state.Spec.IsUnserved ? null : state with { Ports = [.. left] };
     }
 
-    /// <summary>The same with frontends that were given up, and that nobody else has any more, taken back for what is left of their flows.</summary>
+    /// <summary>
+    /// The same with frontends that were given up, and that nobody else has any more, taken back for what is left of their flows.
+    /// </summary>
     public static ServiceState TakeBack(ServiceState state, IReadOnlySet<FrontendKey> keys)
     {
         var left = keys.ToHashSet();
@@ -95,7 +114,8 @@ internal sealed class ServicePlanner(
         return state with { Ports = [.. ports] };
     }
 
-    private static PortState Take(PortState port, IReadOnlySet<FrontendKey> keys, bool taken) => port.Frontends.Any(f => f.Retired && keys.Contains(f.Key))
+    private static PortState Take(PortState port, IReadOnlySet<FrontendKey> keys, bool taken) =>
+        port.Frontends.Any(f => f.Retired && keys.Contains(f.Key))
         ? port with { Frontends = [.. port.Frontends.Select(f => f.Retired && keys.Contains(f.Key) ? f with { Taken = taken } : f)] }
         : port;
 
@@ -120,7 +140,13 @@ internal sealed class ServicePlanner(
         var port = former.Port;
         var ended = former.Ended;
         BackendState[] left = [.. port.Backends.Select(b => Left(b, port.Protocol, ended)).OfType<BackendState>()];
-        return port with { Frontends = Frontends(port, [], left.Length > 0), Cluster = SetState.None, Local = SetState.None, Backends = [.. left] };
+        return port with
+        {
+            Frontends = Frontends(port, [], left.Length > 0),
+            Cluster = SetState.None,
+            Local = SetState.None,
+            Backends = [.. left]
+        };
     }
 
     private SequenceOf<FrontendState> Frontends(PortState? former, IReadOnlyList<FrontendKey> keys, bool hasFlows)
@@ -142,18 +168,23 @@ internal sealed class ServicePlanner(
 
     private uint FrontendIdOf(FrontendKey key) => frontendId(key) is var known and not 0 ? known : NewPointer();
 
-    /// <summary>Within a service, too, a frontend that moved to another port is that one's; of retired ones the last keeps the address.</summary>
+    /// <summary>
+    /// Within a service, too, a frontend that moved to another port is that one's; of retired ones the last keeps the address.
+    /// </summary>
     private static SequenceOf<PortState> OnceEach(List<PortState> ports)
     {
         var holders = new Dictionary<FrontendKey, PortState>();
-        foreach (var (port, frontend) in ports.SelectMany(p => p.Frontends.Select(f => (p, f))).Where(x => !x.f.Taken).OrderByDescending(x => x.f.Retired))
+        foreach (var (port, frontend) in ports.SelectMany(p => p.Frontends.Select(f => (p, f))).Where(x => !x.f.Taken)
+            .OrderByDescending(x => x.f.Retired))
         {
             holders[frontend.Key] = port;
         }
 
         return [.. ports.Select(p => p with
         {
-            Frontends = [.. p.Frontends.Select(f => f.Retired && !f.Taken && !ReferenceEquals(holders[f.Key], p) ? f with { Taken = true } : f)],
+            Frontends = [.. p.Frontends.Select(f => f.Retired && !f.Taken && !ReferenceEquals(holders[f.Key], p)
+                ? f with { Taken = true }
+                : f)],
         })];
     }
 
@@ -198,11 +229,13 @@ internal sealed class ServicePlanner(
             var incarnation = new IncarnationKey(b.Key, port.Protocol, podAt(b.Address));
             if (NewPointer() is var pointer and not 0)
             {
-                next.Add(new BackendState(b.Key, pointer, EndpointIdOf(incarnation, given), incarnation.Pod, b.Place, Draining: false, b.Uid));
+                next.Add(new BackendState(b.Key, pointer, EndpointIdOf(incarnation, given), incarnation.Pod, b.Place,
+                    Draining: false, b.Uid));
             }
         }
         // Readiness that comes and goes leaves an incarnation behind each time; the oldest have the fewest flows.
-        return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key).SelectMany(g => g.OrderBy(b => !b.Draining).ThenBy(b => b.Id).TakeLast(MostIncarnations))];
+        return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key)
+            .SelectMany(g => g.OrderBy(b => !b.Draining).ThenBy(b => b.Id).TakeLast(MostIncarnations))];
     }
 
     /// <summary>One number for all services, and all ports of this one, that have the incarnation.</summary>
@@ -226,8 +259,9 @@ internal sealed class ServicePlanner(
     private static bool IsAnother(BackendState was, Backend now) => was.Uid != 0 && now.Uid != 0 && was.Uid != now.Uid;
 
     /// <summary>
-    /// A backend that is in the slices no more, as long as it keeps its connections: a pod of this node until it is detached; another one as long as it may live, which is so if the cluster
-    /// named the pod and it was not about to end. Of UDP nothing stays with who gets no new flows.
+    /// A backend that is in the slices no more, as long as it keeps its connections: a pod of this node until it is detached; another one
+    /// as long as it may live, which is so if the cluster named the pod and it was not about to end. Of UDP nothing stays with who gets no
+    /// new flows.
     /// </summary>
     private BackendState? Left(BackendState was, ProtocolType protocol, HashSet<BackendKey>? ended)
     {
@@ -244,17 +278,21 @@ internal sealed class ServicePlanner(
         var now = Now();
         // A clock that was wrong then counts from now on.
         var since = was.Since is 0 || was.Since > now ? now : was.Since;
-        return (was.Since == 0 && ended?.Contains(was.Key) == true) || now - since >= LongestDrain ? null : was with { Draining = true, Since = since };
+        return (was.Since == 0 && ended?.Contains(was.Key) == true) || now - since >= LongestDrain
+            ? null
+            : was with { Draining = true, Since = since };
     }
 
-    private SetState Set(SetState? former, ServicePortSpec port, Dictionary<BackendKey, uint> active, HashSet<uint> draining, Func<Backend, bool> isIn, FlowTarget target)
+    private SetState Set(SetState? former, ServicePortSpec port, Dictionary<BackendKey, uint> active, HashSet<uint> draining,
+        Func<Backend, bool> isIn, FlowTarget target)
     {
         if (!port.Frontends.Any(f => f.Inside == target || f.Outside == target))
         {
             return SetState.None;
         }
 
-        uint[] eligible = [.. port.Backends.Where(isIn).Select(b => b.Key).Where(active.ContainsKey).OrderBy(k => StableHash.Of(nodeName, k)).ThenBy(k => k).Select(k => active[k])];
+        uint[] eligible = [.. port.Backends.Where(isIn).Select(b => b.Key).Where(active.ContainsKey)
+            .OrderBy(k => StableHash.Of(nodeName, k)).ThenBy(k => k).Select(k => active[k])];
         var buckets = BucketAssignment.Assign<uint>(former?.Buckets ?? [], eligible, BucketsFor(eligible.Length));
         if (former is not { Id: > 0 })
         {

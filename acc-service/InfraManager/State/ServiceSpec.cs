@@ -91,7 +91,8 @@ internal enum BackendPlace
 /// <param name="Terminating">Ends.</param>
 /// <param name="InCluster">Eligible where the traffic policy is Cluster.</param>
 /// <param name="InLocal">Eligible where the traffic policy is Local.</param>
-internal sealed record Backend(IPAddress Address, ushort Port, BackendPlace Place, bool Ready, bool Serving, bool Terminating, bool InCluster, bool InLocal)
+internal sealed record Backend(IPAddress Address, ushort Port, BackendPlace Place, bool Ready, bool Serving, bool Terminating,
+    bool InCluster, bool InLocal)
 {
     public BackendKey Key => new(Address, Port);
 
@@ -161,7 +162,8 @@ internal sealed record ServiceSpec(ServiceKey Key, SequenceOf<ServicePortSpec> P
     /// <summary>The same, with nothing served: its frontends refuse, and load balancers' health checks fail.</summary>
     public ServiceSpec Refused(string reason) => Unserved(reason, [.. Ports.Select(p => p with
     {
-        Frontends = [.. p.Frontends.Select(f => f with { Inside = FlowTarget.Refuse, Outside = FlowTarget.Refuse, SourceRanges = [], IsClosed = false })],
+        Frontends = [.. p.Frontends.Select(f =>
+            f with { Inside = FlowTarget.Refuse, Outside = FlowTarget.Refuse, SourceRanges = [], IsClosed = false })],
         Backends = [],
     })]);
 
@@ -177,5 +179,6 @@ internal sealed record ServiceSpec(ServiceKey Key, SequenceOf<ServicePortSpec> P
     };
 
     /// <summary>In memory, roughly.</summary>
-    public int EstimatedBytes => 256 + (2 * (Key.Namespace.Length + Key.Name.Length)) + Ports.Sum(p => 128 + (160 * p.Frontends.Count) + (96 * p.Backends.Count));
+    public int EstimatedBytes =>
+        256 + (2 * (Key.Namespace.Length + Key.Name.Length)) + Ports.Sum(p => 128 + (160 * p.Frontends.Count) + (96 * p.Backends.Count));
 }

@@ -7,8 +7,8 @@ using ACCOffload.NativeInterop.Addresses;
 namespace ACCOffload.InfraManager.State;
 
 /// <summary>
-/// The durable form of a service: JSON, in which numbers of enumerations and names of properties are part of the schema: they change only with a
-/// migration.
+/// The durable form of a service: JSON, in which numbers of enumerations and names of properties are part of the schema: they change only
+/// with a migration.
 /// </summary>
 [JsonSourceGenerationOptions(
     GenerationMode = JsonSourceGenerationMode.Metadata,
@@ -90,7 +90,8 @@ internal sealed class AddressConverter : JsonConverter<IPAddress>
         return recent[text] = address;
     }
 
-    public override void Write(Utf8JsonWriter writer, IPAddress value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    public override void Write(Utf8JsonWriter writer, IPAddress value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.ToString());
 }
 
 internal sealed class NetworkConverter : JsonConverter<IPNetwork>
@@ -98,13 +99,15 @@ internal sealed class NetworkConverter : JsonConverter<IPNetwork>
     public override IPNetwork Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         IpText.TryParseNetwork(reader.GetString(), out var network) ? network : throw new JsonException("no range of addresses");
 
-    public override void Write(Utf8JsonWriter writer, IPNetwork value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    public override void Write(Utf8JsonWriter writer, IPNetwork value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.ToString());
 }
 
 internal sealed class SequenceConverter<T> : JsonConverter<SequenceOf<T>>
 {
     public override SequenceOf<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        [.. JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T[]>)options.GetTypeInfo(typeof(T[]))) ?? throw new JsonException("a list is null")];
+        [.. JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T[]>)options.GetTypeInfo(typeof(T[])))
+            ?? throw new JsonException("a list is null")];
 
     public override void Write(Utf8JsonWriter writer, SequenceOf<T> value, JsonSerializerOptions options) =>
         JsonSerializer.Serialize(writer, [.. value], (JsonTypeInfo<T[]>)options.GetTypeInfo(typeof(T[])));

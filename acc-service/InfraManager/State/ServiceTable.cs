@@ -57,7 +57,8 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
                 return $"frontend {frontend.Key} is held by {HolderOf(frontend.Key)!.Key} and {value.Key}";
             }
 
-            if (port.Backends.FirstOrDefault(b => NumberOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0 && n != b.EndpointId) is { } backend)
+            if (port.Backends.FirstOrDefault(b => NumberOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0
+                && n != b.EndpointId) is { } backend)
             {
                 return $"backend {backend.Key} of {value.Key} has two endpoint ids";
             }
@@ -114,7 +115,8 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
             foreach (var backend in port.Backends)
             {
                 CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, backend.Key.Address, out _).Add(state.Id);
-                ref var incarnation = ref CollectionsMarshal.GetValueRefOrAddDefault(_incarnations, new(backend.Key, port.Protocol, backend.Pod), out _);
+                ref var incarnation = ref CollectionsMarshal.GetValueRefOrAddDefault(_incarnations,
+                    new(backend.Key, port.Protocol, backend.Pod), out _);
                 incarnation = new Incarnation(backend.EndpointId, incarnation.Count + 1);
             }
         }
@@ -158,7 +160,9 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
         }
     }
 
-    /// <summary>A service may be there for several reasons, such as two backends of one address: the first removal takes its id away.</summary>
+    /// <summary>
+    /// A service may be there for several reasons, such as two backends of one address: the first removal takes its id away.
+    /// </summary>
     private static void Remove<TKey>(Dictionary<TKey, IdSet> index, TKey key, uint id)
         where TKey : notnull
     {

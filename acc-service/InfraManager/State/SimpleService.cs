@@ -14,7 +14,10 @@ internal static class SimpleService
     /// <param name="Backends">Real addresses and ports, each once; all get new flows.</param>
     internal sealed record Port(ProtocolType Protocol, ushort Number, ushort NodePort, IReadOnlyList<BackendKey> Backends);
 
-    /// <summary>What should be: everyone may send, from inside with his own address, from outside with one of the node's, so that replies come back here.</summary>
+    /// <summary>
+    /// What should be: everyone may send, from inside with his own address, from outside with one of the node's, so that replies come back
+    /// here.
+    /// </summary>
     public static ServiceSpec Of(ServiceKey key, IPAddress address, IEnumerable<Port> ports, int affinitySeconds, NodeSettings node) => new(
         key,
         [.. ports.Select(p => new ServicePortSpec(
@@ -23,7 +26,8 @@ internal static class SimpleService
             p.Number,
             affinitySeconds,
             [.. Frontends(address, p, node).OrderBy(f => new BackendKey(f.Address, f.Port))],
-            [.. p.Backends.Order().Select(b => new Backend(b.Address, b.Port, PlaceOf(b.Address, node), true, true, false, true, false))]))]);
+            [.. p.Backends.Order()
+                .Select(b => new Backend(b.Address, b.Port, PlaceOf(b.Address, node), true, true, false, true, false))]))]);
 
     private static IEnumerable<Frontend> Frontends(IPAddress address, Port port, NodeSettings node)
     {

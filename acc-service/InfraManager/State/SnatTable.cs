@@ -34,7 +34,8 @@ internal sealed class SnatTable(StateJournal journal) : StateTable<long, SnatSta
 
     protected override void WriteKey(RowWriter row, long key) => row.Add(key);
 
-    protected override void WriteValue(RowWriter row, SnatState value) => row.Add(value.Address?.ToString() ?? "").Add(string.Join(',', value.Prefixes));
+    protected override void WriteValue(RowWriter row, SnatState value) =>
+        row.Add(value.Address?.ToString() ?? "").Add(string.Join(',', value.Prefixes));
 
     protected override (long Key, SnatState Value) ReadRow(RowReader row)
     {

@@ -1,8 +1,8 @@
 namespace ACCOffload.InfraManager.State;
 
 /// <summary>
-/// Where flows of a set go whose backend takes no more (docs/programming.md, "A flow follows its backend"): buckets that change only when a backend of
-/// theirs goes, so that a flow that moved stays where it went. Pure and deterministic.
+/// Where flows of a set go whose backend takes no more (docs/programming.md, "A flow follows its backend"): buckets that change only when a
+/// backend of theirs goes, so that a flow that moved stays where it went. Pure and deterministic.
 /// </summary>
 internal static class Succession
 {
@@ -12,11 +12,14 @@ internal static class Succession
     /// <param name="former">The set as it was.</param>
     /// <param name="eligible">The backends that take new flows, each once. Of equally good ones the first is taken.</param>
     /// <param name="draining">Those that keep the flows they have.</param>
-    public static (SequenceOf<uint> Successors, SequenceOf<uint> Substitutes) Next(SetState former, IReadOnlyList<uint> eligible, IReadOnlySet<uint> draining)
+    public static (SequenceOf<uint> Successors, SequenceOf<uint> Substitutes) Next(SetState former, IReadOnlyList<uint> eligible,
+        IReadOnlySet<uint> draining)
     {
         var shares = eligible.ToDictionary(b => b, _ => 0);
         // Until a backend goes no flow has to move.
-        var successors = former.Succession.Count > 0 ? [.. former.Succession] : former.Buckets.All(shares.ContainsKey) ? [] : Beginning(former.Buckets);
+        var successors = former.Succession.Count > 0 ? [.. former.Succession] : former.Buckets.All(shares.ContainsKey)
+            ? []
+            : Beginning(former.Buckets);
         if (successors.Length == 0)
         {
             return ([], []);

@@ -55,7 +55,8 @@ internal sealed class TombstoneTable(StateJournal journal) : StateTable<Endpoint
     protected override void WriteKey(RowWriter row, EndpointAddress key) =>
         row.Add((long)key.Origin).Add(key.Key.Network).Add(key.Key.ContainerId).Add(key.Key.InterfaceName);
 
-    protected override void WriteValue(RowWriter row, Tombstone value) => row.Add(value.Node).Add(value.Stamp.Epoch).Add(value.Stamp.Sequence);
+    protected override void WriteValue(RowWriter row, Tombstone value) =>
+        row.Add(value.Node).Add(value.Stamp.Epoch).Add(value.Stamp.Sequence);
 
     protected override (EndpointAddress Key, Tombstone Value) ReadRow(RowReader row)
     {

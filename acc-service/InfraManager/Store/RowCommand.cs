@@ -19,7 +19,9 @@ internal sealed class RowCommand : RowWriter, IDisposable
         }
     }
 
-    /// <summary>Inserts or replaces a row. None of the tables has a second unique key, so this replaces the row with the same key only.</summary>
+    /// <summary>
+    /// Inserts or replaces a row. None of the tables has a second unique key, so this replaces the row with the same key only.
+    /// </summary>
     public static RowCommand Put(SqliteConnection connection, StateTable table)
     {
         string[] columns = [.. table.KeyColumns, .. table.ValueColumns];
@@ -29,7 +31,8 @@ internal sealed class RowCommand : RowWriter, IDisposable
 
     /// <summary>Deletes a row by its key.</summary>
     public static RowCommand Delete(SqliteConnection connection, StateTable table) => new(
-        connection, $"DELETE FROM {table.Name} WHERE {string.Join(" AND ", table.KeyColumns.Select(c => $"{c} = ${c}"))}", table.KeyColumns);
+        connection, $"DELETE FROM {table.Name} WHERE {string.Join(" AND ", table.KeyColumns.Select(c => $"{c} = ${c}"))}",
+        table.KeyColumns);
 
     public override RowWriter Add(string value) => AddValue(value);
 

@@ -6,8 +6,8 @@ using Microsoft.Data.Sqlite;
 namespace ACCOffload.InfraManager.Store;
 
 /// <summary>
-/// The durable state: one SQLite database in WAL mode with full synchronization, so that what a commit acknowledged survives <c>kill -9</c> and power
-/// loss. Locked for this process while open. Used by one thread at a time.
+/// The durable state: one SQLite database in WAL mode with full synchronization, so that what a commit acknowledged survives <c>kill -9</c>
+/// and power loss. Locked for this process while open. Used by one thread at a time.
 /// </summary>
 internal sealed partial class SqliteStore : IDisposable
 {
@@ -35,7 +35,9 @@ internal sealed partial class SqliteStore : IDisposable
     /// <summary>A test's hook, called inside the transaction just before it commits.</summary>
     internal Action? BeforeCommit { get; set; }
 
-    /// <summary>A test's hook, called after the commit: what it throws is a failure after which the disk holds the changes all the same.</summary>
+    /// <summary>
+    /// A test's hook, called after the commit: what it throws is a failure after which the disk holds the changes all the same.
+    /// </summary>
     internal Action? AfterCommit { get; set; }
 
     /// <summary>Opens the database, creates it if there is none, and brings its schema up to date.</summary>
@@ -57,7 +59,8 @@ internal sealed partial class SqliteStore : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             store.Dispose();
-            throw new StoreException(StoreFailure.CannotOpen, $"store {store.Path} can't be opened: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new StoreException(
+                StoreFailure.CannotOpen, $"store {store.Path} can't be opened: {e.Message.ReplaceLineEndings(" ")}", e);
         }
         catch
         {
@@ -85,18 +88,20 @@ internal sealed partial class SqliteStore : IDisposable
         {
             throw StoreErrors.Translate(Path, e);
         }
-        catch (Exception e) when (e is FormatException or InvalidCastException or InvalidOperationException or OverflowException or ArgumentException)
+        catch (Exception e)
+            when (e is FormatException or InvalidCastException or InvalidOperationException or OverflowException or ArgumentException)
         {
             throw StoreErrors.Damaged(Path, e, e.Message.ReplaceLineEndings(" "));
         }
     }
 
     /// <summary>
-    /// Makes all unsaved changes of the model durable in one transaction, or none. Without changes it still writes, which shows whether the store can be written.
+    /// Makes all unsaved changes of the model durable in one transaction, or none. Without changes it still writes, which shows whether the
+    /// store can be written.
     /// </summary>
     /// <exception cref="StoreException">
-    /// Nothing is saved as far as this process sees. After a disk failure a restart may find the changes all the same; the rows stay unsaved, so the next commit writes
-    /// what they are then.
+    /// Nothing is saved as far as this process sees. After a disk failure a restart may find the changes all the same; the rows stay
+    /// unsaved, so the next commit writes what they are then.
     /// </exception>
     public void Commit(NetworkModel model)
     {

@@ -3,8 +3,8 @@ using Microsoft.Data.Sqlite;
 namespace ACCOffload.InfraManager.Store;
 
 /// <summary>
-/// A copy of the database as it was before its schema went forward. An update that is taken back by the boot loader leaves a database that the
-/// version before can't read; it goes on from the copy, and the host's Sync brings what was changed since.
+/// A copy of the database as it was before its schema went forward. An update that is taken back by the boot loader leaves a database that
+/// the version before can't read; it goes on from the copy, and the host's Sync brings what was changed since.
 /// </summary>
 internal static class StoreCopies
 {
@@ -18,7 +18,12 @@ internal static class StoreCopies
         var fresh = copy + ".new";
         File.Delete(fresh);
         // Made empty beforehand: SQLite takes the mode from the umask.
-        File.Open(fresh, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
+        File.Open(fresh, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite
+        }).Dispose();
         using (var command = connection.CreateCommand())
         {
             command.CommandText = "VACUUM INTO $copy";

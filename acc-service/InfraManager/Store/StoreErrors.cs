@@ -20,18 +20,21 @@ internal static class StoreErrors
         Busy or Locked => new(StoreFailure.InUse, $"store {path} is in use by another process; only one inframanager may run on it", e),
         Corrupt or NotADatabase => Damaged(path, e),
         CannotOpen => new(StoreFailure.CannotOpen, $"store {path} can't be opened; check that its directory exists and may be written", e),
-        ReadOnly => new(StoreFailure.Io, $"store {path} can't be written; check its permissions and that its file system is not read-only", e),
+        ReadOnly =>
+            new(StoreFailure.Io, $"store {path} can't be written; check its permissions and that its file system is not read-only", e),
         _ => new(StoreFailure.Io, $"store {path}: {OneLine(e.Message)}; check the disk", e),
     };
 
     public static StoreException Damaged(string path, Exception? e = null, string detail = "") => new(
         StoreFailure.Corrupt,
-        $"store {path} is damaged or no inframanager database{(detail.Length == 0 ? "" : $" ({detail})")}; restore a backup, or move it away to start empty (the host's Sync fills it again)",
+        $"store {path} is damaged or no inframanager database{(detail.Length == 0 ? "" : $" ({detail})")}; restore a backup, or move it "
+        + $"away to start empty (the host's Sync fills it again)",
         e);
 
     public static StoreException Newer(string path, long found, long known) => new(
         StoreFailure.NewerSchema,
-        $"store {path} has schema version {found}, this inframanager knows {known}; install the newer inframanager again, or move the file away to start empty");
+        $"store {path} has schema version {found}, this inframanager knows {known}; install the newer inframanager again, or move the "
+        + $"file away to start empty");
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").TrimEnd('.', ' ');
 }

@@ -23,7 +23,8 @@ internal enum StoreFailure
 }
 
 /// <summary>The store failed. The message is one line: what, which file, what to do.</summary>
-internal sealed class StoreException(StoreFailure failure, string message, Exception? innerException = null) : Exception(message, innerException)
+internal sealed class StoreException(StoreFailure failure, string message, Exception? innerException = null)
+    : Exception(message, innerException)
 {
     public StoreFailure Failure { get; } = failure;
 }

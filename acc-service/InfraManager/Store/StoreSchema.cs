@@ -72,7 +72,8 @@ internal static class StoreSchema
         ) STRICT;
         """,
 
-        // Epochs were a number of the host's choice, its clock's; from here on they are handed out. What was stamped before is older than all of them.
+        // Epochs were a number of the host's choice, its clock's; from here on they are handed out. What was stamped before is older than
+        // all of them.
         """
         CREATE TABLE agents (
             node TEXT NOT NULL PRIMARY KEY,
@@ -119,7 +120,8 @@ internal static class StoreSchema
         for (; version < Version; version++)
         {
             using var transaction = connection.BeginTransaction(deferred: false);
-            connection.Execute($"{Migrations[version]}\nPRAGMA application_id = {ApplicationId};\nPRAGMA user_version = {version + 1};", transaction);
+            connection.Execute($"{Migrations[version]}\nPRAGMA application_id = {ApplicationId};\nPRAGMA user_version = {version + 1};",
+                transaction);
             transaction.Commit();
         }
     }

@@ -13,7 +13,9 @@ internal static class DropReasons
         "tiny_fragment", "overlapping_fragment", "unassigned", "bad_destination", "spoofed_node", "gateway", "too_big", "truncated",
     ];
 
-    /// <summary>The reason's name in place of a cell such as drops[3], which is how the soft target, knowing no meaning, calls it.</summary>
+    /// <summary>
+    /// The reason's name in place of a cell such as drops[3], which is how the soft target, knowing no meaning, calls it.
+    /// </summary>
     public static string Name(string cell)
     {
         var bracket = cell.IndexOf('[', StringComparison.Ordinal);

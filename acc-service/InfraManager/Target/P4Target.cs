@@ -38,7 +38,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     /// <param name="traits">What the target can do; null: it is asked.</param>
     /// <param name="pool">TAPs that have to be there before the pipeline is pushed.</param>
     /// <param name="logger">Where pushes are told of.</param>
-    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits, TargetPorts pool, ILogger logger)
+    public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits,
+        TargetPorts pool, ILogger logger)
     {
         _session = session;
         _ports = ports;
@@ -112,12 +113,15 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         PipelineCheck check;
         try
         {
-            check = await _session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie, _traits.CanReplacePipeline, PreparePoolAsync, cancellationToken)
+            check = await _session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie,
+                _traits.CanReplacePipeline, PreparePoolAsync, cancellationToken)
                 ;
         }
         catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && !_traits.TakesPorts)
         {
-            throw new P4RuntimeException(e.Code, $"{e.Message}; {_traits.Name} takes a pipeline only when it has its ports, a power of two of them (Target:Ports)", e);
+            throw new P4RuntimeException(
+                e.Code, $"{e.Message}; {_traits.Name} takes a pipeline only when it has its ports, a power of two of them (Target:Ports)",
+                e);
         }
 
         if (check.Pushed)
@@ -128,26 +132,33 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         return check.Pushed;
     }
 
-    public IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken) => _session.ReadTablesAsync(tables, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken) =>
+        _session.ReadTablesAsync(tables, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) => _session.ReadEntriesAsync(keys, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken) =>
+        _session.ReadEntriesAsync(keys, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken) => _session.ReadTableAsync(table, cancellationToken);
+    public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken) =>
+        _session.ReadTableAsync(table, cancellationToken);
 
     public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
         _session.ReadCountersAsync(counter, byIndex: !_traits.ReadsWholeCounters, cancellationToken);
 
-    public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) => _traits.ReadsRowCounters
+    public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
+        _traits.ReadsRowCounters
         ? _session.ReadRowCountersAsync(table, cancellationToken)
-        : throw new P4RuntimeException(StatusCode.Unimplemented, $"the counters of table {table.Alias} are not available on this target ({_traits.Name})");
+        : throw new P4RuntimeException(
+            StatusCode.Unimplemented, $"the counters of table {table.Alias} are not available on this target ({_traits.Name})");
 
-    public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) => _traits.ReadsRegisters
+    public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) =>
+        _traits.ReadsRegisters
         ? _session.ReadRegistersAsync(register, cancellationToken)
         : throw new P4RuntimeException(StatusCode.Unimplemented, $"registers are not available on this target ({_traits.Name})");
 
     public Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken) => _ports.GetLossesAsync(cancellationToken);
 
-    public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) => _ports.GetPortStatesAsync(cancellationToken);
+    public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) =>
+        _ports.GetPortStatesAsync(cancellationToken);
 
     public Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken) =>
         ManagerInstruments.MeasureAsync(_session.WriteAsync(updates, cancellationToken));
@@ -202,7 +213,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     }
 
     private string DescribeMissing(List<string> missing) =>
-        $"the pipeline is not pushed yet: {missing.Count} of the {_pool.Names.Count} Target:Ports {(missing.Count == 1 ? "is" : "are")} not there ({string.Join(", ", missing)}); "
+        $"the pipeline is not pushed yet: {missing.Count} of the {_pool.Names.Count} Target:Ports {(missing.Count == 1 ? "is" : "are")} "
+        + $"not there ({string.Join(", ", missing)}); "
         + (_pool.MadeByOthers ? "make them, or set Target:MakePorts to true" : "the target said that it made them: look at its log");
 
     // Where an absent port has a number as well, its type tells.
@@ -211,7 +223,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         : await _ports.GetPortTypeAsync(name, cancellationToken) is not null;
 
     // By the rule of MACs every port that can be is there already, and is nobody's in particular.
-    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !(_pool.Names.Contains(name) && HasPool))
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) =>
+        PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !(_pool.Names.Contains(name) && HasPool))
         ? Task.FromResult<uint?>(null)
         : _ports.GetPortIdAsync(name, cancellationToken);
 
@@ -233,7 +246,9 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
 
         if (!_traits.TakesPorts)
         {
-            throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{_traits.Name} takes no port at run time, and {port.Name} is not among Target:Ports; an attachment of the kind tap gets one of those");
+            throw new P4RuntimeException(
+                StatusCode.FailedPrecondition, $"{_traits.Name} takes no port at run time, and {port.Name} is not among Target:Ports; an "
+                    + $"attachment of the kind tap gets one of those");
         }
 
         if (port.IsTap)
@@ -249,7 +264,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
             ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name}: the target accepted it but gives it no number");
     }
 
-    public Task RemovePortAsync(string name, CancellationToken cancellationToken) => PortRule == PortRule.Mac ? Task.CompletedTask : _ports.RemovePortAsync(name, cancellationToken);
+    public Task RemovePortAsync(string name, CancellationToken cancellationToken) =>
+        PortRule == PortRule.Mac ? Task.CompletedTask : _ports.RemovePortAsync(name, cancellationToken);
 
     /// <summary>What a TAP of this MTU, in bytes, is asked for with.</summary>
     /// <remarks>
@@ -257,7 +273,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     /// reads the port's type, with defaults for what was not said before: that goes last.
     /// </remarks>
     public static KeyValuePair<string, string>[] TapAttributes(int mtu) =>
-        [new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0"), new("port-type", "TAP")];
+        [new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0"),
+            new("port-type", "TAP")];
 
     public void Dispose() => _session.StateChanged -= OnStateChanged;
 
@@ -269,7 +286,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         ConnectionChanged?.Invoke();
     }
 
-    // Events may overtake each other, so the session's own state is what counts; a primary that was lost and regained in between still is another generation.
+    // Events may overtake each other, so the session's own state is what counts; a primary that was lost and regained in between still is
+    // another generation.
     private void Refresh(string reason)
     {
         lock (_gate)

@@ -48,7 +48,8 @@ internal sealed class PipelineArtifacts
             BfruntimeInfo = ByteString.CopyFrom(Read(".bfrt.json")),
             Profiles =
             {
-                new Profile { ProfileName = "pipe", Context = ByteString.CopyFrom(Read(".context.json")), Binary = ByteString.CopyFrom(Read(".spec")) },
+                new Profile { ProfileName = "pipe", Context = ByteString.CopyFrom(Read(".context.json")),
+                    Binary = ByteString.CopyFrom(Read(".spec")) },
             },
         };
         try
@@ -57,7 +58,8 @@ internal sealed class PipelineArtifacts
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or P4InfoException)
         {
-            throw new InvalidDataException($"pipeline {Path.Combine(directory, PipelineName + ".p4info.bin")} is unusable: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new InvalidDataException($"pipeline {Path.Combine(directory, PipelineName + ".p4info.bin")} is unusable: "
+                + $"{e.Message.ReplaceLineEndings(" ")}", e);
         }
 
         byte[] Read(string suffix) => ReadFile(Path.Combine(directory, PipelineName + suffix), "set Pipeline:Directory");
@@ -65,7 +67,8 @@ internal sealed class PipelineArtifacts
 
     /// <summary>Reads a package of release 24.01: the device configuration as one file, and its P4Info.</summary>
     /// <param name="package">The path of the device configuration, such as k8s_dp.pb.bin.</param>
-    /// <param name="info">The path of the P4Info: binary where it ends with .bin or .pb, text otherwise. Null: p4Info.txt beside the package.</param>
+    /// <param name="info">The path of the P4Info: binary where it ends with .bin or .pb, text otherwise. Null: p4Info.txt beside the
+    /// package.</param>
     /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>
     public static PipelineArtifacts LoadPackage(string package, string? info)
     {
@@ -76,24 +79,29 @@ internal sealed class PipelineArtifacts
         {
             // What is not one would be told by the target as INTERNAL, if it lives on.
             var config = PipelineConfig.Parser.ParseFrom(device);
-            if (config.P4Name.Length == 0 || config.BfruntimeInfo.IsEmpty || config.Profiles.Count == 0 || config.Profiles.Any(p => p.Context.IsEmpty || p.Binary.IsEmpty))
+            if (config.P4Name.Length == 0 || config.BfruntimeInfo.IsEmpty || config.Profiles.Count == 0
+                || config.Profiles.Any(p => p.Context.IsEmpty || p.Binary.IsEmpty))
             {
-                throw new InvalidDataException($"package {package} is unusable: the name, the bf-rt.json, or a profile's context or binary is missing");
+                throw new InvalidDataException($"package {package} is unusable: the name, the bf-rt.json, or a profile's context or "
+                    + $"binary is missing");
             }
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidDataException($"package {package} is unusable: it is not a device configuration of infrap4d: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new InvalidDataException($"package {package} is unusable: it is not a device configuration of infrap4d: "
+                + $"{e.Message.ReplaceLineEndings(" ")}", e);
         }
 
         try
         {
             var isBinary = Path.GetExtension(path) is ".bin" or ".pb";
-            return Create(isBinary ? P4Info.Parser.ParseFrom(infoBytes) : P4InfoText.Parse(Encoding.UTF8.GetString(infoBytes)), infoBytes, device);
+            return Create(isBinary ? P4Info.Parser.ParseFrom(infoBytes) : P4InfoText.Parse(Encoding.UTF8.GetString(infoBytes)),
+                infoBytes, device);
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or P4InfoException)
         {
-            throw new InvalidDataException($"the package's P4Info {path} is unusable: {e.Message.ReplaceLineEndings(" ")}; a text that p4c wrote can be read in any case once protoc --encode=p4.config.v1.P4Info has made it binary (Pipeline:P4Info)", e);
+            throw new InvalidDataException($"the package's P4Info {path} is unusable: {e.Message.ReplaceLineEndings(" ")}; a text that "
+                + $"p4c wrote can be read in any case once protoc --encode=p4.config.v1.P4Info has made it binary (Pipeline:P4Info)", e);
         }
     }
 

@@ -3,8 +3,8 @@ using ACCOffload.InfraManager.State.Node;
 namespace ACCOffload.InfraManager.Target;
 
 /// <summary>
-/// What a kind of target can do, and how. Everything that differs between targets is asked of this value; docs/targets.md says on which versions it
-/// was seen.
+/// What a kind of target can do, and how. Everything that differs between targets is asked of this value; docs/targets.md says on which
+/// versions it was seen.
 /// </summary>
 internal sealed record TargetTraits
 {
@@ -38,15 +38,20 @@ internal sealed record TargetTraits
     /// <summary>A pipeline may be pushed where another one runs. Otherwise that ends the target, and it has to be restarted.</summary>
     public bool CanReplacePipeline { get; init; } = true;
 
-    /// <summary>A port can be made at any time, with any name. Otherwise only those of Target:Ports can be used, and the pipeline is taken only after them.</summary>
+    /// <summary>
+    /// A port can be made at any time, with any name. Otherwise only those of Target:Ports can be used, and the pipeline is taken only
+    /// after them.
+    /// </summary>
     public bool TakesPorts { get; init; } = true;
 
-    /// <summary>The number of a port that is not there is refused. Otherwise 0 is given for it, which is also the first port's number.</summary>
+    /// <summary>
+    /// The number of a port that is not there is refused. Otherwise 0 is given for it, which is also the first port's number.
+    /// </summary>
     public bool TellsAbsentPorts { get; init; } = true;
 
     /// <summary>
-    /// A row's action can be changed in place. Otherwise MODIFY is answered with OK and changes nothing (of a group: the numbers, and packets still go to who
-    /// was in it): the row is deleted and inserted again.
+    /// A row's action can be changed in place. Otherwise MODIFY is answered with OK and changes nothing (of a group: the numbers, and
+    /// packets still go to who was in it): the row is deleted and inserted again.
     /// </summary>
     public bool CanModify { get; init; } = true;
 
@@ -62,7 +67,9 @@ internal sealed record TargetTraits
     /// <summary>Registers can be read.</summary>
     public bool ReadsRegisters { get; init; } = true;
 
-    /// <summary>The groups of an action profile can be listed. Otherwise each is read by its number, and what nobody knows of can't be found.</summary>
+    /// <summary>
+    /// The groups of an action profile can be listed. Otherwise each is read by its number, and what nobody knows of can't be found.
+    /// </summary>
     public bool ListsGroups { get; init; } = true;
 
     /// <summary>The traits of a target that gives this P4Runtime version.</summary>

@@ -7,7 +7,9 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming.Compile;
 
-/// <summary>Compiles an endpoint into its table entries: a pure function of the endpoint, its port's number and the node's settings.</summary>
+/// <summary>
+/// Compiles an endpoint into its table entries: a pure function of the endpoint, its port's number and the node's settings.
+/// </summary>
 internal sealed class EndpointCompiler
 {
     private readonly NodeSettings _node;

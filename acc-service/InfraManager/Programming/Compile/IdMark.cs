@@ -4,9 +4,10 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile;
 
 /// <summary>
-/// A row of <c>held</c> that says up to which number ids may have been given that learned flows name. It is on the target because the learned flows are: both
-/// go with the pipeline, whatever becomes of the database. The pipeline looks only kinds 1 and 2 up, so the row meets no packet. It is there before the first
-/// row with an id beyond the one before it, and goes up in steps, so that ids seldom cost a row.
+/// A row of <c>held</c> that says up to which number ids may have been given that learned flows name. It is on the target because the
+/// learned flows are: both go with the pipeline, whatever becomes of the database. The pipeline looks only kinds 1 and 2 up, so the row
+/// meets no packet. It is there before the first row with an id beyond the one before it, and goes up in steps, so that ids seldom cost a
+/// row.
 /// </summary>
 internal sealed class IdMark
 {

@@ -34,7 +34,9 @@ internal sealed class K8sCompiler : ModelCompiler
     /// <summary>The uplink needs the host's port, too.</summary>
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? _endpoints.Compile(e, port, HostPort(model, portOf)) : null,
+        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
+            ? _endpoints.Compile(e, port, HostPort(model, portOf))
+            : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
         OwnerKind.Ids => model.ServiceIds.Last == 0 ? null : [_marks.For(model.ServiceIds.Last)],
         _ => _node.Compile(model.Snat.Current),
@@ -44,5 +46,6 @@ internal sealed class K8sCompiler : ModelCompiler
 
     public override uint MarkOf(Entry row) => _marks.Of(row);
 
-    private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) => model.Endpoints.Host is { } host ? portOf(host.Spec.PortName) : null;
+    private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) =>
+        model.Endpoints.Host is { } host ? portOf(host.Spec.PortName) : null;
 }

@@ -8,7 +8,8 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile;
 
 /// <summary>
-/// Compiles what is masqueraded and how, the gateway, and what is not routed into table entries: a pure function of the node's settings and natOutgoing.
+/// Compiles what is masqueraded and how, the gateway, and what is not routed into table entries: a pure function of the node's settings and
+/// natOutgoing.
 /// </summary>
 internal sealed class NodeCompiler
 {
@@ -19,7 +20,8 @@ internal sealed class NodeCompiler
     private readonly EntryBuilder _localSources;
 
     // "This" network, loopback (RFC 1122, 3.2.1.3), link-local (RFC 3927, 2.7).
-    private static readonly IPNetwork[] NeverRouted = [new(new IPAddress([0, 0, 0, 0]), 8), new(new IPAddress([127, 0, 0, 0]), 8), new(new IPAddress([169, 254, 0, 0]), 16)];
+    private static readonly IPNetwork[] NeverRouted = [new(new IPAddress([0, 0, 0, 0]), 8), new(new IPAddress([127, 0, 0, 0]), 8),
+        new(new IPAddress([169, 254, 0, 0]), 16)];
 
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
     public NodeCompiler(Pipeline pipeline, NodeSettings node)
@@ -52,7 +54,8 @@ internal sealed class NodeCompiler
         var everywhere = new IPNetwork(IPAddress.Any, 0);
         entries.Add(Outgoing(everywhere).Action("masquerade_source").Param("pool", MasqueradePools.Outgoing).Build());
         // The node and its pods know each other by their own addresses, whatever the prefixes are.
-        var own = _node.PodRanges.Concat(_node.NodeAddresses.Concat(_node.HostAddresses).Append(_node.Gateway).Where(IsServed).Select(a => new IPNetwork(a, 32)));
+        var own = _node.PodRanges.Concat(_node.NodeAddresses.Concat(_node.HostAddresses).Append(_node.Gateway).Where(IsServed)
+            .Select(a => new IPNetwork(a, 32)));
         foreach (var kept in snat.Prefixes.Concat(own).Where(p => IsServed(p.BaseAddress) && p != everywhere).Distinct())
         {
             entries.Add(Outgoing(kept).Action("keep_source").Build());
@@ -61,7 +64,8 @@ internal sealed class NodeCompiler
         return [.. entries];
     }
 
-    // What nobody has of the node's own ranges would else go out by the default route, and come back. A way that the configuration gives goes before.
+    // What nobody has of the node's own ranges would else go out by the default route, and come back. A way that the configuration gives
+    // goes before.
     private void AddRoutes(List<Entry> entries)
     {
         var given = (_node.Uplink?.Routes ?? []).Select(r => r.Destination).ToHashSet();
@@ -72,7 +76,8 @@ internal sealed class NodeCompiler
             entries.Add(_localSources.Exact("src_ip", Bytes(_node.Gateway, stackalloc byte[16])).Action("gateway_source").Build());
         }
 
-        foreach (var range in _node.PodRanges.Concat(_node.VirtualRanges).Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
+        foreach (var range in _node.PodRanges.Concat(_node.VirtualRanges)
+            .Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
         {
             entries.Add(Route(range).Action("unassigned").Build());
         }
@@ -83,13 +88,16 @@ internal sealed class NodeCompiler
         }
     }
 
-    private EntryBuilder Route(IPNetwork prefix) => _routes.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
+    private EntryBuilder Route(IPNetwork prefix) =>
+        _routes.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
 
     private Entry Pool(uint pool, IPAddress address) => _pools
         .Exact("pool", pool).Action("pool_ports").Param("ip", Bytes(address, stackalloc byte[16]))
-        .Param("first_port", _node.MasqueradePorts.First).Param("ports", (uint)_node.MasqueradePorts.Count).Param("port_mask", _node.MasqueradePorts.Mask).Build();
+        .Param("first_port", _node.MasqueradePorts.First).Param("ports", (uint)_node.MasqueradePorts.Count)
+        .Param("port_mask", _node.MasqueradePorts.Mask).Build();
 
-    private EntryBuilder Outgoing(IPNetwork prefix) => _outgoing.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
+    private EntryBuilder Outgoing(IPNetwork prefix) =>
+        _outgoing.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
 
     private static bool IsServed(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork;
 

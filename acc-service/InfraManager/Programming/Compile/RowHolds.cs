@@ -4,9 +4,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile;
 
 /// <summary>
-/// Rows of `held` that drop packets while a row that they need is replaced, on a target that can't modify one. Only rows whose absence would let packets
-/// through have one: without a bucket or a class of port the pipeline drops by itself, and without an endpoint nothing new is led there. Routes of less than a
-/// whole address change only with the configuration, and a shorter one serves meanwhile.
+/// Rows of `held` that drop packets while a row that they need is replaced, on a target that can't modify one. Only rows whose absence
+/// would let packets through have one: without a bucket or a class of port the pipeline drops by itself, and without an endpoint nothing
+/// new is led there. Routes of less than a whole address change only with the configuration, and a shorter one serves meanwhile.
 /// </summary>
 internal sealed class RowHolds
 {
@@ -27,7 +27,8 @@ internal sealed class RowHolds
     {
         "pods" => Of(Address, Value(row, "dst_ip").Span),
         "services" => Of(Address, Value(row, "ip").Span),
-        "routes" when row.EnumerateMatch().Single() is var match && match.PrefixLength == match.Field.BitWidth => Of(Address, match.Value.Span),
+        "routes" when row.EnumerateMatch().Single() is var match && match.PrefixLength == match.Field.BitWidth =>
+            Of(Address, match.Value.Span),
         "backends" => Of(Backend, Value(row, "backend_id").Span),
         _ => null,
     };

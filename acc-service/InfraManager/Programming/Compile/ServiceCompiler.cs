@@ -7,8 +7,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile;
 
 /// <summary>
-/// Compiles a service into its table entries, as docs/programming.md, "Services in the pipeline", lays down: a pure function of the service. Services that
-/// share a real address and port compile to the same row of <c>endpoints</c>; of a frontend that one has after the other, to the same of <c>frontends</c>.
+/// Compiles a service into its table entries, as docs/programming.md, "Services in the pipeline", lays down: a pure function of the
+/// service. Services that share a real address and port compile to the same row of <c>endpoints</c>; of a frontend that one has after the
+/// other, to the same of <c>frontends</c>.
 /// </summary>
 internal sealed class ServiceCompiler
 {
@@ -87,7 +88,8 @@ internal sealed class ServiceCompiler
     }
 
     private Entry Endpoint(PortState port, BackendState backend) => _endpoints
-        .Exact("ip", Bytes(backend.Key.Address, stackalloc byte[16])).Exact("port", backend.Key.Port).Exact("protocol", (ulong)port.Protocol)
+        .Exact("ip", Bytes(backend.Key.Address, stackalloc byte[16])).Exact("port", backend.Key.Port)
+        .Exact("protocol", (ulong)port.Protocol)
         .Action("endpoint").Param("id", backend.EndpointId).Build();
 
     private Entry Backend(BackendState backend) => _backends
@@ -100,7 +102,8 @@ internal sealed class ServiceCompiler
         .Param("ip", Bytes(frontend.Key.Address, stackalloc byte[16])).Param("port", frontend.Key.Port).Build();
 
     private Entry SourceRange(RangesState list, IPNetwork range) => _sourceRanges
-        .Exact("ranges_id", list.Id).Lpm("src_ip", Bytes(range.BaseAddress, stackalloc byte[16]), range.PrefixLength).Action("in_range").Build();
+        .Exact("ranges_id", list.Id).Lpm("src_ip", Bytes(range.BaseAddress, stackalloc byte[16]), range.PrefixLength)
+        .Action("in_range").Build();
 
     private void Buckets(List<Entry> entries, SetState set)
     {
@@ -119,13 +122,15 @@ internal sealed class ServiceCompiler
         {
             if (backends[i] != 0)
             {
-                entries.Add(_buckets.Exact("bucket", first + (ulong)i).Exact("set_id", set).Action("bucket_backend").Param("backend_id", backends[i]).Build());
+                entries.Add(_buckets.Exact("bucket", first + (ulong)i).Exact("set_id", set).Action("bucket_backend")
+                    .Param("backend_id", backends[i]).Build());
             }
         }
     }
 
     /// <summary>
-    /// Flows through it go on; for all others it is as if it was not there. Not where another frontend has the address: its row serves them.
+    /// Flows through it go on; for all others it is as if it was not there. Not where another frontend has the address: its row serves
+    /// them.
     /// </summary>
     private void Retired(List<Entry> entries, FrontendState frontend)
     {
@@ -136,11 +141,13 @@ internal sealed class ServiceCompiler
 
         foreach (var outside in new[] { false, true })
         {
-            entries.Add(Service(frontend.Key, outside).Action("leave").Param("frontend_id", frontend.Id).Param("pool", MasqueradePools.None).Build());
+            entries.Add(Service(frontend.Key, outside).Action("leave").Param("frontend_id", frontend.Id)
+                .Param("pool", MasqueradePools.None).Build());
         }
     }
 
-    private void Live(List<Entry> entries, ServiceState service, PortState port, ServicePortSpec spec, FrontendState frontend, Frontend wanted)
+    private void Live(List<Entry> entries, ServiceState service, PortState port, ServicePortSpec spec, FrontendState frontend,
+        Frontend wanted)
     {
         var ranges = wanted.SourceRanges.Count == 0 && !wanted.IsClosed ? 0 : service.Ranges.First(r => r.Ranges == wanted.SourceRanges).Id;
         foreach (var outside in new[] { false, true })
@@ -151,12 +158,14 @@ internal sealed class ServiceCompiler
             var row = Service(frontend.Key, outside);
             if (target is FlowTarget.Cluster or FlowTarget.Local && set.Buckets.Count > 0)
             {
-                row.Action("balance").Param("frontend_id", frontend.Id).Param("set_id", set.Id).Param("buckets", (ulong)set.Buckets.Count).Param("succession", (ulong)set.Succession.Count)
+                row.Action("balance").Param("frontend_id", frontend.Id).Param("set_id", set.Id).Param("buckets", (ulong)set.Buckets.Count)
+                    .Param("succession", (ulong)set.Succession.Count)
                     .Param("pool", pool).Param("affinity", (ulong)AffinityClass.Of(spec.AffinitySeconds)).Param("ranges_id", ranges);
             }
             else
             {
-                row.Action(target is FlowTarget.Drop or FlowTarget.Local ? "drop_new" : "refuse").Param("frontend_id", frontend.Id).Param("pool", pool);
+                row.Action(target is FlowTarget.Drop or FlowTarget.Local ? "drop_new" : "refuse").Param("frontend_id", frontend.Id)
+                    .Param("pool", pool);
             }
 
             entries.Add(row.Build());
@@ -164,7 +173,8 @@ internal sealed class ServiceCompiler
     }
 
     private EntryBuilder Service(FrontendKey key, bool outside) => _services
-        .Exact("outside", outside ? 1u : 0u).Exact("ip", Bytes(key.Address, stackalloc byte[16])).Exact("port", key.Port).Exact("protocol", (ulong)key.Protocol);
+        .Exact("outside", outside ? 1u : 0u).Exact("ip", Bytes(key.Address, stackalloc byte[16])).Exact("port", key.Port)
+        .Exact("protocol", (ulong)key.Protocol);
 
     private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
     {
@@ -180,8 +190,10 @@ internal sealed class ServiceCompiler
         Frontend Of(ushort port, FlowTarget target) => new(address, port, FrontendKind.ClusterIP, target, target, true, true, ranges);
         FrontendState Is(ushort port) => new(new FrontendKey(address, ProtocolType.Tcp, port), port, false);
         var spec = new ServiceSpec(new ServiceKey("probe", "probe"),
-            [new ServicePortSpec("", ProtocolType.Tcp, 1, 0, [Of(1, FlowTarget.Cluster), Of(2, FlowTarget.Refuse), Of(3, FlowTarget.Drop)], [])]);
+            [new ServicePortSpec("", ProtocolType.Tcp, 1, 0,
+                [Of(1, FlowTarget.Cluster), Of(2, FlowTarget.Refuse), Of(3, FlowTarget.Drop)], [])]);
         Compile(new ServiceState(1, spec, [new PortState(ProtocolType.Tcp, 1, [Is(1), Is(2), Is(3)], new SetState(1, [1]), SetState.None,
-            [new(new(address, 1), 1, 1, 0, BackendPlace.Host, false), new(new(address, 2), 2, 2, 0, BackendPlace.Host, true)])], [new RangesState(1, ranges)]));
+            [new(new(address, 1), 1, 1, 0, BackendPlace.Host, false), new(new(address, 2), 2, 2, 0, BackendPlace.Host, true)])],
+            [new RangesState(1, ranges)]));
     }
 }

@@ -27,7 +27,8 @@ internal sealed class K8sTableOrder : TableOrder
     public override int Of(EntryUpdate update) =>
         update.Kind == UpdateKind.Modify && update.Entry.Action.Alias == "drain_backend" ? DrainRank : base.Of(update);
 
-    public override bool IsLearned(TableSchema table) => table.Alias is "flows" or "replies" or "affinities" or "fragments" or "answers" or "periods";
+    public override bool IsLearned(TableSchema table) =>
+        table.Alias is "flows" or "replies" or "affinities" or "fragments" or "answers" or "periods";
 
     public override bool IsHold(TableSchema table) => table.Alias is "held";
 

@@ -15,8 +15,8 @@ internal sealed class AdmissionContext
     public Func<AttachmentKey, IntentException?> KnownFailure { get; init; } = static _ => null;
 
     /// <summary>
-    /// Called with the owner of entries that the intent adds or changes, and with the attachment's key if it is an endpoint: shows which intent is at fault when the
-    /// target refuses an entry.
+    /// Called with the owner of entries that the intent adds or changes, and with the attachment's key if it is an endpoint: shows which
+    /// intent is at fault when the target refuses an entry.
     /// </summary>
     public Action<OwnerId, AttachmentKey> Changed { get; init; } = static (_, _) => { };
 

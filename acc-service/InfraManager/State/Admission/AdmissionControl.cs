@@ -3,8 +3,8 @@ using ACCOffload.InfraManager.State.Node;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Decides intents against the model, one after the other: each either changes the model as asked, wholly, or throws and leaves it as it was. Relies on
-/// <see cref="Intent{TOutcome}.Validate"/> for what needs no other state.
+/// Decides intents against the model, one after the other: each either changes the model as asked, wholly, or throws and leaves it as it
+/// was. Relies on <see cref="Intent{TOutcome}.Validate"/> for what needs no other state.
 /// </summary>
 /// <param name="model">The desired state.</param>
 /// <param name="node">The node.</param>

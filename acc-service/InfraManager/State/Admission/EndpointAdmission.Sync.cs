@@ -4,9 +4,9 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <content>
-/// Sync. What changes is taken out of the model first, so that addresses, MACs and ports may move among the listed in any way, and then put in
-/// again as listed, each once. An item that fails gets back what it had; who took something of that fails as well and gets back his own. Nothing
-/// fails twice, so the work grows with the list and not with its square.
+/// Sync. What changes is taken out of the model first, so that addresses, MACs and ports may move among the listed in any way, and then put
+/// in again as listed, each once. An item that fails gets back what it had; who took something of that fails as well and gets back his own.
+/// Nothing fails twice, so the work grows with the list and not with its square.
 /// </content>
 internal sealed partial class EndpointAdmission
 {
@@ -56,7 +56,8 @@ internal sealed partial class EndpointAdmission
     private static Dictionary<AttachmentKey, int> CountKeys(SyncIntent sync)
     {
         var counts = new Dictionary<AttachmentKey, int>();
-        foreach (var key in sync.Attachments.Select(a => a.Key).Concat(sync.Unreadable.Where(u => u.Key is not null).Select(u => u.Key!.Value)))
+        foreach (var key in sync.Attachments.Select(a => a.Key)
+            .Concat(sync.Unreadable.Where(u => u.Key is not null).Select(u => u.Key!.Value)))
         {
             counts[key] = counts.GetValueOrDefault(key) + 1;
         }
@@ -123,7 +124,8 @@ internal sealed partial class EndpointAdmission
             throw refused;
         }
         // The list is as of the Sync, so nothing in it is newer: a number beyond that would stand against every Sync to come.
-        return new ListedChange(index, item.Stamp > sync.Stamp ? item with { Epoch = sync.Epoch, Sequence = sync.Sequence } : item, existing);
+        return new ListedChange(index,
+            item.Stamp > sync.Stamp ? item with { Epoch = sync.Epoch, Sequence = sync.Sequence } : item, existing);
     }
 
     private void Apply(List<ListedChange> changes, AdmissionContext context)
@@ -138,7 +140,8 @@ internal sealed partial class EndpointAdmission
 
         var applied = new Dictionary<long, ListedChange>();
         var order = new Stack<ListedChange>();
-        // What was there before goes first: a new one never takes the last place from it. Who asks for any port comes after those who have theirs.
+        // What was there before goes first: a new one never takes the last place from it. Who asks for any port comes after those who have
+        // theirs.
         foreach (var change in changes.OrderBy(c => c.Before is null).ThenBy(c => node.Devices.IsLentTo(c.Spec)))
         {
             try
@@ -146,7 +149,8 @@ internal sealed partial class EndpointAdmission
                 change.Spec = Pool.Lend(change.Spec);
                 CheckFree(change.Spec, null, null);
                 CheckRoom(change.Spec, change.Before is null);
-                change.Now = new Endpoint(change.Before?.Id ?? model.Endpoints.NextId(), change.Spec, OwnsPort(change.Spec, change.Before, context));
+                change.Now = new Endpoint(change.Before?.Id ?? model.Endpoints.NextId(), change.Spec,
+                    OwnsPort(change.Spec, change.Before, context));
                 model.Endpoints.Put(change.Now);
                 applied.Add(change.Now.Id, change);
                 order.Push(change);
@@ -175,7 +179,10 @@ internal sealed partial class EndpointAdmission
         }
     }
 
-    /// <summary>Restores what a failed item had. All that was there before was there together, so only what the list put in its place can be in the way.</summary>
+    /// <summary>
+    /// Restores what a failed item had. All that was there before was there together, so only what the list put in its place can be in the
+    /// way.
+    /// </summary>
     private void GiveBack(ListedChange failed, Dictionary<long, ListedChange> applied, Stack<ListedChange> order)
     {
         var open = new Stack<ListedChange>([failed]);
@@ -190,7 +197,8 @@ internal sealed partial class EndpointAdmission
 
                 while (TakerOf(before) is { } taker)
                 {
-                    Fail(applied[taker.Id], IntentException.Held("attachments", $"{change.Spec.Key} could not be changed and keeps what this one was to get"));
+                    Fail(applied[taker.Id],
+                        IntentException.Held("attachments", $"{change.Spec.Key} could not be changed and keeps what this one was to get"));
                 }
 
                 model.Endpoints.Put(before);
@@ -204,7 +212,10 @@ internal sealed partial class EndpointAdmission
 
             if (last.Now is not null)
             {
-                Fail(last, new IntentException(IntentError.ResourceExhausted, $"{node.Devices.MaxPorts} ports are in use (Devices:MaxPorts of the ACC's configuration)", "device"));
+                Fail(last,
+                    new IntentException(
+                        IntentError.ResourceExhausted, $"{node.Devices.MaxPorts} ports are in use (Devices:MaxPorts of the ACC's "
+                            + $"configuration)", "device"));
             }
         }
 
@@ -231,13 +242,15 @@ internal sealed partial class EndpointAdmission
             return port;
         }
 
-        if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(VportNumbers.PortOf(spec.Mac), before.Id, before.Id) is { } number
+        if (node.Devices.PortRule == PortRule.Mac
+            && model.Endpoints.OtherHolderOfNumber(VportNumbers.PortOf(spec.Mac), before.Id, before.Id) is { } number
             && !spec.SharesMacWith(number.Spec))
         {
             return number;
         }
 
-        return spec.Addresses.Select(model.Endpoints.HolderOf).FirstOrDefault(h => h is not null) ?? (spec.Kind == EndpointKind.Host ? model.Endpoints.Host : null);
+        return spec.Addresses.Select(model.Endpoints.HolderOf).FirstOrDefault(h => h is not null)
+            ?? (spec.Kind == EndpointKind.Host ? model.Endpoints.Host : null);
     }
 
     /// <summary>An item that is not as the model has it.</summary>

@@ -4,7 +4,9 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.State.Admission;
 
-/// <summary>Decides intents against the model, one after the other: each either changes it as asked, wholly, or throws and leaves it as it was.</summary>
+/// <summary>
+/// Decides intents against the model, one after the other: each either changes it as asked, wholly, or throws and leaves it as it was.
+/// </summary>
 internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings node)
 {
     /// <summary>The ports that are lent.</summary>
@@ -69,7 +71,9 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         return existing is not null;
     }
 
-    /// <summary>Hands out the node's next epoch. What an earlier one still sends is refused from now on, so nothing of it has to be remembered.</summary>
+    /// <summary>
+    /// Hands out the node's next epoch. What an earlier one still sends is refused from now on, so nothing of it has to be remembered.
+    /// </summary>
     /// <exception cref="IntentException">There is no next one; the model is unchanged.</exception>
     public BeginOutcome Begin(BeginIntent intent)
     {
@@ -81,7 +85,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
 
         model.Agents.Set(intent.Node, new AgentState(before.Epoch + 1, 0, intent.Agent));
         RemoveTombstones(intent.Node, _ => true);
-        return new BeginOutcome(before.Epoch + 1, before.Name, [.. Told(intent.Node).Where(e => e.Spec.Origin == ApiOrigin.Offload).Select(e => e.Spec)]);
+        return new BeginOutcome(before.Epoch + 1, before.Name,
+            [.. Told(intent.Node).Where(e => e.Spec.Origin == ApiOrigin.Offload).Select(e => e.Spec)]);
     }
 
     /// <summary>The operator's removal: nothing that a host sent can stand against it.</summary>
@@ -92,7 +97,9 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         return new RemovalOutcome([.. gone.Select(e => e.Spec)]);
     }
 
-    /// <summary>Forgets all that a node's host told. The epoch ends and none is handed out in its place, so the agent has to begin again.</summary>
+    /// <summary>
+    /// Forgets all that a node's host told. The epoch ends and none is handed out in its place, so the agent has to begin again.
+    /// </summary>
     public RemovalOutcome Reset(ResetHostIntent intent)
     {
         List<Endpoint> gone = [.. Told(intent.Node)];
@@ -140,20 +147,24 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         return endpoint;
     }
 
-    /// <summary>Whether the model holds it as the request has it. A name that is made up where a port is to be lent is of no use to either.</summary>
+    /// <summary>
+    /// Whether the model holds it as the request has it. A name that is made up where a port is to be lent is of no use to either.
+    /// </summary>
     private bool IsAsHeld(EndpointSpec spec, Endpoint existing) => existing.Spec.SameContent(spec) && !node.Devices.IsLentTo(spec);
 
     private bool OwnsPort(EndpointSpec spec, Endpoint? existing, AdmissionContext context) =>
         existing is not null && existing.Spec.PortName == spec.PortName
             ? existing.OwnsPort
-            : !node.Devices.Pool.Contains(spec.PortName) && (model.PortRemovals.ContainsKey(spec.PortName) || !context.IsForeignPort(spec.PortName));
+            : !node.Devices.Pool.Contains(spec.PortName)
+                && (model.PortRemovals.ContainsKey(spec.PortName) || !context.IsForeignPort(spec.PortName));
 
     /// <summary>
-    /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old attachment
-    /// has proved to be over.
+    /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old
+    /// attachment has proved to be over.
     /// </summary>
     private Endpoint? EndedBy(EndpointSpec spec, Endpoint? self) =>
-        spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && model.Endpoints.HolderOfPort(spec.PortName) is { } holder && holder.Id != self?.Id
+        spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && model.Endpoints.HolderOfPort(spec.PortName) is { } holder
+            && holder.Id != self?.Id
         && holder.Spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && holder.Spec.Node == spec.Node
             ? holder
             : null;
@@ -168,7 +179,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
     }
 
     /// <summary>What a node's host told, through either API.</summary>
-    private IEnumerable<Endpoint> Told(string nodeName) => model.Endpoints.Values.Where(e => e.Spec.Node == nodeName && e.Spec.Origin != ApiOrigin.Configuration);
+    private IEnumerable<Endpoint> Told(string nodeName) =>
+        model.Endpoints.Values.Where(e => e.Spec.Node == nodeName && e.Spec.Origin != ApiOrigin.Configuration);
 
     private void RemoveTombstones(string nodeName, Func<Tombstone, bool> which)
     {
@@ -186,7 +198,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         }
 
         throw IntentException.Stale("epoch", epoch < agent.Epoch
-            ? $"{epoch} is over, the current one is {agent.Epoch}{(agent.Name.Length > 0 ? $" of agent {agent.Name}" : "")}; call Begin for a new one"
+            ? $"{epoch} is over, the current one is {agent.Epoch}{(agent.Name.Length > 0 ? $" of agent {agent.Name}" : "")}; call Begin "
+                + $"for a new one"
             : $"{epoch} was not handed out; call Begin for one (an agent that does not is older than this ACC: update host-stub)");
     }
 
@@ -208,7 +221,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         }
     }
 
-    private bool IsBehindFloor(DetachIntent intent) => intent.Origin == ApiOrigin.Offload && model.Agents.Of(intent.Node).Floor > intent.Stamp;
+    private bool IsBehindFloor(DetachIntent intent) =>
+        intent.Origin == ApiOrigin.Offload && model.Agents.Of(intent.Node).Floor > intent.Stamp;
 
     /// <summary>Whether nobody else holds what the endpoint is to have.</summary>
     private void CheckFree(EndpointSpec spec, Endpoint? existing, Endpoint? over)
@@ -225,9 +239,11 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         }
 
         var number = VportNumbers.PortOf(spec.Mac);
-        if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(number, self, other) is { } sameNumber && !spec.SharesMacWith(sameNumber.Spec))
+        if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(number, self, other) is { } sameNumber
+            && !spec.SharesMacWith(sameNumber.Spec))
         {
-            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
+            throw IntentException.Held(
+                "device.mac", $"{spec.Mac} stands for port {number}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
         }
 
         if (node.OwnPorts.Contains(number))
@@ -257,12 +273,17 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
     {
         if (isNew && model.Endpoints.CountOf(spec.Node, spec.Origin) >= ProtocolLimits.MaxAttachments)
         {
-            throw new IntentException(IntentError.ResourceExhausted, $"the node has {ProtocolLimits.MaxAttachments} attachments, which is all that there may be", "key");
+            throw new IntentException(
+                IntentError.ResourceExhausted, $"the node has {ProtocolLimits.MaxAttachments} attachments, which is all that there may "
+                    + $"be", "key");
         }
 
-        if (node.Devices.MaxPorts is > 0 and var most && model.Endpoints.HolderOfPort(spec.PortName) is null && model.Endpoints.CountPorts(replaced) >= most)
+        if (node.Devices.MaxPorts is > 0 and var most && model.Endpoints.HolderOfPort(spec.PortName) is null
+            && model.Endpoints.CountPorts(replaced) >= most)
         {
-            throw new IntentException(IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", "device");
+            throw new IntentException(
+                IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's "
+                    + $"configuration)", "device");
         }
     }
 }

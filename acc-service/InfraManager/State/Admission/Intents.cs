@@ -26,7 +26,9 @@ internal abstract record Intent
 /// <summary>A request that is answered with an outcome of its own kind.</summary>
 internal abstract record Intent<TOutcome> : Intent
 {
-    /// <summary>Checks everything that needs the node's settings only. Called once, before the intent is queued; what follows relies on it.</summary>
+    /// <summary>
+    /// Checks everything that needs the node's settings only. Called once, before the intent is queued; what follows relies on it.
+    /// </summary>
     /// <returns>The intent to admit: without what the pipeline can't do.</returns>
     /// <exception cref="IntentException">Refused, mostly INVALID_ARGUMENT, with the field.</exception>
     public virtual Intent<TOutcome> Validate(NodeSettings node) => this;
@@ -54,7 +56,8 @@ internal sealed record AttachIntent(EndpointSpec Spec) : Intent<AttachOutcome>
         return this;
     }
 
-    public override AttachOutcome Admit(AdmissionControl admission, AdmissionContext context) => new(admission.Endpoints.Attach(Spec, context), null);
+    public override AttachOutcome Admit(AdmissionControl admission, AdmissionContext context) =>
+        new(admission.Endpoints.Attach(Spec, context), null);
 
     public override AttachOutcome Complete(AttachOutcome outcome, Func<string, uint?> portOf) =>
         outcome with { Port = portOf(outcome.Endpoint.Spec.PortName) };
@@ -65,7 +68,8 @@ internal sealed record DetachIntent(string Node, ApiOrigin Origin, AttachmentKey
 {
     public RequestStamp Stamp => new(Epoch, Sequence);
 
-    public override int EstimatedBytes => 192 + (2 * (Node.Length + Key.Network.Length + Key.ContainerId.Length + Key.InterfaceName.Length));
+    public override int EstimatedBytes =>
+        192 + (2 * (Node.Length + Key.Network.Length + Key.ContainerId.Length + Key.InterfaceName.Length));
 
     public override bool RemovesPorts => true;
 
@@ -97,7 +101,9 @@ internal sealed record SyncIntent(string Node, ulong Epoch, ulong Sequence, IRea
 
     public override IEnumerable<string> PortNames => Attachments.Select(a => a.PortName);
 
-    /// <summary>Checks the list as a whole. Each attachment is checked when it is admitted, and only if the model does not hold it already.</summary>
+    /// <summary>
+    /// Checks the list as a whole. Each attachment is checked when it is admitted, and only if the model does not hold it already.
+    /// </summary>
     public override Intent<SyncOutcome> Validate(NodeSettings node)
     {
         EndpointRules.Check(this);
@@ -154,7 +160,8 @@ internal sealed record RemoveEndpointsIntent : Intent<RemovalOutcome>
     public override RemovalOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Endpoints.Remove(this);
 
     public bool Matches(EndpointSpec spec) =>
-        (Key is not { } key || spec.Key == key) && (Address is null || spec.Addresses.Contains(Address)) && (Mac is not { } mac || spec.Mac == mac);
+        (Key is not { } key || spec.Key == key) && (Address is null || spec.Addresses.Contains(Address))
+            && (Mac is not { } mac || spec.Mac == mac);
 }
 
 /// <summary>The operator forgets everything that the node's host stated, and ends its epoch.</summary>
@@ -173,8 +180,8 @@ internal sealed record ResetHostIntent(string Node) : Intent<RemovalOutcome>
 internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent<ServiceOutcome>
 {
     /// <summary>
-    /// Set where the node's agent or an operator asks for the service, which may then claim configured addresses only and has to be served in full; null where the
-    /// cluster's API server states it.
+    /// Set where the node's agent or an operator asks for the service, which may then claim configured addresses only and has to be served
+    /// in full; null where the cluster's API server states it.
     /// </summary>
     public ServiceClaim? Claim { get; init; }
 

@@ -2,7 +2,8 @@ namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>The attachment holds: durably and on the target.</summary>
 /// <param name="Endpoint">As the model holds it.</param>
-/// <param name="Port">The port's number in the pipeline; null when a later request of the same batch already removed the attachment.</param>
+/// <param name="Port">The port's number in the pipeline; null when a later request of the same batch already removed the
+/// attachment.</param>
 internal sealed record AttachOutcome(Endpoint Endpoint, uint? Port);
 
 /// <summary>The attachment is durably gone; its entries are, or will be as soon as the target can be reached.</summary>

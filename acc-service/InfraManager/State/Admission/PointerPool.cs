@@ -1,8 +1,8 @@
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Numbers for rows that a package's tables are pointed to by. There are few, so they are given out again, but late: what the data plane learned of a former
-/// holder has most probably expired by then.
+/// Numbers for rows that a package's tables are pointed to by. There are few, so they are given out again, but late: what the data plane
+/// learned of a former holder has most probably expired by then.
 /// </summary>
 internal sealed class PointerPool(NetworkModel model, uint most)
 {

@@ -3,17 +3,20 @@ using ACCOffload.InfraManager.State.Node;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Lends the ports of Target:Ports to attachments. Who holds one is in the model; here is only whose turn it is, so that a port is used again as late as
-/// possible and one that can't be used does not stop every ADD.
+/// Lends the ports of Target:Ports to attachments. Who holds one is in the model; here is only whose turn it is, so that a port is used
+/// again as late as possible and one that can't be used does not stop every ADD.
 /// </summary>
 internal sealed class PortPool(NetworkModel model, NodeSettings node)
 {
     private int _next;
     private int _keptNext;
 
-    /// <summary>The spec with the port that the attachment holds already, where a port of the pool is lent to it; otherwise as it is.</summary>
+    /// <summary>
+    /// The spec with the port that the attachment holds already, where a port of the pool is lent to it; otherwise as it is.
+    /// </summary>
     public EndpointSpec Keep(EndpointSpec spec, Endpoint? existing) =>
-        node.Devices.IsLentTo(spec) && existing is { Spec: { Device: DeviceKind.Tap, PortName: var held } } && node.Devices.Pool.Contains(held)
+        node.Devices.IsLentTo(spec) && existing is { Spec: { Device: DeviceKind.Tap, PortName: var held } }
+            && node.Devices.Pool.Contains(held)
             ? spec with { PortName = held }
             : spec;
 
@@ -39,7 +42,9 @@ internal sealed class PortPool(NetworkModel model, NodeSettings node)
             return spec with { PortName = name };
         }
 
-        throw new IntentException(IntentError.ResourceExhausted, $"all {pool.Count} ports of the target are in use, and it takes no others (Target:Ports of the ACC's configuration)", "device");
+        throw new IntentException(
+            IntentError.ResourceExhausted, $"all {pool.Count} ports of the target are in use, and it takes no others (Target:Ports of the "
+                + $"ACC's configuration)", "device");
     }
 
     /// <summary>Takes back the turns since the last <see cref="Forget"/>, together with the model's changes.</summary>

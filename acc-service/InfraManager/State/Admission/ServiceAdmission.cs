@@ -6,8 +6,8 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Decides intents about services against the model, as <see cref="EndpointAdmission"/> does those about endpoints: each either changes it as asked, wholly, or throws
-/// and leaves it as it was. And keeps services true to the pods that come and go.
+/// Decides intents about services against the model, as <see cref="EndpointAdmission"/> does those about endpoints: each either changes it
+/// as asked, wholly, or throws and leaves it as it was. And keeps services true to the pods that come and go.
 /// </summary>
 internal sealed class ServiceAdmission
 {
@@ -29,7 +29,8 @@ internal sealed class ServiceAdmission
         _node = node;
         _time = time ?? TimeProvider.System;
         _pointers = _node.Profile.Services is { } package ? new PointerPool(model, package.MaxPointers) : null;
-        _planner = new ServicePlanner(_node.Name, _model.ServiceIds.Next, _model.Endpoints.PodAt, _model.Services.NumberOf, _model.Services.FrontendNumberOf)
+        _planner = new ServicePlanner(_node.Name, _model.ServiceIds.Next, _model.Endpoints.PodAt, _model.Services.NumberOf,
+            _model.Services.FrontendNumberOf)
         {
             Pointers = _pointers is null ? null : _pointers.Next,
             // A package can't tell a backend that drains from others.
@@ -39,8 +40,8 @@ internal sealed class ServiceAdmission
     }
 
     /// <summary>
-    /// Takes over what was made for another pipeline. Services that can't be in this one are removed: whoever watches the cluster makes them anew. Numbers that
-    /// a package's services have are not given out to others.
+    /// Takes over what was made for another pipeline. Services that can't be in this one are removed: whoever watches the cluster makes
+    /// them anew. Numbers that a package's services have are not given out to others.
     /// </summary>
     public void Adapt()
     {
@@ -64,8 +65,8 @@ internal sealed class ServiceAdmission
     }
 
     /// <summary>
-    /// Goes on with numbers after the target's mark. Those beyond <paramref name="trusted"/> that services have were given before the mark was known, and are replaced:
-    /// they were on no target yet, and there they may name something else.
+    /// Goes on with numbers after the target's mark. Those beyond <paramref name="trusted"/> that services have were given before the mark
+    /// was known, and are replaced: they were on no target yet, and there they may name something else.
     /// </summary>
     /// <returns>The owners of entries that are others now.</returns>
     public IReadOnlySet<OwnerId> GoOnFrom(uint mark, uint trusted)
@@ -141,7 +142,8 @@ internal sealed class ServiceAdmission
         var next = intent.Apply(_model.Snat.Current);
         if (next.Prefixes.Count > SnatRules.MaxPrefixes)
         {
-            throw new IntentException(IntentError.ResourceExhausted, $"there are {SnatRules.MaxPrefixes} prefixes already, no more are taken", "prefix");
+            throw new IntentException(
+                IntentError.ResourceExhausted, $"there are {SnatRules.MaxPrefixes} prefixes already, no more are taken", "prefix");
         }
 
         _model.Snat.Set(next);
@@ -149,7 +151,9 @@ internal sealed class ServiceAdmission
         return new SnatOutcome(_model.Snat.Current);
     }
 
-    /// <summary>Gives services what follows from the endpoints and services that were added and removed since <paramref name="mark"/>.</summary>
+    /// <summary>
+    /// Gives services what follows from the endpoints and services that were added and removed since <paramref name="mark"/>.
+    /// </summary>
     /// <param name="mark">Of the model, before the change.</param>
     /// <param name="progress">Called between services: a pod may be a backend of many.</param>
     public void Follow(int mark, Action? progress = null)
@@ -174,7 +178,8 @@ internal sealed class ServiceAdmission
     private long Now() => _time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>
-    /// A pod that gets an address ends what the one before it had there. Pods on a host's network share its address: one that was there already replaces nobody.
+    /// A pod that gets an address ends what the one before it had there. Pods on a host's network share its address: one that was there
+    /// already replaces nobody.
     /// </summary>
     private bool EndReplaced(ServiceSpec spec)
     {
@@ -183,7 +188,8 @@ internal sealed class ServiceAdmission
             return false;
         }
 
-        List<Drain> over = [.. spec.Ports.SelectMany(p => p.Backends).Where(b => b.Uid != 0 && _model.Services.Drains.At(b.Address).Count > 0).DistinctBy(b => (b.Address, b.Uid))
+        List<Drain> over = [.. spec.Ports.SelectMany(p => p.Backends)
+            .Where(b => b.Uid != 0 && _model.Services.Drains.At(b.Address).Count > 0).DistinctBy(b => (b.Address, b.Uid))
             .Where(b => !IsKnown(b)).SelectMany(b => _model.Services.Drains.At(b.Address).Where(d => d.Uid != b.Uid)).Distinct()];
         End(over, null);
         return over.Count > 0;
@@ -254,7 +260,10 @@ internal sealed class ServiceAdmission
         }
     }
 
-    /// <summary>Plans a service again for what it is wanted to be. Without numbers for what is new it goes: what it had would lead to pods that are no more.</summary>
+    /// <summary>
+    /// Plans a service again for what it is wanted to be. Without numbers for what is new it goes: what it had would lead to pods that are
+    /// no more.
+    /// </summary>
     private void Replan(ServiceState former, ServiceState service)
     {
         ServiceState? next;
@@ -270,14 +279,16 @@ internal sealed class ServiceAdmission
     }
 
     /// <summary>
-    /// A frontend that nobody has any more goes to who had it before, if flows through that one's still go on: without a row of its own it would lose them.
+    /// A frontend that nobody has any more goes to who had it before, if flows through that one's still go on: without a row of its own it
+    /// would lose them.
     /// </summary>
     private void GiveBack(int mark)
     {
         var left = _model.Services.ChangesSince(mark).Select(c => c.Old).OfType<ServiceState>()
             .SelectMany(s => s.Ports).SelectMany(p => p.Frontends).Where(f => !f.Taken).Select(f => f.Key).ToHashSet();
         var back = left.Where(k => _model.Services.HolderOf(k) is null)
-            .Select(k => (Key: k, Former: _model.Services.FormerHolderOf(k)?.Key)).Where(x => x.Former is not null).ToLookup(x => x.Former!.Value, x => x.Key);
+            .Select(k => (Key: k, Former: _model.Services.FormerHolderOf(k)?.Key)).Where(x => x.Former is not null)
+            .ToLookup(x => x.Former!.Value, x => x.Key);
         foreach (var keys in back)
         {
             _model.Services.Set(keys.Key, ServicePlanner.TakeBack(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
@@ -311,9 +322,11 @@ internal sealed class ServiceAdmission
         {
             foreach (var backend in spec.Ports[i].Backends.Where(b => (b.InCluster || b.InLocal) && spec.Ports[i].Frontends.Count > 0))
             {
-                if (Sharers(spec.Key, backend.Key, spec.Ports[i].Protocol).FirstOrDefault(s => s.Backend is { Draining: false }) is { Service: { } other })
+                if (Sharers(spec.Key, backend.Key, spec.Ports[i].Protocol)
+                    .FirstOrDefault(s => s.Backend is { Draining: false }) is { Service: { } other })
                 {
-                    throw IntentException.Held($"ports[{i}].backends", $"{backend.Key} serves service {other.Key}, and {package.Name} can translate a backend's replies to one address only");
+                    throw IntentException.Held($"ports[{i}].backends", $"{backend.Key} serves service {other.Key}, and {package.Name} can "
+                        + $"translate a backend's replies to one address only");
                 }
             }
         }
@@ -329,9 +342,13 @@ internal sealed class ServiceAdmission
         for (var i = 0; i < spec.Ports.Count; i++)
         {
             var held = next.Ports[i].Backends.Where(b => !b.Draining).Select(b => b.Key).ToHashSet();
-            if (next.Ports[i].Frontends.Any(f => f.Id == 0) || spec.Ports[i].Backends.Any(b => (b.InCluster || b.InLocal) && !held.Contains(b.Key)))
+            if (next.Ports[i].Frontends.Any(f => f.Id == 0)
+                || spec.Ports[i].Backends.Any(b => (b.InCluster || b.InLocal) && !held.Contains(b.Key)))
             {
-                throw new IntentException(IntentError.ResourceExhausted, $"all {package.MaxPointers} row numbers of {package.Name} are in use", $"ports[{i}]") { IsLasting = true };
+                throw new IntentException(
+                    IntentError.ResourceExhausted, $"all {package.MaxPointers} row numbers of {package.Name} are in "
+                        + $"use", $"ports[{i}]")
+                { IsLasting = true };
             }
         }
     }
@@ -362,18 +379,22 @@ internal sealed class ServiceAdmission
         where backend.Key == key
         select (service, backend);
 
-    /// <summary>A service that is gone but for its last flows gives its frontends up; the flows stay, since the new one's rows serve them, too.</summary>
+    /// <summary>
+    /// A service that is gone but for its last flows gives its frontends up; the flows stay, since the new one's rows serve them, too.
+    /// </summary>
     private void TakeOver(ServiceState by)
     {
         var taken = by.Ports.SelectMany(p => p.Frontends).Where(f => !f.Retired)
-            .Select(f => (f.Key, Holder: _model.Services.HolderOf(f.Key)?.Key)).Where(x => x.Holder is { } holder && holder != by.Key).ToLookup(x => x.Holder!.Value, x => x.Key);
+            .Select(f => (f.Key, Holder: _model.Services.HolderOf(f.Key)?.Key)).Where(x => x.Holder is { } holder && holder != by.Key)
+            .ToLookup(x => x.Holder!.Value, x => x.Key);
         foreach (var keys in taken)
         {
             _model.Services.Set(keys.Key, ServicePlanner.GiveUp(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
         }
     }
 
-    private static bool IsLive(ServiceState holder, FrontendKey key) => holder.Ports.Any(p => p.Frontends.Any(f => !f.Retired && f.Key == key));
+    private static bool IsLive(ServiceState holder, FrontendKey key) =>
+        holder.Ports.Any(p => p.Frontends.Any(f => !f.Retired && f.Key == key));
 
     private static FrontendKey KeyOf(ProtocolType protocol, Frontend frontend) => new(frontend.Address, protocol, frontend.Port);
 }

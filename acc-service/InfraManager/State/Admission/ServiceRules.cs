@@ -4,7 +4,10 @@ using ACCOffload.InfraManager.State.Node;
 
 namespace ACCOffload.InfraManager.State.Admission;
 
-/// <summary>The rules that need no other service: what a service must look like for the pipeline to serve it. Field names are those of the specification.</summary>
+/// <summary>
+/// The rules that need no other service: what a service must look like for the pipeline to serve it. Field names are those of the
+/// specification.
+/// </summary>
 internal static class ServiceRules
 {
     public const int MaxAffinitySeconds = 86400;
@@ -12,7 +15,8 @@ internal static class ServiceRules
 
     /// <param name="spec">The service.</param>
     /// <param name="node">The node.</param>
-    /// <param name="claim">Names the request's fields where the host sets the service, which may not have every address; null where the cluster does.</param>
+    /// <param name="claim">Names the request's fields where the host sets the service, which may not have every address; null where the
+    /// cluster does.</param>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void Check(ServiceSpec spec, NodeSettings node, ServiceClaim? claim = null)
     {
@@ -94,14 +98,16 @@ internal static class ServiceRules
         return null;
     }
 
-    private static void CheckFrontends(string field, ServicePortSpec port, NodeSettings node, HashSet<FrontendKey> seen, ServiceClaim? claim)
+    private static void CheckFrontends(string field, ServicePortSpec port, NodeSettings node, HashSet<FrontendKey> seen,
+        ServiceClaim? claim)
     {
         for (var i = 0; i < port.Frontends.Count; i++)
         {
             var frontend = port.Frontends[i];
             var mine = $"{field}.frontends[{i}]";
             var key = new FrontendKey(frontend.Address, port.Protocol, frontend.Port);
-            var reason = WhyNoFrontend(frontend.Address, node) ?? (claim is null ? null : ServiceClaim.WhyNoFrontend(frontend.Address, frontend.Port, node));
+            var reason = WhyNoFrontend(frontend.Address, node)
+                ?? (claim is null ? null : ServiceClaim.WhyNoFrontend(frontend.Address, frontend.Port, node));
             if (reason is not null)
             {
                 throw IntentException.Invalid(claim?.FrontendField ?? $"{mine}.address", reason);
@@ -115,7 +121,8 @@ internal static class ServiceRules
 
             if (port.Protocol == ServiceText.Sctp && port.Backends.FirstOrDefault(b => b.Port != frontend.Port) is { } other)
             {
-                throw IntentException.Invalid($"{mine}.port", $"SCTP to a changed port ({frontend.Port} to {other.Port}) is not supported: its checksum can't be mended");
+                throw IntentException.Invalid($"{mine}.port", $"SCTP to a changed port ({frontend.Port} to {other.Port}) is not "
+                    + $"supported: its checksum can't be mended");
             }
 
             if (ServiceBounds.WhyNotRanges(frontend.SourceRanges.Count) is { } rangesProblem)
@@ -157,7 +164,8 @@ internal static class ServiceRules
 
             if (IsReserved(backend.Address))
             {
-                throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not reachable from elsewhere (loopback, link-local, multicast or reserved)");
+                throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not reachable from elsewhere (loopback, "
+                    + $"link-local, multicast or reserved)");
             }
 
             CheckPort($"{mine}.port", backend.Port);

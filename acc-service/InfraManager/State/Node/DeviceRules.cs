@@ -9,7 +9,9 @@ internal enum PortRule
     /// <summary>The target says it: the soft target, P4-DPDK.</summary>
     Gnmi,
 
-    /// <summary>It is the second byte of the device's MAC, which is the VSI's number, plus 16: the hardware package of release 24.01.</summary>
+    /// <summary>
+    /// It is the second byte of the device's MAC, which is the VSI's number, plus 16: the hardware package of release 24.01.
+    /// </summary>
     Mac,
 }
 
@@ -47,12 +49,16 @@ internal sealed record DeviceRules
     public IReadOnlyList<string> Pool { get; init; } = [];
 
     /// <summary>The ports of the pool that none of these endpoints has, in the order of the configuration.</summary>
-    public IEnumerable<string> FreePorts(IEnumerable<EndpointSpec> endpoints) => Pool.Except(endpoints.Select(e => e.PortName), StringComparer.Ordinal);
+    public IEnumerable<string> FreePorts(IEnumerable<EndpointSpec> endpoints) =>
+        Pool.Except(endpoints.Select(e => e.PortName), StringComparer.Ordinal);
 
-    /// <summary>Whether the attachment is to get any port of the pool: its agent made a name up for it. One that was lent a port names it.</summary>
+    /// <summary>
+    /// Whether the attachment is to get any port of the pool: its agent made a name up for it. One that was lent a port names it.
+    /// </summary>
     public bool IsLentTo(EndpointSpec spec) => UsesPool(spec) && AgentPortName.Is(spec.PortName);
 
-    /// <exception cref="IntentException">PERMISSION_DENIED, or INVALID_ARGUMENT for a port that the target can't have; with the field.</exception>
+    /// <exception cref="IntentException">PERMISSION_DENIED, or INVALID_ARGUMENT for a port that the target can't have; with the
+    /// field.</exception>
     public void Check(EndpointSpec spec)
     {
         if (Kinds.Count > 0 && !Kinds.Contains(spec.Device))

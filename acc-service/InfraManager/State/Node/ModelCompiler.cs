@@ -27,7 +27,9 @@ internal abstract class ModelCompiler(Pipeline pipeline)
     /// <summary>The owner's entries, each key once; null when it is gone, or is an endpoint whose port is not known yet.</summary>
     public abstract Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf);
 
-    /// <summary>The row that holds packets while this one is replaced; null where none is needed, or the pipeline has no such rows.</summary>
+    /// <summary>
+    /// The row that holds packets while this one is replaced; null where none is needed, or the pipeline has no such rows.
+    /// </summary>
     public virtual Entry? HoldFor(Entry row) => null;
 
     /// <summary>The id up to which ids were given out, if the row says so; 0 otherwise.</summary>

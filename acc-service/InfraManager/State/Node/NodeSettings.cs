@@ -35,7 +35,9 @@ internal sealed record NodeSettings
     /// <summary>The pipeline that the target runs.</summary>
     public required PipelineProfile Profile { get; init; }
 
-    /// <summary>The number of the port that the gateway's ARP answers come from, for pipelines that lead ARP to one; null: by the pipeline's rule.</summary>
+    /// <summary>
+    /// The number of the port that the gateway's ARP answers come from, for pipelines that lead ARP to one; null: by the pipeline's rule.
+    /// </summary>
     public uint? ArpPort { get; init; }
 
     /// <summary>MAC addresses of the ACC's own vports, where ports are numbered by them: no endpoint gets those ports.</summary>

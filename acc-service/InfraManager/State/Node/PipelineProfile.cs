@@ -11,7 +11,10 @@ internal abstract class PipelineProfile
     /// <summary>Its name in the configuration.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Whether InfraManager has the compiled pipeline's files itself. Otherwise it is a package, which the target has loaded unless Pipeline:Package names it.</summary>
+    /// <summary>
+    /// Whether InfraManager has the compiled pipeline's files itself. Otherwise it is a package, which the target has loaded unless
+    /// Pipeline:Package names it.
+    /// </summary>
     public abstract bool IsBuiltIn { get; }
 
     /// <summary>Whether it is compiled for the E2100 rather than for P4-DPDK or the soft target.</summary>

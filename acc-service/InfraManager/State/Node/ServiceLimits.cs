@@ -3,11 +3,15 @@ using System.Net.Sockets;
 namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>
-/// What a pipeline's services can't do, as those of a 24.01 package. A backend's replies are translated by a table keyed on its address and port, so it serves one frontend.
+/// What a pipeline's services can't do, as those of a 24.01 package. A backend's replies are translated by a table keyed on its address and
+/// port, so it serves one frontend.
 /// </summary>
 internal sealed record ServiceLimits
 {
-    /// <summary>As the hash of a flow is six bits wide in the package for the E2100, and a group of the one for P4-DPDK has room for no more than twice that.</summary>
+    /// <summary>
+    /// As the hash of a flow is six bits wide in the package for the E2100, and a group of the one for P4-DPDK has room for no more than
+    /// twice that.
+    /// </summary>
     private const int MaxBuckets = 64;
 
     /// <summary>Of the package.</summary>
@@ -43,12 +47,14 @@ internal sealed record ServiceLimits
         {
             if (limited.Ports[i].Frontends != spec.Ports[i].Frontends || limited.Ports[i].AffinitySeconds != spec.Ports[i].AffinitySeconds)
             {
-                throw IntentException.Invalid($"ports[{i}]", string.Join("; ", limited.Problems.Except(spec.Problems).Select(p => $"{p.Subject}: {p.Reason}")));
+                throw IntentException.Invalid($"ports[{i}]",
+                    string.Join("; ", limited.Problems.Except(spec.Problems).Select(p => $"{p.Subject}: {p.Reason}")));
             }
         }
     }
 
-    private ServicePortSpec Limit(ServicePortSpec port, Dictionary<(BackendKey, ProtocolType), ushort> served, List<ServiceProblem> problems)
+    private ServicePortSpec Limit(ServicePortSpec port, Dictionary<(BackendKey, ProtocolType), ushort> served,
+        List<ServiceProblem> problems)
     {
         var subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}/{ServiceText.Protocol(port.Protocol)}";
         if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp) && port.Frontends.Count > 0)
@@ -60,7 +66,9 @@ internal sealed record ServiceLimits
         var kept = port.Frontends.FirstOrDefault(f => f.Kind == FrontendKind.ClusterIP);
         foreach (var other in port.Frontends.Where(f => !ReferenceEquals(f, kept)))
         {
-            problems.Add(new ServiceProblem($"frontend {new FrontendKey(other.Address, port.Protocol, other.Port)}", $"is not served: {Name} serves cluster addresses only, one for each port"));
+            problems.Add(
+                new ServiceProblem($"frontend {new FrontendKey(other.Address, port.Protocol, other.Port)}", $"is not served: {Name} "
+                    + $"serves cluster addresses only, one for each port"));
         }
 
         if (kept is not null && port.AffinitySeconds > 0)
@@ -68,7 +76,11 @@ internal sealed record ServiceLimits
             problems.Add(new ServiceProblem(subject, $"clients stick to no backend: {Name} has no session affinity"));
         }
 
-        port = port with { Frontends = kept is null ? [] : port.Frontends.Count == 1 ? port.Frontends : [kept], AffinitySeconds = kept is null ? port.AffinitySeconds : 0 };
+        port = port with
+        {
+            Frontends = kept is null ? [] : port.Frontends.Count == 1 ? port.Frontends : [kept],
+            AffinitySeconds = kept is null ? port.AffinitySeconds : 0
+        };
         return kept is null ? port : port with { Backends = LimitBackends(port, subject, served, problems) };
     }
 
@@ -89,12 +101,18 @@ internal sealed record ServiceLimits
 
         if (elsewhere > 0)
         {
-            problems.Add(new ServiceProblem(subject, $"{elsewhere} of {port.Backends.Count} backends get nothing: they are on other nodes, and {Name} balances to this node's own"));
+            problems.Add(
+                new ServiceProblem(
+                    subject, $"{elsewhere} of {port.Backends.Count} backends get nothing: they are on other nodes, and {Name} balances to "
+                        + $"this node's own"));
         }
 
         if (taken > 0)
         {
-            problems.Add(new ServiceProblem(subject, $"{taken} of {port.Backends.Count} backends get nothing: another port of the service has them, and {Name} can translate a backend's replies to one address only"));
+            problems.Add(
+                new ServiceProblem(
+                    subject, $"{taken} of {port.Backends.Count} backends get nothing: another port of the service has them, and {Name} "
+                        + $"can translate a backend's replies to one address only"));
         }
 
         return elsewhere + taken == 0 ? port.Backends : [.. left];

@@ -4,8 +4,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>
-/// The order in which a pipeline's tables are filled; they are emptied in reverse. A port is classified before its guards open, and packets are sent to it
-/// last, so that a packet meets an endpoint wholly or not at all. What points to rows of another table comes after that table.
+/// The order in which a pipeline's tables are filled; they are emptied in reverse. A port is classified before its guards open, and packets
+/// are sent to it last, so that a packet meets an endpoint wholly or not at all. What points to rows of another table comes after that
+/// table.
 /// </summary>
 internal abstract class TableOrder
 {

@@ -1,8 +1,8 @@
 namespace ACCOffload.InfraManager.State.Tables;
 
 /// <summary>
-/// The changes of all tables of a model in the order in which they were made, so that they can be undone. It only says which table changed; what the row was
-/// before is in the table. Not thread-safe.
+/// The changes of all tables of a model in the order in which they were made, so that they can be undone. It only says which table changed;
+/// what the row was before is in the table. Not thread-safe.
 /// </summary>
 internal sealed class StateJournal
 {

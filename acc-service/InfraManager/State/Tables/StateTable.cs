@@ -27,7 +27,9 @@ internal abstract class StateTable
     /// <exception cref="InvalidOperationException">It conflicts with another row.</exception>
     public abstract void Load(RowReader row);
 
-    /// <summary>Writes the present value, or the absence, of every row that changed since <see cref="MarkSaved"/>; writing a row twice does no harm.</summary>
+    /// <summary>
+    /// Writes the present value, or the absence, of every row that changed since <see cref="MarkSaved"/>; writing a row twice does no harm.
+    /// </summary>
     /// <param name="put">Takes the columns of the key, then the others.</param>
     /// <param name="delete">Takes the columns of the key.</param>
     public abstract void WriteUnsaved(RowWriter put, RowWriter delete);
@@ -46,8 +48,8 @@ internal abstract class StateTable
 }
 
 /// <summary>
-/// One kind of durable state: rows by key, with whatever indexes a derived class keeps over them, a record of changes for the journal, and the form in which the
-/// store keeps a row. Not thread-safe: the programmer alone changes it.
+/// One kind of durable state: rows by key, with whatever indexes a derived class keeps over them, a record of changes for the journal, and
+/// the form in which the store keeps a row. Not thread-safe: the programmer alone changes it.
 /// </summary>
 /// <param name="journal">The model's.</param>
 internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTable, IReadOnlyDictionary<TKey, TValue>

@@ -38,7 +38,9 @@ internal sealed class DpdkCompiler : ModelCompiler
 
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? [.. Endpoint(e.Spec, port)] : null,
+        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
+            ? [.. Endpoint(e.Spec, port)]
+            : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s) : null,
         // Whoever asks for the gateway is led to the port where the ARP responder answers.
         _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork && _node.Profile.ArpPortOf(_node) is { } arpPort
@@ -70,7 +72,9 @@ internal sealed class DpdkCompiler : ModelCompiler
             foreach (var backend in s.Port.Backends)
             {
                 // What is pinned to a backend of UDP that is no more goes to another one: its client would never notice.
-                var to = backend.Draining && s.Port.Protocol == ProtocolType.Udp && active.Length > 0 ? active[backend.Id % active.Length] : backend;
+                var to = backend.Draining && s.Port.Protocol == ProtocolType.Udp && active.Length > 0
+                    ? active[backend.Id % active.Length]
+                    : backend;
                 Add(_destination.Row([backend.Id], "update_dst_ip", Ipv4.Value(to.Key.Address), to.Key.Port));
             }
 

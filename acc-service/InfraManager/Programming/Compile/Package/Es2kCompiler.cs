@@ -9,8 +9,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile.Package;
 
 /// <summary>
-/// Compiles for the package that release 24.01 ships for the E2100: docs/targets.md says what its tables mean. What 24.01 calls a module pointer, the number of
-/// a row that rewrites headers, is here the port's number for endpoints, and a service number for frontends and backends.
+/// Compiles for the package that release 24.01 ships for the E2100: docs/targets.md says what its tables mean. What 24.01 calls a module
+/// pointer, the number of a row that rewrites headers, is here the port's number for endpoints, and a service number for frontends and
+/// backends.
 /// </summary>
 internal sealed class Es2kCompiler : ModelCompiler
 {
@@ -45,21 +46,25 @@ internal sealed class Es2kCompiler : ModelCompiler
         _receive = new(pipeline, "ipv4_to_port_table_rx", [(DestinationIp, IpBits)], toPort);
         _transmitTcp = new(pipeline, "ipv4_to_port_table_tx_tcp", [(DestinationIp, IpBits)], toMacPort, ("set_vip_flag_tcp", []));
         _transmitService = new(pipeline, "ipv4_to_port_table_tx_service", [(DestinationIp, IpBits)], toMacPort);
-        _destination = new(pipeline, "write_dest_ip_table", [(Pointer, PointerBits)], ("update_dst_ip_mac", [MacBits, MacBits, IpBits, PortBits]));
+        _destination = new(pipeline, "write_dest_ip_table", [(Pointer, PointerBits)],
+            ("update_dst_ip_mac", [MacBits, MacBits, IpBits, PortBits]));
         _source = new(pipeline, "write_source_ip_table", [(Pointer, PointerBits)], ("update_src_ip_mac", [MacBits, IpBits, PortBits]));
         _replies = new(
             pipeline, "rx_src_ip",
-            [("hdrs.ipv4[meta.common.depth].src_ip", IpBits), (Protocol, ProtocolBits), ("hdrs.l4_port[meta.common.depth].sport", PortBits)],
+            [("hdrs.ipv4[meta.common.depth].src_ip", IpBits), (Protocol, ProtocolBits),
+                ("hdrs.l4_port[meta.common.depth].sport", PortBits)],
             ("set_source_ip", [PointerBits]));
         _balance = new(
             pipeline, "tx_balance",
-            [(DestinationIp, IpBits), (Protocol, ProtocolBits), ("hdrs.l4_port[meta.common.depth].dport", PortBits), ("meta.common.hash[5:0]", HashBits)],
+            [(DestinationIp, IpBits), (Protocol, ProtocolBits), ("hdrs.l4_port[meta.common.depth].dport", PortBits),
+                ("meta.common.hash[5:0]", HashBits)],
             ("set_default_lb_dest", [PortBits, PointerBits]));
         _flags = new(
             pipeline, "service_flow_packet_options",
             [("istd.direction", 1), ("hdrs.tcp.ack", 1), ("hdrs.tcp.rst", 1), ("hdrs.tcp.syn", 1), ("hdrs.tcp.fin", 1)],
             ("tcp_syn_packet", []), ("tcp_fin_or_rst_packet", []), ("tcp_other_packets", []));
-        Tables = [.. new[] { _arp, _gatewayMac, _transmit, _receive, _transmitTcp, _transmitService, _destination, _source, _replies, _balance, _flags }.Select(t => t.Schema)];
+        Tables = [.. new[] { _arp, _gatewayMac, _transmit, _receive, _transmitTcp, _transmitService, _destination, _source, _replies,
+            _balance, _flags }.Select(t => t.Schema)];
     }
 
     public override IReadOnlyList<TableSchema> Tables { get; }
@@ -68,7 +73,9 @@ internal sealed class Es2kCompiler : ModelCompiler
 
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
-        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port ? [.. Endpoint(e.Spec, port)] : null,
+        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
+            ? [.. Endpoint(e.Spec, port)]
+            : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s, model, portOf) : null,
         _ => [.. Node()],
     };
@@ -98,7 +105,8 @@ internal sealed class Es2kCompiler : ModelCompiler
             foreach (var backend in s.Port.Backends)
             {
                 // A pod that is listed may not be attached yet.
-                var holder = model.Endpoints.HolderOf(backend.Key.Address) ?? (backend.Place == BackendPlace.Host ? model.Endpoints.Host : null);
+                var holder = model.Endpoints.HolderOf(backend.Key.Address)
+                    ?? (backend.Place == BackendPlace.Host ? model.Endpoints.Host : null);
                 if (holder is null || portOf(holder.Spec.PortName) is not { } port)
                 {
                     continue;
@@ -106,7 +114,8 @@ internal sealed class Es2kCompiler : ModelCompiler
 
                 reachable.Add((backend, holder.Spec.Mac, port));
                 ulong ip = Ipv4.Value(backend.Key.Address);
-                Add(_destination.Row([backend.Id], "update_dst_ip_mac", _node.GatewayMac.Value, holder.Spec.Mac.Value, ip, backend.Key.Port));
+                Add(_destination.Row([backend.Id], "update_dst_ip_mac", _node.GatewayMac.Value, holder.Spec.Mac.Value, ip,
+                    backend.Key.Port));
                 Add(_replies.Row([ip, protocol, backend.Key.Port], "set_source_ip", s.Frontend.Id));
             }
 

@@ -4,8 +4,8 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile.Package;
 
 /// <summary>
-/// A table of a 24.01 package, as its own manager uses it: keys by name, all exact, actions with parameters by position, since the names of those are not
-/// public for each package. Whether the target's table is such a one is found out once, before the first entry.
+/// A table of a 24.01 package, as its own manager uses it: keys by name, all exact, actions with parameters by position, since the names of
+/// those are not public for each package. Whether the target's table is such a one is found out once, before the first entry.
 /// </summary>
 internal sealed class PackageTable
 {
@@ -44,7 +44,8 @@ internal sealed class PackageTable
 
         if (table.Fields.FirstOrDefault(f => !_keys.Contains(f.Name)) is { } unknown)
         {
-            throw new P4InfoException($"table {table.Alias} has a match field '{unknown.Name}' that is not known; known are: {string.Join(", ", _keys)}");
+            throw new P4InfoException($"table {table.Alias} has a match field '{unknown.Name}' that is not known; known are: "
+                + $"{string.Join(", ", _keys)}");
         }
 
         foreach ((var action, var bits) in actions)
