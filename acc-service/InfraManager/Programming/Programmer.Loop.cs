@@ -254,7 +254,7 @@ internal sealed partial class Programmer
         try
         {
             _model = _store.Load();
-            _model.Configure(_node);
+            ConfiguredUplink.AddTo(_model, _node);
             _admission = NewAdmission();
             _device.Restart(_model);
             _mustReload = false;

@@ -50,7 +50,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         _logger = loggers.CreateLogger("Programmer");
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
         _model = store.Load();
-        _model.Configure(node);
+        ConfiguredUplink.AddTo(_model, node);
         _admission = NewAdmission();
         _device = new DeviceSync(_model, target, node, options, time, loggers.CreateLogger("Programmer"), Progress)
         {

@@ -60,14 +60,6 @@ internal sealed record ProgrammerStatus
     public required string StoreProblem { get; init; }
 }
 
-/// <summary>What a reconciliation found and did.</summary>
-internal sealed record ReconcileCounts(long Inserted, long Modified, long Deleted)
-{
-    public static ReconcileCounts None { get; } = new(0, 0, 0);
-
-    public long Total => Inserted + Modified + Deleted;
-}
-
 /// <summary>The target as the programmer sees it.</summary>
 internal enum TargetState
 {

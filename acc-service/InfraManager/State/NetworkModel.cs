@@ -1,4 +1,3 @@
-using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Tables;
 using ACCOffload.InfraManager.State.Values;
 
@@ -45,36 +44,6 @@ internal sealed class NetworkModel
 
     /// <summary>Whether the store lacks changes.</summary>
     public bool HasUnsaved => Tables.Any(t => t.HasUnsaved);
-
-    /// <summary>Adds what the configuration says is there, which is not stored and which no request changes.</summary>
-    /// <exception cref="UplinkTakenException">An attachment holds the port or the MAC address.</exception>
-    public void Configure(NodeSettings node)
-    {
-        if (node.Uplink is not { } uplink)
-        {
-            return;
-        }
-
-        var endpoint = new Endpoint(
-            Endpoints.NextId(),
-            new EndpointSpec
-            {
-                Node = node.Name,
-                Origin = ApiOrigin.Configuration,
-                Key = new AttachmentKey("uplink", node.Name, uplink.Port),
-                Kind = EndpointKind.Uplink,
-                PortName = uplink.Port,
-                Mac = uplink.Mac,
-                Addresses = [],
-            },
-            false);
-        if (Endpoints.ConflictOf(endpoint) is { } conflict)
-        {
-            throw new UplinkTakenException(conflict);
-        }
-
-        Endpoints.Configure(endpoint);
-    }
 
     /// <summary>Undoes everything recorded after <paramref name="mark"/>, newest first.</summary>
     public void Undo(int mark) => _journal.Undo(mark);

@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
@@ -56,7 +57,7 @@ public class EndpointCompilerTests
         ]);
         var node = TestNode.Settings with { Uplink = uplink };
         var model = new NetworkModel();
-        model.Configure(node);
+        ConfiguredUplink.AddTo(model, node);
         Assert.Equal(0, model.Mark);
         var compiler = node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node);
         var owner = OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id);
@@ -80,7 +81,7 @@ public class EndpointCompilerTests
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         var node = TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("0.0.0.0/0"), mac)], Mtu: 1400) };
         var model = new NetworkModel();
-        model.Configure(node);
+        ConfiguredUplink.AddTo(model, node);
         Assert.Equal(
             ["routes -> to_narrow_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)"],
             Text(node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node).Compile(OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id), model, _ => 9)!));
