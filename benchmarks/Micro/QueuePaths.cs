@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
-using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Queue;
 
 namespace ACCOffload.Benchmarks.Micro;
 

@@ -1,8 +1,12 @@
 using System.Collections.Concurrent;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.TestKit;
 

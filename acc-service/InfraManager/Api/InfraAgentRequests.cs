@@ -1,5 +1,6 @@
 using System.Net;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 using ACCOffload.Protos.Infra;

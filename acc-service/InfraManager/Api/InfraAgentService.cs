@@ -1,7 +1,8 @@
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;
 

@@ -1,6 +1,8 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.InfraManager.Api;

@@ -1,12 +1,13 @@
 using System.Net;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
-using ModelKey = ACCOffload.InfraManager.State.AttachmentKey;
-using ModelKind = ACCOffload.InfraManager.State.EndpointKind;
+using ModelKey = ACCOffload.InfraManager.State.Values.AttachmentKey;
+using ModelKind = ACCOffload.InfraManager.State.Values.EndpointKind;
 
 namespace ACCOffload.InfraManager.Api;
 

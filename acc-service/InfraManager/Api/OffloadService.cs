@@ -1,12 +1,13 @@
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 using Grpc.Core;
-using ModelKind = ACCOffload.InfraManager.State.EndpointKind;
+using ModelKind = ACCOffload.InfraManager.State.Values.EndpointKind;
 
 namespace ACCOffload.InfraManager.Api;
 

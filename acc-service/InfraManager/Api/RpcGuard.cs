@@ -1,5 +1,5 @@
 using ACCOffload.InfraManager.Security;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Api;

@@ -1,6 +1,6 @@
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 
 namespace ACCOffload.InfraManager.Conditions;

@@ -1,6 +1,6 @@
 using System.Globalization;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Syscalls;
 

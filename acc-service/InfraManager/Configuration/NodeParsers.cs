@@ -9,7 +9,7 @@ internal static class NodeParsers
     public static string? NodeName(string text, out string name)
     {
         name = text;
-        return State.NodeName.IsValid(text) ? null : "is not a node name (lower-case letters, digits, '-' and '.', at most 253)";
+        return ACCOffload.InfraManager.State.Values.NodeName.IsValid(text) ? null : "is not a node name (lower-case letters, digits, '-' and '.', at most 253)";
     }
 
     public static string? Mac(string text, out MacAddress mac)
@@ -69,7 +69,7 @@ internal static class NodeParsers
         }
 
         node = text["host:".Length..];
-        return State.NodeName.IsValid(node) ? null : "has no valid node name after 'host:'";
+        return ACCOffload.InfraManager.State.Values.NodeName.IsValid(node) ? null : "has no valid node name after 'host:'";
     }
 
     /// <summary>The SHA-256 of a certificate in hex; colons, as openssl prints them, are ignored.</summary>

@@ -1,10 +1,10 @@
 using System.Net;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Grpc.Core;
-using ModelKey = ACCOffload.InfraManager.State.AttachmentKey;
+using ModelKey = ACCOffload.InfraManager.State.Values.AttachmentKey;
 
 namespace ACCOffload.InfraManager.Control;
 

@@ -1,8 +1,9 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
@@ -156,7 +157,7 @@ internal sealed partial class ControlService
         Condition = backend.Terminating ? "terminating" : backend.Ready ? "ready" : "not-ready",
     };
 
-    private static Protos.V1.ServiceProblem ToInfo(State.ServiceProblem problem) =>
+    private static Protos.V1.ServiceProblem ToInfo(ACCOffload.InfraManager.State.Services.ServiceProblem problem) =>
         new() { Subject = problem.Subject, Reason = problem.Reason };
 
     private static string Name<T>(T value)

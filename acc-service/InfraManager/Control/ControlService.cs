@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;

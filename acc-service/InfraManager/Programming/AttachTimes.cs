@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ACCOffload.InfraManager.Instruments;
+using ACCOffload.InfraManager.Programming.Queue;
 using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.InfraManager.Programming;

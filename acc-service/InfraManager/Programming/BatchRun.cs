@@ -1,4 +1,6 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Queue;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming;

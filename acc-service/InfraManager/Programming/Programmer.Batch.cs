@@ -1,6 +1,8 @@
 using ACCOffload.InfraManager.Instruments;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Queue;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 
 namespace ACCOffload.InfraManager.Programming;

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Programming.Compile;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Queue;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Session;
 

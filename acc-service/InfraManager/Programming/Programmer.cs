@@ -1,7 +1,11 @@
 using System.Collections.Immutable;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Queue;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Schema;

@@ -1,7 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Security;
 

@@ -1,5 +1,5 @@
 using System.Data;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 

@@ -1,4 +1,5 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Target;

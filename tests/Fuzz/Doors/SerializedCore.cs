@@ -1,6 +1,7 @@
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.Fuzz.Doors;
 

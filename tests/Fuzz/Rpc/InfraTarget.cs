@@ -2,7 +2,8 @@ using System.Globalization;
 using System.Net;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Api;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.Infra;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -44,7 +45,7 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             if (add is not null && add.Netns.Length > 0 && add.InterfaceName.Length > 0 && request.HostIfName.Length > 0 && Mac(request.MacAddr) is { } mac
                 && addresses.Length is > 0 and <= 16 && addresses.All(a => a is not null))
             {
-                spec = Spec(add.Netns, add.InterfaceName, request.HostIfName, mac, addresses!, ACCOffload.InfraManager.State.EndpointKind.Pod) with
+                spec = Spec(add.Netns, add.InterfaceName, request.HostIfName, mac, addresses!, ACCOffload.InfraManager.State.Values.EndpointKind.Pod) with
                 {
                     PodNamespace = add.Workload?.Namespace ?? "",
                     PodName = add.Workload?.Pod ?? "",

@@ -2,13 +2,14 @@ using System.Net;
 using ACCOffload.Fuzz.Engine;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Conditions;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Microsoft.Extensions.Logging.Abstractions;
 using ApiKey = ACCOffload.Protos.V1.AttachmentKey;
-using Key = ACCOffload.InfraManager.State.AttachmentKey;
+using Key = ACCOffload.InfraManager.State.Values.AttachmentKey;
 using Kind = ACCOffload.Protos.V1.EndpointKind;
 
 namespace ACCOffload.Fuzz.Rpc;
@@ -136,7 +137,7 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
                 Node = "node-1",
                 Origin = ApiOrigin.Offload,
                 Key = ToKey(request.Key),
-                Kind = request.Kind == Kind.Host ? ACCOffload.InfraManager.State.EndpointKind.Host : ACCOffload.InfraManager.State.EndpointKind.Pod,
+                Kind = request.Kind == Kind.Host ? ACCOffload.InfraManager.State.Values.EndpointKind.Host : ACCOffload.InfraManager.State.Values.EndpointKind.Pod,
                 Device = device.Kind == "tap" ? DeviceKind.Tap : DeviceKind.Veth,
                 PortName = device.PortName,
                 Mac = MacAddress.Parse(string.Join(':', device.Mac.Select(b => b.ToString("x2", null)))),

@@ -1,7 +1,9 @@
 using System.Net;
 using ACCOffload.Fuzz.Engine;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.Fuzz.Rpc;
 

@@ -1,5 +1,6 @@
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.Protos.Infra;
 using Grpc.Core;

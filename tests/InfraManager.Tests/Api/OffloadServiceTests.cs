@@ -1,5 +1,6 @@
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos;
@@ -33,8 +34,8 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
         Assert.Equal("node-1", spec.Node);
         Assert.Equal(ApiOrigin.Offload, spec.Origin);
-        Assert.Equal(new ACCOffload.InfraManager.State.AttachmentKey("podnet", "c1", "eth0"), spec.Key);
-        Assert.Equal(ACCOffload.InfraManager.State.EndpointKind.Pod, spec.Kind);
+        Assert.Equal(new ACCOffload.InfraManager.State.Values.AttachmentKey("podnet", "c1", "eth0"), spec.Key);
+        Assert.Equal(ACCOffload.InfraManager.State.Values.EndpointKind.Pod, spec.Kind);
         Assert.Equal(DeviceKind.Veth, spec.Device);
         Assert.Equal("acc0123456789a", spec.PortName);
         Assert.Equal("02:00:00:00:00:01", spec.Mac.ToString());

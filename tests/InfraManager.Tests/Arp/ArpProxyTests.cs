@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Syscalls;

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.NativeInterop.Addresses;
@@ -17,7 +18,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using ModelKey = ACCOffload.InfraManager.State.AttachmentKey;
+using ModelKey = ACCOffload.InfraManager.State.Values.AttachmentKey;
 
 namespace ACCOffload.InfraManager.Tests.CommandLine;
 
@@ -269,7 +270,7 @@ public sealed class CtlTests : IAsyncLifetime
             Node = "node-1",
             Origin = ApiOrigin.Offload,
             Key = new ModelKey("podnet", "c1", "eth0"),
-            Kind = ACCOffload.InfraManager.State.EndpointKind.Pod,
+            Kind = ACCOffload.InfraManager.State.Values.EndpointKind.Pod,
             PortName = "acc0123456789a",
             Mac = MacAddress.Parse("02:00:00:00:00:01"),
             Addresses = [IPAddress.Parse("10.244.1.2")],

@@ -1,7 +1,8 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming.Compile;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;

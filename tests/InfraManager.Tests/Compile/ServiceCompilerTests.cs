@@ -1,8 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Programming.Compile;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;

@@ -9,7 +9,8 @@ using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.Protos.Infra;
@@ -213,7 +214,7 @@ public sealed class ConditionTests
         Node = "node-1",
         Origin = ApiOrigin.Offload,
         Key = new(" host", "host", "acchost0"),
-        Kind = ACCOffload.InfraManager.State.EndpointKind.Host,
+        Kind = ACCOffload.InfraManager.State.Values.EndpointKind.Host,
         PortName = "acc00000000001",
         Mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:09"),
         Addresses = [IPAddress.Parse("200.1.1.2")],

@@ -1,6 +1,7 @@
 using System.Net;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 

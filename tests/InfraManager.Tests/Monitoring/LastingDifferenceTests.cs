@@ -2,6 +2,7 @@ using System.Net;
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;

@@ -3,7 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.Metrics;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Programming.Pipelines;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Package;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;

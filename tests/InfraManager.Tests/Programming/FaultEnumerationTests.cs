@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;

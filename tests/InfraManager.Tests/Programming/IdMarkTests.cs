@@ -1,7 +1,8 @@
 using System.Globalization;
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.Programming.Pipelines;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;

@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Queue;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests;

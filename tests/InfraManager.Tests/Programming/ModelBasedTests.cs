@@ -1,6 +1,7 @@
-using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using CsCheck;

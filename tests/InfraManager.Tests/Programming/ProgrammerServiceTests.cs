@@ -1,7 +1,8 @@
 using System.Net;
-using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;

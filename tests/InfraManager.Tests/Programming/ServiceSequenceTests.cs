@@ -1,5 +1,6 @@
 using System.Globalization;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Support;
 using CsCheck;
 

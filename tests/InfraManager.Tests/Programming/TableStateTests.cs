@@ -1,7 +1,7 @@
-using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.Programming.Pipelines;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Reconcile;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;

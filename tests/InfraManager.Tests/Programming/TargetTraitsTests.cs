@@ -1,6 +1,6 @@
 using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;

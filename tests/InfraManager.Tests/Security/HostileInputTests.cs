@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.Protos.V1;

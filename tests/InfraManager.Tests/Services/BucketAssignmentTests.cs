@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests.Services;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Kubernetes;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.TestKit.Cluster;

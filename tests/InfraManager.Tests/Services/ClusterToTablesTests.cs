@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Compile;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster.Services;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Services;

@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 

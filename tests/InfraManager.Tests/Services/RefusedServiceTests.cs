@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.TestKit.Cluster;

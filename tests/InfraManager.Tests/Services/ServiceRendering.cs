@@ -1,5 +1,5 @@
 using System.Text;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 

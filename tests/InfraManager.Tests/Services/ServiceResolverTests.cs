@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.InfraManager.Tests.Services;

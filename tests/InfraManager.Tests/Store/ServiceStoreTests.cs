@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Store;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,6 +1,8 @@
 using System.Diagnostics;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Data.Sqlite;
@@ -232,7 +234,7 @@ public sealed class SqliteStoreTests : IDisposable
             using (var store = SqliteStore.Open(path, NullLogger.Instance))
             {
                 await using var programmer = new InfraManager.Programming.Programmer(
-                    TestNode.Settings, store, target, new InfraManager.Programming.ProgrammerOptions(), TimeProvider.System, NullLoggerFactory.Instance);
+                    TestNode.Settings, store, target, new ACCOffload.InfraManager.Programming.Reconcile.ProgrammerOptions(), TimeProvider.System, NullLoggerFactory.Instance);
                 programmer.Start();
                 using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
                 await programmer.WaitReadyAsync(limit.Token);

@@ -1,7 +1,9 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Compile;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.Protos;

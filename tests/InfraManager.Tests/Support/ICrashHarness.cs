@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Reconcile;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 

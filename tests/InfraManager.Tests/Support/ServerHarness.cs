@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Channels;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 

@@ -1,8 +1,9 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming.Pipelines;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Support;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 

@@ -1,5 +1,6 @@
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 using Google.Protobuf;

@@ -1,8 +1,8 @@
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Programming.Pipelines;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Package;
 using ACCOffload.InfraManager.Tests.Support;

@@ -1,5 +1,5 @@
 using ACCOffload.Faithful;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests;

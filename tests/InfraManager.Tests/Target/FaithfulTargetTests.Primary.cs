@@ -1,6 +1,6 @@
 using ACCOffload.Faithful;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Session;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;

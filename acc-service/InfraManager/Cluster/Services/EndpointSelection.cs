@@ -1,5 +1,5 @@
 using System.Net;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 

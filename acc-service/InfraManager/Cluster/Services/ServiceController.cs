@@ -1,7 +1,8 @@
 using System.Collections.Concurrent;
 using ACCOffload.InfraManager.Programming;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Retries;
 
 namespace ACCOffload.InfraManager.Cluster.Services;

@@ -1,5 +1,5 @@
 using ACCOffload.InfraManager.Cluster.Events;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 

@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster.Objects;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 

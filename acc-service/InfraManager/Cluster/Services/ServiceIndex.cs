@@ -1,7 +1,7 @@
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Watch;
-using ACCOffload.InfraManager.State;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 

@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster.Objects;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 

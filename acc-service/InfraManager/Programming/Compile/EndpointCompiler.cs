@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 

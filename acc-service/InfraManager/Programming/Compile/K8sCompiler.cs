@@ -1,4 +1,4 @@
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;

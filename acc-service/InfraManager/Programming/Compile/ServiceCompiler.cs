@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 

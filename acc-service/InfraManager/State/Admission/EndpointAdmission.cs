@@ -1,3 +1,5 @@
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Protos;

@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.State.Admission;

@@ -1,3 +1,8 @@
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
+
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>The attachment holds: durably and on the target.</summary>

@@ -1,3 +1,6 @@
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Services;
+
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>

@@ -1,4 +1,7 @@
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;
 

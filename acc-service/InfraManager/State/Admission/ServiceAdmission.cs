@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;

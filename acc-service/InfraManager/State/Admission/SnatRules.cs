@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;
 

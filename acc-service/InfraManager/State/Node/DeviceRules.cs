@@ -1,3 +1,5 @@
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;

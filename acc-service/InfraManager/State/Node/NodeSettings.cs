@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 

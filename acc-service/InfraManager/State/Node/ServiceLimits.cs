@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Node;
 

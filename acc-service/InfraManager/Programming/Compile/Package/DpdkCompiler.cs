@@ -1,6 +1,8 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;

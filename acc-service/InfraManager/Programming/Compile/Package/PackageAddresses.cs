@@ -1,6 +1,7 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming.Compile.Package;
 

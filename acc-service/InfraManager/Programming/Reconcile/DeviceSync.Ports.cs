@@ -1,0 +1,206 @@
+using ACCOffload.InfraManager.State.Values;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.P4Runtime.Channels;
+using ACCOffload.Protos;
+using Grpc.Core;
+
+namespace ACCOffload.InfraManager.Programming.Reconcile;
+
+internal sealed partial class DeviceSync
+{
+    private const int PortsAtOnce = 16;
+
+    private readonly Dictionary<string, uint> _ports = [];
+    private readonly HashSet<string> _foreign = [];
+    private readonly HashSet<string> _orphans = [];
+    private readonly HashSet<string> _attempted = [];
+
+    /// <summary>Called with the name of a port that the model says is to be removed, once it is gone.</summary>
+    public required Action<string> PortRemoved { get; init; }
+
+    private bool HasPortsToRemove => _model.PortRemovals.Count > 0 || _orphans.Count > 0;
+
+    /// <summary>The port's number, null while not known. 0 is a number like any other.</summary>
+    public uint? PortOf(string name) => _ports.TryGetValue(name, out var port) ? port : null;
+
+    /// <summary>Was on the target before us: not ours to remove.</summary>
+    public bool IsForeignPort(string name) => _foreign.Contains(name);
+
+    /// <summary>
+    /// Ports that were asked for since the last call, answered or not, and that no endpoint has. Those of the pool are there for the next
+    /// one.
+    /// </summary>
+    public List<string> TakeStrayPorts()
+    {
+        List<string> stray = [.. _attempted.Where(n => _model.Endpoints.HolderOfPort(n) is null && !_node.Devices.Pool.Contains(n))];
+        _attempted.Clear();
+        return stray;
+    }
+
+    /// <summary>Looks whether ports that are not of our making are there already, so that they are never taken for ours.</summary>
+    public async Task LookForForeignAsync(IEnumerable<string> names, CancellationToken cancellationToken)
+    {
+        foreach (var name in names)
+        {
+            if (AgentPortName.Is(name) || _ports.ContainsKey(name) || _model.PortRemovals.ContainsKey(name))
+            {
+                continue;
+            }
+
+            try
+            {
+                if (await PortCallAsync(ct => _target.FindPortAsync(name, ct), cancellationToken) is { } id)
+                {
+                    _ports[name] = id;
+                    _foreign.Add(name);
+                }
+            }
+            catch (Exception e) when (e is P4RuntimeException or DeviceLostException)
+            {
+                // Whoever needs the port meets the same failure where it counts.
+                return;
+            }
+        }
+    }
+
+    /// <summary>Removes the ports that nobody needs. A failure is logged and tried again later.</summary>
+    public async Task RemovePortsAsync(CancellationToken cancellationToken)
+    {
+        if (!HasPortsToRemove || !IsReady || Tables.HasPendingDeletes())
+        {
+            return;
+        }
+
+        foreach (var name in _model.PortRemovals.Keys.Concat(_orphans).ToArray())
+        {
+            if (_model.Endpoints.HolderOfPort(name) is not null)
+            {
+                _orphans.Remove(name);
+                continue;
+            }
+
+            try
+            {
+                await PortCallAsync(
+                    async ct =>
+                    {
+                        await _target.RemovePortAsync(name, ct);
+                        return true;
+                    },
+                    cancellationToken);
+                _ports.Remove(name);
+                _orphans.Remove(name);
+                Hook(CrashPoint.AfterPortRemoval);
+                PortRemoved(name);
+            }
+            catch (P4RuntimeException e)
+            {
+                LogPortRemovalFailed(name, e.Message);
+            }
+            catch (DeviceLostException e)
+            {
+                LogPortRemovalFailed(name, e.Message);
+                return;
+            }
+        }
+    }
+
+    private async Task EnsurePortsAsync(IEnumerable<Endpoint> endpoints, Dictionary<OwnerId, IntentException> refusals,
+        CancellationToken cancellationToken)
+    {
+        Endpoint[] all = [.. endpoints];
+        // A device that was exchanged under its name has another number now.
+        foreach (var endpoint in all)
+        {
+            if (_target.ImpliedPort(PortSpec.Of(endpoint.Spec, _node.Mtu)) is { } number)
+            {
+                _ports[endpoint.Spec.PortName] = number;
+            }
+        }
+
+        List<Endpoint> missing = [.. all.Where(e => !_ports.ContainsKey(e.Spec.PortName))];
+        if (missing.Count == 0)
+        {
+            return;
+        }
+
+        var byPort = missing.ToLookup(e => e.Spec.PortName);
+        // Those that share a port ask for it once.
+        foreach (var some in missing.DistinctBy(e => e.Spec.PortName).Chunk(PortsAtOnce))
+        {
+            var calls = new List<Task<uint>>(some.Length);
+            foreach (var endpoint in some)
+            {
+                _attempted.Add(endpoint.Spec.PortName);
+                calls.Add(PortCallAsync(ct => _target.AddPortAsync(PortSpec.Of(endpoint.Spec, _node.Mtu), ct), cancellationToken));
+            }
+
+            DeviceLostException? lost = null;
+            for (var i = 0; i < some.Length; i++)
+            {
+                try
+                {
+                    _ports[some[i].Spec.PortName] = await calls[i];
+                }
+                catch (P4RuntimeException e)
+                {
+                    LogPortRefused(some[i].Spec.PortName, e.Message);
+                    var refusal = new IntentException(
+                        e.Code switch
+                        {
+                            StatusCode.ResourceExhausted => IntentError.ResourceExhausted,
+                            // The target can't open its link now: not this request's fault.
+                            StatusCode.FailedPrecondition => IntentError.Unavailable,
+                            _ => IntentError.Internal,
+                        },
+                        $"the target refused port {some[i].Spec.PortName}: {e.Message}");
+                    foreach (var endpoint in byPort[some[i].Spec.PortName])
+                    {
+                        refusals[OwnerId.OfEndpoint(endpoint.Id)] = refusal;
+                    }
+                }
+                catch (DeviceLostException e)
+                {
+                    lost = e;
+                }
+            }
+
+            _progress();
+            if (lost is not null)
+            {
+                throw lost;
+            }
+        }
+
+        Hook(CrashPoint.AfterPorts);
+    }
+
+    /// <exception cref="P4RuntimeException">Definitely refused.</exception>
+    /// <exception cref="DeviceLostException">No answer, or none that says what happened.</exception>
+    private async Task<T> PortCallAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(_options.PortLimit, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            return await call(either.Token);
+        }
+        catch (P4RuntimeException e) when (!IsDefinite(e.Code))
+        {
+            _mayChangeLate = true;
+            throw new DeviceLostException(e.Message, e);
+        }
+        catch (OperationCanceledException e)
+        {
+            _mayChangeLate = true;
+            throw new DeviceLostException(
+                cancellationToken.IsCancellationRequested
+                    ? "stopped in the middle of a port call"
+                    : $"no answer about a port within {_options.PortLimit.TotalSeconds:0.#} s", e);
+        }
+    }
+
+    private static bool IsDefinite(StatusCode code) => code is StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.AlreadyExists
+        or StatusCode.PermissionDenied or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.OutOfRange
+        or StatusCode.Unimplemented;
+}

@@ -1,7 +1,0 @@
-namespace ACCOffload.InfraManager.State;
-
-/// <summary>What names an attachment within one API: CNI network name, container id, interface name in the container.</summary>
-internal readonly record struct AttachmentKey(string Network, string ContainerId, string InterfaceName)
-{
-    public override string ToString() => $"{Network}/{ContainerId}/{InterfaceName}";
-}

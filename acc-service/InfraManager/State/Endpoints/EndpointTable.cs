@@ -1,0 +1,229 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using ACCOffload.InfraManager.State.Tables;
+using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
+
+namespace ACCOffload.InfraManager.State.Endpoints;
+
+/// <summary>The endpoints by id, with indexes over everything that two of them must not share.</summary>
+internal sealed class EndpointTable(StateJournal journal) : StateTable<long, Endpoint>(journal)
+{
+    private readonly Dictionary<EndpointAddress, Endpoint> _byAddress = [];
+    private readonly HolderIndex<MacAddress> _byMac = new();
+    private readonly HolderIndex<string> _byPort = new();
+    private readonly HolderIndex<uint> _byNumber = new();
+    private readonly Dictionary<IPAddress, Endpoint> _byIp = [];
+    private readonly Dictionary<(string Node, ApiOrigin Origin), int> _counts = [];
+    private long _lastId;
+
+    public override string Name => "endpoints";
+
+    public override IReadOnlyList<string> KeyColumns => ["id"];
+
+    public override IReadOnlyList<string> ValueColumns =>
+    [
+        "node", "origin", "network", "container_id", "interface_name", "kind", "device", "port_name", "owns_port", "mac",
+        "addresses", "mtu",
+        "pod_namespace", "pod_name", "pod_uid", "epoch", "sequence",
+    ];
+
+    public override string LoadOrder => "id";
+
+    /// <summary>The host's endpoint, of which there is one.</summary>
+    public Endpoint? Host { get; private set; }
+
+    /// <summary>The configured uplink's endpoint.</summary>
+    public Endpoint? Uplink { get; private set; }
+
+    public long NextId() => ++_lastId;
+
+    public Endpoint? Find(EndpointAddress address) => _byAddress.GetValueOrDefault(address);
+
+    public IReadOnlyCollection<Endpoint> HoldersOf(MacAddress mac) => _byMac.All(mac);
+
+    /// <inheritdoc cref="HolderIndex{TKey}.Other"/>
+    public Endpoint? OtherHolderOf(MacAddress mac, long self, long over) => _byMac.Other(mac, self, over);
+
+    /// <inheritdoc cref="HolderIndex{TKey}.Other"/>
+    public Endpoint? OtherHolderOfPort(string port, long self, long over) => _byPort.Other(port, self, over);
+
+    /// <summary>An endpoint, none of the two, whose MAC stands for the same port number; null if there is none.</summary>
+    public Endpoint? OtherHolderOfNumber(uint number, long self, long over) => _byNumber.Other(number, self, over);
+
+    public Endpoint? HolderOf(IPAddress address) => _byIp.GetValueOrDefault(address);
+
+    /// <summary>The id of the pod on this node that has the address; 0 if none has.</summary>
+    public long PodAt(IPAddress address) => HolderOf(address) is { Spec.Kind: EndpointKind.Pod } pod ? pod.Id : 0;
+
+    /// <summary>Any holder of the port.</summary>
+    public Endpoint? HolderOfPort(string port) => _byPort.Any(port);
+
+    public IReadOnlyCollection<Endpoint> HoldersOfPort(string port) => _byPort.All(port);
+
+    /// <summary>How many endpoints a node has through an API.</summary>
+    public int CountOf(string node, ApiOrigin origin) => _counts.GetValueOrDefault((node, origin));
+
+    /// <summary>How many ports attachments have, besides those that these alone hold.</summary>
+    public int CountPorts(params ReadOnlySpan<Endpoint?> except)
+    {
+        var count = _byPort.Count - (Uplink is null ? 0 : 1);
+        foreach (var endpoint in except)
+        {
+            count -= endpoint is not null && HoldersOfPort(endpoint.Spec.PortName).Count == 1 ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    /// <summary>Adds the endpoint, or replaces the one with the same id.</summary>
+    /// <exception cref="InvalidOperationException">Something it holds is another's; nothing was changed.</exception>
+    public void Put(Endpoint endpoint) => Set(endpoint.Id, endpoint);
+
+    /// <summary>Adds an endpoint of the configuration, which is never stored.</summary>
+    /// <exception cref="InvalidOperationException">Something it holds is another's; nothing was changed.</exception>
+    public void Configure(Endpoint endpoint) => AddUnrecorded(endpoint.Id, endpoint);
+
+    public void Remove(Endpoint endpoint) => Remove(endpoint.Id);
+
+    public override string? ConflictOf(Endpoint value)
+    {
+        var spec = value.Spec;
+        if (Other(Find(value.Address), value) is { } sameKey)
+        {
+            return $"attachment {value.Key} is endpoint {sameKey.Id}";
+        }
+
+        if (OtherHolderOf(spec.Mac, value.Id, value.Id) is { } sameMac && !sameMac.Spec.SharesMacWith(spec))
+        {
+            return $"MAC {spec.Mac} is held by {sameMac.Key}";
+        }
+
+        if (OtherHolderOfPort(spec.PortName, value.Id, value.Id) is { } samePort && !samePort.Spec.SharesPortWith(spec))
+        {
+            return $"port {spec.PortName} is held by {samePort.Key}";
+        }
+
+        foreach (var ip in spec.Addresses)
+        {
+            if (Other(HolderOf(ip), value) is { } sameIp)
+            {
+                return $"address {ip} is held by {sameIp.Key}";
+            }
+        }
+
+        if (spec.Kind == EndpointKind.Host && Other(Host, value) is { } host)
+        {
+            return $"the host's interface is {host.Key}";
+        }
+
+        return null;
+    }
+
+    protected override OwnerId? OwnerOf(long key, Endpoint? value) => OwnerId.OfEndpoint(key);
+
+    protected override void OnReplaced(long key, Endpoint? old, Endpoint? value)
+    {
+        if (old is not null)
+        {
+            Unindex(old);
+        }
+
+        if (value is not null)
+        {
+            Index(value);
+        }
+    }
+
+    protected override void WriteKey(RowWriter row, long key) => row.Add(key);
+
+    protected override void WriteValue(RowWriter row, Endpoint value)
+    {
+        var spec = value.Spec;
+        row.Add(spec.Node).Add((long)spec.Origin).Add(spec.Key.Network).Add(spec.Key.ContainerId).Add(spec.Key.InterfaceName)
+            .Add((long)spec.Kind).Add((long)spec.Device).Add(spec.PortName).Add(value.OwnsPort).Add(spec.Mac.Value)
+            .Add(string.Join(',', spec.Addresses)).Add(spec.Mtu).Add(spec.PodNamespace).Add(spec.PodName).Add(spec.PodUid)
+            .Add(spec.Epoch).Add(spec.Sequence);
+    }
+
+    protected override (long Key, Endpoint Value) ReadRow(RowReader row)
+    {
+        var id = row.Int64();
+        var node = row.Text();
+        var origin = row.Enum<ApiOrigin>();
+        var key = new AttachmentKey(row.Text(), row.Text(), row.Text());
+        var kind = row.Enum<EndpointKind>();
+        var device = row.Enum<DeviceKind>();
+        var portName = row.Text();
+        var ownsPort = row.Bool();
+        var spec = new EndpointSpec
+        {
+            Node = node,
+            Origin = origin,
+            Key = key,
+            Kind = kind,
+            Device = device,
+            PortName = portName,
+            Mac = new MacAddress(row.UInt64()),
+            Addresses = [.. row.List().Select(IpText.Parse)],
+            Mtu = row.Int32(),
+            PodNamespace = row.Text(),
+            PodName = row.Text(),
+            PodUid = row.Text(),
+            Epoch = row.UInt64(),
+            Sequence = row.UInt64(),
+        };
+        return (id, new Endpoint(id, spec, ownsPort));
+    }
+
+    private static Endpoint? Other(Endpoint? holder, Endpoint self) => holder is null || holder.Id == self.Id ? null : holder;
+
+    private void Unindex(Endpoint endpoint)
+    {
+        var spec = endpoint.Spec;
+        _byAddress.Remove(endpoint.Address);
+        _byMac.Remove(spec.Mac, endpoint.Id);
+        _byPort.Remove(spec.PortName, endpoint.Id);
+        _byNumber.Remove(VportNumbers.PortOf(spec.Mac), endpoint.Id);
+        CollectionsMarshal.GetValueRefOrNullRef(_counts, (spec.Node, spec.Origin))--;
+        foreach (var ip in spec.Addresses)
+        {
+            _byIp.Remove(ip);
+        }
+
+        if (Host?.Id == endpoint.Id)
+        {
+            Host = null;
+        }
+
+        if (Uplink?.Id == endpoint.Id)
+        {
+            Uplink = null;
+        }
+    }
+
+    private void Index(Endpoint endpoint)
+    {
+        var spec = endpoint.Spec;
+        _lastId = Math.Max(_lastId, endpoint.Id);
+        _byAddress.Add(endpoint.Address, endpoint);
+        _byMac.Add(spec.Mac, endpoint);
+        _byPort.Add(spec.PortName, endpoint);
+        _byNumber.Add(VportNumbers.PortOf(spec.Mac), endpoint);
+        CollectionsMarshal.GetValueRefOrAddDefault(_counts, (spec.Node, spec.Origin), out _)++;
+        foreach (var ip in spec.Addresses)
+        {
+            _byIp.Add(ip, endpoint);
+        }
+
+        if (spec.Kind == EndpointKind.Host)
+        {
+            Host = endpoint;
+        }
+
+        if (spec.Kind == EndpointKind.Uplink)
+        {
+            Uplink = endpoint;
+        }
+    }
+}

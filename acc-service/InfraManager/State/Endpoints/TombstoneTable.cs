@@ -1,0 +1,67 @@
+using ACCOffload.InfraManager.State.Tables;
+using ACCOffload.InfraManager.State.Values;
+
+namespace ACCOffload.InfraManager.State.Endpoints;
+
+/// <summary>Records that a request with this stamp removed an attachment: an older Attach that arrives late is refused.</summary>
+internal sealed record Tombstone(EndpointAddress Address, string Node, RequestStamp Stamp);
+
+/// <summary>The tombstones by what they stand for. The oldest give way to new ones.</summary>
+internal sealed class TombstoneTable(StateJournal journal) : StateTable<EndpointAddress, Tombstone>(journal)
+{
+    /// <summary>Bounds what a host can make us remember by detaching what never was attached.</summary>
+    public const int MaxCount = 8192;
+
+    // Removed tombstones leave their place behind.
+    private readonly Queue<EndpointAddress> _order = new();
+
+    public override string Name => "tombstones";
+
+    public override IReadOnlyList<string> KeyColumns => ["origin", "network", "container_id", "interface_name"];
+
+    public override IReadOnlyList<string> ValueColumns => ["node", "epoch", "sequence"];
+
+    public override string LoadOrder => "rowid";
+
+    public void Put(Tombstone tombstone)
+    {
+        Set(tombstone.Address, tombstone);
+        while (Count > MaxCount && _order.TryDequeue(out var oldest))
+        {
+            Remove(oldest);
+        }
+    }
+
+    protected override void OnReplaced(EndpointAddress key, Tombstone? old, Tombstone? value)
+    {
+        if (old is not null || value is null)
+        {
+            return;
+        }
+
+        _order.Enqueue(key);
+        if (_order.Count <= 2 * MaxCount)
+        {
+            return;
+        }
+
+        EndpointAddress[] live = [.. _order.Distinct().Where(ContainsKey)];
+        _order.Clear();
+        foreach (var address in live)
+        {
+            _order.Enqueue(address);
+        }
+    }
+
+    protected override void WriteKey(RowWriter row, EndpointAddress key) =>
+        row.Add((long)key.Origin).Add(key.Key.Network).Add(key.Key.ContainerId).Add(key.Key.InterfaceName);
+
+    protected override void WriteValue(RowWriter row, Tombstone value) =>
+        row.Add(value.Node).Add(value.Stamp.Epoch).Add(value.Stamp.Sequence);
+
+    protected override (EndpointAddress Key, Tombstone Value) ReadRow(RowReader row)
+    {
+        var address = new EndpointAddress(row.Enum<ApiOrigin>(), new AttachmentKey(row.Text(), row.Text(), row.Text()));
+        return (address, new Tombstone(address, row.Text(), new RequestStamp(row.UInt64(), row.UInt64())));
+    }
+}

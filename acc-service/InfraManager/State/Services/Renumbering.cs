@@ -1,0 +1,28 @@
+namespace ACCOffload.InfraManager.State.Services;
+
+/// <summary>Gives a service other numbers. Pure but for the numbers that it takes.</summary>
+internal static class Renumbering
+{
+    /// <summary>All numbers that the service has, 0 among them where it has none.</summary>
+    public static IEnumerable<uint> NumbersOf(ServiceState service) => service.Ports.SelectMany(p => p.Frontends.Select(f => f.Id)
+            .Concat(p.Backends.SelectMany(b => new[] { b.Id, b.EndpointId })).Append(p.Cluster.Id).Append(p.Local.Id))
+        .Concat(service.Ranges.Select(r => r.Id)).Append(service.Id);
+
+    /// <param name="service">The service.</param>
+    /// <param name="other">The number in a number's place; the same one each time.</param>
+    public static ServiceState Of(ServiceState service, Func<uint, uint> other) => service with
+    {
+        Id = other(service.Id),
+        Ports = [.. service.Ports.Select(p => p with
+        {
+            Frontends = [.. p.Frontends.Select(f => f with { Id = other(f.Id) })],
+            Cluster = Of(p.Cluster, other),
+            Local = Of(p.Local, other),
+            Backends = [.. p.Backends.Select(b => b with { Id = other(b.Id), EndpointId = other(b.EndpointId) })],
+        })],
+        Ranges = [.. service.Ranges.Select(r => r with { Id = other(r.Id) })],
+    };
+
+    private static SetState Of(SetState set, Func<uint, uint> other) =>
+        new(other(set.Id), [.. set.Buckets.Select(other)], [.. set.Succession.Select(other)], [.. set.Substitutes.Select(other)]);
+}

@@ -1,0 +1,214 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using ACCOffload.InfraManager.State.Tables;
+using ACCOffload.InfraManager.State.Values;
+
+namespace ACCOffload.InfraManager.State.Services;
+
+/// <summary>The services by key, and indexes over what they hold, so that a change looks at nothing that it does not concern.</summary>
+internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey, ServiceState>(journal)
+{
+    private readonly Dictionary<uint, ServiceState> _byId = [];
+    private readonly Dictionary<FrontendKey, uint> _holders = [];
+    private readonly Dictionary<FrontendKey, IdSet> _former = [];
+    private readonly Dictionary<IPAddress, IdSet> _byAddress = [];
+    private readonly Dictionary<IncarnationKey, Incarnation> _incarnations = [];
+
+    public override string Name => "services";
+
+    public override IReadOnlyList<string> KeyColumns => ["namespace", "name"];
+
+    public override IReadOnlyList<string> ValueColumns => ["state"];
+
+    /// <summary>The backends on other nodes that drain.</summary>
+    public DrainIndex Drains { get; } = new();
+
+    public ServiceState? Find(uint id) => _byId.GetValueOrDefault(id);
+
+    /// <summary>The service that has the frontend, or had it last while its flows end.</summary>
+    public ServiceState? HolderOf(FrontendKey key) => _holders.TryGetValue(key, out var id) ? _byId[id] : null;
+
+    /// <summary>The newest of the services that gave the frontend up while flows through it go on.</summary>
+    public ServiceState? FormerHolderOf(FrontendKey key) => _former.TryGetValue(key, out var ids) ? _byId[ids.Order().Last()] : null;
+
+    /// <summary>The services that have a backend of this address, oldest first.</summary>
+    public IReadOnlyList<ServiceState> With(IPAddress address) =>
+        _byAddress.TryGetValue(address, out var ids) ? [.. ids.Order().Select(id => _byId[id])] : [];
+
+    /// <summary>The number of an incarnation that some service has as a backend; 0 where none does.</summary>
+    public uint NumberOf(IncarnationKey key) => _incarnations.TryGetValue(key, out var found) ? found.Id : 0;
+
+    /// <summary>The number of a frontend that some service has, or had while its flows end; 0 where none does.</summary>
+    public uint FrontendNumberOf(FrontendKey key) =>
+        (HolderOf(key) ?? FormerHolderOf(key))?.Ports.SelectMany(p => p.Frontends).First(f => f.Key == key).Id ?? 0;
+
+    public override string? ConflictOf(ServiceState value)
+    {
+        if (_byId.TryGetValue(value.Id, out var other) && other.Key != value.Key)
+        {
+            return $"service {value.Key} has the id of {other.Key}";
+        }
+
+        foreach (var port in value.Ports)
+        {
+            if (port.Frontends.FirstOrDefault(f => !f.Taken && HolderOf(f.Key) is { } h && h.Key != value.Key) is { } frontend)
+            {
+                return $"frontend {frontend.Key} is held by {HolderOf(frontend.Key)!.Key} and {value.Key}";
+            }
+
+            if (port.Backends.FirstOrDefault(b => NumberOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0
+                && n != b.EndpointId) is { } backend)
+            {
+                return $"backend {backend.Key} of {value.Key} has two endpoint ids";
+            }
+        }
+
+        return null;
+    }
+
+    protected override OwnerId? OwnerOf(ServiceKey key, ServiceState? value) => value is null ? null : OwnerId.OfService(value.Id);
+
+    protected override void OnReplaced(ServiceKey key, ServiceState? old, ServiceState? value)
+    {
+        if (old is not null)
+        {
+            _byId.Remove(old.Id);
+            Unindex(old);
+        }
+
+        if (value is not null)
+        {
+            _byId.Add(value.Id, value);
+            Index(value);
+        }
+    }
+
+    protected override void WriteKey(RowWriter row, ServiceKey key) => row.Add(key.Namespace).Add(key.Name);
+
+    protected override void WriteValue(RowWriter row, ServiceState value) => row.Add(ServiceStateJson.Write(value));
+
+    protected override (ServiceKey Key, ServiceState Value) ReadRow(RowReader row)
+    {
+        var key = new ServiceKey(row.Text(), row.Text());
+        var state = ServiceStateJson.Read(row.Text());
+        return state.Key == key ? (key, state) : throw new FormatException($"service {key} is stored as {state.Key}");
+    }
+
+    private void Index(ServiceState state)
+    {
+        Drains.Add(state);
+        foreach (var port in state.Ports)
+        {
+            foreach (var frontend in port.Frontends)
+            {
+                if (!frontend.Taken)
+                {
+                    _holders.Add(frontend.Key, state.Id);
+                }
+                else
+                {
+                    CollectionsMarshal.GetValueRefOrAddDefault(_former, frontend.Key, out _).Add(state.Id);
+                }
+            }
+
+            foreach (var backend in port.Backends)
+            {
+                CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, backend.Key.Address, out _).Add(state.Id);
+                ref var incarnation = ref CollectionsMarshal.GetValueRefOrAddDefault(_incarnations,
+                    new(backend.Key, port.Protocol, backend.Pod), out _);
+                incarnation = new Incarnation(backend.EndpointId, incarnation.Count + 1);
+            }
+        }
+    }
+
+    private void Unindex(ServiceState state)
+    {
+        Drains.Remove(state);
+        foreach (var port in state.Ports)
+        {
+            foreach (var frontend in port.Frontends)
+            {
+                if (!frontend.Taken)
+                {
+                    _holders.Remove(frontend.Key);
+                }
+                else
+                {
+                    Remove(_former, frontend.Key, state.Id);
+                }
+            }
+
+            foreach (var backend in port.Backends)
+            {
+                Remove(_byAddress, backend.Key.Address, state.Id);
+                var key = new IncarnationKey(backend.Key, port.Protocol, backend.Pod);
+                if (!_incarnations.TryGetValue(key, out var incarnation))
+                {
+                    continue;
+                }
+
+                if (incarnation.Count == 1)
+                {
+                    _incarnations.Remove(key);
+                }
+                else
+                {
+                    _incarnations[key] = incarnation with { Count = incarnation.Count - 1 };
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// A service may be there for several reasons, such as two backends of one address: the first removal takes its id away.
+    /// </summary>
+    private static void Remove<TKey>(Dictionary<TKey, IdSet> index, TKey key, uint id)
+        where TKey : notnull
+    {
+        ref var ids = ref CollectionsMarshal.GetValueRefOrNullRef(index, key);
+        if (!Unsafe.IsNullRef(ref ids) && ids.Remove(id))
+        {
+            index.Remove(key);
+        }
+    }
+
+    private readonly record struct Incarnation(uint Id, int Count);
+
+    /// <summary>A few ids, nearly always one: a set of its own for each of 100,000 addresses would cost more than all else.</summary>
+    private struct IdSet
+    {
+        private uint _one;
+        private HashSet<uint>? _more;
+
+        public void Add(uint id)
+        {
+            if (_one == 0 || _one == id)
+            {
+                _one = id;
+            }
+            else
+            {
+                (_more ??= []).Add(id);
+            }
+        }
+
+        /// <summary>True when nothing is left.</summary>
+        public bool Remove(uint id)
+        {
+            if (_one == id)
+            {
+                _one = _more?.FirstOrDefault() ?? 0;
+                _more?.Remove(_one);
+            }
+            else
+            {
+                _more?.Remove(id);
+            }
+
+            return _one == 0;
+        }
+
+        public readonly IEnumerable<uint> Order() => (_more ?? []).Append(_one).Order();
+    }
+}

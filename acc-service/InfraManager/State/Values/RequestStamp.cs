@@ -1,0 +1,26 @@
+namespace ACCOffload.InfraManager.State.Values;
+
+/// <summary>
+/// A request's place in its agent's order: the agent's start count, then the request's number. Larger is newer. (0, 0) is a request
+/// without an order (a 24.01 agent has none).
+/// </summary>
+internal readonly record struct RequestStamp(ulong Epoch, ulong Sequence) : IComparable<RequestStamp>
+{
+    public bool IsUnordered => Epoch == 0 && Sequence == 0;
+
+    public int CompareTo(RequestStamp other)
+    {
+        var byEpoch = Epoch.CompareTo(other.Epoch);
+        return byEpoch != 0 ? byEpoch : Sequence.CompareTo(other.Sequence);
+    }
+
+    public static bool operator <(RequestStamp a, RequestStamp b) => a.CompareTo(b) < 0;
+
+    public static bool operator >(RequestStamp a, RequestStamp b) => a.CompareTo(b) > 0;
+
+    public static bool operator <=(RequestStamp a, RequestStamp b) => a.CompareTo(b) <= 0;
+
+    public static bool operator >=(RequestStamp a, RequestStamp b) => a.CompareTo(b) >= 0;
+
+    public override string ToString() => $"{Epoch}.{Sequence}";
+}
