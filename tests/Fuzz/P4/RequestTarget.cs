@@ -1,11 +1,11 @@
 using System.Buffers;
 using ACCOffload.Fuzz.Engine;
+using ACCOffload.P4Wire;
 using ACCOffload.Protos.Tdi;
 using ACCOffload.SoftTarget.Engine;
 using ACCOffload.SoftTarget.Server.Bind;
 using ACCOffload.SoftTarget.Server.State;
 using ACCOffload.SoftTarget.Server.Wire;
-using ACCOffload.P4Wire;
 using Google.Protobuf;
 using P4.Config.V1;
 using P4.V1;
