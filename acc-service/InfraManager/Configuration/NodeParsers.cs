@@ -9,7 +9,9 @@ internal static class NodeParsers
     public static string? NodeName(string text, out string name)
     {
         name = text;
-        return ACCOffload.InfraManager.State.Values.NodeName.IsValid(text) ? null : "is not a node name (lower-case letters, digits, '-' and '.', at most 253)";
+        return State.Values.NodeName.IsValid(text)
+            ? null
+            : "is not a node name (lower-case letters, digits, '-' and '.', at most 253)";
     }
 
     public static string? Mac(string text, out MacAddress mac)

@@ -21,7 +21,7 @@ internal sealed record ProgrammerStatus
     public required int Endpoints { get; init; }
 
     /// <summary>The node's agent and its epoch.</summary>
-    public ACCOffload.InfraManager.State.Endpoints.AgentState Agent { get; init; } = ACCOffload.InfraManager.State.Endpoints.AgentState.None;
+    public State.Endpoints.AgentState Agent { get; init; } = State.Endpoints.AgentState.None;
 
     public int Services { get; init; }
 
