@@ -104,7 +104,7 @@ internal static class CheckedMethods
         AddMethods(services, bind);
     }
 
-    /// <summary>Adds a service that is made with what is among the services.</summary>
+    /// <summary>Adds a service that the container creates.</summary>
     /// <param name="services">Where.</param>
     /// <param name="bind">The generated BindService.</param>
     public static void Add<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(

@@ -169,7 +169,7 @@ internal sealed class ConnectionPool : IDisposable
 
         foreach (var connection in late)
         {
-            connection.Abort("it was closed and not let go of");
+            connection.Abort("the client did not close it in time");
         }
 
         foreach (var connection in open)

@@ -33,7 +33,7 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
 
         if (note.Exception is not { } exception)
         {
-            return "it broke the TLS handshake off";
+            return "it closed the connection during the TLS handshake";
         }
 
         var root = exception;
@@ -55,7 +55,7 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
 
         return exception is AuthenticationException
             ? $"the TLS handshake failed ({ConfigurationError.OneLine(root.Message)})"
-            : "it broke the TLS handshake off";
+            : "it closed the connection during the TLS handshake";
     }
 
     public ILogger CreateLogger(string categoryName) =>

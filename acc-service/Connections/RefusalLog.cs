@@ -22,7 +22,7 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
         var verdict = _budget.Decide(peer, reason.ToString(), $"{name} {text}");
         if (verdict.Dropped > 0)
         {
-            LogUntold(verdict.Dropped);
+            LogDropped(verdict.Dropped);
         }
 
         if (verdict.Fate == LineFate.Counted)
@@ -57,5 +57,5 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
     private partial void LogFull(int max, double minutes);
 
     [LoggerMessage(EventId = 2023, Level = LogLevel.Warning, Message = "{Count} lines about refusals were not logged")]
-    private partial void LogUntold(long count);
+    private partial void LogDropped(long count);
 }

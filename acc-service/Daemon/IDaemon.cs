@@ -11,6 +11,6 @@ public interface IDaemon : IHostedService
     /// <summary>Whether the daemon makes progress; bounded in time. If not, systemd restarts it.</summary>
     ValueTask<bool> IsAliveAsync();
 
-    /// <summary>Reads again what can be read again, on SIGHUP. Log levels are not the daemon's concern.</summary>
+    /// <summary>Reloads what can be reloaded, on SIGHUP. Log levels are not the daemon's concern.</summary>
     void Reload();
 }

@@ -10,7 +10,8 @@ public readonly record struct ReloadedConfiguration(LoggingSettings Logging, boo
 /// </summary>
 public sealed partial class LogLevelReloader : IDisposable
 {
-    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(2);
+    // The file is read at each poll; inotify reports ordinary changes much earlier.
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(10);
 
     private readonly string _file;
     private readonly FeatureLevels _levels;

@@ -64,7 +64,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
             // The client is gone or too slow, or the connection was closed for another one: nobody waits for a response.
             if (!stop.IsCancellationRequested && !_closed && e is OperationCanceledException)
             {
-                options.Refused(Peer, "", false, $"nothing was asked and answered within {Limit.TotalSeconds:0} s");
+                options.Refused(Peer, "", false, $"no request was completed within {Limit.TotalSeconds:0} s");
             }
         }
         catch (Exception e)
@@ -106,7 +106,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         var format = ExpositionFormats.Negotiate(request?.Accept ?? "");
         var (status, type, body) = request switch
         {
-            null => ("400 Bad Request", "text/plain; charset=utf-8", "no HTTP/1.1 request\n"u8.ToArray()),
+            null => ("400 Bad Request", "text/plain; charset=utf-8", "not an HTTP/1.1 request\n"u8.ToArray()),
             { Path: not "/metrics" } => ("404 Not Found", "text/plain; charset=utf-8", "metrics are at /metrics\n"u8.ToArray()),
             { Method: not ("GET" or "HEAD") } => ("405 Method Not Allowed", "text/plain; charset=utf-8", "GET only\n"u8.ToArray()),
             _ => ("200 OK", ExpositionFormats.ContentType(format), await exporter.ScrapeAsync(format, cancellationToken)),

@@ -19,8 +19,12 @@ public static class PrivateDatabase
     public static void Create(string path)
     {
         CreateDirectory(path);
-        new FileStream(
-            path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
+        // An existing one is left to SQLite: closing any descriptor of a file would drop this process's locks on it.
+        if (!File.Exists(path))
+        {
+            new FileStream(
+                path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
+        }
     }
 
     /// <summary>Creates the directory of a database, for its owner only, unless it exists.</summary>
@@ -37,7 +41,7 @@ public static class PrivateDatabase
     /// <summary>Opens an existing file for this process only.</summary>
     /// <param name="path">The file.</param>
     /// <param name="busyTimeout">How long to wait for a predecessor that is just closing it.</param>
-    /// <exception cref="SqliteException">It is no database, in use, or cannot be read or written.</exception>
+    /// <exception cref="SqliteException">The file is not a database, in use, or cannot be read or written.</exception>
     public static SqliteConnection Open(string path, TimeSpan busyTimeout)
     {
         var connection = Connect(path, SqliteOpenMode.ReadWrite, busyTimeout);
@@ -59,7 +63,7 @@ public static class PrivateDatabase
     /// <summary>Opens a file that another process may have open, to look at it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="busyTimeout">How long to wait for a lock.</param>
-    /// <exception cref="SqliteException">It is no database, locked, or cannot be read.</exception>
+    /// <exception cref="SqliteException">The file is not a database, locked, or cannot be read.</exception>
     public static SqliteConnection OpenReadOnly(string path, TimeSpan busyTimeout) => Connect(path, SqliteOpenMode.ReadOnly, busyTimeout);
 
     /// <summary>The first inconsistency that SQLite finds in the file; null if there is none.</summary>

@@ -282,7 +282,7 @@ internal sealed partial class AccLink
             throw new AccException($"the ACC at {_config.Address.Authority} runs a release that is older than this agent and assigns "
                 + "no epochs: update inframanager there; existing attachments keep working");
         }
-        // A failure to look is not absence: then no Sync is made.
+        // If this fails, no Sync is made: it would remove what was only not found.
         await Adopt(reply.Attachments);
         _claims.BeginEpoch(reply.Epoch);
         _epoch.Begun();
@@ -295,13 +295,7 @@ internal sealed partial class AccLink
         _epoch.Lost();
         lock (_lock)
         {
-            CloseGate($"the ACC no longer accepts this agent's epoch ({reason})");
-            _state = _state with
-            {
-                Synced = false,
-                Reason = $"the ACC no longer accepts this agent's epoch ({reason})",
-                UnusableSince = _state.UnusableSince ?? _time.GetUtcNow(),
-            };
+            SetUnusable($"the ACC no longer accepts this agent's epoch ({reason})");
         }
         LogEpochLost(_claims.Epoch, reason, _epoch.Wait);
     }
@@ -381,8 +375,7 @@ internal sealed partial class AccLink
         var reason = e is RpcException rpc && connection is not null ? connection.Explain(rpc) : e.Message;
         lock (_lock)
         {
-            CloseGate(reason);
-            _state = _state with { Reason = reason, UnusableSince = _state.UnusableSince ?? _time.GetUtcNow() };
+            SetUnusable(reason);
             if (reason == _lastLogged)
             {
                 return;

@@ -282,13 +282,21 @@ internal sealed partial class AccLink : IAsyncDisposable
     // Under the lock.
     private void CloseGate(string reason)
     {
-        if (_open is null)
+        if (_open is not null)
         {
-            return;
+            SetUnusable(reason);
+        }
+    }
+
+    // Under the lock. The gate may be closed already, with a resync under way.
+    private void SetUnusable(string reason)
+    {
+        if (_open is not null)
+        {
+            _open = null;
+            _opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        _open = null;
-        _opened = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _state = _state with { Synced = false, Reason = reason, UnusableSince = _state.UnusableSince ?? _time.GetUtcNow() };
     }
 }

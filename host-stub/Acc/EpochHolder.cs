@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using ACCOffload.Protos;
+using ACCOffload.Retries;
 
 namespace ACCOffload.HostStub.Acc;
 
@@ -13,7 +14,7 @@ internal sealed class EpochHolder(TimeProvider time)
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StableAfter = TimeSpan.FromMinutes(2);
 
-    private TimeSpan _wait;
+    private readonly Backoff _backoff = new(FirstWait, MaxWait);
     private long _begunAt;
 
     /// <summary>Identifies this process among others with the same certificate, in the ACC's log and status.</summary>
@@ -22,7 +23,7 @@ internal sealed class EpochHolder(TimeProvider time)
     public bool IsHeld { get; private set; }
 
     /// <summary>How long to wait before requesting the next epoch.</summary>
-    public TimeSpan Wait => _wait == TimeSpan.Zero ? _wait : _wait * (0.8 + (Random.Shared.NextDouble() * 0.4));
+    public TimeSpan Wait { get; private set; }
 
     public void Begun()
     {
@@ -38,8 +39,15 @@ internal sealed class EpochHolder(TimeProvider time)
         }
 
         IsHeld = false;
-        var wasStable = time.GetElapsedTime(_begunAt) >= StableAfter;
-        _wait = wasStable ? TimeSpan.Zero : _wait == TimeSpan.Zero ? FirstWait : _wait * 2 < MaxWait ? _wait * 2 : MaxWait;
+        if (time.GetElapsedTime(_begunAt) >= StableAfter)
+        {
+            _backoff.Reset();
+            Wait = TimeSpan.Zero;
+        }
+        else
+        {
+            Wait = _backoff.Next();
+        }
     }
 
     private static string NewName()

@@ -5,6 +5,7 @@ using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
 using ACCOffload.HostStub.Operations;
 using ACCOffload.HostStub.Wire;
+using ACCOffload.Retries;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Agent;
@@ -149,7 +150,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
             return false;
         }
-        return name[0] != '.' && (!_failed.TryGetValue(file, out var attempt) || services.Time.GetElapsedTime(attempt.At) >= attempt.Pause);
+        return name[0] != '.' && (!_failed.TryGetValue(file, out var attempt) || attempt.Timer.IsDue);
     }
 
     private async Task TryAsync(string file)
@@ -174,11 +175,11 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         catch (Exception e)
         {
             var reason = CniException.ReasonOf(e);
-            var before = _failed.GetValueOrDefault(file);
-            var pause = before is null ? Interval : before.Pause * 2 < MaxPause ? before.Pause * 2 : MaxPause;
-            _failed[file] = new Attempt(services.Time.GetTimestamp(), pause, reason);
-            if (before?.Reason != reason)
+            var attempt = _failed.GetOrAdd(file, _ => new Attempt(new RetryTimer(services.Time, Interval, MaxPause)));
+            attempt.Timer.Failed();
+            if (attempt.Reason != reason)
             {
+                attempt.Reason = reason;
                 LogFailed(Path.GetFileName(file), reason);
             }
         }
@@ -265,7 +266,12 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         LogUnreadable(directory, problem);
     }
 
-    private sealed record Attempt(long At, TimeSpan Pause, string Reason);
+    private sealed class Attempt(RetryTimer timer)
+    {
+        public RetryTimer Timer => timer;
+
+        public string? Reason { get; set; }
+    }
 
     [LoggerMessage(LogLevel.Information, "Removed {Key}, whose DEL came while the agent was not running")]
     private partial void LogDone(AttachmentKey key);

@@ -28,7 +28,7 @@ internal static class StoredCall
             ["CNI_IFNAME"] = claim.Key.InterfaceName,
             ["CNI_NETNS"] = claim.NetNs,
         };
-        return new IpamRequest(call.Config.IpamType, call.Environment.Path, variables, call.Config.Version, call.Config.Raw, null);
+        return call.ToIpam() with { Environment = variables, PrevResult = null };
     }
 
     /// <returns>Null when the claim's configuration delegates to no plugin.</returns>

@@ -56,12 +56,6 @@ internal sealed partial class ClaimStore
         {
             write.Done.SetException(new ObjectDisposedException(nameof(ClaimStore)));
         }
-        // A failure that no caller awaits must not be reported as unobserved.
-        _ = write.Done.Task.ContinueWith(
-            static t => t.Exception,
-            CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
-            TaskScheduler.Default);
         return write.Done.Task;
     }
 

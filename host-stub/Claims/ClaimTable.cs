@@ -166,14 +166,8 @@ internal sealed class ClaimTable
     private Task TrackAsync(AttachmentKey key, Task write)
     {
         var version = ++_version;
-        var tracked = ObserveAsync();
         // A failure that no caller awaits is repaired by the next CatchUpAsync.
-        _ = tracked.ContinueWith(
-            static t => t.Exception,
-            CancellationToken.None,
-            TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
-            TaskScheduler.Default);
-        return tracked;
+        return ObserveAsync();
 
         async Task ObserveAsync()
         {

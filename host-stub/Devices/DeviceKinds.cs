@@ -3,9 +3,9 @@ namespace ACCOffload.HostStub.Devices;
 /// <summary>The known device kinds.</summary>
 internal static class DeviceKinds
 {
-    public const string Names = "veth, tap, ipvlan, vf or sf";
-
     private static readonly string[] Known = ["veth", "tap", "ipvlan", "vf", "sf"];
+
+    public static string Names { get; } = $"{string.Join(", ", Known[..^1])} or {Known[^1]}";
 
     /// <summary>The kinds that the configuration enables.</summary>
     public static IReadOnlyList<IDeviceKind> Create(DeviceSettings settings, DataPlaneNamespace dataPlane, HostHardware hardware)

@@ -50,7 +50,7 @@ internal sealed class DevicePools(
     {
         lock (_lock)
         {
-            // One is reserved for the host's own interface, whatever the kinds' limits add up to: the ACC accepts no longer list.
+            // One is reserved for the host's own interface, whatever the kinds' limits add up to: the ACC refuses a longer list.
             if (claims.PodCount >= ProtocolLimits.MaxAttachments - 1)
             {
                 throw new CniException(

@@ -74,9 +74,8 @@ internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySe
 }
 
 /// <summary>
-/// A kind of device between a pod and the pipeline. Everything that differs between kinds is a member here, so that a new kind is one class
-/// and one line in
-/// <see cref="DeviceKinds"/>. Unless a member says otherwise, its default suits a device that is wholly inside the pod's namespace.
+/// A kind of device between a pod and the pipeline. Everything that differs between kinds is a member here; <see cref="DeviceKinds"/>
+/// lists the kinds. Unless a member says otherwise, its default suits a device that is wholly inside the pod's namespace.
 /// </summary>
 internal interface IDeviceKind
 {
@@ -126,7 +125,7 @@ internal interface IDeviceKind
     /// <summary>The claims whose device is in its place. One that can't be looked at counts as present.</summary>
     IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
 
-    /// <summary>Whether the pod of a claim is gone. A failure to look is not: then the pod may live.</summary>
+    /// <summary>Whether the pod of a claim is gone. If the host can't be inspected, the pod counts as present.</summary>
     bool IsPodGone(Claim claim) => PodDevices.IsPodGone(claim);
 
     /// <summary>Whether a pool's device is back on the host. The kernel takes a moment to return it from a namespace that ended.</summary>

@@ -43,8 +43,8 @@ internal static class PodDevices
     }
 
     /// <summary>
-    /// As <see cref="TryUse"/>, for a DEL: a path that exists but is no namespace, as an unmounted one leaves behind, has no interface
-    /// either. Without a DEL that is no proof, because a mount may not be visible to this process.
+    /// As <see cref="TryUse"/>, for a DEL: a path that exists but is not a namespace, as an unmounted one leaves behind, has no interface
+    /// either. Without a DEL that proves nothing, because a mount may not be visible to this process.
     /// </summary>
     /// <exception cref="CniException">Error 8: the namespace may exist but can't be opened.</exception>
     /// <exception cref="LinuxException">The kernel refused to report the interface, or what <paramref name="code"/> did.</exception>

@@ -31,7 +31,7 @@ internal sealed class PodNetwork : IDisposable
     /// <param name="path">The runtime's path.</param>
     /// <param name="interfaceName">CNI_IFNAME.</param>
     /// <param name="allowHost">The runtime really means the host's own namespace.</param>
-    /// <exception cref="CniException">Error 8: the path does not exist, is no network namespace, or is the host's own.</exception>
+    /// <exception cref="CniException">Error 8: the path does not exist, is not a network namespace, or is the host's own.</exception>
     public static PodNetwork Open(string path, string interfaceName, bool allowHost)
     {
         NetNamespace? ns = null;

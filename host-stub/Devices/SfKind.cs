@@ -151,7 +151,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         {
             throw new CniException(
                 CniErrorCode.InvalidNetworkConfig,
-                $"deviceID \"{request.Wanted}\" is no subfunction of Device:Sf",
+                $"deviceID \"{request.Wanted}\" is not a subfunction in Device:Sf",
                 $"a valid name is {NameOf(config.Numbers.First)}");
         }
 

@@ -167,7 +167,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         var function = functions.FirstOrDefault(f => f.Function.Address == request.Wanted)
             ?? throw new CniException(
                 CniErrorCode.InvalidNetworkConfig,
-                $"deviceID \"{request.Wanted}\" is no virtual function of Device:Vf",
+                $"deviceID \"{request.Wanted}\" is not a virtual function in Device:Vf",
                 "the runtime's device plugin and the agent's configuration must name the same physical functions");
         if (request.InUse.Contains(request.Wanted))
         {

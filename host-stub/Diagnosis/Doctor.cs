@@ -53,7 +53,14 @@ internal sealed partial class Doctor(
         {
             var response = AgentSocket.Ask(config.Socket, AgentRequest.Encode(AgentRequestKind.Status, [], default), Limit);
             using var status = JsonDocument.Parse(response.Output);
-            if (response.ExitCode != 0 || !status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
+            if (response.ExitCode != 0)
+            {
+                report.Wrong("agent", status.RootElement.GetProperty("msg").GetString() ?? "", "journalctl --unit host-stub-agent");
+                return;
+            }
+
+            var isReady = status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean();
+            if (!isReady)
             {
                 report.Wrong(
                     "agent",
@@ -70,7 +77,7 @@ internal sealed partial class Doctor(
                     "docs/troubleshooting.md, Conditions");
             }
 
-            if (status.RootElement.GetProperty("acc").GetProperty("ready").GetBoolean())
+            if (isReady)
             {
                 report.Right(
                     "agent", $"{config.Socket}: ready, {status.RootElement.GetProperty("attachments").GetArrayLength()} attachments");

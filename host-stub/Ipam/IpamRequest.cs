@@ -6,8 +6,7 @@ namespace ACCOffload.HostStub.Ipam;
 internal sealed record IpamRequest(
     string Type,
     string Path,
-    IReadOnlyDictionary<string,
-    string> Environment,
+    IReadOnlyDictionary<string, string> Environment,
     CniVersion Version,
     ReadOnlyMemory<byte> Config,
     CniResult? PrevResult)

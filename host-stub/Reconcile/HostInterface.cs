@@ -187,6 +187,12 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private bool CreateBeforeAttach(IDeviceKind kind, Claim claim)
     {
         using var host = PodNetwork.OpenHost(_config.Name);
+        // What is left of a pair whose other end is out of reach keeps the name.
+        if (!kind.HasDataPlaneEnd(claim) && host.Find() is { } incomplete)
+        {
+            host.Links.DeleteLink(incomplete.Index);
+        }
+
         return kind.CreateBeforeAttach(PortRequest.Of(claim), host) is not null && SetUp(host);
     }
 
@@ -228,7 +234,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         var routes = host.Links.GetRoutes(link.Index);
         // A client that reaches a program of the node through a service may appear with the gateway's address, which the node would
         // otherwise drop as spoofed.
-        var gateway = new IPNetwork(_gateway, _gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
+        var gateway = new IPNetwork(_gateway, PodNetwork.Bits(_gateway));
         if (!routes.Any(r => r.Destination.Equals(gateway)))
         {
             host.Links.AddRoute(new Route { Destination = gateway, InterfaceIndex = link.Index }, replace: true);

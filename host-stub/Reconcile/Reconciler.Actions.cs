@@ -134,18 +134,16 @@ internal sealed partial class Reconciler
         });
     }
 
-    private async Task RemoveAsync(Claim claim, IDisposable holder)
+    // The caller holds the claim's lock.
+    private async Task RemoveAsync(Claim claim)
     {
-        using (holder)
+        try
         {
-            try
-            {
-                await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim));
-            }
-            catch (CniException e)
-            {
-                LogNotRemoved(claim.Key, e.OneLine);
-            }
+            await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim));
+        }
+        catch (CniException e)
+        {
+            LogNotRemoved(claim.Key, e.OneLine);
         }
     }
 
@@ -158,14 +156,7 @@ internal sealed partial class Reconciler
         }
 
         LogReleasing(seen.Key, services.Config.VanishedGrace.TotalSeconds);
-        try
-        {
-            await remover.RemoveAsync(seen.Key, seen, StoredCall.ToIpam(seen));
-        }
-        catch (CniException e)
-        {
-            LogNotReleased(seen.Key, e.OneLine);
-        }
+        await RemoveAsync(seen);
     }
 
     [LoggerMessage(LogLevel.Information, "Changed the {Kind} pool as configured: {Target}")]
@@ -203,7 +194,4 @@ internal sealed partial class Reconciler
     [LoggerMessage(
         LogLevel.Warning, "{Key} has had neither namespace nor device for {Seconds} s, and no DEL came: releasing it and its addresses")]
     private partial void LogReleasing(AttachmentKey key, double seconds);
-
-    [LoggerMessage(LogLevel.Error, "{Key}, whose pod is gone, can't be released completely, trying again: {Reason}")]
-    private partial void LogNotReleased(AttachmentKey key, string reason);
 }

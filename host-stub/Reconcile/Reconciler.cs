@@ -39,7 +39,13 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
             var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero);
             if (holder is not null)
             {
-                removals.Add(Task.Run(() => RemoveAsync(claim, holder)));
+                removals.Add(Task.Run(async () =>
+                {
+                    using (holder)
+                    {
+                        await RemoveAsync(claim);
+                    }
+                }));
             }
         }
         return Task.WhenAll(removals);
@@ -59,19 +65,10 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
         await LookForDevicesAsync();
         foreach (var claim in services.Claims.All().Where(c => c.State == ClaimState.Deleting && !c.IsHost))
         {
-            var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero);
-            if (holder is null)
+            using var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero);
+            if (holder is not null && ReferenceEquals(services.Claims.Get(claim.Key), claim))
             {
-                continue;
-            }
-
-            if (ReferenceEquals(services.Claims.Get(claim.Key), claim))
-            {
-                await RemoveAsync(claim, holder);
-            }
-            else
-            {
-                holder.Dispose();
+                await RemoveAsync(claim);
             }
         }
     }

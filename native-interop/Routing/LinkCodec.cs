@@ -20,7 +20,7 @@ internal static class LinkCodec
         {
             throw NetlinkException.Malformed("read a link", Malformed);
         }
-        // A bridge reports its ports as links of family AF_BRIDGE; those are no link events.
+        // A bridge reports its ports as links of family AF_BRIDGE; those are not link events.
         if (body.Family != 0)
         {
             return false;

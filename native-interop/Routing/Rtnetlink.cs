@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Constants and structures of linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h, fib_rules.h and veth.h.</summary>
+/// <summary>Constants and structures of linux/rtnetlink.h, if_link.h, if_addr.h, fib_rules.h and veth.h.</summary>
 internal static class Rtnetlink
 {
     public const ushort RTM_NEWLINK = 16;

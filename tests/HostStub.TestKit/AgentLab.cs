@@ -226,6 +226,15 @@ internal sealed class AgentLab : IAsyncDisposable
         Assert.Empty(Acc.Model.Pods);
     }
 
+    /// <summary>
+    /// For an Attach whose outcome is unknown: a Sync may state the claim just before it is removed, and the next one tells the ACC.
+    /// </summary>
+    public async Task AssertNothingLeftAfterSyncAsync()
+    {
+        await Eventually.TrueAsync(() => Acc.Model.Pods.Count == 0, "a Sync removes the attachment from the ACC");
+        AssertNothingLeft();
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_process is { HasExited: false })

@@ -97,7 +97,7 @@ public sealed class AccLinkTests
 
         Assert.Contains($"the ACC at 127.0.0.1:{lab.Acc.Port} is unreachable", answer.Message, StringComparison.Ordinal);
         Assert.Contains("refused", answer.Message, StringComparison.Ordinal);
-        // This is no measure of speed: it only must not hang.
+        // The bound is far above any normal run: it only catches a hang.
         Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(30));
         lab.AssertNothingLeft();
     }

@@ -144,7 +144,7 @@ public sealed class AddTests
         var answer = (await lab.RunAsync("ADD", pod)).Failed(code);
 
         Assert.Contains("addresses: outside 10.244.1.0/24", answer.Message, StringComparison.Ordinal);
-        lab.AssertNothingLeft();
+        await lab.AssertNothingLeftAfterSyncAsync();
         using var ns = pod.Open();
         using var links = RouteNetlink.Open(ns);
         Assert.Null(links.GetLink("eth0"));
@@ -163,7 +163,7 @@ public sealed class AddTests
 
         (await lab.RunAsync("ADD", pod)).Failed(11);
 
-        lab.AssertNothingLeft();
+        await lab.AssertNothingLeftAfterSyncAsync();
     }
 
     [Fact]

@@ -105,13 +105,7 @@ public sealed class ConfigurationTests : IDisposable
     [Fact]
     public void The_sample_contains_the_defaults()
     {
-        var root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "ACCOffload.sln")))
-        {
-            root = Path.GetDirectoryName(root)!;
-        }
-
-        var sample = AgentConfigReader.Load(Path.Combine(root, "rootfs/overlay-host/etc/accoffload/host-stub.json"), new Hashtable());
+        var sample = AgentConfigReader.Load(Repository.At("rootfs/overlay-host/etc/accoffload/host-stub.json"), new Hashtable());
         File.WriteAllText(
             _file,
             "{\"Acc\":{\"Address\":\"https://127.0.0.1:50002\"},\"HostInterface\":{\"Addresses\":[\"200.1.1.2/32\"],\"Routes\":[\"10.244.0.0/16\"]}}");

@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Protos.V1;
 
 namespace ACCOffload.HostStub.Tests;
@@ -102,6 +103,7 @@ public sealed class HostInterfaceTests
 
     [Theory]
     [InlineData("device")]
+    [InlineData("data-plane end")]
     [InlineData("address")]
     [InlineData("route")]
     [InlineData("down")]
@@ -114,6 +116,7 @@ public sealed class HostInterfaceTests
         switch (what)
         {
             case "device": links.DeleteLink(link.Index); break;
+            case "data-plane end": HideDataPlaneEnd(lab); break;
             case "address": links.DeleteAddress(link.Index, IPAddress.Parse("198.19.0.1"), 32); break;
             case "route": links.DeleteRoute(links.GetRoutes(link.Index).Single(r => r.Gateway is not null)); break;
             default: links.SetDown(link.Index); break;
@@ -173,6 +176,16 @@ public sealed class HostInterfaceTests
         using var links = RouteNetlink.Open();
         Assert.Null(links.GetLink(lab.HostInterfaceName));
         Assert.Empty(lab.DataPlaneLinks());
+    }
+
+    // As when the ports' namespace is created again while a process keeps the old one: the near end stays, its peer is out of reach.
+    private static void HideDataPlaneEnd(AgentLab lab)
+    {
+        using var ports = NetNamespace.OpenNamed(lab.DataPlane);
+        using var links = RouteNetlink.Open(ports);
+        var end = links.GetLinks().Single(l => l.Kind == "veth");
+        links.SetDown(end.Index);
+        links.Rename(end.Index, "hidden");
     }
 
     private static LinkInfo AssertComplete(AgentLab lab, RouteNetlink links)

@@ -66,7 +66,7 @@ public sealed class VfPoolTests
         var used = (await lab.Agent.RunAsync("ADD", pods[1], change: c => c["deviceID"] = third)).Failed(11);
         Assert.Contains($"the virtual function {third} is in use", used.Message, StringComparison.Ordinal);
         var foreign = (await lab.Agent.RunAsync("ADD", pods[1], change: c => c["pciBusID"] = "0000:99:00.1")).Failed(7);
-        Assert.Contains("is no virtual function of Device:Vf", foreign.Message, StringComparison.Ordinal);
+        Assert.Contains("is not a virtual function in Device:Vf", foreign.Message, StringComparison.Ordinal);
         lab.Agent.Request("STATUS", "", "").Succeeded();
     }
 

@@ -33,7 +33,7 @@ public sealed class DependencyTests(ITestOutputHelper output)
     [MemberData(nameof(Projects))]
     public void No_two_folders_use_each_other(string folder)
     {
-        var project = SourceTree.Instance.Projects.Single(p => p.Folder == folder);
+        var project = SourceTree.Instance.Project(folder);
         var graph = FolderGraph.Of(project);
 
         var (layers, cyclic) = graph.Order();
@@ -46,7 +46,7 @@ public sealed class DependencyTests(ITestOutputHelper output)
     [Fact]
     public void Inframanager_follows_its_layers()
     {
-        var graph = FolderGraph.Of(SourceTree.Instance.Projects.Single(p => p.Name == "InfraManager"));
+        var graph = FolderGraph.Of(SourceTree.Instance.Project("acc-service/InfraManager"));
         var layer = InfraManager.SelectMany((names, i) => names.Select(n => (n, i))).ToDictionary(l => l.n, l => l.i);
 
         var wrong = new List<string>();

@@ -58,7 +58,7 @@ internal sealed class FolderGraph
         return graph;
     }
 
-    /// <summary>Folders in layers: each uses only layers before its own. What is left uses each other, directly or not.</summary>
+    /// <summary>Folders in layers: each uses only layers before its own. The rest is on a cycle.</summary>
     public (IReadOnlyList<IReadOnlyList<string>> Layers, IReadOnlyList<string> Cyclic) Order()
     {
         var left = new SortedSet<string>(_arrows.Keys, StringComparer.Ordinal);
@@ -75,7 +75,7 @@ internal sealed class FolderGraph
             left.ExceptWith(next);
         }
 
-        // Folders above a cycle are in order, were it not for what they use.
+        // Folders above a cycle are not part of it.
         while (left.FirstOrDefault(f => !left.Any(other => _arrows[other].ContainsKey(f))) is { } above)
         {
             left.Remove(above);

@@ -11,7 +11,7 @@ public sealed class StyleTests
     [MemberData(nameof(Projects))]
     public void Namespaces_follow_folders(string folder)
     {
-        var project = SourceTree.Instance.Projects.Single(p => p.Folder == folder);
+        var project = SourceTree.Instance.Project(folder);
         var wrong = project.Files
             .Where(f => f.Namespace is { } name && name != (f.Folder.Length == 0 ? project.RootNamespace : project.RootNamespace + "." + f.Folder.Replace('/', '.')))
             .Select(f => $"{f.Path}: {f.Namespace}");
@@ -23,7 +23,7 @@ public sealed class StyleTests
     [MemberData(nameof(Projects))]
     public void Lines_end_at_140_characters(string folder)
     {
-        var project = SourceTree.Instance.Projects.Single(p => p.Folder == folder);
+        var project = SourceTree.Instance.Project(folder);
         var wrong = project.Files.SelectMany(f => f.Text.Split('\n').Select((line, i) => (f.Path, Line: i + 1, line.Length)).Where(l => l.Length > MaxLineLength));
 
         Assert.Empty(wrong.Select(w => $"{w.Path}:{w.Line}: {w.Length} characters"));
@@ -33,7 +33,7 @@ public sealed class StyleTests
     [MemberData(nameof(Projects))]
     public void Nothing_configures_its_awaits(string folder)
     {
-        var project = SourceTree.Instance.Projects.Single(p => p.Folder == folder);
+        var project = SourceTree.Instance.Project(folder);
 
         Assert.Empty(project.Files.Where(f => f.Code.Contains("ConfigureAwait(false)", StringComparison.Ordinal)).Select(f => f.Path));
     }

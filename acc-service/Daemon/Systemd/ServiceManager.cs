@@ -15,7 +15,7 @@ internal sealed partial class ServiceManager : IDisposable
     private bool _isStalled;
     private int _isBeating;
 
-    /// <param name="logger">Logs what systemd is not told.</param>
+    /// <param name="logger">Logs failed notifications.</param>
     public ServiceManager(ILogger logger)
     {
         _logger = logger;
@@ -25,7 +25,7 @@ internal sealed partial class ServiceManager : IDisposable
     /// <param name="status">Shown by systemctl status; empty for none.</param>
     public void Ready(string status) => Notify(status.Length == 0 ? "READY=1" : $"READY=1\nSTATUS={status}");
 
-    /// <summary>The service is stopping; systemd watches it no more.</summary>
+    /// <summary>The service is stopping; systemd no longer watches it.</summary>
     public void Stopping()
     {
         _watchdog?.Dispose();

@@ -56,6 +56,8 @@ internal sealed class OffloadService(
     public override Task<SyncReply> Sync(SyncRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var caller = guard.RequireNode(context);
+        // Before the items are converted: an item of two bytes can cost an exception.
+        EndpointRules.CheckListLength(request.Attachments.Count);
         var attachments = new List<EndpointSpec>(request.Attachments.Count);
         var unreadable = new List<SyncItemFailure>();
         for (var i = 0; i < request.Attachments.Count; i++)

@@ -17,7 +17,7 @@ internal static class ManagerFamilies
     };
 
     public static MetricFamily Services { get; } = new(
-        "accoffload_services", MetricKind.Gauge, "Services by what became of them.")
+        "accoffload_services", MetricKind.Gauge, "Services by state.")
     {
         Labels = ["state"],
         MaxSeries = 8,
@@ -25,27 +25,27 @@ internal static class ManagerFamilies
 
     public static MetricFamily TableEntries { get; } = new(
         "accoffload_table_entries", MetricKind.Gauge,
-        "Entries that the table is to hold; what the data plane learns is not among them.")
+        "Entries that the table should hold, without learned ones.")
     {
         Labels = ["table"],
     };
 
     public static MetricFamily TableCapacity { get; } = new(
-        "accoffload_table_capacity", MetricKind.Gauge, "Entries that the table is made for.")
+        "accoffload_table_capacity", MetricKind.Gauge, "Capacity of the table, in entries.")
     {
         Labels = ["table"],
     };
 
     public static MetricFamily Differences { get; } = new(
         "accoffload_reconcile_differences", MetricKind.Gauge,
-        "Entries that the target does not hold as wanted, as far as is known.")
+        "Entries that differ from the desired state, as far as is known.")
     {
         Labels = ["table"],
     };
 
     public static MetricFamily Difference { get; } = new(
         "accoffload_reconcile_difference", MetricKind.Info,
-        "A row that is not as wanted although it was written: refused, or acknowledged and not done.")
+        "A written row that differs from the desired state: refused, or acknowledged and not applied.")
     {
         Labels = ["table", "row", "kind"],
         MaxSeries = TableTally.MostRows + 1,
@@ -53,7 +53,7 @@ internal static class ManagerFamilies
 
     public static MetricFamily Writes { get; } = new(
         "accoffload_writes", MetricKind.Counter,
-        "P4Runtime Writes by their outcome.")
+        "P4Runtime Writes by result.")
     {
         Labels = ["result"],
         MaxSeries = 8,
@@ -62,14 +62,14 @@ internal static class ManagerFamilies
 
     public static MetricFamily WriteSeconds { get; } = new(
         "accoffload_write_seconds", MetricKind.Histogram,
-        "Time of a P4Runtime Write that was sent, until its answer.")
+        "Time from sending a P4Runtime Write to its answer.")
     {
         Unit = "seconds",
         Buckets = CommonFamilies.Seconds,
     };
 
     public static MetricFamily QueueDepth { get; } = new(
-        "accoffload_queue_depth", MetricKind.Gauge, "Requests that wait for the programmer.");
+        "accoffload_queue_depth", MetricKind.Gauge, "Requests waiting for the programmer.");
 
     public static MetricFamily AttachSeconds { get; } = new(
         "accoffload_attach_seconds", MetricKind.Histogram, "Time of an attachment in each phase; the phases follow each other.")
@@ -82,7 +82,7 @@ internal static class ManagerFamilies
 
     public static MetricFamily WatchAge { get; } = new(
         "accoffload_watch_age_seconds", MetricKind.Gauge,
-        "Time since the API server last told anything of these objects.")
+        "Time since the last list or event of these objects.")
     {
         Unit = "seconds",
         Labels = ["kind"],

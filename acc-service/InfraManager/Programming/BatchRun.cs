@@ -37,7 +37,7 @@ internal sealed class BatchRun(List<PendingIntent> batch)
 
     public IntentException? FailureOf(int index, AttachmentKey key) => _failedItems.GetValueOrDefault((index, key));
 
-    /// <summary>Starts another round of judging.</summary>
+    /// <summary>Starts another round of admission.</summary>
     public void Begin() => _changedBy.Clear();
 
     /// <param name="index">The intent that changed it.</param>

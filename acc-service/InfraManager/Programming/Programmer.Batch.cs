@@ -170,7 +170,7 @@ internal sealed partial class Programmer
         {
             // A failing disk may hold the changes all the same: the rows stay unsaved, and their former values are written when it works
             // again.
-            _model.Undo(0);
+            _admission.Undo();
             run.FailAll(error!);
         }
 

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming.Reconcile;
+using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Programming;
 
@@ -21,7 +23,7 @@ internal sealed record ProgrammerStatus
     public required int Endpoints { get; init; }
 
     /// <summary>The node's agent and its epoch.</summary>
-    public State.Endpoints.AgentState Agent { get; init; } = State.Endpoints.AgentState.None;
+    public AgentState Agent { get; init; } = AgentState.None;
 
     public int Services { get; init; }
 
@@ -84,12 +86,12 @@ internal enum TargetState
 /// <param name="Endpoint">As the model holds it.</param>
 /// <param name="Port">Null while not known.</param>
 /// <param name="Programmed">Whether all its entries are on the target.</param>
-internal sealed record EndpointView(ACCOffload.InfraManager.State.Endpoints.Endpoint Endpoint, uint? Port, bool Programmed);
+internal sealed record EndpointView(Endpoint Endpoint, uint? Port, bool Programmed);
 
 /// <summary>A service for display.</summary>
 /// <param name="State">As the model holds it.</param>
 /// <param name="Programmed">Whether all its entries are on the target.</param>
-internal sealed record ServiceView(ACCOffload.InfraManager.State.Services.ServiceState State, bool Programmed)
+internal sealed record ServiceView(ServiceState State, bool Programmed)
 {
     /// <summary>All that <see cref="StateName"/> may be.</summary>
     public static IReadOnlyList<string> StateNames { get; } = ["programmed", "pending", "removed", "closed", "unserved"];

@@ -138,7 +138,7 @@ internal sealed class DeviceIdentity(ApiSettings files)
             }
 
             throw new CertificateFileException(
-                "Api:KeyFile", files.KeyFile, e is IOException ? "there is no key" : "it is not an elliptic curve's key in PEM",
+                "Api:KeyFile", files.KeyFile, e is IOException ? "the file does not exist" : "it is not an EC private key in PEM",
                 "run 'inframanager certs request'");
         }
     }

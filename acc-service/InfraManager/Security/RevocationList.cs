@@ -131,7 +131,7 @@ internal sealed class RevocationList
         }
         catch (AsnContentException e)
         {
-            throw new CryptographicException($"is no revocation list: {e.Message}", e);
+            throw new CryptographicException($"is not a revocation list: {e.Message}", e);
         }
     }
 

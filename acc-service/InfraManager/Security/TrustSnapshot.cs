@@ -144,7 +144,7 @@ internal sealed class TrustSnapshot
             }
             else if (!NodeName.IsValid(node = roles[0][CertificateRoles.Host.Length..]))
             {
-                refusal = $"the role {ConfigurationError.OneLine(roles[0])} names no node";
+                refusal = $"the role {ConfigurationError.OneLine(roles[0])} does not name a valid node";
             }
 
             if (refusal is not null)

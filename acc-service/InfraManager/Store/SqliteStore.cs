@@ -76,10 +76,10 @@ internal sealed partial class SqliteStore : IDisposable
         try
         {
             var model = new NetworkModel();
-            using var statements = new TableStatements(Connected());
+            Connected();
             foreach (var table in model.Tables)
             {
-                statements.Load(table);
+                _statements!.Load(table);
             }
 
             return model;
@@ -147,9 +147,7 @@ internal sealed partial class SqliteStore : IDisposable
     {
         try
         {
-            using var command = Connected().CreateCommand();
-            command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE)";
-            command.ExecuteNonQuery();
+            Connected().Execute("PRAGMA wal_checkpoint(TRUNCATE)");
         }
         catch (SqliteException e)
         {

@@ -1,3 +1,4 @@
+using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;
@@ -17,13 +18,7 @@ internal static class StoreCopies
         var copy = PathOf(path, version);
         var fresh = copy + ".new";
         File.Delete(fresh);
-        // Made empty beforehand: SQLite takes the mode from the umask.
-        File.Open(fresh, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite
-        }).Dispose();
+        PrivateDatabase.Create(fresh);
         using (var command = connection.CreateCommand())
         {
             command.CommandText = "VACUUM INTO $copy";

@@ -27,14 +27,14 @@ internal static class StoreErrors
 
     public static StoreException Damaged(string path, Exception? e = null, string detail = "") => new(
         StoreFailure.Corrupt,
-        $"store {path} is damaged or no inframanager database{(detail.Length == 0 ? "" : $" ({detail})")}; restore a backup, or move it "
-        + $"away to start empty (the host's Sync fills it again)",
+        $"store {path} is damaged or is not an inframanager database{(detail.Length == 0 ? "" : $" ({detail})")}; restore a backup, or "
+        + "move it away to start empty (the host's Sync fills it again)",
         e);
 
     public static StoreException Newer(string path, long found, long known) => new(
         StoreFailure.NewerSchema,
         $"store {path} has schema version {found}, this inframanager knows {known}; install the newer inframanager again, or move the "
-        + $"file away to start empty");
+        + "file away to start empty");
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").TrimEnd('.', ' ');
 }

@@ -11,7 +11,9 @@ internal sealed record StoreProbe(long Version, StoreFailure? Failure, string De
 {
     private static readonly TimeSpan BusyTimeout = TimeSpan.FromSeconds(1);
 
-    /// <summary>Reads and checks the database without changing it. A database that another process holds is no damaged one.</summary>
+    /// <summary>
+    /// Reads and checks the database without changing it. A database that another process holds is not reported as damaged.
+    /// </summary>
     public static StoreProbe Look(string path)
     {
         try

@@ -37,7 +37,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     /// <param name="node">Says how ports get their numbers, and which pipeline there is.</param>
     /// <param name="traits">What the target can do; null: it is asked.</param>
     /// <param name="pool">TAPs that have to be there before the pipeline is pushed.</param>
-    /// <param name="logger">Where pushes are told of.</param>
+    /// <param name="logger">Logs pushes.</param>
     public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits,
         TargetPorts pool, ILogger logger)
     {
@@ -114,8 +114,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         try
         {
             check = await _session.EnsurePipelineAsync(_artifacts.Pipeline, _artifacts.DeviceConfig, _artifacts.Cookie,
-                _traits.CanReplacePipeline, PreparePoolAsync, cancellationToken)
-                ;
+                _traits.CanReplacePipeline, PreparePoolAsync, cancellationToken);
         }
         catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && !_traits.TakesPorts)
         {
@@ -248,7 +247,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         {
             throw new P4RuntimeException(
                 StatusCode.FailedPrecondition, $"{_traits.Name} takes no port at run time, and {port.Name} is not among Target:Ports; an "
-                    + $"attachment of the kind tap gets one of those");
+                    + "attachment of the kind tap gets one of those");
         }
 
         if (port.IsTap)

@@ -83,7 +83,7 @@ internal sealed class PipelineArtifacts
                 || config.Profiles.Any(p => p.Context.IsEmpty || p.Binary.IsEmpty))
             {
                 throw new InvalidDataException($"package {package} is unusable: the name, the bf-rt.json, or a profile's context or "
-                    + $"binary is missing");
+                    + "binary is missing");
             }
         }
         catch (InvalidProtocolBufferException e)
@@ -101,7 +101,7 @@ internal sealed class PipelineArtifacts
         catch (Exception e) when (e is InvalidProtocolBufferException or P4InfoException)
         {
             throw new InvalidDataException($"the package's P4Info {path} is unusable: {e.Message.ReplaceLineEndings(" ")}; a text that "
-                + $"p4c wrote can be read in any case once protoc --encode=p4.config.v1.P4Info has made it binary (Pipeline:P4Info)", e);
+                + "p4c wrote can be read in any case once protoc --encode=p4.config.v1.P4Info has made it binary (Pipeline:P4Info)", e);
         }
     }
 

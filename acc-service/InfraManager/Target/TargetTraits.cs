@@ -76,7 +76,7 @@ internal sealed record TargetTraits
     public static TargetTraits Of(string apiVersion, PipelineProfile profile) =>
         apiVersion != StratumVersion ? Soft : profile.IsForE2100 ? Es2k : P4Dpdk;
 
-    /// <summary>Null, or why the text is none. "auto" gives null: they are detected.</summary>
+    /// <summary>Null, or why the text is not valid. "auto" gives null: they are detected.</summary>
     public static string? Parse(string text, out TargetTraits? traits)
     {
         traits = text switch

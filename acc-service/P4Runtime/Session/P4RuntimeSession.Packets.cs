@@ -26,7 +26,7 @@ public sealed partial class P4RuntimeSession
             var field = Pipeline?.PacketOut?.Fields.FirstOrDefault(f => f.Name == name)
                 ?? throw P4InfoException.Missing("packet_out", "metadata", name, Pipeline?.PacketOut?.Fields.Select(f => f.Name) ?? []);
             var full = new byte[BitString.ByteWidth(field.BitWidth)];
-            if (value.IsEmpty || !BitString.TryPack(value.Span, field.BitWidth, full))
+            if (!BitString.TryPack(value.Span, field.BitWidth, full))
             {
                 throw new ArgumentException($"packet_out metadata {name} is empty or does not fit in {field.BitWidth} bits");
             }

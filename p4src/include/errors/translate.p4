@@ -131,7 +131,7 @@
                                 quoted_l4_sum.add(meta.remote_ip);
                                 quoted_l4_sum.add(meta.local_ip);
                             }
-                            // A masqueraded client is also masqueraded in errors, and so are the routers behind its address, as in Linux.
+                            // As Linux does, hide a masqueraded client in errors too, and the routers behind its address.
                             if (hdr.quoted.dst_ip != meta.local_ip) {
                                 hdr.ipv4.src_ip = meta.local_ip;
                             }

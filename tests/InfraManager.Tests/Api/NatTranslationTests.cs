@@ -157,7 +157,7 @@ public sealed class NatTranslationTests : IAsyncLifetime
     [InlineData("169.254.1.1")]
     public async Task Only_the_nodes_own_address_is_allowed_as_source(string address)
     {
-        await AssertRejectedAsync($"snat_ipv4: {address} is none of this node's addresses (Node:NodeAddresses, Node:HostAddresses)",
+        await AssertRejectedAsync($"snat_ipv4: {address} is not one of this node's addresses (Node:NodeAddresses, Node:HostAddresses)",
             async () => await _client.SetSnatAddressAsync(new SetSnatAddressRequest { SnatIpv4 = address }));
         Assert.Empty(_api.Core.Intents);
     }

@@ -67,7 +67,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(""" "Pipeline": { "Profile": "es2k" } """, "Pipeline:Profile = \"es2k\": is no profile; give one of k8s_dp, es2k-24.01, dpdk-24.01")]
+    [InlineData(""" "Pipeline": { "Profile": "es2k" } """, "Pipeline:Profile = \"es2k\": is not a known profile; give one of k8s_dp, es2k-24.01, dpdk-24.01")]
     [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "PortRule": "mac" } """, "Pipeline:Profile = \"es2k-24.01\": is a package that the embedded target does not run")]
     [InlineData(""" "Target": { "Traits": "tofino" } """, "Target:Traits = \"tofino\": unknown kind of target; give auto, soft, p4-dpdk or es2k")]
     [InlineData(""" "Target": { "Ports": ["TAP0", "TAP1", "TAP2"] } """, ": is not a power of two: the target would refuse the pipeline")]

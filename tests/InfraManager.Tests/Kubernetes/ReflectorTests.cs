@@ -265,7 +265,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [InlineData("{\"type\":\"MODIFIED\",\"object\":{\"spec\":{}}}", "watch of Service: object: Service: metadata: missing")]
     [InlineData("{\"type\":\"SHAKEN\",\"object\":{}}", "watch of Service: type: \"SHAKEN\" is not an event type")]
     [InlineData("{\"type\":\"DELETED\"}", "watch of Service: object: missing")]
-    [InlineData("this is no JSON", "watch of Service: invalid JSON (line 1, byte 1)")]
+    [InlineData("not JSON", "watch of Service: invalid JSON (line 1, byte 1)")]
     [InlineData(
         "{\"type\":\"ERROR\",\"object\":{\"code\":500,\"reason\":\"InternalError\",\"message\":\"etcd\\nis down\"}}",
         "the API server answered 500 InternalError: etcd\\u000ais down")]

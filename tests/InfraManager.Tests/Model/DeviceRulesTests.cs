@@ -68,7 +68,7 @@ public class DeviceRulesTests
         _model.Forget();
         judge.Attach(Child(3), _context);
         Detach(judge, first, 5);
-        _model.Undo(0);
+        _model.Undo();
         Assert.Equal(2, _model.Endpoints.HoldersOfPort(TestNode.PortName(1)).Count);
         Assert.Contains(_model.Endpoints.HoldersOf(first.Spec.Mac), e => e.Id == first.Id);
         Assert.False(_model.PortRemovals.ContainsKey(TestNode.PortName(1)));

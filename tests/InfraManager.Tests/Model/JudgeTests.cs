@@ -212,7 +212,7 @@ public class JudgeTests
         Attach(TestNode.Pod(3, 6, ip: 2, mac: 2, port: 2));
         Sync(10, TestNode.Pod(4, 7));
         Assert.NotEqual(before, Dump());
-        _model.Undo(0);
+        _model.Undo();
         Assert.Equal(before, Dump());
         Attach(TestNode.Pod(3, 16, ip: 3));
     }

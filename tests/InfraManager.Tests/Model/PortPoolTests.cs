@@ -63,7 +63,7 @@ public class PortPoolTests
         _model.Forget();
         _judge.Pool.Forget();
         var first = Attach(Tap(1, 1)).Spec.PortName;
-        _model.Undo(0);
+        _model.Undo();
         _judge.Pool.Undo();
         Assert.Equal(first, Attach(Tap(1, 1)).Spec.PortName);
     }

@@ -163,7 +163,7 @@ public sealed class PackageLimitsTests
     {
         await using var harness = await StartAsync(PipelineProfiles.Es2k2401);
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new SnatAddressIntent(IPAddress.Parse("192.0.2.10")), default));
-        Assert.Equal("es2k-24.01 masquerades nothing", e.Message);
+        Assert.Equal("es2k-24.01 does not support masquerading", e.Message);
         await harness.Programmer.SubmitAsync(new SnatAddressIntent(null), default);
     }
 

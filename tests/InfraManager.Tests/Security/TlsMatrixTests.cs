@@ -49,7 +49,7 @@ public sealed class TlsMatrixTests
     [InlineData(Client.TargetRole, "the role p4rt-client may not use this API")]
     [InlineData(Client.NoRole, "has no role in its subject alternative names")]
     [InlineData(Client.TwoRoles, "has more than one role")]
-    [InlineData(Client.BadNode, "names no node")]
+    [InlineData(Client.BadNode, "does not name a valid node")]
     [InlineData(Client.KeyUsage, "key usage does not allow signatures")]
     [InlineData(Client.Revoked, "the certificate is revoked")]
     [InlineData(Client.Tls12, "it does not offer TLS 1.3")]

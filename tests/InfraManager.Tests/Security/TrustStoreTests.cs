@@ -32,7 +32,7 @@ public sealed class TrustStoreTests : IDisposable
     [InlineData("tls.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "Api:CertificateFile", "is corrupt")]
     [InlineData("ca.crt", "", "Api:CaFile", "contains no certificate")]
     [InlineData("tls.key", "nonsense", "Api:KeyFile", "holds no private key of the certificate")]
-    [InlineData("ca.crl", "nonsense", "Api:CrlFile", "is no revocation list")]
+    [InlineData("ca.crl", "nonsense", "Api:CrlFile", "is not a revocation list")]
     public void A_bad_file_is_named_with_its_key(string file, string? contents, string key, string reason)
     {
         if (contents is null)

@@ -41,7 +41,7 @@ public sealed class ServiceStoreTests : IDisposable
         Assert.Equal(["services"], model.ServiceIds.UnsavedKeys);
         Assert.Equal([state.Key], model.Services.UnsavedKeys);
         Assert.Equal(["services", "numbers"], model.Tables.Where(t => t.HasUnsaved).Select(t => t.Name));
-        model.Undo(0);
+        model.Undo();
         Assert.Empty(model.Services);
         Assert.True(model.ServiceIds.Next() > state.Ports.SelectMany(p => p.Backends).Max(b => b.Id));
     }

@@ -96,7 +96,7 @@ internal static class ObjectReaders
         };
     }
 
-    /// <summary>A placeholder for a Service that cannot be read, so that its previous version does not stay in use.</summary>
+    /// <summary>A Service whose content cannot be read: its name only, so that its previous version does not stay in use.</summary>
     public static ServiceObject UnreadableService(ReadOnlySpan<byte> json, string problem)
     {
         var metadata = JsonSerializer.Deserialize(json, KubeJson.Default.ObjectDocument)!.Metadata!;
@@ -108,7 +108,7 @@ internal static class ObjectReaders
         };
     }
 
-    /// <summary>A placeholder for an EndpointSlice that cannot be read, so that its previous endpoints receive no more traffic.</summary>
+    /// <summary>An EndpointSlice whose content cannot be read: its name only, so that its previous endpoints get no traffic.</summary>
     public static SliceObject UnreadableSlice(ReadOnlySpan<byte> json, string problem)
     {
         var metadata = JsonSerializer.Deserialize(json, KubeJson.Default.ObjectDocument)!.Metadata!;
@@ -250,7 +250,10 @@ internal static class ObjectReaders
             endpoint.Conditions?.Ready ?? true,
             endpoint.Conditions?.Serving ?? true,
             endpoint.Conditions?.Terminating ?? false,
-            [.. zones.Select((z, i) => NameCache.Intern(fields.Required(z?.Name, $"{field}.hints.forZones[{i}].name")))])
+            // Hardly any endpoint has hints, and the empty list is shared.
+            zones.Length == 0
+                ? []
+                : [.. zones.Select((z, i) => NameCache.Intern(fields.Required(z?.Name, $"{field}.hints.forZones[{i}].name")))])
         {
             Uid = UidHash.Of(endpoint.TargetRef?.Uid),
         };

@@ -8,14 +8,14 @@ namespace ACCOffload.InfraManager.Cluster.Objects;
 internal sealed record ResourceKind<T>(string Kind, string Path, string Selector, ObjectReader<T> Read)
     where T : KubeObject
 {
-    /// <summary>Creates a placeholder for an object that cannot be read; null keeps the previous version in use.</summary>
-    public PlaceholderReader<T>? ReadPlaceholder { get; init; }
+    /// <summary>Reads the name of an object whose content cannot be read; null keeps the previous version in use.</summary>
+    public NameOnlyReader<T>? ReadNameOnly { get; init; }
 }
 
-/// <summary>Creates a placeholder for an object that cannot be read.</summary>
+/// <summary>Reads the name of an object whose content cannot be read.</summary>
 /// <param name="json">The object.</param>
 /// <param name="problem">Why it cannot be read, in one line.</param>
-internal delegate T PlaceholderReader<T>(ReadOnlySpan<byte> json, string problem);
+internal delegate T NameOnlyReader<T>(ReadOnlySpan<byte> json, string problem);
 
 /// <summary>Reads one object's JSON.</summary>
 /// <exception cref="KubeFormatException">A field is invalid.</exception>
@@ -34,13 +34,13 @@ internal static class ResourceKinds
 
     public static ResourceKind<ServiceObject> Services { get; } = new("Service", "/api/v1/services", ServedSelector, ObjectReaders.Service)
     {
-        ReadPlaceholder = ObjectReaders.UnreadableService,
+        ReadNameOnly = ObjectReaders.UnreadableService,
     };
 
     public static ResourceKind<SliceObject> Slices { get; } =
         new("EndpointSlice", "/apis/discovery.k8s.io/v1/endpointslices", ServedSelector, ObjectReaders.Slice)
         {
-            ReadPlaceholder = ObjectReaders.UnreadableSlice,
+            ReadNameOnly = ObjectReaders.UnreadableSlice,
         };
 
     /// <summary>The node of that name.</summary>

@@ -6,7 +6,7 @@ namespace ACCOffload.InfraManager.Cluster.Watch;
 /// <summary>One page of a list.</summary>
 /// <param name="ResourceVersion">Version of the list, from which a watch starts.</param>
 /// <param name="Continue">Token for the next page; empty on the last page.</param>
-/// <param name="Objects">The objects read, and placeholders for unreadable ones if the kind has them.</param>
+/// <param name="Objects">The objects read; of unreadable ones the name only, where the kind reads that.</param>
 /// <param name="Unreadable">Names of the unreadable objects, and why they cannot be read.</param>
 internal sealed record ListPage<T>(
     string ResourceVersion, string Continue, IReadOnlyList<T> Objects, IReadOnlyList<(ObjectName Name, string Problem)> Unreadable)
@@ -80,7 +80,7 @@ internal sealed record ListPage<T>(
         ReadOnlySpan<byte> json, ResourceKind<TObject> kind, int maxObjectBytes, List<T> objects, List<(ObjectName, string)> unreadable)
         where TObject : KubeObject, T
     {
-        var position = objects.Count + (kind.ReadPlaceholder is null ? unreadable.Count : 0);
+        var position = objects.Count + (kind.ReadNameOnly is null ? unreadable.Count : 0);
         if (json.Length > maxObjectBytes)
         {
             throw new KubeFormatException($"{kind.Kind}List", $"items[{position}]", $"{json.Length} bytes, at most {maxObjectBytes}");
@@ -99,7 +99,7 @@ internal sealed record ListPage<T>(
 
             var problem = JsonErrors.Describe($"{kind.Kind} {name}", e);
             unreadable.Add((name, problem));
-            if (kind.ReadPlaceholder is { } read)
+            if (kind.ReadNameOnly is { } read)
             {
                 objects.Add(read(json, problem));
             }

@@ -20,8 +20,7 @@ internal enum WatchEventType
 /// <param name="Type">What happened.</param>
 /// <param name="Name">Name of the object; default for bookmarks and errors.</param>
 /// <param name="ResourceVersion">Version from which a later watch resumes; empty for errors.</param>
-/// <param name="Object">The changed object or its placeholder; null for other types, and if it is unreadable and has no
-/// placeholder.</param>
+/// <param name="Object">The changed object, of an unreadable one the name only; null for other types, and if not even that is read.</param>
 /// <param name="Problem">Why the object cannot be read; null if it was read.</param>
 /// <param name="Status">The status of an error.</param>
 internal sealed record WatchEvent<T>(
@@ -78,8 +77,8 @@ internal sealed record WatchEvent<T>(
             }
 
             var problem = JsonErrors.Describe($"{kind.Kind} {name}", e);
-            var placeholder = kind.ReadPlaceholder?.Invoke(json, problem);
-            return new(WatchEventType.Changed, name, Version(Metadata(json, subject), subject), placeholder, problem, null);
+            var nameOnly = kind.ReadNameOnly?.Invoke(json, problem);
+            return new(WatchEventType.Changed, name, Version(Metadata(json, subject), subject), nameOnly, problem, null);
         }
     }
 

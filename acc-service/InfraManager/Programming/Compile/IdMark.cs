@@ -33,11 +33,8 @@ internal sealed class IdMark
     /// <summary>The row for ids up to this one. Not thread-safe.</summary>
     public Entry For(uint id) => _held.Exact("kind", Kind).Exact("value", Covering(id)).Action("hold").Build();
 
-    /// <summary>Whether the row is a mark.</summary>
-    public bool IsMark(Entry row) => ReferenceEquals(row.Table, _table) && Number(row, "kind") == Kind;
-
-    /// <summary>The mark of a row; 0 where it is none.</summary>
-    public uint Of(Entry row) => IsMark(row) ? (uint)Number(row, "value") : 0;
+    /// <summary>The mark of a row; 0 for a row that is not a mark.</summary>
+    public uint Of(Entry row) => ReferenceEquals(row.Table, _table) && Number(row, "kind") == Kind ? (uint)Number(row, "value") : 0;
 
     private static ulong Number(Entry row, string field)
     {

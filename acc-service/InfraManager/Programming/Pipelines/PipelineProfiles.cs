@@ -22,12 +22,12 @@ internal static class PipelineProfiles
 
     private static PipelineProfile[] All => [K8sDp, Es2k2401, Dpdk2401];
 
-    /// <summary>Null, or why the text is none.</summary>
+    /// <summary>Null, or why the text is not valid.</summary>
     public static string? Parse(string text, out PipelineProfile profile)
     {
         var found = Array.Find(All, p => p.Name == text);
         profile = found ?? K8sDp;
-        return found is null ? "is no profile" : null;
+        return found is null ? "is not a known profile" : null;
     }
 
     private sealed class K8sProfile : PipelineProfile

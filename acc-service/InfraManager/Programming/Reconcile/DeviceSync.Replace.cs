@@ -6,7 +6,8 @@ namespace ACCOffload.InfraManager.Programming.Reconcile;
 /// <content>
 /// Changes of rows on a target that can't modify them: each is deleted and inserted again, one after the other, so that packets miss a row
 /// for as short as possible. What would be let through meanwhile is held (<see cref="State.Node.ModelCompiler.HoldFor"/>). If this process
-/// ends in between, the hold stays until the row is back. </content>
+/// ends in between, the hold stays until the row is back.
+/// </content>
 internal sealed partial class DeviceSync
 {
     private async Task ReplaceAsync(ReadOnlyMemory<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)

@@ -3,10 +3,10 @@ namespace ACCOffload.InfraManager.Programming.Reconcile;
 /// <summary>Limits and times of the programmer.</summary>
 internal sealed record ProgrammerOptions
 {
-    /// <summary>Most intents that wait; a power of two or rounded up to one.</summary>
+    /// <summary>Maximum number of waiting intents.</summary>
     public int QueueIntents { get; init; } = 16_384;
 
-    /// <summary>Most memory of the intents that wait, in bytes, roughly.</summary>
+    /// <summary>Maximum memory of the waiting intents, in bytes, estimated.</summary>
     public long QueueBytes { get; init; } = 64 << 20;
 
     /// <summary>Most intents in one batch, that is in one durable commit.</summary>

@@ -37,8 +37,6 @@ internal sealed class TableState(TableOrder order)
 
     public IReadOnlyCollection<OwnerId> Owners => _owners.Keys;
 
-    public IEnumerable<Entry> Desired => _rows.Values.Where(r => r.Desired is not null).Select(r => r.Desired!);
-
     public ReadOnlySpan<Entry> EntriesOf(OwnerId owner) => _owners.GetValueOrDefault(owner);
 
     /// <summary>The keys of all rows of these tables that are wanted, or are on the target as far as is known.</summary>

@@ -32,7 +32,7 @@ internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, Ti
     /// <summary>Undoes every decision since the last <see cref="Forget"/>.</summary>
     public void Undo()
     {
-        model.Undo(0);
+        model.Undo();
         Endpoints.Pool.Undo();
     }
 

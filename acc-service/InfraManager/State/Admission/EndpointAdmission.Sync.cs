@@ -216,7 +216,7 @@ internal sealed partial class EndpointAdmission
                 Fail(last,
                     new IntentException(
                         IntentError.ResourceExhausted, $"{node.Devices.MaxPorts} ports are in use (Devices:MaxPorts of the ACC's "
-                            + $"configuration)", "device"));
+                            + "configuration)", "device"));
             }
         }
 

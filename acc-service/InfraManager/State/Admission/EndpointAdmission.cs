@@ -201,7 +201,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
 
         throw IntentException.Stale("epoch", epoch < agent.Epoch
             ? $"{epoch} is over, the current one is {agent.Epoch}{(agent.Name.Length > 0 ? $" of agent {agent.Name}" : "")}; call Begin "
-                + $"for a new one"
+                + "for a new one"
             : $"{epoch} was not handed out; call Begin for one (an agent that does not is older than this ACC: update host-stub)");
     }
 
@@ -276,8 +276,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         if (isNew && model.Endpoints.CountOf(spec.Node, spec.Origin) >= ProtocolLimits.MaxAttachments)
         {
             throw new IntentException(
-                IntentError.ResourceExhausted, $"the node has {ProtocolLimits.MaxAttachments} attachments, which is all that there may "
-                    + $"be", "key");
+                IntentError.ResourceExhausted, $"the node already has the maximum of {ProtocolLimits.MaxAttachments} attachments", "key");
         }
 
         if (node.Devices.MaxPorts is > 0 and var most && model.Endpoints.HolderOfPort(spec.PortName) is null
@@ -285,7 +284,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         {
             throw new IntentException(
                 IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's "
-                    + $"configuration)", "device");
+                    + "configuration)", "device");
         }
     }
 }

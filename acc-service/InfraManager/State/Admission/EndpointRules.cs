@@ -70,16 +70,21 @@ internal static class EndpointRules
         ?? WhyNotText("key.container_id", key.ContainerId, ProtocolLimits.MaxNameBytes)
         ?? WhyNotText("key.interface_name", key.InterfaceName, ProtocolLimits.MaxPortNameBytes);
 
-    /// <summary>Checks a Sync as a whole; what is wrong with one attachment only is that attachment's failure.</summary>
-    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
-    public static void Check(SyncIntent sync)
+    /// <summary>Checks how many attachments a Sync lists.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT: more than a node may have.</exception>
+    public static void CheckListLength(int count)
     {
-        var count = sync.Attachments.Count + sync.Unreadable.Count;
         if (count > ProtocolLimits.MaxAttachments)
         {
             throw IntentException.Invalid("attachments", $"{count} attachments, at most {ProtocolLimits.MaxAttachments}");
         }
+    }
 
+    /// <summary>Checks a Sync as a whole; what is wrong with one attachment only is that attachment's failure.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static void Check(SyncIntent sync)
+    {
+        CheckListLength(sync.Attachments.Count + sync.Unreadable.Count);
         for (var i = 0; i < sync.Attachments.Count; i++)
         {
             if (sync.Attachments[i].Node != sync.Node || sync.Attachments[i].Origin != ApiOrigin.Offload)
@@ -133,14 +138,12 @@ internal static class EndpointRules
 
     private static void CheckMac(EndpointSpec spec, NodeSettings node)
     {
-        Span<byte> mac = stackalloc byte[6];
-        spec.Mac.CopyTo(mac);
-        if (mac.IndexOfAnyExcept((byte)0) < 0)
+        if (spec.Mac.IsZero)
         {
             throw IntentException.Invalid("device.mac", "all zero");
         }
 
-        if ((mac[0] & 1) != 0)
+        if (spec.Mac.IsMulticast)
         {
             throw IntentException.Invalid("device.mac", $"{spec.Mac} is a multicast address");
         }
@@ -187,7 +190,7 @@ internal static class EndpointRules
             }
             else if (!node.HostAddresses.Contains(address) && !node.NodeAddresses.Contains(address))
             {
-                throw IntentException.Invalid(field, $"{address} is no host or node address of node {node.Name}");
+                throw IntentException.Invalid(field, $"{address} is not a host or node address of node {node.Name}");
             }
         }
     }

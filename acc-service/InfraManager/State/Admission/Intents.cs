@@ -205,12 +205,7 @@ internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent
             return this;
         }
 
-        if (Claim is not null)
-        {
-            package.Demand(spec);
-        }
-
-        return this with { Spec = package.Limit(spec) };
+        return this with { Spec = Claim is null ? package.Limit(spec) : package.Demand(spec) };
     }
 
     public override ServiceOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Services.Set(this, context);

@@ -47,7 +47,7 @@ internal sealed class PortPool(NetworkModel model, NodeSettings node)
 
         throw new IntentException(
             IntentError.ResourceExhausted, $"all {pool.Count} ports of the target are in use, and it takes no others (Target:Ports of the "
-                + $"ACC's configuration)", "device");
+                + "ACC's configuration)", "device");
     }
 
     /// <summary>Takes back the turns since the last <see cref="Forget"/>, together with the model's changes.</summary>

@@ -133,7 +133,7 @@ internal sealed class ServiceAdmission
     {
         if (_node.Profile.Services is { } package && !intent.IsRemoval)
         {
-            throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} masquerades nothing");
+            throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} does not support masquerading");
         }
 
         if (context.AddsRefused is { } refused)
@@ -328,7 +328,7 @@ internal sealed class ServiceAdmission
                     .FirstOrDefault(s => s.Backend is { Draining: false }) is { Service: { } other })
                 {
                     throw IntentException.Held($"ports[{i}].backends", $"{backend.Key} serves service {other.Key}, and {package.Name} can "
-                        + $"translate a backend's replies to one address only");
+                        + "translate a backend's replies to one address only");
                 }
             }
         }
@@ -348,8 +348,9 @@ internal sealed class ServiceAdmission
                 || spec.Ports[i].Backends.Any(b => (b.InCluster || b.InLocal) && !held.Contains(b.Key)))
             {
                 throw new IntentException(
-                    IntentError.ResourceExhausted, $"all {package.MaxPointers} row numbers of {package.Name} are in "
-                        + $"use", $"ports[{i}]")
+                    IntentError.ResourceExhausted,
+                    $"all {package.MaxPointers} row numbers of {package.Name} are in use",
+                    $"ports[{i}]")
                 { IsLasting = true };
             }
         }

@@ -124,7 +124,7 @@ internal static class ServiceRules
             if (port.Protocol == ServiceText.Sctp && port.Backends.FirstOrDefault(b => b.Port != frontend.Port) is { } other)
             {
                 throw IntentException.Invalid($"{mine}.port", $"SCTP to a changed port ({frontend.Port} to {other.Port}) is not "
-                    + $"supported: its checksum can't be mended");
+                    + "supported: its checksum can't be mended");
             }
 
             if (ServiceBounds.WhyNotRanges(frontend.SourceRanges.Count) is { } rangesProblem)
@@ -167,7 +167,7 @@ internal static class ServiceRules
             if (IsReserved(backend.Address))
             {
                 throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not reachable from elsewhere (loopback, "
-                    + $"link-local, multicast or reserved)");
+                    + "link-local, multicast or reserved)");
             }
 
             CheckPort($"{mine}.port", backend.Port);

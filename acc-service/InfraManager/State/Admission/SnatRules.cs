@@ -26,13 +26,13 @@ internal static class SnatRules
 
         if (!address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224)
         {
-            throw IntentException.Invalid(field, $"{address} is no unicast address");
+            throw IntentException.Invalid(field, $"{address} is not a unicast address");
         }
 
         // Replies to another host's address would go to that host, and its replies would come here.
         if (!node.NodeAddresses.Contains(address) && !node.HostAddresses.Contains(address))
         {
-            throw IntentException.Invalid(field, $"{address} is none of this node's addresses (Node:NodeAddresses, Node:HostAddresses)");
+            throw IntentException.Invalid(field, $"{address} is not one of this node's addresses (Node:NodeAddresses, Node:HostAddresses)");
         }
     }
 

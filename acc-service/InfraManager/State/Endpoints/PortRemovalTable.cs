@@ -3,7 +3,11 @@ using ACCOffload.InfraManager.State.Tables;
 namespace ACCOffload.InfraManager.State.Endpoints;
 
 /// <summary>A port of ours that no endpoint needs any more and that the target still has.</summary>
-internal sealed record PortRemoval(string Port);
+internal sealed record PortRemoval
+{
+    // The key is all there is.
+    public static PortRemoval Pending { get; } = new();
+}
 
 /// <summary>The ports that are still to be removed from the target, by name.</summary>
 internal sealed class PortRemovalTable(StateJournal journal) : StateTable<string, PortRemoval>(journal)
@@ -12,18 +16,13 @@ internal sealed class PortRemovalTable(StateJournal journal) : StateTable<string
 
     public override IReadOnlyList<string> KeyColumns => ["name"];
 
-    public void Add(string port) => Set(port, new PortRemoval(port));
+    public void Add(string port) => Set(port, PortRemoval.Pending);
 
     protected override void WriteKey(RowWriter row, string key) => row.Add(key);
 
     protected override void WriteValue(RowWriter row, PortRemoval value)
     {
-        // The key is all there is.
     }
 
-    protected override (string Key, PortRemoval Value) ReadRow(RowReader row)
-    {
-        var port = row.Text();
-        return (port, new PortRemoval(port));
-    }
+    protected override (string Key, PortRemoval Value) ReadRow(RowReader row) => (row.Text(), PortRemoval.Pending);
 }

@@ -47,8 +47,8 @@ internal sealed class NetworkModel
     /// <summary>Whether the store lacks changes.</summary>
     public bool HasUnsaved => Tables.Any(t => t.HasUnsaved);
 
-    /// <summary>Undoes everything recorded after <paramref name="mark"/>, newest first.</summary>
-    public void Undo(int mark) => _journal.Undo(mark);
+    /// <summary>Undoes everything since the last <see cref="Forget"/>, newest first.</summary>
+    public void Undo() => _journal.Undo();
 
     /// <summary>Drops the records: what was changed stays.</summary>
     public void Forget() => _journal.Forget();

@@ -40,9 +40,9 @@ internal sealed record ServiceLimits
         return problems.Count == 0 ? spec : spec with { Ports = [.. ports], Problems = [.. spec.Problems.Concat(problems).Distinct()] };
     }
 
-    /// <summary>Refuses what was asked for by name, where <see cref="Limit(ServiceSpec)"/> would leave a part of it out.</summary>
+    /// <summary>As <see cref="Limit(ServiceSpec)"/>, but refuses to leave out what was asked for by name.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT.</exception>
-    public void Demand(ServiceSpec spec)
+    public ServiceSpec Demand(ServiceSpec spec)
     {
         var limited = Limit(spec);
         for (var i = 0; i < spec.Ports.Count; i++)
@@ -53,6 +53,8 @@ internal sealed record ServiceLimits
                     string.Join("; ", limited.Problems.Except(spec.Problems).Select(p => $"{p.Subject}: {p.Reason}")));
             }
         }
+
+        return limited;
     }
 
     private ServicePortSpec Limit(ServicePortSpec port, Dictionary<(BackendKey, ProtocolType), ushort> served,
@@ -69,8 +71,9 @@ internal sealed record ServiceLimits
         foreach (var other in port.Frontends.Where(f => !ReferenceEquals(f, kept)))
         {
             problems.Add(
-                new ServiceProblem($"frontend {new FrontendKey(other.Address, port.Protocol, other.Port)}", $"is not served: {Name} "
-                    + $"serves cluster addresses only, one for each port"));
+                new ServiceProblem(
+                    $"frontend {new FrontendKey(other.Address, port.Protocol, other.Port)}",
+                    $"is not served: {Name} serves cluster addresses only, one for each port"));
         }
 
         if (kept is not null && port.AffinitySeconds > 0)
@@ -106,7 +109,7 @@ internal sealed record ServiceLimits
             problems.Add(
                 new ServiceProblem(
                     subject, $"{elsewhere} of {port.Backends.Count} backends get nothing: they are on other nodes, and {Name} balances to "
-                        + $"this node's own"));
+                        + "this node's own"));
         }
 
         if (taken > 0)
@@ -114,7 +117,7 @@ internal sealed record ServiceLimits
             problems.Add(
                 new ServiceProblem(
                     subject, $"{taken} of {port.Backends.Count} backends get nothing: another port of the service has them, and {Name} "
-                        + $"can translate a backend's replies to one address only"));
+                        + "can translate a backend's replies to one address only"));
         }
 
         return elsewhere + taken == 0 ? port.Backends : [.. left];

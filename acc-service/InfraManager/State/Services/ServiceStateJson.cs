@@ -80,7 +80,7 @@ internal sealed class AddressConverter : JsonConverter<IPAddress>
 
         if (!IpText.TryParse(text, out var address))
         {
-            throw new JsonException("no IP address");
+            throw new JsonException("not an IP address");
         }
 
         if (recent.Count == Most)
@@ -98,7 +98,7 @@ internal sealed class AddressConverter : JsonConverter<IPAddress>
 internal sealed class NetworkConverter : JsonConverter<IPNetwork>
 {
     public override IPNetwork Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        IpText.TryParseNetwork(reader.GetString(), out var network) ? network : throw new JsonException("no range of addresses");
+        IpText.TryParseNetwork(reader.GetString(), out var network) ? network : throw new JsonException("not an address range");
 
     public override void Write(Utf8JsonWriter writer, IPNetwork value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.ToString());

@@ -31,7 +31,7 @@ internal sealed class RowReader(DbDataReader reader)
     /// <summary>The parts of a text that are separated by commas.</summary>
     public string[] List() => Text().Split(',', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <exception cref="FormatException">The number is no member's.</exception>
+    /// <exception cref="FormatException">No member has the number.</exception>
     public T Enum<T>()
         where T : struct, Enum
     {

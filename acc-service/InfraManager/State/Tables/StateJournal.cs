@@ -21,15 +21,15 @@ internal sealed class StateJournal
         return _changed.Count - 1;
     }
 
-    /// <summary>Undoes every change after <paramref name="mark"/>, newest first.</summary>
-    public void Undo(int mark)
+    /// <summary>Undoes every change since the last <see cref="Forget"/>, newest first.</summary>
+    public void Undo()
     {
-        for (var i = _changed.Count - 1; i >= mark; i--)
+        for (var i = _changed.Count - 1; i >= 0; i--)
         {
             _changed[i].UndoLast();
         }
 
-        _changed.RemoveRange(mark, _changed.Count - mark);
+        _changed.Clear();
     }
 
     /// <summary>Drops the records; the changes stay.</summary>

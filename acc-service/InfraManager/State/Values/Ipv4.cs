@@ -7,7 +7,7 @@ namespace ACCOffload.InfraManager.State.Values;
 internal static class Ipv4
 {
     /// <summary>In host byte order: 10.0.0.1 is 0x0a000001.</summary>
-    /// <exception cref="InvalidOperationException">It is no IPv4 address.</exception>
+    /// <exception cref="InvalidOperationException">The address is not IPv4.</exception>
     public static uint Value(IPAddress address)
     {
         Span<byte> bytes = stackalloc byte[4];

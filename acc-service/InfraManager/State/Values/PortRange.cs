@@ -15,7 +15,7 @@ internal readonly record struct PortRange(ushort First, int Count)
 
     public int Last => First + Count - 1;
 
-    /// <summary>Reads <c>first-last</c>. Null, or why the text is none.</summary>
+    /// <summary>Reads <c>first-last</c>. Null, or why the text is not valid.</summary>
     public static string? Parse(string text, out PortRange range)
     {
         range = default;

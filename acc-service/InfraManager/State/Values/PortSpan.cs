@@ -5,7 +5,7 @@ internal readonly record struct PortSpan(ushort First, ushort Last)
 {
     public bool Contains(ushort port) => port >= First && port <= Last;
 
-    /// <summary>Reads <c>first-last</c>. Null, or why the text is none.</summary>
+    /// <summary>Reads <c>first-last</c>. Null, or why the text is not valid.</summary>
     public static string? Parse(string text, out PortSpan span)
     {
         span = default;

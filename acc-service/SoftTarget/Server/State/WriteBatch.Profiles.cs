@@ -194,7 +194,8 @@ internal sealed partial class WriteBatch
         var limit = profile.Profile.MaxGroupSize;
         if (group.MaxSize < 0 || (limit > 0 && (group.MaxSize == 0 || group.MaxSize > limit)))
         {
-            return Outcome.Invalid($"{where}: max_size {group.MaxSize} is not in the range{(limit > 0 ? $" 1 to {limit}" : "")}");
+            var rule = limit > 0 ? $"is not in the range 1 to {limit}" : "must not be negative";
+            return Outcome.Invalid($"{where}: max_size {group.MaxSize} {rule}");
         }
 
         if (group.MaxSize > profile.Profile.MembersMax || group.Members.Count > profile.Profile.MembersMax)

@@ -111,7 +111,7 @@ internal sealed class DpdkCompiler : ModelCompiler
             Profile = pipeline.ActionProfile($"k8s_dp_control.as_sl3_{protocol}");
             if (!Profile.HasGroups)
             {
-                throw new P4InfoException($"action profile {Profile.Alias} is no selector: it has no groups");
+                throw new P4InfoException($"action profile {Profile.Alias} is not a selector: it has no groups");
             }
 
             Members = new PackageTable(Profile.Members, [("member_id", 32)], ("set_default_lb_dest", [PointerBits]));
