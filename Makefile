@@ -51,14 +51,14 @@ test: deps publish ## Unit, property and integration tests (root for all of them
 	@tests/run
 
 devices-test: deps publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, some minutes under emulation): FRESH=1 DEVICES_MIRROR=
-	@tests/Devices/run
+	@tests/Devices.Tests/run
 
 soak: deps publish-$(HOST_RID) ## Load and kill -9 at random beside hostile peers, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 SOAK_HOSTILE=0 (root)
 	@tests/soak
 
 fuzz: ## Feed every door with damaged inputs: FUZZ_INPUTS= (1,000,000 each) FUZZ_SEED= FUZZ_TARGETS= FUZZ_THREADS=
-	@dotnet build tests/Fuzz -c Release -v quiet -nologo
-	@dotnet tests/Fuzz/bin/Release/net10.0/ACCOffload.Fuzz.dll fuzz
+	@dotnet build tests/Fuzz.Tests -c Release -v quiet -nologo
+	@dotnet tests/Fuzz.Tests/bin/Release/net10.0/ACCOffload.Fuzz.Tests.dll fuzz
 
 bench: deps publish-$(HOST_RID) ## Measure what docs/performance.md tells
 	@benchmarks/run
@@ -76,16 +76,16 @@ image: deps publish-linux-arm64 ## Build the ACC's image into out/image/ (root):
 	@rootfs/image/build
 
 image-test: deps publish-$(HOST_RID) image ## Boot the image under emulation with host-stub beside it: pods, restarts, a power cut (root, some 15 minutes)
-	@dotnet build tests/Image -c Release -v quiet -nologo
-	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image -c Release --no-build --nologo -v quiet \
+	@dotnet build tests/Image.Tests -c Release -v quiet -nologo
+	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image.Tests -c Release --no-build --nologo -v quiet \
 		--filter FullyQualifiedName~ImageTests --logger "console;verbosity=detailed"
 
 bundle: deps ## Make a signed update of the image that was built: BUNDLE_CERT= BUNDLE_KEY= (rootfs/update/make-keys)
 	@rootfs/update/bundle
 
 update-test: deps publish-$(HOST_RID) image ## Update the booted image: a good one, a bad one, ten cut off (root, 20 to 40 minutes)
-	@dotnet build tests/Image -c Release -v quiet -nologo
-	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image -c Release --no-build --nologo -v quiet \
+	@dotnet build tests/Image.Tests -c Release -v quiet -nologo
+	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image.Tests -c Release --no-build --nologo -v quiet \
 		--filter FullyQualifiedName~UpdateTests --logger "console;verbosity=detailed"
 
 p4: ## Compile p4src with p4c-dpdk (where it is on PATH) and renew the stamp

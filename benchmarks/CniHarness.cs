@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Processes;
@@ -54,7 +55,8 @@ internal sealed class CniHarness
         return (await RunAsync("DEL", netns, containerId, configuration.ToJsonString())).Milliseconds;
     }
 
-    private async Task<(double Milliseconds, string Output)> RunAsync(string command, string netns, string containerId, string configuration)
+    private async Task<(double Milliseconds, string Output)> RunAsync(string command, string netns, string containerId,
+        string configuration)
     {
         var variables = new Dictionary<string, string>
         {
@@ -83,6 +85,7 @@ internal sealed class CniHarness
         var time = Statistics.Milliseconds(started);
         return process.ExitCode == 0
             ? (time, await output)
-            : throw new InvalidOperationException($"{_plugin} {command}: {await output}{await error}\n{_lab.Agent?.Log}\n{_lab.Manager?.Log}");
+            : throw new InvalidOperationException($"{_plugin} {command}: "
+                + $"{await output}{await error}\n{_lab.Agent?.Log}\n{_lab.Manager?.Log}");
     }
 }

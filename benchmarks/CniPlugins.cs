@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Benchmarks;
@@ -38,8 +39,10 @@ internal static partial class CniPlugins
             }
         }
 
-        report.AddCompared($"cni: {Concurrent} ADDs at once, until the last", Statistics.Median(ours.Adds), "ms", Statistics.Median(reference.Adds));
-        report.AddCompared($"cni: {Concurrent} DELs at once, until the last", Statistics.Median(ours.Deletes), "ms", Statistics.Median(reference.Deletes));
+        report.AddCompared($"cni: {Concurrent} ADDs at once, until the last", Statistics.Median(ours.Adds), "ms",
+            Statistics.Median(reference.Adds));
+        report.AddCompared($"cni: {Concurrent} DELs at once, until the last", Statistics.Median(ours.Deletes), "ms",
+            Statistics.Median(reference.Deletes));
     }
 
     /// <summary>
@@ -70,9 +73,12 @@ internal static partial class CniPlugins
             throw new InvalidOperationException($"the agent logged the times of {lines.Length} of {whole.Count} ADDs:\n{lab.Agent.Log}");
         }
 
-        report.AddAtMost("cni: ADD, our own share", Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "others"))), "ms", 5);
-        report.Add("cni: ADD, before and after the agent (the plugin's process)", Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "all"))), "ms");
-        foreach (var (part, what) in new[] { ("ipam", "the IPAM plugin"), ("links", "link operations (beside IPAM and the ACC)"), ("acc", "the ACC"), ("store", "the agent's two commits (the first beside the look at the pod)") })
+        report.AddAtMost("cni: ADD, our own share",
+            Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "others"))), "ms", 5);
+        report.Add("cni: ADD, before and after the agent (the plugin's process)",
+            Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "all"))), "ms");
+        foreach (var (part, what) in new[] { ("ipam", "the IPAM plugin"), ("links", "link operations (beside IPAM and the ACC)"),
+            ("acc", "the ACC"), ("store", "the agent's two commits (the first beside the look at the pod)") })
         {
             report.Add($"cni: ADD, {what}", Statistics.Median(lines.Select(m => Of(m, part))), "ms");
         }

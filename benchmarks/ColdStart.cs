@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
+using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.TestKit;
 using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Processes;
@@ -27,7 +28,8 @@ internal static class ColdStart
 
             var started = Stopwatch.GetTimestamp();
             await using var process = new BackgroundProcess(
-                lab.AccNamespace, Published.InfraManager, ["run", "--config", lab.ManagerConfig], new Dictionary<string, string> { ["NOTIFY_SOCKET"] = path });
+                lab.AccNamespace, Published.InfraManager, ["run", "--config", lab.ManagerConfig],
+                new Dictionary<string, string> { ["NOTIFY_SOCKET"] = path });
             await ReadyAsync(notify, process);
             // The first round is warm-up: it loads the executable from disk.
             if (round > 0)

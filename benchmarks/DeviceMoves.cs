@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using ACCOffload.Fakes;
+using ACCOffload.Benchmarks.Measuring;
+using ACCOffload.FakeKernel;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
@@ -39,7 +40,8 @@ internal static class DeviceMoves
             var hardware = new HostHardware(host.Pci, host.OpenDevlink, host.OpenRoute);
             var vf = new VfKind(new VfConfig([Address]), hardware);
             var warm = new SfKind(new SfConfig(DevlinkHandle.Pci(Address)), hardware);
-            var cold = new SfKind(new SfConfig(DevlinkHandle.Pci(Address)) { Reuse = false, Numbers = new NumberRange(300, 300) }, hardware);
+            var cold = new SfKind(
+                new SfConfig(DevlinkHandle.Pci(Address)) { Reuse = false, Numbers = new NumberRange(300, 300) }, hardware);
 
             List<double> vfAdd = [], vfDel = [], sfAdd = [], sfDel = [], coldAdd = [], coldDel = [], toolAdd = [], toolDel = [];
             var rounds = options.Rounds(60, 3);
@@ -99,10 +101,14 @@ internal static class DeviceMoves
     private static async Task ToolAsync(string device, string ns, List<double> add, List<double> del)
     {
         var started = Stopwatch.GetTimestamp();
-        await Shell.RunAsync(null, "sh", ["-ec", $"ip link set {device} down; ip link set {device} netns {ns}; ip -n {ns} link set {device} name eth0; ip -n {ns} addr add 10.244.1.3/32 dev eth0; ip -n {ns} link set eth0 up"]).Succeeded();
+        await Shell.RunAsync(null, "sh",
+            ["-ec", $"ip link set {device} down; ip link set {device} netns {ns}; ip -n {ns} link set {device} name eth0; ip -n {ns} addr "
+                + $"add 10.244.1.3/32 dev eth0; ip -n {ns} link set eth0 up"]).Succeeded();
         add.Add(Statistics.Milliseconds(started));
         started = Stopwatch.GetTimestamp();
-        await Shell.RunAsync(null, "sh", ["-ec", $"ip -n {ns} link set eth0 down; ip -n {ns} link set eth0 name {device}; ip -n {ns} link set {device} netns {Environment.ProcessId}"]).Succeeded();
+        await Shell.RunAsync(null, "sh",
+            ["-ec", $"ip -n {ns} link set eth0 down; ip -n {ns} link set eth0 name {device}; ip -n {ns} link set {device} netns "
+                + $"{Environment.ProcessId}"]).Succeeded();
         del.Add(Statistics.Milliseconds(started));
     }
 }

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using ACCOffload.Benchmarks.Measuring;
+using ACCOffload.Benchmarks.Nodes;
 using ACCOffload.DpdkOracle;
 using ACCOffload.SoftTarget.Engine;
 using ACCOffload.TestKit.Labs;
@@ -28,7 +30,8 @@ internal static class Engines
         {
             foreach (var row in rows)
             {
-                Require(update.Insert(row.Table.Index, row.Key, default, 0, row.Action.Index, row.Data) == SwxChange.Ok, $"a row of {row.Table.Name} was rejected");
+                Require(update.Insert(row.Table.Index, row.Key, default, 0, row.Action.Index,
+                    row.Data) == SwxChange.Ok, $"a row of {row.Table.Name} was rejected");
             }
 
             pipeline.Commit(update);
@@ -80,7 +83,8 @@ internal static class Engines
                 var pod = sent % Pods;
                 var (offset, length) = (Headroom, frames[pod].Length);
                 frames[pod].CopyTo(buffer, offset);
-                if (worker.Process(buffer, ref offset, ref length, (uint)pod, out var port) != SwxVerdict.Transmit || port != (pod + 1) % Pods)
+                if (worker.Process(buffer, ref offset, ref length, (uint)pod, out var port) != SwxVerdict.Transmit
+                    || port != (pod + 1) % Pods)
                 {
                     throw new InvalidOperationException($"a packet of pod {pod} did not reach its neighbour");
                 }
@@ -118,7 +122,8 @@ internal static class Engines
 
     private static byte[] Frame(int pod) => Frames.Udp(Mac(pod), Gateway, Address(pod), Address((pod + 1) % Pods), payload: 22);
 
-    private static ACCOffload.NativeInterop.Addresses.MacAddress Gateway => ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:ac:c0:00:00:01");
+    private static ACCOffload.NativeInterop.Addresses.MacAddress Gateway =>
+        ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:ac:c0:00:00:01");
 
     private static ACCOffload.NativeInterop.Addresses.MacAddress Mac(int pod) => new(0x020000000100ul + (ulong)pod);
 
@@ -134,7 +139,8 @@ internal static class Engines
         yield return Make("local_sources", ip, "local_source", []);
         yield return Make("pods", ip, "to_pod", [.. port, .. gateway, .. mac]);
 
-        Row Make(string table, byte[] key, string action, byte[] data) => new(program.FindTable(table)!, key, program.FindAction(action)!, data);
+        Row Make(string table, byte[] key, string action, byte[] data) =>
+            new(program.FindTable(table)!, key, program.FindAction(action)!, data);
     }
 
     private static void Require(bool condition, string otherwise)
@@ -159,7 +165,8 @@ internal static class Engines
             text.Append(" action ").Append(Action.Name);
             foreach (var argument in Action.Arguments)
             {
-                text.Append(' ').Append(argument.Name).Append(" 0x").Append(Convert.ToHexStringLower(Data.AsSpan(argument.Offset, argument.Bytes)));
+                text.Append(' ').Append(argument.Name).Append(" 0x")
+                    .Append(Convert.ToHexStringLower(Data.AsSpan(argument.Offset, argument.Bytes)));
             }
 
             return text.ToString();

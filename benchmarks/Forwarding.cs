@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Packets;
 using ACCOffload.NativeInterop.Routing;
@@ -22,7 +23,8 @@ internal static class Forwarding
         var ours = await PairAsync(lab, CniHarness.Ours(lab), "soft");
         var bridge = await PairAsync(lab, CniHarness.Bridge(lab), "bridge");
         // Pods on the bridge are neighbours; ours send through the gateway.
-        var oursFrame = Frames.Udp(ours.From.Mac, MacAddress.Parse("02:ac:c0:00:00:01"), ours.From.Address, ours.To.Address, payload: Payload);
+        var oursFrame = Frames.Udp(ours.From.Mac, MacAddress.Parse("02:ac:c0:00:00:01"), ours.From.Address, ours.To.Address,
+            payload: Payload);
         var bridgeFrame = Frames.Udp(bridge.From.Mac, bridge.To.Mac, bridge.From.Address, bridge.To.Address, payload: Payload);
 
         var duration = TimeSpan.FromMilliseconds(options.Rounds(1000, 300));
@@ -36,9 +38,11 @@ internal static class Forwarding
         }
 
         report.AddCompared(
-            $"forwarding: {oursFrame.Length} byte frames delivered", Statistics.Median(soft.Select(m => m.Delivered)), "packets/s", Statistics.Median(kernel.Select(m => m.Delivered)));
+            $"forwarding: {oursFrame.Length} byte frames delivered", Statistics.Median(soft.Select(m => m.Delivered)), "packets/s",
+            Statistics.Median(kernel.Select(m => m.Delivered)));
         await UnderChangesAsync(lab, ours, options, report, duration);
-        report.AddCompared("forwarding: offered by the sender", Statistics.Median(soft.Select(m => m.Sent)), "packets/s", Statistics.Median(kernel.Select(m => m.Sent)));
+        report.AddCompared("forwarding: offered by the sender", Statistics.Median(soft.Select(m => m.Sent)), "packets/s",
+            Statistics.Median(kernel.Select(m => m.Sent)));
     }
 
     /// <summary>
@@ -47,7 +51,8 @@ internal static class Forwarding
     private static async Task UnderChangesAsync(Lab lab, (End From, End To) pair, BenchOptions options, Report report, TimeSpan duration)
     {
         await using var target = await RawP4Runtime.ConnectAsync(lab.TargetSocket);
-        var (from, to) = (new PodEnd(pair.From.Namespace, pair.From.Mac, pair.From.Address), new PodEnd(pair.To.Namespace, pair.To.Mac, pair.To.Address));
+        var (from, to) = (new PodEnd(pair.From.Namespace, pair.From.Mac, pair.From.Address), new PodEnd(pair.To.Namespace, pair.To.Mac,
+            pair.To.Address));
         // Both versions lead to the same pod through different gateways; each matches half of the frames.
         var versions = await TwoVersions.CreateAsync(target, from, [to, to], Payload);
         await versions.SwitchAsync(0);
@@ -80,9 +85,11 @@ internal static class Forwarding
         }
 
         var reference = Statistics.Median(quiet);
-        report.AddCompared("forwarding: under a stream of Writes of the rows in use (reference: none)", Statistics.Median(switched), "packets/s", reference);
+        report.AddCompared("forwarding: under a stream of Writes of the rows in use (reference: none)", Statistics.Median(switched),
+            "packets/s", reference);
         report.Add("forwarding: Writes of the rows in use meanwhile", Statistics.Median(switches), "Writes/s");
-        report.AddCompared("forwarding: under a stream of Writes of 256 other rows (reference: none)", Statistics.Median(written), "packets/s", reference);
+        report.AddCompared("forwarding: under a stream of Writes of 256 other rows (reference: none)", Statistics.Median(written),
+            "packets/s", reference);
         report.Add("forwarding: other rows written meanwhile", Statistics.Median(rows), "entries/s");
     }
 

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using ACCOffload.Faithful;
+using ACCOffload.Benchmarks.Measuring;
+using ACCOffload.Benchmarks.Nodes;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
@@ -34,7 +36,8 @@ internal static class Infrap4dProgramming
         var folder = Directory.CreateTempSubdirectory("accoffload-bench-").FullName;
         try
         {
-            await using var faithful = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(folder, "p4.sock") });
+            await using var faithful =
+                await FaithfulServer.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(folder, "p4.sock") });
             var endpoint = new TargetEndpoint { Address = faithful.Address };
             Add(report, "faithful server", await MeasureAsync(endpoint, endpoint));
         }
@@ -53,9 +56,18 @@ internal static class Infrap4dProgramming
     /// <param name="arguments">The addresses of P4Runtime and gNMI, certificate, key and CA.</param>
     public static async Task<int> MeasureChildAsync(string[] arguments)
     {
-        TargetEndpoint Endpoint(string address) => new() { Address = address, CertificateFile = arguments[2], KeyFile = arguments[3], CaFile = arguments[4], ServerName = "localhost" };
+        TargetEndpoint Endpoint(string address) =>
+            new()
+            {
+                Address = address,
+                CertificateFile = arguments[2],
+                KeyFile = arguments[3],
+                CaFile = arguments[4],
+                ServerName = "localhost"
+            };
         var times = await MeasureAsync(Endpoint(arguments[0]), Endpoint(arguments[1]));
-        await Console.Out.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{times.Insert} {times.Read} {times.ReadByKey} {times.Delete}"));
+        await Console.Out.WriteLineAsync(
+            string.Create(CultureInfo.InvariantCulture, $"{times.Insert} {times.Read} {times.ReadByKey} {times.Delete}"));
         return 0;
     }
 
@@ -63,7 +75,8 @@ internal static class Infrap4dProgramming
     {
         var artifacts = PipelineArtifacts.Load(PodEntries.PipelineDirectory);
         await using var ports = new GnmiClient(gnmi);
-        await using var session = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = p4Runtime, RpcTimeout = TimeSpan.FromSeconds(60) }, NullLogger.Instance);
+        await using var session = new P4RuntimeSession(
+            new P4RuntimeSessionOptions { Endpoint = p4Runtime, RpcTimeout = TimeSpan.FromSeconds(60) }, NullLogger.Instance);
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(240));
         session.Start();
         await session.WaitForPrimaryAsync(limit.Token);
@@ -110,7 +123,8 @@ internal static class Infrap4dProgramming
 
         return new Times(insert, read, readByKey, await WriteAsync(UpdateKind.Delete));
 
-        Task<double> WriteAsync(UpdateKind kind) => TableProgramming.WriteAsync(session, entries.Select(entry => new EntryUpdate(kind, entry)).ToArray(), Batch, limit.Token);
+        Task<double> WriteAsync(UpdateKind kind) =>
+            TableProgramming.WriteAsync(session, entries.Select(entry => new EntryUpdate(kind, entry)).ToArray(), Batch, limit.Token);
     }
 
     private static async Task<Times> MeasureRealAsync()

@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Net;
 using System.Text.RegularExpressions;
+using ACCOffload.Benchmarks.Measuring;
+using ACCOffload.Benchmarks.Nodes;
 using ACCOffload.DpdkOracle.Coverage;
 using ACCOffload.SoftTarget.Engine;
 using ACCOffload.TestKit.Labs;
@@ -29,7 +31,8 @@ internal static partial class Pipelines
         var text = await File.ReadAllTextAsync(Path.Combine(PodEntries.PipelineDirectory, "k8s_dp.spec"));
         var otherText = await File.ReadAllTextAsync(options.Against);
         var (now, other) = (SwxProgram.Parse(text), SwxProgram.Parse(otherText));
-        foreach (var (name, frames) in new[] { ("datagrams from pod to pod", Datagrams()), ("a connection through a service", Connection()) })
+        foreach (var (name, frames) in new[] { ("datagrams from pod to pod", Datagrams()),
+            ("a connection through a service", Connection()) })
         {
             using var ours = new Run(now, frames);
             using var theirs = new Run(other, frames);
@@ -46,8 +49,10 @@ internal static partial class Pipelines
                 a.Add(ours.Measure(packets));
                 b.Add(theirs.Measure(packets));
             }
-            report.AddCompared($"pipeline: instructions of {name}", Instructions(text, frames), "a packet", Instructions(otherText, frames));
-            report.AddRatioAtLeast($"pipeline: {name} (reference: {Path.GetFileName(options.Against)})", Statistics.Median(a), "packets/s", Statistics.Median(b), 0.9);
+            report.AddCompared($"pipeline: instructions of {name}", Instructions(text, frames), "a packet",
+                Instructions(otherText, frames));
+            report.AddRatioAtLeast($"pipeline: {name} (reference: {Path.GetFileName(options.Against)})", Statistics.Median(a),
+                "packets/s", Statistics.Median(b), 0.9);
         }
     }
 
@@ -72,17 +77,21 @@ internal static partial class Pipelines
         return
         [
             Client(syn, 1000, 0), Server(syn | ack, 5000, 1001), Client(ack, 1001, 5001),
-            .. Enumerable.Repeat(new[] { Client(psh | ack, 1001, 5001), Server(ack, 5001, 1023), Server(psh | ack, 5001, 1023), Client(ack, 1023, 5023) }, 8).SelectMany(f => f),
+            .. Enumerable.Repeat(new[] { Client(psh | ack, 1001, 5001), Server(ack, 5001, 1023), Server(psh | ack, 5001, 1023),
+                Client(ack, 1023, 5023) }, 8).SelectMany(f => f),
         ];
 
-        static (uint, byte[]) Client(int flags, uint sequence, uint acknowledgment) => (1, Packet(1, 6, Pod(1), 5000, Service, 80, (byte)flags, sequence, acknowledgment));
+        static (uint, byte[]) Client(int flags, uint sequence, uint acknowledgment) =>
+            (1, Packet(1, 6, Pod(1), 5000, Service, 80, (byte)flags, sequence, acknowledgment));
 
-        static (uint, byte[]) Server(int flags, uint sequence, uint acknowledgment) => (2, Packet(2, 6, Pod(2), 8080, Pod(1), 5000, (byte)flags, sequence, acknowledgment));
+        static (uint, byte[]) Server(int flags, uint sequence, uint acknowledgment) =>
+            (2, Packet(2, 6, Pod(2), 8080, Pod(1), 5000, (byte)flags, sequence, acknowledgment));
     }
 
     private static string Pod(int pod) => $"10.244.1.{pod}";
 
-    private static byte[] Packet(int pod, byte protocol, string from, ushort fromPort, string to, ushort toPort, byte flags = 0, uint sequence = 0, uint acknowledgment = 0)
+    private static byte[] Packet(int pod, byte protocol, string from, ushort fromPort, string to, ushort toPort, byte flags = 0,
+        uint sequence = 0, uint acknowledgment = 0)
     {
         // 64-byte frames without the FCS, or segments with a few bytes of data.
         var frame = new byte[protocol == 17 ? 60 : (flags & 8) != 0 ? 76 : 54];

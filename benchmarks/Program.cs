@@ -1,3 +1,4 @@
+using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.Benchmarks.Micro;
 using ACCOffload.TestKit;
 
@@ -43,7 +44,8 @@ internal static class Program
         var report = new Report(path);
         var failed = false;
         var load = await File.ReadAllTextAsync("/proc/loadavg");
-        report.Add("machine: load average before the run", double.Parse(load.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture), "processes");
+        report.Add("machine: load average before the run",
+            double.Parse(load.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture), "processes");
         foreach (var (name, run) in Parts)
         {
             if (options.Only.Count > 0 && !options.Only.Contains(name))
@@ -64,7 +66,8 @@ internal static class Program
         }
 
         report.Print(Console.Out);
-        await Console.Out.WriteLineAsync($"\n{report.Rows.Count(row => row.Met == true)} targets met, {report.Rows.Count(row => row.Met == false)} missed; rows in {path}");
+        await Console.Out.WriteLineAsync($"\n{report.Rows.Count(row => row.Met == true)} targets met, "
+            + $"{report.Rows.Count(row => row.Met == false)} missed; rows in {path}");
         return failed ? 1 : 0;
     }
 }

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using ACCOffload.Benchmarks.Measuring;
+using ACCOffload.Benchmarks.Nodes;
 using ACCOffload.Protos.V1;
 using ACCOffload.TestKit.Labs;
 
@@ -25,16 +27,19 @@ internal static class Restart
 
         var attaching = Stopwatch.GetTimestamp();
         await BenchNode.AttachAsync(lab, Endpoints, Concurrent);
-        report.Add($"restart: Attach over mTLS, {Concurrent} at once", Endpoints / Stopwatch.GetElapsedTime(attaching).TotalSeconds, "endpoints/s");
+        report.Add($"restart: Attach over mTLS, {Concurrent} at once", Endpoints / Stopwatch.GetElapsedTime(attaching).TotalSeconds,
+            "endpoints/s");
 
-        report.AddAtMost($"restart: VmRSS of inframanager, {Endpoints} endpoints attached", BenchNode.ResidentMegabytes(lab.Manager.Id), "MB", 128);
+        report.AddAtMost($"restart: VmRSS of inframanager, {Endpoints} endpoints attached",
+            BenchNode.ResidentMegabytes(lab.Manager.Id), "MB", 128);
         var times = new List<double>();
         for (var round = 0; round < options.Rounds(7, 1); round++)
         {
             await lab.StopManagerAsync();
             var started = Stopwatch.GetTimestamp();
             await lab.StartManagerAsync(waitReady: false);
-            var status = await BenchNode.StatusAsync(lab, s => s is { CanAttach: true, Reconciled: true, Endpoints: Endpoints }, TimeSpan.FromSeconds(60));
+            var status = await BenchNode.StatusAsync(lab, s => s is { CanAttach: true, Reconciled: true, Endpoints: Endpoints },
+                TimeSpan.FromSeconds(60));
             times.Add(Statistics.Milliseconds(started));
             if (status.UpdatesSent != 0)
             {

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using ACCOffload.Benchmarks.Measuring;
+using ACCOffload.Benchmarks.Nodes;
 using ACCOffload.Protos.V1;
 using ACCOffload.TestKit.Certificates;
 using ACCOffload.TestKit.Cluster;
@@ -26,11 +28,14 @@ internal static class ServiceScale
         report.Add($"services: {size} into an empty node, from process start", many.Fill, "s");
         report.Add($"services: {size}, table entries", many.Entries, "entries");
         report.Add($"services: {size}, entries written per second", many.Entries / many.Fill, "entries/s");
-        report.AddRatioAtMost($"services: one endpoint changed among {size}, entries written", many.ChangeUpdates, "entries", one.ChangeUpdates, 1);
-        report.AddCompared($"services: one endpoint changed among {size}, from the API server to the tables", many.ChangeTime, "ms", one.ChangeTime);
+        report.AddRatioAtMost($"services: one endpoint changed among {size}, entries written", many.ChangeUpdates, "entries",
+            one.ChangeUpdates, 1);
+        report.AddCompared($"services: one endpoint changed among {size}, from the API server to the tables", many.ChangeTime, "ms",
+            one.ChangeTime);
         report.AddAtMost($"services: VmRSS of inframanager, {size} and {Pods} endpoints", many.Resident, "MB", 128);
         report.AddAtMost($"services: process to {size} and {Pods} endpoints read back and verified", many.Restart, "ms", 3000);
-        report.AddAtMost($"services: VmRSS of inframanager after a restart, {size} and {Pods} endpoints", many.ResidentAfterRestart, "MB", 128);
+        report.AddAtMost($"services: VmRSS of inframanager after a restart, {size} and {Pods} endpoints",
+            many.ResidentAfterRestart, "MB", 128);
     }
 
     private static async Task<Measured> MeasureAsync(int services, int pods, BenchOptions options)
@@ -62,7 +67,8 @@ internal static class ServiceScale
             var before = (await SettledAsync(lab, services, pods)).UpdatesSent;
             var changing = Stopwatch.GetTimestamp();
             api.Put(Slice(round * 7919 % services, round + 1));
-            status = await BenchNode.StatusAsync(lab, s => s.UpdatesSent > before && IsSettled(s, services, pods), TimeSpan.FromSeconds(60));
+            status = await BenchNode.StatusAsync(lab, s => s.UpdatesSent > before && IsSettled(s, services, pods),
+                TimeSpan.FromSeconds(60));
             changes.Add(Statistics.Milliseconds(changing));
             updates.Add(status.UpdatesSent - before);
         }
@@ -74,7 +80,8 @@ internal static class ServiceScale
             await lab.StopManagerAsync();
             started = Stopwatch.GetTimestamp();
             await lab.StartManagerAsync(waitReady: false);
-            status = await BenchNode.StatusAsync(lab, s => s is { CanAttach: true, Reconciled: true } && s.Services == services && s.Endpoints == pods, TimeSpan.FromMinutes(2));
+            status = await BenchNode.StatusAsync(lab,
+                s => s is { CanAttach: true, Reconciled: true } && s.Services == services && s.Endpoints == pods, TimeSpan.FromMinutes(2));
             restarts.Add(Statistics.Milliseconds(started));
             status = await SettledAsync(lab, services, pods);
             if (status.UpdatesSent != 0)
@@ -84,7 +91,8 @@ internal static class ServiceScale
         }
 
         return new Measured(
-            fill, entries, Statistics.Median(updates), Statistics.Median(changes), resident, Statistics.Median(restarts), BenchNode.ResidentMegabytes(lab.Manager!.Id));
+            fill, entries, Statistics.Median(updates), Statistics.Median(changes), resident, Statistics.Median(restarts),
+            BenchNode.ResidentMegabytes(lab.Manager!.Id));
     }
 
     private static Task<GetStatusReply> SettledAsync(Lab lab, int services, int pods) =>
@@ -99,9 +107,11 @@ internal static class ServiceScale
     /// <summary>The slice of a service. Each generation has another first endpoint.</summary>
     private static JsonObject Slice(int service, int generation) => Kube.Slice(
         $"web-{service}-abcde", $"web-{service}", [("", "TCP", 8080)],
-        [.. Enumerable.Range(0, EndpointsEach).Select(i => Kube.Endpoint(Address((service * EndpointsEach) + i, i == 0 ? generation : 0), "node-2"))]);
+        [.. Enumerable.Range(0, EndpointsEach)
+            .Select(i => Kube.Endpoint(Address((service * EndpointsEach) + i, i == 0 ? generation : 0), "node-2"))]);
 
-    private static string Address(int endpoint, int generation) => $"10.{128 + (generation * 2) + (endpoint / 65_536)}.{endpoint / 256 % 256}.{endpoint % 256}";
+    private static string Address(int endpoint,
+        int generation) => $"10.{128 + (generation * 2) + (endpoint / 65_536)}.{endpoint / 256 % 256}.{endpoint % 256}";
 
     private static void Configure(Lab lab, FakeApiServer api, TestPki pki)
     {

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using ACCOffload.Benchmarks.Measuring;
+using ACCOffload.Benchmarks.Nodes;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
@@ -48,11 +50,14 @@ internal static class TableProgramming
         var best = BatchSizes.MaxBy(size => Statistics.Median(batched[size].Select(measure => measure.Rate)));
         foreach (var size in BatchSizes)
         {
-            report.AddRatioAtLeast($"tables: {size} entries a Write", Statistics.Median(batched[size].Select(measure => measure.Rate)), "entries/s", one, 20);
+            report.AddRatioAtLeast($"tables: {size} entries a Write", Statistics.Median(batched[size].Select(measure => measure.Rate)),
+                "entries/s", one, 20);
         }
 
-        report.AddAtLeast($"tables: best batch ({best})", Statistics.Median(batched[best].Select(measure => measure.Rate)), "entries/s", 200_000);
-        report.Add($"tables: inserts alone, batch {best}", Statistics.Median(batched[best].Select(measure => measure.InsertRate)), "entries/s");
+        report.AddAtLeast($"tables: best batch ({best})", Statistics.Median(batched[best].Select(measure => measure.Rate)),
+            "entries/s", 200_000);
+        report.Add($"tables: inserts alone, batch {best}", Statistics.Median(batched[best].Select(measure => measure.InsertRate)),
+            "entries/s");
         await OverTlsAsync(lab, options, report, best, Statistics.Median(batched[best].Select(measure => measure.Rate)));
         report.Add("tables: allocated by the client", Statistics.Median(batched[best].Select(measure => measure.Allocated)), "bytes/entry");
     }
@@ -89,7 +94,8 @@ internal static class TableProgramming
             rates.Add((await RoundAsync(session, inserts, deletes, batch)).Rate);
         }
 
-        report.AddCompared($"tables: over TCP with mutual TLS, batch {batch} (reference: unix socket)", Statistics.Median(rates), "entries/s", overSocket);
+        report.AddCompared($"tables: over TCP with mutual TLS, batch {batch} (reference: unix socket)", Statistics.Median(rates),
+            "entries/s", overSocket);
     }
 
     private static int FreePort()
@@ -106,22 +112,26 @@ internal static class TableProgramming
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         session.Start();
         await session.WaitForPrimaryAsync(limit.Token);
-        await session.EnsurePipelineAsync(artifacts.Pipeline, artifacts.DeviceConfig, artifacts.Cookie, canReplace: true, beforePush: null, limit.Token);
+        await session.EnsurePipelineAsync(artifacts.Pipeline, artifacts.DeviceConfig, artifacts.Cookie, canReplace: true,
+            beforePush: null, limit.Token);
         return session;
     }
 
-    private static async Task<Measure> RoundAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> inserts, ReadOnlyMemory<EntryUpdate> deletes, int batch)
+    private static async Task<Measure> RoundAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> inserts,
+        ReadOnlyMemory<EntryUpdate> deletes, int batch)
     {
         var allocated = GC.GetTotalAllocatedBytes(precise: true);
         var inserting = await WriteAsync(session, inserts, batch);
         var deleting = await WriteAsync(session, deletes, batch);
         var count = inserts.Length + deletes.Length;
         return new Measure(
-            count / (inserting + deleting), inserts.Length / inserting, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)count);
+            count / (inserting + deleting), inserts.Length / inserting,
+            (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)count);
     }
 
     /// <summary>Writes all updates in batches and returns the time in seconds.</summary>
-    public static async Task<double> WriteAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> updates, int batch, CancellationToken cancellationToken = default)
+    public static async Task<double> WriteAsync(P4RuntimeSession session, ReadOnlyMemory<EntryUpdate> updates, int batch,
+        CancellationToken cancellationToken = default)
     {
         var started = Stopwatch.GetTimestamp();
         for (var at = 0; at < updates.Length; at += batch)

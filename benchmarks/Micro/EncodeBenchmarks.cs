@@ -1,3 +1,4 @@
+using ACCOffload.Benchmarks.Nodes;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -52,7 +53,11 @@ public class EncodeBenchmarks
             action.Params.Add(new P4.V1.Action.Types.Param { ParamId = 2, Value = ByteString.CopyFrom(mac) });
             action.Params.Add(new P4.V1.Action.Types.Param { ParamId = 3, Value = ByteString.CopyFrom(mac) });
             var entry = new TableEntry { TableId = _table, Action = new TableAction { Action = action } };
-            entry.Match.Add(new FieldMatch { FieldId = 1, Exact = new FieldMatch.Types.Exact { Value = ByteString.CopyFrom(10, 244, (byte)(i >> 8), (byte)i) } });
+            entry.Match.Add(new FieldMatch
+            {
+                FieldId = 1,
+                Exact = new FieldMatch.Types.Exact { Value = ByteString.CopyFrom(10, 244, (byte)(i >> 8), (byte)i) }
+            });
             request.Updates.Add(new Update { Type = Update.Types.Type.Insert, Entity = new Entity { TableEntry = entry } });
         }
 

@@ -1,3 +1,4 @@
+using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.TestKit;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
@@ -21,7 +22,8 @@ internal static class MicroBenchmarks
         var generated = Find(encode, nameof(EncodeBenchmarks.GeneratedMessages), null);
         var encoded = Find(encode, nameof(EncodeBenchmarks.Encode), null);
         var built = Find(encode, nameof(EncodeBenchmarks.Build), null);
-        report.AddCompared("micro: encode an insert (reference: generated messages)", encoded.Nanoseconds, "ns/entry", generated.Nanoseconds);
+        report.AddCompared("micro: encode an insert (reference: generated messages)", encoded.Nanoseconds, "ns/entry",
+            generated.Nanoseconds);
         report.AddCompared("micro: encode an insert, allocated", encoded.Bytes, "bytes/entry", generated.Bytes);
         report.Add("micro: build an entry", built.Nanoseconds, "ns/entry");
         report.Add("micro: build an entry, allocated", built.Bytes, "bytes/entry");
@@ -33,8 +35,10 @@ internal static class MicroBenchmarks
             var channel = Find(queues, nameof(QueueBenchmarks.Channel), producers);
             var unbounded = Find(queues, nameof(QueueBenchmarks.Unbounded), producers);
             // The simplest queue within 20 % of the fastest is preferred: at this ratio the channel would replace ours.
-            report.AddRatioAtMost($"micro: intent queue, {producers} producers (reference: bounded Channel)", ours.Nanoseconds, "ns/item", channel.Nanoseconds, 0.833);
-            report.AddCompared($"micro: intent queue, {producers} producers (reference: ConcurrentQueue without bounds)", ours.Nanoseconds, "ns/item", unbounded.Nanoseconds);
+            report.AddRatioAtMost($"micro: intent queue, {producers} producers (reference: bounded Channel)", ours.Nanoseconds, "ns/item",
+                channel.Nanoseconds, 0.833);
+            report.AddCompared($"micro: intent queue, {producers} producers (reference: ConcurrentQueue without bounds)",
+                ours.Nanoseconds, "ns/item", unbounded.Nanoseconds);
             report.Add($"micro: intent queue, {producers} producers, allocated", ours.Bytes, "bytes/item");
         }
 
@@ -43,10 +47,13 @@ internal static class MicroBenchmarks
 
     private static Summary Run<T>(BenchOptions options)
     {
-        var job = Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(options.Rounds(3, 1)).WithIterationCount(options.Rounds(7, 2))
+        var job = Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(options.Rounds(3, 1))
+            .WithIterationCount(options.Rounds(7, 2))
             .WithIterationTime(TimeInterval.FromMilliseconds(options.Rounds(150, 20)));
-        var config = ManualConfig.CreateEmpty().AddJob(job).AddDiagnoser(MemoryDiagnoser.Default).AddColumnProvider(DefaultColumnProviders.Instance)
-            .AddLogger(NullLogger.Instance).AddExporter(MarkdownExporter.GitHub).WithArtifactsPath(Path.Combine(Repository.Root, "out", "benchmarkdotnet"));
+        var config = ManualConfig.CreateEmpty().AddJob(job).AddDiagnoser(MemoryDiagnoser.Default)
+            .AddColumnProvider(DefaultColumnProviders.Instance)
+            .AddLogger(NullLogger.Instance).AddExporter(MarkdownExporter.GitHub)
+            .WithArtifactsPath(Path.Combine(Repository.Root, "out", "benchmarkdotnet"));
         var summary = BenchmarkRunner.Run<T>(config);
         return summary.HasCriticalValidationErrors
             ? throw new InvalidOperationException(string.Join("; ", summary.ValidationErrors.Select(error => error.Message)))

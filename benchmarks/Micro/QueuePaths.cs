@@ -51,7 +51,8 @@ internal sealed class IntentQueuePath : IQueuePath
 /// <summary>A bounded channel with a separate byte budget.</summary>
 internal sealed class ChannelPath : IQueuePath
 {
-    private readonly Channel<object> _channel = Channel.CreateBounded<object>(new BoundedChannelOptions(QueueBounds.Items) { SingleReader = true });
+    private readonly Channel<object> _channel =
+        Channel.CreateBounded<object>(new BoundedChannelOptions(QueueBounds.Items) { SingleReader = true });
     private long _bytes;
 
     public bool TryEnqueue(object item)

@@ -15,7 +15,9 @@ public static class OracleProgram
 
     /// <summary>Why a test that also advances DPDK's time can't run here, or null: the time stamp counter has to trap.</summary>
     public static string? MissingWithClock =>
-        Missing ?? (RuntimeInformation.ProcessArchitecture == Architecture.X64 ? null : "needs x86-64: DPDK's clock can't be replaced elsewhere");
+        Missing ?? (RuntimeInformation.ProcessArchitecture == Architecture.X64
+            ? null
+            : "needs x86-64: DPDK's clock can't be replaced elsewhere");
 
     /// <summary>The executable.</summary>
     public static string Path => PathOnce.Value;
@@ -59,7 +61,8 @@ public static class OracleProgram
 
         // Another test process may do the same: what exists under the name is always whole.
         var temporary = $"{program}.{Environment.ProcessId}";
-        var arguments = $"-O2 -Wall -Wextra -DALLOW_EXPERIMENTAL_API {string.Join(' ', sources.Select(s => $"\"{s}\""))} {flags.Trim()} -o \"{temporary}\"";
+        var arguments = $"-O2 -Wall -Wextra -DALLOW_EXPERIMENTAL_API {string.Join(' ', sources.Select(s => $"\"{s}\""))} {flags.Trim()} "
+            + $"-o \"{temporary}\"";
         if (!TryRun("cc", arguments, out var output))
         {
             throw new InvalidOperationException($"swx does not compile:\n{output}");

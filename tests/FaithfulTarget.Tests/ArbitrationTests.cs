@@ -1,8 +1,9 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Grpc.Core;
-using static ACCOffload.Faithful.Tests.RawClient;
+using static ACCOffload.FaithfulTarget.Tests.Support.RawClient;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>Behaviour 18: IDs and arbitration.</summary>
 public sealed class ArbitrationTests
@@ -29,7 +30,8 @@ public sealed class ArbitrationTests
     [InlineData(false)]
     public async Task Only_the_primary_may_write_and_push(bool on)
     {
-        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { ChecksPrimary = on, RefusesSecondPush = false });
+        await using var fixture =
+            await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { ChecksPrimary = on, RefusesSecondPush = false });
         using var other = new RawClient(fixture.Target) { Id = 9 };
         Task Write() => other.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1));
         if (on)

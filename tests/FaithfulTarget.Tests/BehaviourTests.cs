@@ -1,7 +1,8 @@
 using System.Reflection;
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>All behaviours on and all off.</summary>
 public sealed class BehaviourTests

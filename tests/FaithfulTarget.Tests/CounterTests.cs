@@ -1,9 +1,10 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Grpc.Core;
 using P4.V1;
-using static ACCOffload.Faithful.Tests.RawClient;
+using static ACCOffload.FaithfulTarget.Tests.Support.RawClient;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>Behaviours 11 and 12: counters.</summary>
 public sealed class CounterTests
@@ -61,11 +62,16 @@ public sealed class CounterTests
     [InlineData(false)]
     public async Task Row_counters_of_packets_only_cannot_be_read(bool on)
     {
-        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPacketOnlyRowCounters = on, CountsFirstTableOnly = false });
+        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours
+        {
+            RefusesPacketOnlyRowCounters = on,
+            CountsFirstTableOnly = false
+        });
         var asked = await CountedRowAsync(fixture, SmallPipeline.Packets);
         if (on)
         {
-            Assert.Equal("'dataFieldInfoBytes' must be non-null", await PartFailsAsync(StatusCode.Internal, () => fixture.Client.ReadAsync(asked)));
+            Assert.Equal("'dataFieldInfoBytes' must be non-null",
+                await PartFailsAsync(StatusCode.Internal, () => fixture.Client.ReadAsync(asked)));
         }
         else
         {

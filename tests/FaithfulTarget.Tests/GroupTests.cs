@@ -1,14 +1,22 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Grpc.Core;
 using P4.V1;
-using static ACCOffload.Faithful.Tests.RawClient;
+using static ACCOffload.FaithfulTarget.Tests.Support.RawClient;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>Behaviour 13: groups and members.</summary>
 public sealed class GroupTests
 {
-    private static readonly Entity AllGroups = new() { ActionProfileGroup = new ActionProfileGroup { ActionProfileId = SmallPipeline.Profile } };
+    private static readonly Entity AllGroups = new()
+    {
+        ActionProfileGroup = new ActionProfileGroup
+        {
+            ActionProfileId =
+        SmallPipeline.Profile
+        }
+    };
 
     [Theory]
     [InlineData(true)]
@@ -26,7 +34,9 @@ public sealed class GroupTests
         }
 
         Assert.Equal(SmallPipeline.Group(9, 1, 2), Assert.Single(await fixture.Client.ReadAsync(SmallPipeline.Group(9))));
-        Assert.Equal(2, (await fixture.Client.ReadAsync(new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = SmallPipeline.Profile } })).Count);
+        Assert.Equal(2,
+            (await fixture.Client.ReadAsync(
+                new Entity { ActionProfileMember = new ActionProfileMember { ActionProfileId = SmallPipeline.Profile } })).Count);
     }
 
     [Fact]
@@ -43,7 +53,8 @@ public sealed class GroupTests
     public async Task A_member_that_was_in_a_group_cannot_be_deleted(bool on)
     {
         await using var fixture = await StartAsync(new FaithfulBehaviours { RefusesUsedMemberDeletes = on });
-        await PartFailsAsync(on ? StatusCode.Internal : StatusCode.FailedPrecondition, () => fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1)));
+        await PartFailsAsync(on ? StatusCode.Internal : StatusCode.FailedPrecondition,
+            () => fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Member(1)));
         await fixture.Client.WriteAsync(Kind.Modify, SmallPipeline.Group(9, 2));
         if (on)
         {
@@ -90,7 +101,8 @@ public sealed class GroupTests
     {
         await using var fixture = await StartAsync(new FaithfulBehaviours());
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.Selected, 1, 2));
-        await PartFailsAsync(StatusCode.NotFound, () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.Selected, 2, 77)));
+        await PartFailsAsync(StatusCode.NotFound,
+            () => fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.Selected, 2, 77)));
     }
 
     private static async Task<TargetFixture> StartAsync(FaithfulBehaviours behaviours)

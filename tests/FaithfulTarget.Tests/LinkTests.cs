@@ -1,9 +1,10 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 using Grpc.Core;
-using static ACCOffload.Faithful.Tests.RawClient;
+using static ACCOffload.FaithfulTarget.Tests.Support.RawClient;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>TAP ports with real links.</summary>
 public sealed class LinkTests
@@ -19,7 +20,8 @@ public sealed class LinkTests
         Assert.Equal("tun", route.GetLink("TAP0")!.Kind);
 
         // Created although the Set failed.
-        await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP1", ("port-type", Text("TAP")), ("mtu", new Gnmi.TypedValue { IntVal = 1400 })));
+        await FailsAsync(StatusCode.InvalidArgument,
+            () => fixture.Client.SetPortAsync("TAP1", ("port-type", Text("TAP")), ("mtu", new Gnmi.TypedValue { IntVal = 1400 })));
         Assert.NotNull(route.GetLink("TAP1"));
 
         await fixture.Target.KillAsync();

@@ -1,6 +1,7 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Grpc.Core;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>TCP with and without TLS.</summary>
 public sealed class ListenTests

@@ -1,8 +1,9 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Gnmi;
 using Grpc.Core;
-using static ACCOffload.Faithful.Tests.RawClient;
+using static ACCOffload.FaithfulTarget.Tests.Support.RawClient;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>Behaviours 3 to 6: ports.</summary>
 public sealed class PortTests
@@ -43,12 +44,14 @@ public sealed class PortTests
     public async Task A_tap_is_created_as_soon_as_its_type_arrives()
     {
         await using var fixture = await TargetFixture.StartAsync();
-        var e = await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 })));
+        var e = await FailsAsync(StatusCode.InvalidArgument,
+            () => fixture.Client.SetPortAsync("TAP0", ("port-type", Tap), ("mtu", new TypedValue { IntVal = 1400 })));
         Assert.Equal("MTU is already set or PORT is already configured", e.Status.Detail);
         Assert.Equal(1500, fixture.Target.Mtus["TAP0"]);
 
         // With the type last the other attributes apply.
-        await fixture.Client.SetPortAsync("TAP1", ("mtu", new TypedValue { IntVal = 1400 }), ("pipeline-name", Text("pipe")), ("port-type", Tap));
+        await fixture.Client.SetPortAsync("TAP1", ("mtu", new TypedValue { IntVal = 1400 }), ("pipeline-name", Text("pipe")),
+            ("port-type", Tap));
         Assert.Equal(1400, fixture.Target.Mtus["TAP1"]);
     }
 
@@ -93,7 +96,9 @@ public sealed class PortTests
         await fixture.Client.MakeTapAsync("TAP0");
         if (on)
         {
-            Assert.EndsWith("already configured", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP0"))).Status.Detail, StringComparison.Ordinal);
+            Assert.EndsWith("already configured",
+                (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP0"))).Status.Detail,
+                StringComparison.Ordinal);
         }
         else
         {
@@ -116,7 +121,8 @@ public sealed class PortTests
         var request = new SetRequest { Delete = { path } };
         if (on)
         {
-            Assert.Equal("unsupported mode: DELETE", (await FailsAsync(StatusCode.Unknown, async () => await fixture.Client.Gnmi.SetAsync(request))).Status.Detail);
+            Assert.Equal("unsupported mode: DELETE",
+                (await FailsAsync(StatusCode.Unknown, async () => await fixture.Client.Gnmi.SetAsync(request))).Status.Detail);
         }
         else
         {
@@ -135,7 +141,9 @@ public sealed class PortTests
         await fixture.Client.MakeTapAsync("TAP1");
         if (on)
         {
-            Assert.EndsWith("is unsupported!", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.PortNumberAsync("*"))).Status.Detail, StringComparison.Ordinal);
+            Assert.EndsWith("is unsupported!",
+                (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.PortNumberAsync("*"))).Status.Detail,
+                StringComparison.Ordinal);
         }
         else
         {
@@ -161,7 +169,8 @@ public sealed class PortTests
     [Fact]
     public async Task Numbers_can_start_at_one_with_missing_ports_not_found()
     {
-        await using var fixture = await TargetFixture.StartAsync(new FaithfulBehaviours { FirstPortIsZero = false, ReportsAbsentPortsAsZero = false });
+        await using var fixture =
+            await TargetFixture.StartAsync(new FaithfulBehaviours { FirstPortIsZero = false, ReportsAbsentPortsAsZero = false });
         await FailsAsync(StatusCode.NotFound, () => fixture.Client.PortNumberAsync("TAP0"));
         await fixture.Client.MakeTapAsync("TAP0");
         Assert.Equal(1u, await fixture.Client.PortNumberAsync("TAP0"));
@@ -175,7 +184,9 @@ public sealed class PortTests
         await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { RefusesPortsAfterPush = on });
         if (on)
         {
-            Assert.StartsWith("'bf_status' failed", (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP1"))).Status.Detail, StringComparison.Ordinal);
+            Assert.StartsWith("'bf_status' failed",
+                (await FailsAsync(StatusCode.InvalidArgument, () => fixture.Client.MakeTapAsync("TAP1"))).Status.Detail,
+                StringComparison.Ordinal);
         }
         else
         {

@@ -1,9 +1,10 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Google.Protobuf;
 using Grpc.Core;
 using P4.V1;
-using static ACCOffload.Faithful.Tests.RawClient;
+using static ACCOffload.FaithfulTarget.Tests.Support.RawClient;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>Behaviours 1, 2, 7, 8 and 17: the pipeline.</summary>
 public sealed class PushTests
@@ -109,7 +110,8 @@ public sealed class PushTests
     [Fact]
     public async Task A_second_push_can_fail_without_a_crash()
     {
-        await using var fixture = await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CrashesOnReadAfterSecondPush = false });
+        await using var fixture =
+            await TargetFixture.StartWithPipelineAsync(new FaithfulBehaviours { CrashesOnReadAfterSecondPush = false });
         await FailsAsync(StatusCode.Internal, () => fixture.Client.PushAsync());
         Assert.Empty(await fixture.Client.ReadTableAsync(SmallPipeline.First));
     }
@@ -133,12 +135,14 @@ public sealed class PushTests
             await FailsAsync(StatusCode.FailedPrecondition, async () => await fixture.Client.P4.GetForwardingPipelineConfigAsync(request));
             await FailsAsync(StatusCode.FailedPrecondition, () => fixture.Client.ReadTableAsync(SmallPipeline.First));
             await fixture.Client.BidAsync();
-            await FailsAsync(StatusCode.FailedPrecondition, () => fixture.Client.WriteAsync(P4.V1.Update.Types.Type.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1)));
+            await FailsAsync(StatusCode.FailedPrecondition,
+                () => fixture.Client.WriteAsync(P4.V1.Update.Types.Type.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 1)));
             await fixture.Client.MakeTapAsync("TAP0");
             await fixture.Client.PushAsync();
             Assert.Equal(SmallPipeline.Config(), (await fixture.Client.P4.GetForwardingPipelineConfigAsync(request)).Config);
             request.ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.CookieOnly;
-            Assert.Equal(new ForwardingPipelineConfig { Cookie = SmallPipeline.Config().Cookie }, (await fixture.Client.P4.GetForwardingPipelineConfigAsync(request)).Config);
+            Assert.Equal(new ForwardingPipelineConfig { Cookie = SmallPipeline.Config().Cookie },
+                (await fixture.Client.P4.GetForwardingPipelineConfigAsync(request)).Config);
         }
 
         await using var other = await TargetFixture.StartAsync(new FaithfulBehaviours { RefusesGetWithoutPipeline = false });

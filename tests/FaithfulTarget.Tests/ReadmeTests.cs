@@ -1,26 +1,29 @@
 using System.Text.RegularExpressions;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>Checks the table in the README of the faithful target: every behaviour is listed and has existing tests.</summary>
 public sealed partial class ReadmeTests
 {
     private static readonly string TestFolder = Path.Combine(Repository.Root, "tests");
-    private static readonly string[] Rows = [.. File.ReadLines(Path.Combine(TestFolder, "FaithfulTarget", "README.md")).Where(l => NumberedRow().IsMatch(l))];
+    private static readonly string[] Rows = [.. File.ReadLines(Path.Combine(TestFolder, "FaithfulTarget", "README.md"))
+        .Where(l => NumberedRow().IsMatch(l))];
 
     [Fact]
     public void Every_behaviour_is_in_the_table()
     {
         var behaviours = typeof(FaithfulBehaviours).GetProperties().Where(p => p.PropertyType == typeof(bool)).Select(p => p.Name);
 
-        Assert.Equal(behaviours.Order(StringComparer.Ordinal), Rows.Select(r => Assert.Single(NamesIn(r, 2))).Order(StringComparer.Ordinal));
+        Assert.Equal(behaviours.Order(StringComparer.Ordinal),
+            Rows.Select(r => Assert.Single(NamesIn(r, 2))).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public void Every_behaviour_names_existing_tests()
     {
         string[] sources = [.. Directory.EnumerateFiles(TestFolder, "*.cs", SearchOption.AllDirectories)
-            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal)).Select(File.ReadAllText)];
+            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .Select(File.ReadAllText)];
 
         foreach (var row in Rows)
         {

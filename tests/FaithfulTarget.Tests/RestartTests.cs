@@ -1,8 +1,9 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Grpc.Core;
-using static ACCOffload.Faithful.Tests.RawClient;
+using static ACCOffload.FaithfulTarget.Tests.Support.RawClient;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>Behaviour 16, and killing and restarting the process.</summary>
 public sealed class RestartTests

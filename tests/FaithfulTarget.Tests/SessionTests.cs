@@ -1,3 +1,4 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Ports;
@@ -9,7 +10,7 @@ using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using P4.Config.V1;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>The product's session with the shipped pipeline.</summary>
 public sealed class SessionTests
@@ -61,7 +62,8 @@ public sealed class SessionTests
         Assert.Equal(1, fixture.Target.Pushes);
 
         var table = pipeline.Table("pods");
-        var row = table.NewEntry().Exact("dst_ip", 0x0a010203).Action("to_pod").Param("port", 1).Param("src_mac", 2).Param("dst_mac", 3).Build();
+        var row = table.NewEntry().Exact("dst_ip", 0x0a010203).Action("to_pod").Param("port", 1).Param("src_mac", 2)
+            .Param("dst_mac", 3).Build();
         var written = await session.WriteAsync(new EntryUpdate[] { new(UpdateKind.Insert, row) }, limit.Token);
         Assert.True(written.AllOk, written.Message);
         var read = new List<Entry>();

@@ -1,9 +1,10 @@
+using ACCOffload.FaithfulTarget.Tests.Support;
 using Grpc.Core;
 using P4.V1;
-using static ACCOffload.Faithful.Tests.RawClient;
+using static ACCOffload.FaithfulTarget.Tests.Support.RawClient;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests;
 
 /// <summary>Behaviours 9, 10 and 13 to 15: writes.</summary>
 public sealed class WriteTests
@@ -22,7 +23,8 @@ public sealed class WriteTests
         await fixture.Client.WriteAsync(Kind.Delete, SmallPipeline.Row(SmallPipeline.First, 1, 0));
         await fixture.Client.WriteAsync(Kind.Insert, SmallPipeline.Row(SmallPipeline.First, 1, 3));
         Assert.Equal(3, SmallPipeline.ValueOf(Assert.Single(fixture.Target.Rows["main.first"])));
-        Assert.Equal(["INSERT main.first", "MODIFY main.first", "DELETE main.first", "INSERT main.first"], fixture.Target.Updates.Select(u => u.ToString()));
+        Assert.Equal(["INSERT main.first", "MODIFY main.first", "DELETE main.first", "INSERT main.first"],
+            fixture.Target.Updates.Select(u => u.ToString()));
     }
 
     [Theory]
@@ -98,7 +100,8 @@ public sealed class WriteTests
         var malformed = SmallPipeline.Row(SmallPipeline.First, 5, 1);
         malformed.Priority = 3;
         var errors = await PartsAsync(() => fixture.Client.WriteAsync(
-            One(Kind.Insert, 1), One(Kind.Insert, 2), One(Kind.Delete, 3), One(Kind.Modify, 4), new P4.V1.Update { Type = Kind.Insert, Entity = new Entity { TableEntry = malformed } }));
+            One(Kind.Insert, 1), One(Kind.Insert, 2), One(Kind.Delete, 3), One(Kind.Modify, 4),
+            new P4.V1.Update { Type = Kind.Insert, Entity = new Entity { TableEntry = malformed } }));
         Assert.Equal(
             [StatusCode.AlreadyExists, StatusCode.OK, StatusCode.NotFound, StatusCode.NotFound, StatusCode.InvalidArgument],
             errors.Select(e => (StatusCode)e.CanonicalCode));
@@ -166,5 +169,6 @@ public sealed class WriteTests
         Assert.Empty(fixture.Target.Rows["main.first"]);
     }
 
-    private static P4.V1.Update One(Kind kind, byte key) => new() { Type = kind, Entity = new Entity { TableEntry = SmallPipeline.Row(SmallPipeline.First, key, 1) } };
+    private static P4.V1.Update One(Kind kind, byte key) =>
+        new() { Type = kind, Entity = new Entity { TableEntry = SmallPipeline.Row(SmallPipeline.First, key, 1) } };
 }

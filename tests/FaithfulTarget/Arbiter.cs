@@ -1,7 +1,7 @@
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>
 /// Determines the primary of each role: the connected controller with the highest election ID ever seen. Thread-safe.
@@ -78,7 +78,8 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
         {
             if (behaviours.ChecksPrimary && Primary(role)?.ElectionId != IdOf(electionId))
             {
-                throw new RpcException(new Status(StatusCode.PermissionDenied, $"{what} from non-primary is not permitted for node {deviceId}."));
+                throw new RpcException(
+                    new Status(StatusCode.PermissionDenied, $"{what} from non-primary is not permitted for node {deviceId}."));
             }
         }
     }

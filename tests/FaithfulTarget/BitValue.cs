@@ -1,7 +1,7 @@
 using System.Numerics;
 using Google.Protobuf;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>P4Runtime byte strings as numbers.</summary>
 internal static class BitValue

@@ -1,7 +1,7 @@
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The cells of indirect counters and registers. Not thread-safe.</summary>
 internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours behaviours)
@@ -12,7 +12,8 @@ internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours beha
 
     public Outcome Write(CounterEntry entry)
     {
-        if (!pipeline.Counters.TryGetValue(entry.CounterId, out var counter) || entry.Index is not { Index_: >= 0 } index || index.Index_ >= counter.Size)
+        if (!pipeline.Counters.TryGetValue(entry.CounterId, out var counter) || entry.Index is not { Index_: >= 0 } index
+            || index.Index_ >= counter.Size)
         {
             return Outcome.Invalid("the counter or its index is unknown");
         }
@@ -30,7 +31,12 @@ internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours beha
 
         return Read(asked.Index, counter.Size, into, index => new Entity
         {
-            CounterEntry = new CounterEntry { CounterId = asked.CounterId, Index = index, Data = _counts.GetValueOrDefault((asked.CounterId, index.Index_)) ?? new CounterData() },
+            CounterEntry = new CounterEntry
+            {
+                CounterId = asked.CounterId,
+                Index = index,
+                Data = _counts.GetValueOrDefault((asked.CounterId, index.Index_)) ?? new CounterData()
+            },
         });
     }
 
@@ -44,7 +50,12 @@ internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours beha
 
         return Read(asked.Index, register.Size, into, index => new Entity
         {
-            RegisterEntry = new RegisterEntry { RegisterId = asked.RegisterId, Index = index, Data = new P4Data { Bitstring = Google.Protobuf.ByteString.CopyFrom(0) } },
+            RegisterEntry = new RegisterEntry
+            {
+                RegisterId = asked.RegisterId,
+                Index = index,
+                Data = new P4Data { Bitstring = Google.Protobuf.ByteString.CopyFrom(0) }
+            },
         });
     }
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The parts of the context JSON that P4-DPDK uses.</summary>
 internal sealed class ContextFacts

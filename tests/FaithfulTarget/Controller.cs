@@ -1,7 +1,7 @@
 using System.Threading.Channels;
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The stream of one controller.</summary>
 internal sealed class Controller

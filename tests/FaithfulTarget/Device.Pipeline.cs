@@ -5,7 +5,7 @@ using Google.Protobuf;
 using P4.V1;
 using ResponseType = P4.V1.GetForwardingPipelineConfigRequest.Types.ResponseType;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <content>Pushes and reads the pipeline.</content>
 internal sealed partial class Device
@@ -18,7 +18,8 @@ internal sealed partial class Device
             if (_pipeline is not null && Behaviours.RefusesSecondPush)
             {
                 _isPoisoned = true;
-                throw Outcome.Internal("'bf_pal_device_add(dev_id, &device_profile)' failed with error message: Unexpected error.").ToException();
+                throw Outcome.Internal("'bf_pal_device_add(dev_id, &device_profile)' failed with error message: Unexpected error.")
+                    .ToException();
             }
 
             var config = request.Config ?? new ForwardingPipelineConfig();
@@ -52,7 +53,9 @@ internal sealed partial class Device
                 {
                     Cookie = config.Cookie,
                     P4Info = type is ResponseType.All or ResponseType.P4InfoAndCookie ? config.P4Info : null,
-                    P4DeviceConfig = type is ResponseType.All or ResponseType.DeviceConfigAndCookie ? config.P4DeviceConfig : ByteString.Empty,
+                    P4DeviceConfig = type is ResponseType.All or ResponseType.DeviceConfigAndCookie
+                        ? config.P4DeviceConfig
+                        : ByteString.Empty,
                 },
             };
         }
@@ -64,7 +67,8 @@ internal sealed partial class Device
         try
         {
             var config = PipelineConfig.Parser.ParseFrom(deviceConfig);
-            if (config.P4Name.Length == 0 || config.BfruntimeInfo.IsEmpty || config.Profiles.Count == 0 || config.Profiles[0].Binary.IsEmpty)
+            if (config.P4Name.Length == 0 || config.BfruntimeInfo.IsEmpty || config.Profiles.Count == 0
+                || config.Profiles[0].Binary.IsEmpty)
             {
                 throw new InvalidDataException("the name, the bf-rt.json, the profile or its binary is missing");
             }

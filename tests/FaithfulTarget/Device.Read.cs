@@ -1,6 +1,6 @@
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <content>Reads.</content>
 internal sealed partial class Device

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <content>Writes.</content>
 internal sealed partial class Device
@@ -51,7 +51,8 @@ internal sealed partial class Device
             lock (_gate)
             {
                 outcomes[i] = Apply(request.Updates[i]);
-                due += _options.CommitTime + (_options.CommitTimePerRow * _rows!.CountOf(request.Updates[i].Entity?.TableEntry?.TableId ?? 0));
+                due += _options.CommitTime
+                    + (_options.CommitTimePerRow * _rows!.CountOf(request.Updates[i].Entity?.TableEntry?.TableId ?? 0));
             }
 
             var wait = due - Stopwatch.GetElapsedTime(start);
@@ -92,7 +93,8 @@ internal sealed partial class Device
         var asked = entity.Clone();
         var outcome = entity.EntityCase switch
         {
-            _ when update.Type != P4.V1.Update.Types.Type.Delete && _refuses(asked) => new Outcome(StatusCode.ResourceExhausted, "no room left"),
+            _ when update.Type != P4.V1.Update.Types.Type.Delete && _refuses(asked) =>
+                new Outcome(StatusCode.ResourceExhausted, "no room left"),
             Entity.EntityOneofCase.TableEntry => _rows!.Write(update.Type, entity.TableEntry),
             Entity.EntityOneofCase.ActionProfileMember => _profiles!.Write(update.Type, entity.ActionProfileMember),
             Entity.EntityOneofCase.ActionProfileGroup => _profiles!.Write(update.Type, entity.ActionProfileGroup),

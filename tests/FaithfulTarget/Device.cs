@@ -2,7 +2,7 @@ using Gnmi;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The state of the target: ports, pipeline and table contents. Thread-safe.</summary>
 internal sealed partial class Device

@@ -1,4 +1,4 @@
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>
 /// Observed behaviours of infrap4d on P4-DPDK, one switch each, all on by default. Off means that the target lacks the limit,

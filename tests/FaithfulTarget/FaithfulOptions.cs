@@ -1,9 +1,9 @@
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
-/// <summary>Options of a <see cref="FaithfulTarget"/>.</summary>
+/// <summary>Options of a <see cref="FaithfulServer"/>.</summary>
 public sealed record FaithfulOptions
 {
     /// <summary>The unix socket to listen on; empty for a TCP port on the loopback interface.</summary>

@@ -1,7 +1,7 @@
 using P4.Config.V1;
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>An accepted pipeline, indexed by ID.</summary>
 internal sealed class LoadedPipeline(ForwardingPipelineConfig config, ContextFacts context)

@@ -1,7 +1,7 @@
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>One update of a Write as received.</summary>
 /// <param name="Kind">INSERT, MODIFY or DELETE.</param>

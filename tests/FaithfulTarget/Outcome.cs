@@ -3,7 +3,7 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Status = Grpc.Core.Status;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The result of one operation.</summary>
 internal readonly record struct Outcome(StatusCode Code, string Message)

@@ -1,4 +1,4 @@
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>A TAP port that the target's own scripts create.</summary>
 /// <param name="Name">The port's name.</param>

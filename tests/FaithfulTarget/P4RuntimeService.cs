@@ -2,7 +2,7 @@ using System.Threading.Channels;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The P4Runtime service.</summary>
 internal sealed class P4RuntimeService(TargetProcess process) : P4.V1.P4Runtime.P4RuntimeBase
@@ -62,10 +62,16 @@ internal sealed class P4RuntimeService(TargetProcess process) : P4.V1.P4Runtime.
     }
 
     public override Task<CapabilitiesResponse> Capabilities(CapabilitiesRequest request, ServerCallContext context) =>
-        Task.FromResult(new CapabilitiesResponse { P4RuntimeApiVersion = Behaviours.ReportsMacroNameAsVersion ? "P4RUNTIME_VER" : "1.3.0" });
+        Task.FromResult(new CapabilitiesResponse
+        {
+            P4RuntimeApiVersion = Behaviours.ReportsMacroNameAsVersion
+            ? "P4RUNTIME_VER"
+            : "1.3.0"
+        });
 
     public override async Task StreamChannel(
-        IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream, ServerCallContext context)
+        IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream,
+        ServerCallContext context)
     {
         var controller = new Controller();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, process.Ended);

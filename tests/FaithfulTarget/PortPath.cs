@@ -1,6 +1,6 @@
 using Gnmi;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>A gNMI path to an attribute of a port.</summary>
 /// <param name="Port">The port's name.</param>

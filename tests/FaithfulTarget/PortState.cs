@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using Gnmi;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The attributes of a port, and its number once it is created.</summary>
 internal sealed record PortState(ImmutableDictionary<string, TypedValue> Attributes, uint? Number)

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Gnmi;
 using Grpc.Core;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The ports of one run of the target, set and read through gNMI. Not thread-safe.</summary>
 internal sealed class PortTable(FaithfulOptions options, TapLinks links)
@@ -13,7 +13,8 @@ internal sealed class PortTable(FaithfulOptions options, TapLinks links)
     private FaithfulBehaviours Behaviours => options.Behaviours;
 
     /// <summary>The created ports.</summary>
-    public IReadOnlyDictionary<string, PortState> Created => _ports.Where(p => p.Value.Number is not null).ToDictionary(p => p.Key, p => p.Value);
+    public IReadOnlyDictionary<string, PortState> Created =>
+        _ports.Where(p => p.Value.Number is not null).ToDictionary(p => p.Key, p => p.Value);
 
     public IEnumerable<string> Taps => Created.Where(p => p.Value.Type == "TAP").Select(p => p.Key);
 
@@ -37,7 +38,8 @@ internal sealed class PortTable(FaithfulOptions options, TapLinks links)
             }
             else
             {
-                SetInOrder(request.Prefix, updates.OrderBy(u => PortPath.TryParse(request.Prefix, u.Path)?.Leaf == PortPath.Type), isPushed);
+                SetInOrder(request.Prefix,
+                    updates.OrderBy(u => PortPath.TryParse(request.Prefix, u.Path)?.Leaf == PortPath.Type), isPushed);
             }
         }
         catch when (!Behaviours.MakesTapAtPortType)
@@ -117,7 +119,9 @@ internal sealed class PortTable(FaithfulOptions options, TapLinks links)
 
         if (path.Leaf == PortPath.Mtu)
         {
-            var mtu = value.ValueCase == TypedValue.ValueOneofCase.UintVal && !Behaviours.ReadsMtuAsIntOnly ? (long)value.UintVal : value.IntVal;
+            var mtu = value.ValueCase == TypedValue.ValueOneofCase.UintVal && !Behaviours.ReadsMtuAsIntOnly
+                ? (long)value.UintVal
+                : value.IntVal;
             value = new TypedValue { IntVal = mtu };
         }
         else if (path.Leaf == PortPath.Type && value.StringVal is not ("TAP" or "LINK" or "VHOST"))

@@ -2,7 +2,7 @@ using Grpc.Core;
 using P4.V1;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>Members and groups of the action profiles. Not thread-safe.</summary>
 internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours behaviours)

@@ -4,7 +4,7 @@ using P4.Config.V1;
 using P4.V1;
 using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>
 /// The specification's rules for a row: which rows are well-formed and when two have the same key. Written from the specification,
@@ -66,7 +66,8 @@ internal sealed class RowRules(LoadedPipeline pipeline)
         foreach (var param in action.Params)
         {
             var expected = schema.Params.FirstOrDefault(p => p.Id == param.ParamId);
-            if (expected is null || !BitValue.Fits(param.Value, expected.Bitwidth) || action.Params.Count(p => p.ParamId == param.ParamId) != 1)
+            if (expected is null || !BitValue.Fits(param.Value, expected.Bitwidth)
+                || action.Params.Count(p => p.ParamId == param.ParamId) != 1)
             {
                 return Outcome.Invalid($"action {schema.Preamble.Name}: parameter {param.ParamId} is unknown or malformed");
             }

@@ -4,7 +4,7 @@ using P4.Config.V1;
 using P4.V1;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The rows of all tables. Not thread-safe.</summary>
 internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, FaithfulBehaviours behaviours)
@@ -168,7 +168,8 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
             return new Outcome(StatusCode.NotFound, "there is no such entry");
         }
 
-        into.AddRange(found.Select(r => new Entity { DirectCounterEntry = new DirectCounterEntry { TableEntry = KeyOnly(r), Data = CountOf(r) } }));
+        into.AddRange(
+            found.Select(r => new Entity { DirectCounterEntry = new DirectCounterEntry { TableEntry = KeyOnly(r), Data = CountOf(r) } }));
         return Outcome.Ok;
     }
 
@@ -249,9 +250,12 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
         var profile = table.ImplementationId;
         return (row.Action?.TypeCase, profile != 0) switch
         {
-            (TableAction.TypeOneofCase.Action, false) => _rules.CheckAction(row.Action.Action, id => IsAllowed(table, id, row.IsDefaultAction)),
-            (TableAction.TypeOneofCase.ActionProfileMemberId, true) when profiles.HasMember(profile, row.Action.ActionProfileMemberId) => Outcome.Ok,
-            (TableAction.TypeOneofCase.ActionProfileGroupId, true) when profiles.HasGroup(profile, row.Action.ActionProfileGroupId) => Outcome.Ok,
+            (TableAction.TypeOneofCase.Action, false) =>
+                _rules.CheckAction(row.Action.Action, id => IsAllowed(table, id, row.IsDefaultAction)),
+            (TableAction.TypeOneofCase.ActionProfileMemberId, true)
+                when profiles.HasMember(profile, row.Action.ActionProfileMemberId) => Outcome.Ok,
+            (TableAction.TypeOneofCase.ActionProfileGroupId, true)
+                when profiles.HasGroup(profile, row.Action.ActionProfileGroupId) => Outcome.Ok,
             (TableAction.TypeOneofCase.ActionProfileMemberId or TableAction.TypeOneofCase.ActionProfileGroupId, true) =>
                 new Outcome(StatusCode.NotFound, "the member or group is unknown"),
             _ => Outcome.Invalid($"table {table.Preamble.Name}: the action is missing or of the wrong kind"),

@@ -1,6 +1,6 @@
 using ACCOffload.NativeInterop.Packets;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The links of TAP ports, which disappear with the process. Not thread-safe.</summary>
 internal sealed class TapLinks(FaithfulOptions options)

@@ -1,4 +1,4 @@
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>The controllers' requests, over all restarts of the target. Thread-safe.</summary>
 internal sealed class TargetLog

@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.Faithful;
+namespace ACCOffload.FaithfulTarget;
 
 /// <summary>One run of the target's process.</summary>
 internal sealed class TargetProcess : IAsyncDisposable
@@ -70,7 +70,8 @@ internal sealed class TargetProcess : IAsyncDisposable
         await process._app.StartAsync();
         if (options.SocketPath.Length == 0)
         {
-            process.Port = new Uri(process._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+            process.Port = new Uri(
+                process._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
         }
 
         process._scriptTask = process.MakeOwnTapsAsync();
@@ -207,7 +208,8 @@ internal sealed class TargetProcess : IAsyncDisposable
             {
                 await Task.Delay(tap.Delay, Ended);
                 var path = new PortPath(tap.Name, PortPath.Type).ToProto();
-                Device.SetPorts(new SetRequest { Update = { new Gnmi.Update { Path = path, Val = new TypedValue { StringVal = "TAP" } } } });
+                Device.SetPorts(
+                    new SetRequest { Update = { new Gnmi.Update { Path = path, Val = new TypedValue { StringVal = "TAP" } } } });
             }
         }
         catch (OperationCanceledException)

@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
 using System.Text;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>Plain reading and writing of attributes, independent of the product's codec.</summary>
 internal sealed class Attributes

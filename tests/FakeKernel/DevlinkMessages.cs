@@ -1,6 +1,6 @@
 using ACCOffload.NativeInterop.Devlink;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>Messages of the devlink family (linux/devlink.h).</summary>
 internal static class DevlinkMessages

@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>Answers requests to the devlink family and to generic netlink's controller, as strictly as the kernel does.</summary>
 internal sealed class DevlinkRequests(FakeHost host)

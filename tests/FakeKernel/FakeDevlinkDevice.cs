@@ -2,7 +2,7 @@ using System.Globalization;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Pci;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>A switch on a physical function, which supports subfunctions.</summary>
 public sealed class FakeDevlinkDevice

@@ -1,6 +1,6 @@
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>An error returned by the fake kernel.</summary>
 /// <param name="Errno">The error number.</param>

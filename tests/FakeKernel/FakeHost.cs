@@ -1,11 +1,12 @@
 using System.Buffers.Binary;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>
 /// A machine with simulated PCI functions and switches: answers devlink, the generic netlink controller and the link and virtual function

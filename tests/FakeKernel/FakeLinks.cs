@@ -1,6 +1,6 @@
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>A simulated link.</summary>
 public sealed class FakeLink

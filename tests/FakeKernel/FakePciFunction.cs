@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>A physical or virtual PCI function.</summary>
 public sealed class FakePciFunction

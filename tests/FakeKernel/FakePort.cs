@@ -1,7 +1,7 @@
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Devlink;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>A port of a fake switch and the function behind it.</summary>
 public sealed class FakePort

@@ -1,8 +1,9 @@
 using System.Buffers.Binary;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>
 /// A socket of the fake kernel: requests are answered before Send returns, as by the kernel; notifications arrive at any time.

@@ -1,6 +1,6 @@
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>Creates the netdevs of the simulated functions.</summary>
 public interface INetdevs : IDisposable

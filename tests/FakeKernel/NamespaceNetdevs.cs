@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>
 /// Creates real links for the simulated functions: veth ends whose peers are in a "hardware" namespace. They behave like hardware: removing

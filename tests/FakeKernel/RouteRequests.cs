@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>Answers the link requests of rtnetlink (linux/if_link.h).</summary>
 internal sealed class RouteRequests(FakeHost host)

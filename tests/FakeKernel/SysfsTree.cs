@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>A sysfs of plain files in a temporary directory.</summary>
 internal sealed class SysfsTree : IDisposable

@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel;
 
 /// <summary>The real kernel's rtnetlink, extended with the virtual functions of the fake hardware.</summary>
 internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNetdevs netdevs) : INetlinkTransport

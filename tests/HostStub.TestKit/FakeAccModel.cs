@@ -284,7 +284,9 @@ internal sealed class FakeAccModel
 
     private string? Problem(AttachRequest item) =>
         KeyProblem(item.Key)
-        ?? (item.Device?.Mac.Length != 6 ? "device.mac: not 6 bytes" : item.Addresses.Count > ProtocolLimits.MaxAddresses ? "addresses: too many" : null)
+        ?? (item.Device?.Mac.Length != 6 ? "device.mac: not 6 bytes" : item.Addresses.Count > ProtocolLimits.MaxAddresses
+            ? "addresses: too many"
+            : null)
         ?? LengthProblem("pod_namespace", item.PodNamespace, ProtocolLimits.MaxNameBytes)
         ?? LengthProblem("pod_name", item.PodName, ProtocolLimits.MaxNameBytes)
         ?? LengthProblem("pod_uid", item.PodUid, ProtocolLimits.MaxNameBytes)

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 
 namespace ACCOffload.HostStub.Tests;
 

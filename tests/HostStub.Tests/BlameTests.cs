@@ -1,6 +1,7 @@
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;

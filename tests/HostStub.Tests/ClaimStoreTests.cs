@@ -21,7 +21,9 @@ public sealed class ClaimStoreTests : IDisposable
         using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
         {
             connection.Open();
-            foreach (var statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.FromVersion3), "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID", "INSERT INTO state (name, value) VALUES ('epoch', 7)", "PRAGMA user_version = 1",
+            foreach (var statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.FromVersion3),
+                "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID", "INSERT INTO state (name, value) VALUES ('epoch', 7)",
+                "PRAGMA user_version = 1",
                 "INSERT INTO claims VALUES ('net', 'c', 'eth0', 3, 'veth', 'acc0123456789a', x'020000000001', 1500, '10.0.0.1', '', "
                     + "'', '', '', 1, 1, '', x'', 0)"])
             {

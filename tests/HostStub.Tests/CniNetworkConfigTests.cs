@@ -39,7 +39,8 @@ public sealed class CniNetworkConfigTests
         6,
         "prevResult.ips.address")]
     [InlineData(
-        "{" + Good + ",\"ipam\":{\"type\":\"x\"},\"prevResult\":{\"interfaces\":[{}],\"ips\":[{\"address\":\"1.2.3.4/24\",\"interface\":1}]}}",
+        "{" + Good
+            + ",\"ipam\":{\"type\":\"x\"},\"prevResult\":{\"interfaces\":[{}],\"ips\":[{\"address\":\"1.2.3.4/24\",\"interface\":1}]}}",
         "ADD",
         6,
         "prevResult.ips.interface")]
@@ -130,7 +131,8 @@ public sealed class CniNetworkConfigTests
     public void Unknown_fields_and_an_empty_prevResult_are_accepted()
     {
         var config = Parse(
-            "{" + Good + ",\"ipam\":{\"type\":\"x\"},\"keyA\":[1,{\"b\":null}],\"prevResult\":{},\"dns\":{},\"ipMasq\":false,\"runtimeConfig\":{\"ips\":[\"1.2.3.4\"]}}",
+            "{" + Good
+                + ",\"ipam\":{\"type\":\"x\"},\"keyA\":[1,{\"b\":null}],\"prevResult\":{},\"dns\":{},\"ipMasq\":false,\"runtimeConfig\":{\"ips\":[\"1.2.3.4\"]}}",
             "ADD");
         Assert.NotNull(config.PrevResult);
         Assert.Equal("x", config.IpamType);
@@ -139,7 +141,8 @@ public sealed class CniNetworkConfigTests
     [Fact]
     public void Keys_are_matched_as_in_Go()
     {
-        var config = Parse("{\"CNIVERSION\":\"1.1.0\",\"Name\":\"podnet\",\"\\u0053oc\\u212aet\":\"/run/x.sock\",\"mtu\":1300,\"MTU\":1400,\"mtu\":null,\"IPAM\":{\"Type\":\"x\"},"
+        var config =
+            Parse("{\"CNIVERSION\":\"1.1.0\",\"Name\":\"podnet\",\"\\u0053oc\\u212aet\":\"/run/x.sock\",\"mtu\":1300,\"MTU\":1400,\"mtu\":null,\"IPAM\":{\"Type\":\"x\"},"
             + "\"DN\\u017f\":{\"NameServers\":[\"10.96.0.10\"]},\"PrevResult\":{\"IPs\":[{\"Address\":\"10.0.0.1/24\"}]},\"runtimeconfig\":{\"MAC\":\"02:00:00:00:00:07\"},\"\\ud800\":1}", "ADD");
 
         Assert.Equal((1400, "x", "podnet", "02:00:00:00:00:07"), (config.Mtu, config.IpamType, config.Name, config.Mac.ToString()));
@@ -155,7 +158,8 @@ public sealed class CniNetworkConfigTests
         Assert.Equal(
             new CniBandwidth(1_000_000, 80_000, 0, 0),
             Parse(
-                "{" + Good + ",\"ipam\":{\"type\":\"x\"},\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":1000000,\"ingressBurst\":80000,\"egressRate\":0}}}",
+                "{" + Good
+                    + ",\"ipam\":{\"type\":\"x\"},\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":1000000,\"ingressBurst\":80000,\"egressRate\":0}}}",
                 "ADD").Bandwidth);
         Assert.Null(Parse(
             "{" + Good + ",\"ipam\":{\"type\":\"x\"},\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":0,\"ingressBurst\":0}}}",
@@ -175,7 +179,8 @@ public sealed class CniNetworkConfigTests
     [Fact]
     public void A_damaged_configuration_is_either_read_or_refused()
     {
-        var good = Encoding.UTF8.GetBytes("{" + Good + ",\"mtu\":1400,\"ipam\":{\"type\":\"x\"},\"dns\":{\"search\":[\"a\"]},\"prevResult\":{\"interfaces\":[{\"name\":\"e\",\"mtu\":1}],\"ips\":[{\"address\":\"10.0.0.1/24\",\"gateway\":\"10.0.0.254\",\"interface\":0}],\"routes\":[{\"dst\":\"0.0.0.0/0\",\"mtu\":9}]}}");
+        var good = Encoding.UTF8.GetBytes("{" + Good
+            + ",\"mtu\":1400,\"ipam\":{\"type\":\"x\"},\"dns\":{\"search\":[\"a\"]},\"prevResult\":{\"interfaces\":[{\"name\":\"e\",\"mtu\":1}],\"ips\":[{\"address\":\"10.0.0.1/24\",\"gateway\":\"10.0.0.254\",\"interface\":0}],\"routes\":[{\"dst\":\"0.0.0.0/0\",\"mtu\":9}]}}");
         Gen.Select(Gen.Int[0, good.Length - 1], Gen.Byte).Sample(change =>
         {
             byte[] bytes = [.. good];

@@ -1,6 +1,7 @@
 using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Reconcile;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.NativeInterop.Routing;
 
 namespace ACCOffload.HostStub.Tests;

@@ -212,7 +212,8 @@ public sealed class DevicePoolTests : IDisposable
         var state = Assert.Single(_pools.States());
         Assert.Equal(model.Count, state.InUse);
         Assert.Equal(
-            quarantined.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(), state.Quarantined.Select(s => s.Device).Order());
+            quarantined.Where(a => a.Value > _time.GetUtcNow()).Select(a => a.Key).Order(),
+            state.Quarantined.Select(s => s.Device).Order());
         Assert.Equal(_kind.Names.Except(model.Values).Except(state.Quarantined.Select(s => s.Device)).Order(), state.Free.Order());
     }
 

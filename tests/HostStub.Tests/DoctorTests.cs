@@ -3,6 +3,7 @@ using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Diagnosis;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
@@ -69,7 +70,8 @@ public sealed class DoctorTests
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects again");
 
-        File.WriteAllText(lab.At("net.d/00-first.conflist"), """{ "cniVersion": "1.0.0", "name": "other", "plugins": [{ "type": "bridge" }] }""");
+        File.WriteAllText(lab.At("net.d/00-first.conflist"),
+            """{ "cniVersion": "1.0.0", "name": "other", "plugins": [{ "type": "bridge" }] }""");
         Wrong(lab, "CNI", "comes first and is another network");
         File.Delete(lab.At("net.d/00-first.conflist"));
 

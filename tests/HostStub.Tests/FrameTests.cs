@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.HostStub.Wire;
 using CsCheck;
 

@@ -45,7 +45,8 @@ public sealed class HostInterfaceTests
         };
         lab.Acc.Model.Add(other);
 
-        await Eventually.TrueAsync(() => lab.Agent!.Conditions.Take().Any(c => c is { Name: "HostInterface", Ok: false }), "it is detected");
+        await Eventually.TrueAsync(() => lab.Agent!.Conditions.Take().Any(c => c is { Name: "HostInterface", Ok: false }),
+            "it is detected");
         var condition = lab.Agent!.Conditions.Take().Single(c => c.Name == "HostInterface");
         Assert.Contains("acc00000000099", condition.Reason, StringComparison.Ordinal);
         Assert.False(condition.PreventsAdds);

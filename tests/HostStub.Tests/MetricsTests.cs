@@ -106,7 +106,8 @@ public sealed class MetricsTests
     public void A_remote_address_needs_certificates_and_an_invalid_one_is_refused()
     {
         Assert.Equal(["Metrics:CertificateFile", "Metrics:KeyFile", "Metrics:CaFile"], Findings("""{ "Listen": "192.0.2.7:50098" }"""));
-        Assert.Equal(["Metrics:CaFile"], Findings("""{ "Listen": "[::]:50098", "CertificateFile": "/x/tls.crt", "KeyFile": "/x/tls.key" }"""));
+        Assert.Equal(["Metrics:CaFile"],
+            Findings("""{ "Listen": "[::]:50098", "CertificateFile": "/x/tls.crt", "KeyFile": "/x/tls.key" }"""));
         Assert.Equal(["Metrics:Listen"], Findings("""{ "Listen": "127.0.0.1" }"""));
         Assert.Equal(["Metrics:KeyFile"], Findings("""{ "Listen": "127.0.0.1:50098", "KeyFile": "tls.key" }"""));
         Assert.Empty(Findings("""{ "Listen": "127.0.0.1:50098" }"""));
@@ -147,7 +148,8 @@ public sealed class MetricsTests
         var file = Path.GetTempFileName();
         try
         {
-            File.WriteAllText(file, $$"""{ "Acc": { "Address": "https://192.0.2.1:50002" }, "HostInterface": { "Enabled": false }, "Metrics": {{metrics}} }""");
+            File.WriteAllText(
+                file, $$"""{ "Acc": { "Address": "https://192.0.2.1:50002" }, "HostInterface": { "Enabled": false }, "Metrics": {{metrics}} }""");
             AgentConfigReader.Load(file, new Dictionary<string, string>());
             return [];
         }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Tests;
@@ -236,7 +237,8 @@ public sealed class PendingRemovalTests
             File.SetUnixFileMode(Directory.CreateDirectory(pending).FullName, (UnixFileMode)0b111_111_111);
         }
 
-        Assert.Contains("the DEL could not be stored for it either", Run("DEL", folder, Unavailable).Failed(11).Message, StringComparison.Ordinal);
+        Assert.Contains("the DEL could not be stored for it either", Run("DEL", folder, Unavailable).Failed(11).Message,
+            StringComparison.Ordinal);
 
         Assert.Empty(Directory.GetFiles(folder.At("elsewhere")));
     }

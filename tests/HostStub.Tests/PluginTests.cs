@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Tests;

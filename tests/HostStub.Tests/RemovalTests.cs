@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 
 namespace ACCOffload.HostStub.Tests;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 

@@ -1,4 +1,5 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Tests;

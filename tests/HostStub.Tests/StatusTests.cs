@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop.Syscalls;
 

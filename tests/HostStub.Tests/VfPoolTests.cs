@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
 using ACCOffload.HostStub.TestKit;
+using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;

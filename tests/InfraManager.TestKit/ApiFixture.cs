@@ -54,7 +54,9 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public Uri HealthAddress => new(Server.Addresses.First(a => a.StartsWith("http://127", StringComparison.Ordinal)));
 
-    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false, Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string virtualRanges = "\"10.96.0.0/12\"", IProgrammer? core = null)
+    public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false,
+        Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string virtualRanges = "\"10.96.0.0/12\"",
+        IProgrammer? core = null)
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
         fixture._core = core ?? fixture.Core;
@@ -99,36 +101,39 @@ internal sealed class ApiFixture : IAsyncDisposable
     }
 
     /// <summary>A channel to the mutual TLS port.</summary>
-    public GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null, int? maxReceive = null)
+    public GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None,
+        Action<X509Certificate2>? onServer = null, int? maxReceive = null)
     {
         var handler = Handler(certificate, protocols, onServer);
-        var channel = GrpcChannel.ForAddress(ApiAddress, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = maxReceive ?? (4 << 20) });
+        var channel = GrpcChannel.ForAddress(ApiAddress,
+            new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = maxReceive ?? (4 << 20) });
         _disposables.Add(channel);
         return channel;
     }
 
     /// <summary>What connects to the mutual TLS port.</summary>
-    public SocketsHttpHandler Handler(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None, Action<X509Certificate2>? onServer = null) => new()
-    {
-        UseProxy = false,
-        SslOptions = new SslClientAuthenticationOptions
+    public SocketsHttpHandler Handler(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None,
+        Action<X509Certificate2>? onServer = null) => new()
         {
-            EnabledSslProtocols = protocols,
-            ClientCertificates = certificate is null ? null : [certificate],
-            LocalCertificateSelectionCallback = certificate is null ? null : (_, _, _, _, _) => certificate,
-            TargetHost = "accoffload-acc",
-            RemoteCertificateValidationCallback = (_, server, _, _) =>
+            UseProxy = false,
+            SslOptions = new SslClientAuthenticationOptions
             {
-                if (server is not X509Certificate2 seen)
+                EnabledSslProtocols = protocols,
+                ClientCertificates = certificate is null ? null : [certificate],
+                LocalCertificateSelectionCallback = certificate is null ? null : (_, _, _, _, _) => certificate,
+                TargetHost = "accoffload-acc",
+                RemoteCertificateValidationCallback = (_, server, _, _) =>
                 {
-                    return false;
-                }
+                    if (server is not X509Certificate2 seen)
+                    {
+                        return false;
+                    }
 
-                onServer?.Invoke(seen);
-                return seen.Issuer == Pki.Authority.Subject;
+                    onServer?.Invoke(seen);
+                    return seen.Issuer == Pki.Authority.Subject;
+                },
             },
-        },
-    };
+        };
 
     public GrpcChannel ConnectPlain(Uri address)
     {
@@ -163,7 +168,9 @@ internal sealed class ApiFixture : IAsyncDisposable
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
         var agents = new AgentLog(Time, Log.CreateLogger(Features.Api));
         Conditions = new ConditionSource(_core);
-        var control = new ControlService(_core, Target, () => Target.Ports, tracer, null, null, OwnVport.Of(Settings.Subfunctions, Settings.ArpProxy.Interface, Settings.Node.GatewayMac), Settings.Node, "test target", Conditions, guard, agents, Time);
+        var control = new ControlService(_core, Target, () => Target.Ports, tracer, null, null,
+            OwnVport.Of(Settings.Subfunctions, Settings.ArpProxy.Interface, Settings.Node.GatewayMac), Settings.Node, "test target",
+            Conditions, guard, agents, Time);
         Server = new ApiServer(Settings, _core, control, Conditions, agents, Log, Time);
         Conditions.Add(() => CertificateCondition.Of(Server.Trust, "", Time.GetUtcNow()));
         await Server.StartAsync(CancellationToken.None);

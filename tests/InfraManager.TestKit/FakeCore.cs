@@ -65,7 +65,9 @@ internal sealed class FakeCore : IProgrammer
             AttachIntent attach => new AttachOutcome(new Endpoint(1, attach.Spec, true), 7),
             DetachIntent => new DetachOutcome(true),
             SyncIntent sync => new SyncOutcome(
-                sync.Attachments.Count, 0, 1, [.. sync.Unreadable, new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.Held("device.mac", "held"))]),
+                sync.Attachments.Count, 0, 1,
+                [.. sync.Unreadable,
+                    new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.Held("device.mac", "held"))]),
             BeginIntent => new BeginOutcome(3, "", [.. Held.Select(v => v.Endpoint.Spec)]),
             RemoveEndpointsIntent remove => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec).Where(remove.Matches)]),
             ResetHostIntent => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec)]),

@@ -13,7 +13,8 @@ namespace ACCOffload.InfraManager.TestKit;
 internal sealed class FakeTargetView : ITargetView
 {
     public Pipeline Pipeline { get; set; } =
-        Pipeline.FromP4Info(P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin"))));
+        Pipeline.FromP4Info(
+            P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin"))));
 
     public string PipelineName { get; set; } = "k8s_dp";
 
@@ -38,12 +39,16 @@ internal sealed class FakeTargetView : ITargetView
     }
 
     public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<CounterCell>>(Failure is null ? [.. Enumerable.Range(0, 64).Select(i => new CounterCell(i, i == 2 ? 3 : 0, i == 2 ? 180 : 0))] : throw Failure);
+        Task.FromResult<IReadOnlyList<CounterCell>>(Failure is null
+            ? [.. Enumerable.Range(0, 64).Select(i => new CounterCell(i, i == 2 ? 3 : 0, i == 2 ? 180 : 0))]
+            : throw Failure);
 
     public List<RowCounter> RowCounters { get; } = [];
 
     public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<RowCounter>>(Failure is null ? [.. RowCounters.Where(c => c.Key.Table.Id == table.Id)] : throw Failure);
+        Task.FromResult<IReadOnlyList<RowCounter>>(Failure is null
+            ? [.. RowCounters.Where(c => c.Key.Table.Id == table.Id)]
+            : throw Failure);
 
     /// <summary>Cells that are not 0, by register and index.</summary>
     public Dictionary<(string Register, long Index), byte[]> Cells { get; } = [];
@@ -53,7 +58,10 @@ internal sealed class FakeTargetView : ITargetView
 
     public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<RegisterCell>>(
-            Failure is null ? [.. Enumerable.Range(0, Math.Min(register.Size, CellsTold)).Select(i => new RegisterCell(i, Cells.GetValueOrDefault((register.Alias, i)) ?? [0]))] : throw Failure);
+            Failure is null
+                ? [.. Enumerable.Range(0, Math.Min(register.Size, CellsTold))
+                    .Select(i => new RegisterCell(i, Cells.GetValueOrDefault((register.Alias, i)) ?? [0]))]
+                : throw Failure);
 
     public TargetLosses? Losses { get; set; }
 
@@ -63,7 +71,9 @@ internal sealed class FakeTargetView : ITargetView
 
     public Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken) => Task.FromResult(Losses);
 
-    public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyDictionary<string, PortStatus>?>(States);
+    public Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<string, PortStatus>?>(States);
 
-    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) => Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
+    public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) =>
+        Task.FromResult<uint?>(name == "uplink0" ? 9u : null);
 }

@@ -1,5 +1,5 @@
 using System.Net;
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
@@ -10,7 +10,7 @@ namespace ACCOffload.NativeInterop.Tests;
 /// <summary>Requests and answers byte by byte, following linux/netlink.h, rtnetlink.h, if_link.h, if_addr.h and veth.h.</summary>
 public sealed class CodecTests : IDisposable
 {
-    private readonly FakeKernel _kernel = new();
+    private readonly ScriptedKernel _kernel = new();
     private readonly RouteNetlink _route;
 
     public CodecTests()
@@ -248,7 +248,7 @@ public sealed class CodecTests : IDisposable
         {
             if (!answered)
             {
-                _kernel.Answer(Bytes.Message(type, 2, sequence, FakeKernel.Port, Bytes.Hex(payload)));
+                _kernel.Answer(Bytes.Message(type, 2, sequence, ScriptedKernel.Port, Bytes.Hex(payload)));
             }
 
             answered = true;

@@ -1,11 +1,11 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 using CsCheck;
 
 namespace ACCOffload.NativeInterop.Tests;
 
-/// <summary>Properties of the codec with arbitrary bytes; tests/Fuzz fuzzes whole answers.</summary>
+/// <summary>Properties of the codec with arbitrary bytes; tests/Fuzz.Tests fuzzes whole answers.</summary>
 public sealed class FuzzTests
 {
     private static readonly Gen<byte[]> AnyBytes = Gen.Byte.Array[0, 200];

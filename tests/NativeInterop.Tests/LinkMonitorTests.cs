@@ -1,4 +1,4 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
@@ -66,7 +66,7 @@ public sealed class LinkMonitorTests
     {
         var good = Bytes.Message(
             Rtnetlink.RTM_NEWLINK, 0, 0, 0, [0, 0, 1, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, .. Bytes.Attribute(3, "eth0\0"u8)]);
-        using var kernel = new FakeKernel();
+        using var kernel = new ScriptedKernel();
         using var monitor = new LinkMonitor(kernel, new FileDescriptor());
         kernel.Lose();
         kernel.Answer([.. good, .. good]);

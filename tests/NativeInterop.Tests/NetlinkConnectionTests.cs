@@ -1,4 +1,4 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
@@ -7,7 +7,7 @@ namespace ACCOffload.NativeInterop.Tests;
 
 public sealed class NetlinkConnectionTests : IDisposable
 {
-    private readonly FakeKernel _kernel = new();
+    private readonly ScriptedKernel _kernel = new();
     private readonly RouteNetlink _route;
 
     public NetlinkConnectionTests() => _route = new RouteNetlink(new NetlinkConnection(_kernel, _kernel.Time));
@@ -137,8 +137,9 @@ public sealed class NetlinkConnectionTests : IDisposable
     public void An_acknowledgement_that_repeats_the_request_is_understood()
     {
         // Not capped: the whole request, 36 bytes by its header and padded, precedes the attributes.
-        _kernel.OnRequest = (_, sequence) => _kernel.Answer(Bytes.Message(2, 0x200, sequence, FakeKernel.Port,
-            [.. Bytes.Int(-1), .. Bytes.Message(16, 5, sequence, FakeKernel.Port, new byte[19]), .. Bytes.Attribute(1, "no\u0007\0"u8)]));
+        _kernel.OnRequest = (_, sequence) => _kernel.Answer(Bytes.Message(2, 0x200, sequence, ScriptedKernel.Port,
+            [.. Bytes.Int(-1), .. Bytes.Message(16, 5, sequence, ScriptedKernel.Port, new byte[19]),
+                .. Bytes.Attribute(1, "no\u0007\0"u8)]));
         var e = Assert.Throws<NetlinkException>(() => _route.SetUp(7));
         Assert.Equal((Errno.EPERM, "no?"), (e.Errno, e.KernelMessage));
     }
@@ -158,7 +159,7 @@ public sealed class NetlinkConnectionTests : IDisposable
                 var bytes = Bytes.Hex(hex);
                 if (bytes.Length == 8)
                 {
-                    bytes = [.. bytes, .. BitConverter.GetBytes(sequence), .. BitConverter.GetBytes(FakeKernel.Port), 0, 0, 0, 0];
+                    bytes = [.. bytes, .. BitConverter.GetBytes(sequence), .. BitConverter.GetBytes(ScriptedKernel.Port), 0, 0, 0, 0];
                 }
 
                 _kernel.Answer(bytes);
@@ -281,7 +282,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     {
         _kernel.OnRequest = (n, sequence) =>
         {
-            _kernel.Answer(n == 1 ? Bytes.Message(16, 2, sequence, FakeKernel.Port, new byte[16]) : Link(sequence, 1, "lo"));
+            _kernel.Answer(n == 1 ? Bytes.Message(16, 2, sequence, ScriptedKernel.Port, new byte[16]) : Link(sequence, 1, "lo"));
             _kernel.Answer(Link(sequence, 2, "eth0"));
             _kernel.Done(sequence);
         };
@@ -311,6 +312,7 @@ public sealed class NetlinkConnectionTests : IDisposable
         Assert.True(_kernel.Disposed);
     }
 
-    private static byte[] Link(uint sequence, int index, string name, int flags = 2) => Bytes.Message(16, flags, sequence, FakeKernel.Port,
+    private static byte[] Link(uint sequence, int index, string name, int flags = 2) =>
+        Bytes.Message(16, flags, sequence, ScriptedKernel.Port,
         [0, 0, 1, 0, .. Bytes.Int(index), .. new byte[8], .. Bytes.Attribute(3, System.Text.Encoding.UTF8.GetBytes(name + "\0"))]);
 }

@@ -1,6 +1,7 @@
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
+using ACCOffload.P4Runtime.Tests.Support;
 using P4.Config.V1;
 using P4.V1;
 using Action = P4.Config.V1.Action;

@@ -1,5 +1,6 @@
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Ports;
+using ACCOffload.P4Runtime.Tests.Support;
 using Gnmi;
 using Grpc.Core;
 

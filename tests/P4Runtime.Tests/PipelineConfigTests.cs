@@ -1,6 +1,7 @@
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Session;
 using ACCOffload.P4Runtime.TestKit;
+using ACCOffload.P4Runtime.Tests.Support;
 using ACCOffload.P4Wire;
 using Grpc.Core;
 using P4.V1;

@@ -2,6 +2,7 @@ using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Session;
 using ACCOffload.P4Runtime.TestKit;
+using ACCOffload.P4Runtime.Tests.Support;
 using Google.Protobuf;
 using Grpc.Core;
 using P4.V1;

@@ -3,6 +3,7 @@ using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 using ACCOffload.P4Runtime.Session;
 using ACCOffload.P4Runtime.TestKit;
+using ACCOffload.P4Runtime.Tests.Support;
 using ACCOffload.P4Wire;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -2,6 +2,7 @@ using System.Security.Authentication;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Ports;
 using ACCOffload.P4Runtime.Session;
+using ACCOffload.P4Runtime.Tests.Support;
 using ACCOffload.TestKit.Certificates;
 
 namespace ACCOffload.P4Runtime.Tests;

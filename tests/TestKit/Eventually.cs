@@ -10,10 +10,12 @@ public static class Eventually
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
 
     /// <exception cref="TimeoutException">The condition did not hold in time; the message has <paramref name="what"/>.</exception>
-    public static Task TrueAsync(Func<bool> condition, string what, int seconds = 60) => TrueAsync(() => Task.FromResult(condition()), () => what, seconds);
+    public static Task TrueAsync(Func<bool> condition, string what, int seconds = 60) =>
+        TrueAsync(() => Task.FromResult(condition()), () => what, seconds);
 
     /// <inheritdoc cref="TrueAsync(Func{bool}, string, int)"/>
-    public static Task TrueAsync(Func<bool> condition, Func<string> what, int seconds = 60) => TrueAsync(() => Task.FromResult(condition()), what, seconds);
+    public static Task TrueAsync(Func<bool> condition, Func<string> what, int seconds = 60) =>
+        TrueAsync(() => Task.FromResult(condition()), what, seconds);
 
     /// <inheritdoc cref="TrueAsync(Func{bool}, string, int)"/>
     public static Task TrueAsync(Func<Task<bool>> condition, string what, int seconds = 60) => TrueAsync(condition, () => what, seconds);

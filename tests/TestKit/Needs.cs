@@ -1,8 +1,8 @@
 namespace ACCOffload.TestKit;
 
 /// <summary>
-/// What a test needs from the machine, asked at the start of the test or of its class. Each method returns if it is there, and otherwise skips the test
-/// with a reason that names what is missing.
+/// What a test needs from the machine, asked at the start of the test or of its class. Each method returns if it is there, and otherwise
+/// skips the test with a reason that names what is missing.
 /// </summary>
 public static class Needs
 {

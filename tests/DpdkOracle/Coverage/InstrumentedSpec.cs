@@ -55,7 +55,9 @@ public sealed class InstrumentedSpec
     /// <summary>The text to load.</summary>
     public string Text { get; }
 
-    /// <summary>Tells what the counters say: each instruction with how often it was executed, conditional jumps once for each way.</summary>
+    /// <summary>
+    /// Tells what the counters say: each instruction with how often it was executed, conditional jumps once for each way.
+    /// </summary>
     public void Report(ReadOnlySpan<ulong> counters, Action<string, ulong> instruction)
     {
         foreach (var probe in _probes)

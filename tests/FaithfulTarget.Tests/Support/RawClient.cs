@@ -5,7 +5,7 @@ using Grpc.Net.Client;
 using P4.V1;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests.Support;
 
 /// <summary>A controller on plain gRPC, without the product's code.</summary>
 internal sealed class RawClient : IDisposable
@@ -17,7 +17,7 @@ internal sealed class RawClient : IDisposable
     private readonly GrpcChannel _channel;
     private AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse>? _stream;
 
-    public RawClient(FaithfulTarget target, HttpMessageHandler? handler = null)
+    public RawClient(FaithfulServer target, HttpMessageHandler? handler = null)
     {
         var path = target.Address.StartsWith("unix:", StringComparison.Ordinal) ? target.Address["unix:".Length..] : "";
         if (path.Length > 0)
@@ -34,7 +34,8 @@ internal sealed class RawClient : IDisposable
             };
         }
 
-        _channel = GrpcChannel.ForAddress(path.Length > 0 ? "http://localhost" : target.Address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        _channel = GrpcChannel.ForAddress(path.Length > 0 ? "http://localhost" : target.Address,
+            new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         P4 = new P4.V1.P4Runtime.P4RuntimeClient(_channel);
         Gnmi = new gNMI.gNMIClient(_channel);
     }
@@ -53,7 +54,8 @@ internal sealed class RawClient : IDisposable
     {
         Id = id;
         _stream ??= P4.StreamChannel();
-        await _stream.RequestStream.WriteAsync(new StreamMessageRequest { Arbitration = new MasterArbitrationUpdate { DeviceId = DeviceId, ElectionId = ElectionId() } });
+        await _stream.RequestStream.WriteAsync(
+            new StreamMessageRequest { Arbitration = new MasterArbitrationUpdate { DeviceId = DeviceId, ElectionId = ElectionId() } });
         return await NextStatusAsync();
     }
 
@@ -113,7 +115,8 @@ internal sealed class RawClient : IDisposable
 
     public async Task WriteAsync(params P4.V1.Update[] updates) => await P4.WriteAsync(Request(updates), deadline: DateTime.UtcNow + Limit);
 
-    public WriteRequest Request(params P4.V1.Update[] updates) => new() { DeviceId = DeviceId, ElectionId = ElectionId(), Updates = { updates } };
+    public WriteRequest Request(params P4.V1.Update[] updates) =>
+        new() { DeviceId = DeviceId, ElectionId = ElectionId(), Updates = { updates } };
 
     public async Task<List<Entity>> ReadAsync(Entity asked)
     {
@@ -133,7 +136,8 @@ internal sealed class RawClient : IDisposable
 
     public static Gnmi.Path PathOf(string name, string leaf) => new()
     {
-        Elem = { new PathElem { Name = "interfaces" }, new PathElem { Name = "virtual-interface", Key = { ["name"] = name } }, new PathElem { Name = "config" }, new PathElem { Name = leaf } },
+        Elem = { new PathElem { Name = "interfaces" }, new PathElem { Name = "virtual-interface", Key = { ["name"] = name } },
+            new PathElem { Name = "config" }, new PathElem { Name = leaf } },
     };
 
     /// <summary>Expects the call to fail with this code and returns the exception.</summary>
@@ -148,7 +152,8 @@ internal sealed class RawClient : IDisposable
     public static async Task<Error[]> PartsAsync(Func<Task> call)
     {
         var e = await FailsAsync(StatusCode.Unknown, call);
-        var details = e.Trailers.GetValueBytes("grpc-status-details-bin") ?? throw new Xunit.Sdk.XunitException("the trailers have no details");
+        var details = e.Trailers.GetValueBytes("grpc-status-details-bin")
+            ?? throw new Xunit.Sdk.XunitException("the trailers have no details");
         return [.. Google.Rpc.Status.Parser.ParseFrom(details).Details.Select(d => d.Unpack<Error>())];
     }
 

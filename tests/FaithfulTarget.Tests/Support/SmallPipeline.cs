@@ -5,7 +5,7 @@ using P4.Config.V1;
 using P4.V1;
 using Action = P4.Config.V1.Action;
 
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests.Support;
 
 /// <summary>
 /// A pipeline with one table of each kind that P4-DPDK treats differently. Every table has one exact 16-bit field and the action
@@ -25,7 +25,8 @@ internal static class SmallPipeline
     private const string GoodCommand = "p4c-dpdk --arch pna small.p4";
     private static readonly (uint Id, string Name, string Target)[] Tables =
     [
-        (First, "main.first", "first"), (Second, "main.second", "second"), (Packets, "main.packets", "packets"), (Nested, "main.nat.nested", "nat_nested"),
+        (First, "main.first", "first"), (Second, "main.second", "second"), (Packets, "main.packets", "packets"),
+        (Nested, "main.nat.nested", "nat_nested"),
         (Learner, "main.learner", "learner"), (Selected, "main.selected", "selected"),
     ];
 
@@ -46,7 +47,8 @@ internal static class SmallPipeline
             : new TableAction { Action = Set(value) },
     };
 
-    public static Entity Member(uint id) => new() { ActionProfileMember = new ActionProfileMember { ActionProfileId = Profile, MemberId = id, Action = Set((byte)id) } };
+    public static Entity Member(uint id) =>
+        new() { ActionProfileMember = new ActionProfileMember { ActionProfileId = Profile, MemberId = id, Action = Set((byte)id) } };
 
     public static Entity Group(uint id, params uint[] members) => new()
     {
@@ -71,7 +73,11 @@ internal static class SmallPipeline
     private static P4Info Info()
     {
         var info = new P4Info { PkgInfo = new PkgInfo { Name = "small", Arch = "pna" } };
-        info.Actions.Add(new Action { Preamble = Named(SetAction, "main.set"), Params = { new Action.Types.Param { Id = 1, Name = "value", Bitwidth = 32 } } });
+        info.Actions.Add(new Action
+        {
+            Preamble = Named(SetAction, "main.set"),
+            Params = { new Action.Types.Param { Id = 1, Name = "value", Bitwidth = 32 } }
+        });
         foreach ((var id, var name, _) in Tables)
         {
             info.Tables.Add(new Table
@@ -84,7 +90,14 @@ internal static class SmallPipeline
             });
         }
 
-        info.ActionProfiles.Add(new ActionProfile { Preamble = Named(Profile, "main.profile"), TableIds = { Selected }, WithSelector = true, Size = 64, MaxGroupSize = 8 });
+        info.ActionProfiles.Add(new ActionProfile
+        {
+            Preamble = Named(Profile, "main.profile"),
+            TableIds = { Selected },
+            WithSelector = true,
+            Size = 64,
+            MaxGroupSize = 8
+        });
         info.Counters.Add(new Counter { Preamble = Named(Drops, "main.drops"), Spec = Unit(CounterSpec.Types.Unit.Packets), Size = 4 });
         info.DirectCounters.Add(RowCounter(0x13000001, First, CounterSpec.Types.Unit.Both));
         info.DirectCounters.Add(RowCounter(0x13000002, Second, CounterSpec.Types.Unit.Both));
@@ -101,13 +114,19 @@ internal static class SmallPipeline
 
     private static PipelineConfig DeviceConfig(string compileCommand)
     {
-        object[] tables = [.. Tables.Select(t => new Dictionary<string, object> { ["name"] = t.Name, ["target_name"] = t.Target, ["add_on_miss"] = t.Id == Learner })];
-        var context = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object> { ["compile_command"] = compileCommand, ["tables"] = tables });
+        object[] tables = [.. Tables.Select(t =>
+            new Dictionary<string, object> { ["name"] = t.Name, ["target_name"] = t.Target, ["add_on_miss"] = t.Id == Learner })];
+        var context = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>
+        {
+            ["compile_command"] = compileCommand,
+            ["tables"] = tables
+        });
         return new PipelineConfig
         {
             P4Name = "small",
             BfruntimeInfo = ByteString.CopyFromUtf8("{}"),
-            Profiles = { new Profile { ProfileName = "pipe", Context = ByteString.CopyFrom(context), Binary = ByteString.CopyFromUtf8("spec") } },
+            Profiles = { new Profile { ProfileName = "pipe", Context = ByteString.CopyFrom(context),
+                Binary = ByteString.CopyFromUtf8("spec") } },
         };
     }
 }

@@ -1,26 +1,27 @@
-namespace ACCOffload.Faithful.Tests;
+namespace ACCOffload.FaithfulTarget.Tests.Support;
 
 /// <summary>A target on its own unix socket, with one controller.</summary>
 internal sealed class TargetFixture : IAsyncDisposable
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    private TargetFixture(FaithfulTarget target)
+    private TargetFixture(FaithfulServer target)
     {
         Target = target;
         Client = new RawClient(target);
     }
 
-    public FaithfulTarget Target { get; }
+    public FaithfulServer Target { get; }
 
     public RawClient Client { get; private set; }
 
     public static string NewSocketPath() => Path.Combine(Path.GetTempPath(), $"faithful-{Guid.NewGuid():N}.sock");
 
-    public static async Task<TargetFixture> StartAsync(FaithfulBehaviours? behaviours = null, Func<FaithfulOptions, FaithfulOptions>? change = null)
+    public static async Task<TargetFixture> StartAsync(FaithfulBehaviours? behaviours = null,
+        Func<FaithfulOptions, FaithfulOptions>? change = null)
     {
         var options = new FaithfulOptions { SocketPath = NewSocketPath(), Behaviours = behaviours ?? new FaithfulBehaviours() };
-        return new TargetFixture(await FaithfulTarget.StartAsync(change?.Invoke(options) ?? options));
+        return new TargetFixture(await FaithfulServer.StartAsync(change?.Invoke(options) ?? options));
     }
 
     /// <summary>Starts a target with a primary controller, one port and the small pipeline.</summary>

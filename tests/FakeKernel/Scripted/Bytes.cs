@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel.Scripted;
 
 /// <summary>Builds netlink messages independently of the product's writer.</summary>
 internal static class Bytes

@@ -2,23 +2,23 @@ using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
 
-namespace ACCOffload.Fakes;
+namespace ACCOffload.FakeKernel.Scripted;
 
 /// <summary>Sockets with a scripted kernel that has the devlink family.</summary>
 internal sealed class ScriptedSockets : INetlinkSockets
 {
     public const int Family = 0x15;
 
-    public FakeKernel Kernel { get; } = new();
+    public ScriptedKernel Kernel { get; } = new();
 
     /// <summary>Opens devlink; <paramref name="answer"/> then receives the sequence number of each request.</summary>
-    public DevlinkClient Open(Action<FakeKernel, uint> answer)
+    public DevlinkClient Open(Action<ScriptedKernel, uint> answer)
     {
         Kernel.OnRequest = (_, sequence) =>
         {
             // CTRL_CMD_NEWFAMILY, version 2: CTRL_ATTR_FAMILY_NAME, FAMILY_ID, VERSION, MCAST_GROUPS { 1: { MCAST_GRP_ID, MCAST_GRP_NAME }
             // }.
-            Kernel.Answer(Bytes.Message(0x10, 0, sequence, FakeKernel.Port, Bytes.Hex("""
+            Kernel.Answer(Bytes.Message(0x10, 0, sequence, ScriptedKernel.Port, Bytes.Hex("""
                 01 02 0000
                 0c00 0200 6465766c696e6b00
                 0600 0100 1500 0000

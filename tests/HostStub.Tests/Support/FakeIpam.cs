@@ -1,6 +1,6 @@
 using ACCOffload.HostStub.TestKit;
 
-namespace ACCOffload.HostStub.Tests;
+namespace ACCOffload.HostStub.Tests.Support;
 
 /// <summary>IPAM plugins as shell scripts, in the lab's CNI directory.</summary>
 internal static class FakeIpam

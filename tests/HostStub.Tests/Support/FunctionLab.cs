@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.TestKit;
@@ -7,7 +7,7 @@ using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.HostStub.Tests;
+namespace ACCOffload.HostStub.Tests.Support;
 
 /// <summary>An agent on a host with fake hardware whose functions have real links.</summary>
 internal sealed class FunctionLab : IAsyncDisposable

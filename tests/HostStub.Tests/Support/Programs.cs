@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.TestKit;
 
-namespace ACCOffload.HostStub.Tests;
+namespace ACCOffload.HostStub.Tests.Support;
 
 /// <summary>Runs other executables.</summary>
 internal static class Programs

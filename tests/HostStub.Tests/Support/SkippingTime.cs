@@ -1,4 +1,4 @@
-namespace ACCOffload.HostStub.Tests;
+namespace ACCOffload.HostStub.Tests.Support;
 
 /// <summary>The real clock, with jumps that do not affect timers.</summary>
 internal sealed class SkippingTime : TimeProvider

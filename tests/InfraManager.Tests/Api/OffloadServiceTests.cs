@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Values;
@@ -131,7 +132,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     {
         await _client.AttachAsync(Requests.Attach());
         _api.Core.Held.Add(
-            new Programming.EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
+            new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
         var reply = await _client.BeginAsync(new BeginRequest { Agent = "host-a.0123" });
         Assert.Equal(3ul, reply.Epoch);
         Assert.Equal(Requests.Attach(), Assert.Single(reply.Attachments));
@@ -156,7 +157,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         sync.Attachments.AddRange(Enumerable.Range(0, ProtocolLimits.MaxAttachments).Select(Longest));
         Assert.Equal((uint)ProtocolLimits.MaxAttachments, (await _client.SyncAsync(sync)).Kept);
         var intent = Assert.IsType<SyncIntent>(Assert.Single(_api.Core.Intents));
-        _api.Core.Held.AddRange(intent.Attachments.Select((s, i) => new Programming.EndpointView(new Endpoint(i + 1, s, true), 7, true)));
+        _api.Core.Held.AddRange(intent.Attachments.Select((s, i) => new EndpointView(new Endpoint(i + 1, s, true), 7, true)));
         using var channel = _api.Connect(_api.Pki.IssueHost(), maxReceive: ProtocolLimits.MaxMessageBytes);
         Assert.Equal(sync.Attachments, (await new Offload.OffloadClient(channel).BeginAsync(new BeginRequest { Agent = "a" })).Attachments);
 

@@ -9,7 +9,7 @@ using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Compile;
 
 public class EndpointCompilerTests
 {
@@ -80,12 +80,14 @@ public class EndpointCompilerTests
     public void Ways_beyond_an_uplink_that_takes_less_say_how_much()
     {
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
-        var node = TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("0.0.0.0/0"), mac)], Mtu: 1400) };
+        var node =
+            TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("0.0.0.0/0"), mac)], Mtu: 1400) };
         var model = new NetworkModel();
         ConfiguredUplink.AddTo(model, node);
         Assert.Equal(
             ["routes -> to_narrow_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)"],
-            Text(node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node).Compile(OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id), model, _ => 9)!));
+            Text(node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node)
+                .Compile(OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id), model, _ => 9)!));
     }
 
     [Fact]
@@ -101,14 +103,16 @@ public class EndpointCompilerTests
     [Fact]
     public void Addresses_of_another_family_in_the_configuration_are_left_out()
     {
-        var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings with { NodeAddresses = [IPAddress.Parse("2001:db8::1")] });
+        var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline,
+            TestNode.Settings with { NodeAddresses = [IPAddress.Parse("2001:db8::1")] });
         Assert.Equal(3, compiler.Compile(new Endpoint(1, TestNode.Host(), true), 3).Length);
     }
 
     [Fact]
     public void Pipeline_without_a_table_is_refused_at_once()
     {
-        var info = P4.Config.V1.P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
+        var info = P4.Config.V1.P4Info.Parser.ParseFrom(
+            File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
         info.Tables.Remove(info.Tables.Single(t => t.Preamble.Alias == "pods"));
         var e = Assert.Throws<P4InfoException>(() => new EndpointCompiler(Pipeline.FromP4Info(info), TestNode.Settings));
         Assert.Contains("pods", e.Message, StringComparison.Ordinal);

@@ -6,7 +6,7 @@ using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Compile;
 
 public sealed class ServiceCompilerTests
 {
@@ -26,8 +26,10 @@ public sealed class ServiceCompilerTests
             "endpoints ip=10.244.0.1 port=8080 protocol=6 -> endpoint(id=2)",
             "endpoints ip=192.0.2.10 port=6443 protocol=6 -> endpoint(id=4)",
             "frontends frontend_id=5 -> frontend_address(ip=10.96.0.1, port=80)",
-            "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=6, buckets=2, succession=0, pool=0, affinity=0, ranges_id=0)",
-            "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=6, buckets=2, succession=0, pool=1, affinity=0, ranges_id=0)",
+            "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=6, buckets=2, succession=0, pool=0, "
+            + "affinity=0, ranges_id=0)",
+            "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=6, buckets=2, succession=0, pool=1, "
+            + "affinity=0, ranges_id=0)",
         ],
         Rows(_planner.Next(null, TestService.Of(1, TestService.Pod(1), TestService.Host()))!));
 
@@ -38,8 +40,10 @@ public sealed class ServiceCompilerTests
             "http", ProtocolType.Tcp, 80, 90,
             [
                 TestService.ClusterIP(1),
-                new Frontend(IPAddress.Parse("203.0.113.5"), 80, FrontendKind.LoadBalancer, FlowTarget.Cluster, FlowTarget.Local, false, false, [IPNetwork.Parse("198.51.100.0/24"), IPNetwork.Parse("0.0.0.0/0")]),
-                new Frontend(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Refuse, FlowTarget.Drop, true, true, []),
+                new Frontend(IPAddress.Parse("203.0.113.5"), 80, FrontendKind.LoadBalancer, FlowTarget.Cluster, FlowTarget.Local, false,
+                    false, [IPNetwork.Parse("198.51.100.0/24"), IPNetwork.Parse("0.0.0.0/0")]),
+                new Frontend(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Refuse, FlowTarget.Drop,
+                    true, true, []),
             ],
             [TestService.Pod(1), TestService.Remote(2)])]);
         Assert.Equal(
@@ -47,23 +51,34 @@ public sealed class ServiceCompilerTests
                 "buckets bucket=0 set_id=8 -> bucket_backend(backend_id=1)",
                 "buckets bucket=0 set_id=9 -> bucket_backend(backend_id=1)",
                 "buckets bucket=1 set_id=8 -> bucket_backend(backend_id=3)",
-                "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, succession=0, pool=0, affinity=4, ranges_id=0)",
+                "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, succession=0, pool=0, "
+                + "affinity=4, ranges_id=0)",
                 "services outside=0 ip=192.0.2.10 port=30080 protocol=6 -> refuse(frontend_id=7, pool=1)",
-                "services outside=0 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=8, buckets=2, succession=0, pool=0, affinity=4, ranges_id=11)",
-                "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, succession=0, pool=1, affinity=4, ranges_id=0)",
+                "services outside=0 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=8, buckets=2, succession=0, "
+                + "pool=0, affinity=4, ranges_id=11)",
+                "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, succession=0, pool=1, "
+                + "affinity=4, ranges_id=0)",
                 "services outside=1 ip=192.0.2.10 port=30080 protocol=6 -> drop_new(frontend_id=7, pool=1)",
-                "services outside=1 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=9, buckets=1, succession=0, pool=0, affinity=4, ranges_id=11)",
+                "services outside=1 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=9, buckets=1, succession=0, "
+                + "pool=0, affinity=4, ranges_id=11)",
                 "source_ranges ranges_id=11 -> in_range()",
                 "source_ranges ranges_id=11 src_ip=198.51.100.0/24 -> in_range()",
             ],
-            Rows(_planner.Next(null, spec)!).Where(r => r.StartsWith("buckets", StringComparison.Ordinal) || r.StartsWith("services", StringComparison.Ordinal) || r.StartsWith("source", StringComparison.Ordinal)));
+            Rows(_planner.Next(null, spec)!).Where(r => r.StartsWith("buckets", StringComparison.Ordinal)
+                || r.StartsWith("services", StringComparison.Ordinal) || r.StartsWith("source", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void A_set_that_has_nobody_refuses_or_drops_whatever_was_asked_for()
     {
         var spec = TestService.Of(1, TestService.Pod(1, ready: false)) with { };
-        var asked = spec with { Ports = [spec.Ports[0] with { Frontends = [TestService.ClusterIP(1, 80, FlowTarget.Cluster) with { Outside = FlowTarget.Local }] }] };
+        var asked =
+            spec with
+            {
+                Ports = [
+                spec.Ports[0] with { Frontends = [TestService.ClusterIP(1, 80,
+                    FlowTarget.Cluster) with { Outside = FlowTarget.Local }] }]
+            };
         Assert.Equal(
             "10.96.0.1:80/6 inside: refuse pool 0\n10.96.0.1:80/6 outside: drop_new pool 1",
             ServiceTables.Render(_compiler.Compile(_planner.Next(null, asked)!)));
@@ -100,11 +115,17 @@ public sealed class ServiceCompilerTests
         // What the configuration routes itself is routed so.
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         Assert.Equal(
-            always.Where(r => !r.Contains("10.96.0.0/12", StringComparison.Ordinal) && !r.Contains("169.254.0.0/16", StringComparison.Ordinal)),
-            Rows(TestNode.Settings with { Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("10.96.0.0/12"), mac), new(IPNetwork.Parse("169.254.0.0/16"), mac)]) }));
+            always.Where(r => !r.Contains("10.96.0.0/12", StringComparison.Ordinal)
+                && !r.Contains("169.254.0.0/16", StringComparison.Ordinal)),
+            Rows(TestNode.Settings with
+            {
+                Uplink = new UplinkSettings("uplink0", mac,
+                [new(IPNetwork.Parse("10.96.0.0/12"), mac), new(IPNetwork.Parse("169.254.0.0/16"), mac)])
+            }));
 
         static string[] Rows(NodeSettings node) =>
-            [.. Text(new NodeCompiler(TestPipeline.Artifacts.Pipeline, node).Compile(SnatState.None)).Where(r => !r.StartsWith("pools", StringComparison.Ordinal))];
+            [.. Text(new NodeCompiler(TestPipeline.Artifacts.Pipeline, node).Compile(SnatState.None))
+                .Where(r => !r.StartsWith("pools", StringComparison.Ordinal))];
     }
 
     [Fact]
@@ -134,10 +155,13 @@ public sealed class ServiceCompilerTests
             ],
             Rows(new SnatState(IPAddress.Parse("192.0.2.99"), [IPNetwork.Parse("10.128.0.0/9")])));
 
-        string[] Rows(SnatState snat) => [.. Text(compiler.Compile(snat)).Where(r => r.StartsWith("pools", StringComparison.Ordinal) || r.StartsWith("outgoing", StringComparison.Ordinal))];
+        string[] Rows(SnatState snat) =>
+            [.. Text(compiler.Compile(snat))
+                .Where(r => r.StartsWith("pools", StringComparison.Ordinal) || r.StartsWith("outgoing", StringComparison.Ordinal))];
     }
 
     private string[] Rows(ServiceState state) => Text(_compiler.Compile(state));
 
-    private static string[] Text(IEnumerable<ACCOffload.P4Runtime.Entries.Entry> entries) => [.. entries.Select(e => e.ToString()).Order(StringComparer.Ordinal)];
+    private static string[] Text(IEnumerable<ACCOffload.P4Runtime.Entries.Entry> entries) =>
+        [.. entries.Select(e => e.ToString()).Order(StringComparer.Ordinal)];
 }

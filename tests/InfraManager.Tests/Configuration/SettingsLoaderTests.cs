@@ -58,7 +58,8 @@ public sealed class SettingsLoaderTests : IDisposable
             { {{Least}}, "Target": { "Kind": "external", "PortRule": "mac" }, "Pipeline": { "Profile": "es2k-24.01" }, "ArpProxy": { "Interface": "arp0" },
               "Subfunctions": { "acc0": "pci/0000:01:00.0 sf 4 mac 00:09:00:00:03:14 queues 4" } }
             """);
-        Assert.Equal((PipelineProfiles.Es2k2401, "arp0", 254), (settings.Node.Profile, settings.ArpProxy.Interface, settings.Node.Devices.MaxPorts));
+        Assert.Equal((PipelineProfiles.Es2k2401, "arp0", 254),
+            (settings.Node.Profile, settings.ArpProxy.Interface, settings.Node.Devices.MaxPorts));
         // The gateway's, 02:ac:c0:..., and the subfunction's.
         Assert.Equal([25u, 188u], settings.Node.OwnPorts);
         Assert.Equal(0, Load($"{{ {Least} }}").Node.Devices.MaxPorts);
@@ -67,15 +68,20 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(""" "Pipeline": { "Profile": "es2k" } """, "Pipeline:Profile = \"es2k\": is not a known profile; give one of k8s_dp, es2k-24.01, dpdk-24.01")]
-    [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "PortRule": "mac" } """, "Pipeline:Profile = \"es2k-24.01\": is a package that the embedded target does not run")]
-    [InlineData(""" "Target": { "Traits": "tofino" } """, "Target:Traits = \"tofino\": unknown kind of target; give auto, soft, p4-dpdk or es2k")]
+    [InlineData(""" "Pipeline": { "Profile": "es2k" } """,
+        "Pipeline:Profile = \"es2k\": is not a known profile; give one of k8s_dp, es2k-24.01, dpdk-24.01")]
+    [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "PortRule": "mac" } """,
+        "Pipeline:Profile = \"es2k-24.01\": is a package that the embedded target does not run")]
+    [InlineData(""" "Target": { "Traits": "tofino" } """,
+        "Target:Traits = \"tofino\": unknown kind of target; give auto, soft, p4-dpdk or es2k")]
     [InlineData(""" "Target": { "Ports": ["TAP0", "TAP1", "TAP2"] } """, ": is not a power of two: the target would refuse the pipeline")]
     [InlineData(""" "Target": { "Ports": ["TAP0", "TAP0"] } """, ": names a port twice")]
     [InlineData(""" "Target": { "Ports": ["a/b"] } """, "Target:Ports")]
     [InlineData(""" "Target": { "MakePorts": "others" } """, "Target:MakePorts")]
-    [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "Kind": "external" } """, "Target:PortRule = \"gnmi\": does not go with es2k-24.01; set it to mac")]
-    [InlineData(""" "Pipeline": { "Profile": "dpdk-24.01" }, "Target": { "Kind": "external", "PortRule": "mac" } """, "Target:PortRule = \"mac\": does not go with dpdk-24.01; set it to gnmi")]
+    [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "Kind": "external" } """,
+        "Target:PortRule = \"gnmi\": does not go with es2k-24.01; set it to mac")]
+    [InlineData(""" "Pipeline": { "Profile": "dpdk-24.01" }, "Target": { "Kind": "external", "PortRule": "mac" } """,
+        "Target:PortRule = \"mac\": does not go with dpdk-24.01; set it to gnmi")]
     [InlineData(""" "Target": { "PortRule": "mac" }, "Devices": { "MaxPorts": 255 } """, "Devices:MaxPorts = \"255\": is more than 254")]
     [InlineData(""" "ArpProxy": { "Interface": "a/b" } """, "ArpProxy:Interface = \"a/b\": is not an interface name")]
     [InlineData(""" "ArpProxy": { "Port": "x" } """, "ArpProxy:Port = \"x\": is not a port number")]
@@ -108,16 +114,19 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Mtu": 500 }""", "Node:Uplink:Mtu")]
     public void An_uplink_that_leads_nowhere_is_refused(string uplink, string key)
     {
-        var e = Assert.Throws<ConfigurationException>(() => Load($$"""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "Uplink": {{uplink}} } }"""));
+        var e = Assert.Throws<ConfigurationException>(() =>
+            Load($$"""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "Uplink": {{uplink}} } }"""));
         Assert.Contains(key, e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_environment_wins_over_the_file()
     {
-        var settings = Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Name", "node-9"), ("ACCOFFLOAD_NODE__PODRANGES", "10.1.0.0/24, 10.2.0.0/24"),
+        var settings = Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Name", "node-9"),
+            ("ACCOFFLOAD_NODE__PODRANGES", "10.1.0.0/24, 10.2.0.0/24"),
             ("ACCOFFLOAD_Node__HostAddresses__1", "200.1.1.3"), ("ACCOFFLOAD_Node__HostAddresses__0", "200.1.1.2"),
-            ("ACCOFFLOAD_Node__Mtu", "9000"), ("ACCOFFLOAD_Logging__Features__Store", "Trace"), ("ACCOFFLOAD_Acc__Address", "the agent's"), ("PATH", "/bin"));
+            ("ACCOFFLOAD_Node__Mtu", "9000"), ("ACCOFFLOAD_Logging__Features__Store", "Trace"),
+            ("ACCOFFLOAD_Acc__Address", "the agent's"), ("PATH", "/bin"));
         Assert.Equal("node-9", settings.Node.Name);
         Assert.Equal(2, settings.Node.PodRanges.Count);
         Assert.Equal(["200.1.1.2", "200.1.1.3"], settings.Node.HostAddresses.Select(a => a.ToString()));
@@ -137,24 +146,36 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Node": { "Name": "é", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"é\": is not a node name")]
     [InlineData("""{ "Node": { "Name": "n" } }""", "Node:PodRanges: is missing")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": [] } }""", "Node:PodRanges = \"[]\": is missing")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": "10.244.1.0/24" } }""", "Node:PodRanges = \"10.244.1.0/24\": is not a list; write [ ] around it")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0"] } }""", "Node:PodRanges[0] = \"10.244.1.0\": has no prefix length; give a range such as")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/33"] } }""", "Node:PodRanges[0] = \"10.244.1.0/33\": has invalid prefix length 33 (0–32)")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": "10.244.1.0/24" } }""",
+        "Node:PodRanges = \"10.244.1.0/24\": is not a list; write [ ] around it")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0"] } }""",
+        "Node:PodRanges[0] = \"10.244.1.0\": has no prefix length; give a range such as")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/33"] } }""",
+        "Node:PodRanges[0] = \"10.244.1.0/33\": has invalid prefix length 33 (0–32)")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.7/24"] } }""", "has address bits set beyond its prefix length")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244/16"] } }""", "has no IP address before the '/'")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.0.0.0/8", "10.1.0.0/16"] } }""", "overlaps 10.0.0.0/8")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["169.254.0.0/16"] } }""", "Node:Gateway = \"169.254.1.1\": lies in the pod range 169.254.0.0/16")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.96.0.0/16"], "VirtualRanges": ["10.96.0.0/12"] } }""", "overlaps the pod range")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["10.244.1.9"] } }""", "Node:NodeAddresses = ")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": [7] } }""", "Node:NodeAddresses[0] = \"7\": is not a string")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Gateway": "1" } }""", "Node:Gateway = \"1\": is not an IP address")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "GatewayMac": "01:00:5e:00:00:01" } }""", "is a multicast MAC address")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "GatewayMac": "00:00:00:00:00:00" } }""", "is the all-zero MAC address")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": 100 } }""", "Node:Mtu = \"100\": is too small; give an integer from 576 to 9216")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["169.254.0.0/16"] } }""",
+        "Node:Gateway = \"169.254.1.1\": lies in the pod range 169.254.0.0/16")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.96.0.0/16"], "VirtualRanges": ["10.96.0.0/12"] } }""",
+        "overlaps the pod range")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["10.244.1.9"] } }""",
+        "Node:NodeAddresses = ")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": [7] } }""",
+        "Node:NodeAddresses[0] = \"7\": is not a string")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Gateway": "1" } }""",
+        "Node:Gateway = \"1\": is not an IP address")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "GatewayMac": "01:00:5e:00:00:01" } }""",
+        "is a multicast MAC address")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "GatewayMac": "00:00:00:00:00:00" } }""",
+        "is the all-zero MAC address")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": 100 } }""",
+        "Node:Mtu = \"100\": is too small; give an integer from 576 to 9216")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": 1e9 } }""", "Node:Mtu = \"1e9\": is not an integer")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": "1500" } }""", "Node:Mtu = \"1500\": is not a number")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtu": null } }""", "Node:Mtu = \"null\": has no value")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtuu": 1500 } }""", "Node:Mtuu = \"1500\": unknown key; did you mean Node:Mtu?")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Mtuu": 1500 } }""",
+        "Node:Mtuu = \"1500\": unknown key; did you mean Node:Mtu?")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "Nodes": {} }""", "Nodes = \"{}\": unknown key")]
     [InlineData("""{ "Node": { "Name": "n", "name": "m", "PodRanges": ["10.244.1.0/24"] } }""", "Node:name = \"m\": is given twice")]
     [InlineData("""{ "Node": [ { "Name": "n" } ] }""", "Node[0]")]
@@ -162,31 +183,42 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Api": { "Listen": "0.0.0.0:99999" } }""", "has no port from 0 to 65535")]
     [InlineData("""{ "Api": { "Listen": "::1:50002" } }""", "has an IPv6 address without [ ] around it")]
     [InlineData("""{ "Api": { "Listen": "localhost:50002" } }""", "has no IP address before the port")]
-    [InlineData("""{ "Api": { "CertificateFile": "tls.crt" } }""", "Api:CertificateFile = \"tls.crt\": is not an absolute path; give an absolute path")]
+    [InlineData("""{ "Api": { "CertificateFile": "tls.crt" } }""",
+        "Api:CertificateFile = \"tls.crt\": is not an absolute path; give an absolute path")]
     [InlineData("""{ "Api": { "KeyFile": "" } }""", "Api:KeyFile = \"\": is empty")]
-    [InlineData("""{ "Api": { "FingerprintRoles": { "abc": "host:node-1" } } }""", "Api:FingerprintRoles:abc = \"host:node-1\": is not a SHA-256 fingerprint")]
-    [InlineData("""{ "Api": { "FingerprintRoles": { "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff": "acc" } } }""", "is not a role of clients of this API")]
+    [InlineData("""{ "Api": { "FingerprintRoles": { "abc": "host:node-1" } } }""",
+        "Api:FingerprintRoles:abc = \"host:node-1\": is not a SHA-256 fingerprint")]
+    [InlineData("""{ "Api": { "FingerprintRoles": { "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff": "acc" } } }""",
+        "is not a role of clients of this API")]
     [InlineData("""{ "Api": { "FingerprintRoles": "x" } }""", "Api:FingerprintRoles = \"x\": is not a section")]
     [InlineData("""{ "Api": { "MaxConnections": 0 } }""", "Api:MaxConnections = \"0\": is too small")]
     [InlineData("""{ "Node": { "NodePorts": "32767-30000" } }""", "Node:NodePorts = \"32767-30000\": is not a port range")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "ExternalRanges": ["10.244.0.0/16"] } }""", "overlaps the pod range 10.244.1.0/24; give addresses that no pod can have")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "ExternalRanges": ["10.244.0.0/16"] } }""",
+        "overlaps the pod range 10.244.1.0/24; give addresses that no pod can have")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "ExternalRanges": ["192.0.2.0/24"] }, "Api": { "Listen": "192.0.2.1:50002" } }""", "Api:Listen = \"192.0.2.1:50002\": lies in Node:VirtualRanges or Node:ExternalRanges")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["192.0.2.1"] }, "Api": { "Listen": "192.0.2.1:30002" } }""", "is a port within Node:NodePorts (30000-32767)")]
     [InlineData("""{ "SoftTarget": { "ClientRoles": [""] } }""", "SoftTarget:ClientRoles[0] = \"\": is not a role name")]
-    [InlineData("""{ "Target": { "Kind": "hardware" } }""", "Target:Kind = \"hardware\": is not one of the choices; give embedded or external")]
-    [InlineData("""{ "Target": { "P4Runtime": "http://127.0.0.1:9559" } }""", "Target:P4Runtime = \"http://127.0.0.1:9559\": is not encrypted; give unix:/path or https://host:port")]
-    [InlineData("""{ "Target": { "Gnmi": "https://127.0.0.1:9339/x" } }""", "Target:Gnmi = \"https://127.0.0.1:9339/x\": has a path after the port")]
+    [InlineData("""{ "Target": { "Kind": "hardware" } }""",
+        "Target:Kind = \"hardware\": is not one of the choices; give embedded or external")]
+    [InlineData("""{ "Target": { "P4Runtime": "http://127.0.0.1:9559" } }""",
+        "Target:P4Runtime = \"http://127.0.0.1:9559\": is not encrypted; give unix:/path or https://host:port")]
+    [InlineData("""{ "Target": { "Gnmi": "https://127.0.0.1:9339/x" } }""",
+        "Target:Gnmi = \"https://127.0.0.1:9339/x\": has a path after the port")]
     [InlineData("""{ "Target": { "P4Runtime": "unix:relative" } }""", "is not an absolute path")]
     [InlineData("""{ "Target": { "DeviceId": 0 } }""", "Target:DeviceId = \"0\": is too small")]
     [InlineData("""{ "SoftTarget": { "PortNamespace": "x" } }""", "SoftTarget:PortNamespace = \"x\": is not an absolute path")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "SoftTarget": { "Listen": "127.0.0.1:1" } }""", "is not a unix socket, but the target is embedded")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "SoftTarget": { "KeyFile": "/k" } }""", "not all three are set")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "SoftTarget": { "Listen": "127.0.0.1:1" } }""",
+        "is not a unix socket, but the target is embedded")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "SoftTarget": { "KeyFile": "/k" } }""",
+        "not all three are set")]
     [InlineData("""{ "Store": { "Path": "db" } }""", "Store:Path = \"db\": is not an absolute path")]
     [InlineData("""{ "Control": { "Socket": "/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890" } }""", "is longer than the 107 bytes")]
     [InlineData("""{ "Limits": { "ShutdownSeconds": -1 } }""", "Limits:ShutdownSeconds = \"-1\": is too small")]
-    [InlineData("""{ "Logging": { "Format": "xml" } }""", "Logging:Format = \"xml\": is not one of the choices; give text, json or systemd")]
+    [InlineData("""{ "Logging": { "Format": "xml" } }""",
+        "Logging:Format = \"xml\": is not one of the choices; give text, json or systemd")]
     [InlineData("""{ "Logging": { "Level": "3" } }""", "Logging:Level = \"3\": is not a log level; give Trace, Debug")]
-    [InlineData("""{ "Logging": { "Features": { "Apis": "Debug" } } }""", "Logging:Features:Apis = \"Debug\": names no feature of Api, Security")]
+    [InlineData("""{ "Logging": { "Features": { "Apis": "Debug" } } }""",
+        "Logging:Features:Apis = \"Debug\": names no feature of Api, Security")]
     [InlineData("""{ "Logging": { "Features": { "Api": true } } }""", "Logging:Features:Api = \"true\": is not a string")]
     [InlineData("[]", "is not a JSON object")]
     [InlineData("{ \"Node\": {\n \"Name\": oops } }", ":2:")]
@@ -204,15 +236,20 @@ public sealed class SettingsLoaderTests : IDisposable
     [Fact]
     public void An_environment_variable_is_named_in_its_error()
     {
-        var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Mtu", "many\n"), ("ACCOFFLOAD_Nodes", "x")));
-        Assert.Contains(e.Errors, x => x.ToString() == "environment ACCOFFLOAD_Node__Mtu: Node:Mtu = \"many\\u000a\": is not an integer; give an integer from 576 to 9216");
-        Assert.Contains(e.Errors, x => x.ToString().StartsWith("environment ACCOFFLOAD_Nodes: Nodes = \"x\": unknown key", StringComparison.Ordinal));
+        var e = Assert.Throws<ConfigurationException>(() =>
+            Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Mtu", "many\n"), ("ACCOFFLOAD_Nodes", "x")));
+        Assert.Contains(e.Errors,
+            x => x.ToString() == "environment ACCOFFLOAD_Node__Mtu: Node:Mtu = \"many\\u000a\": is not an integer; give an integer from "
+                + "576 to 9216");
+        Assert.Contains(e.Errors,
+            x => x.ToString().StartsWith("environment ACCOFFLOAD_Nodes: Nodes = \"x\": unknown key", StringComparison.Ordinal));
     }
 
     [Fact]
     public void Every_finding_is_told_at_once()
     {
-        var e = Assert.Throws<ConfigurationException>(() => Load("""{ "Node": { "Name": "A B", "PodRanges": ["x"], "Mtu": 1 }, "X": 1 }"""));
+        var e = Assert.Throws<ConfigurationException>(() =>
+            Load("""{ "Node": { "Name": "A B", "PodRanges": ["x"], "Mtu": 1 }, "X": 1 }"""));
         Assert.Equal(4, e.Errors.Count);
         Assert.Equal(4, e.Message.Split(Environment.NewLine).Length);
     }
@@ -220,12 +257,14 @@ public sealed class SettingsLoaderTests : IDisposable
     [Fact]
     public void A_missing_or_unreadable_file_is_told_with_what_to_do()
     {
-        var missing = Assert.Throws<ConfigurationException>(() => SettingsLoader.Load(_folder.At("none.json"), new Dictionary<string, string>()));
+        var missing = Assert.Throws<ConfigurationException>(() =>
+            SettingsLoader.Load(_folder.At("none.json"), new Dictionary<string, string>()));
         Assert.Equal($"{_folder.At("none.json")}: no such file; create it, or pass another with --config", missing.Message);
         var folder = Assert.Throws<ConfigurationException>(() => SettingsLoader.Load(_folder.Root, new Dictionary<string, string>()));
         Assert.Contains("cannot be read", folder.Message, StringComparison.Ordinal);
         File.WriteAllBytes(_folder.At("big.json"), new byte[(1 << 20) + 1]);
-        var big = Assert.Throws<ConfigurationException>(() => SettingsLoader.Load(_folder.At("big.json"), new Dictionary<string, string>()));
+        var big = Assert.Throws<ConfigurationException>(() =>
+            SettingsLoader.Load(_folder.At("big.json"), new Dictionary<string, string>()));
         Assert.Contains("is larger than", big.Message, StringComparison.Ordinal);
     }
 
@@ -233,7 +272,8 @@ public sealed class SettingsLoaderTests : IDisposable
     public void Only_the_sections_that_matter_must_be_right_but_unknown_keys_never_pass()
     {
         var file = _folder.Write("c.json", """{ "Node": { "Mtu": 1 }, "SoftTarget": { "Listen": "127.0.0.1:9559" } }""");
-        Assert.Equal("127.0.0.1:9559", SettingsLoader.Load(file, new Dictionary<string, string>(), ["SoftTarget", "Logging"]).SoftTarget.Listen);
+        Assert.Equal("127.0.0.1:9559",
+            SettingsLoader.Load(file, new Dictionary<string, string>(), ["SoftTarget", "Logging"]).SoftTarget.Listen);
         _folder.Write("c.json", """{ "Node": { "Mtuuuu": 1 } }""");
         Assert.Throws<ConfigurationException>(() => SettingsLoader.Load(file, new Dictionary<string, string>(), ["SoftTarget"]));
     }
@@ -254,14 +294,16 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Profile": "dpdk-24.01", "P4Info": "/p/p4Info.txt" }""", "Pipeline:P4Info")]
     public void A_package_goes_with_its_profile(string pipeline, string key)
     {
-        var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least}, \"Target\": {{ \"Kind\": \"external\" }}, \"Pipeline\": {pipeline} }}"));
+        var e = Assert.Throws<ConfigurationException>(() =>
+            Load($"{{ {Least}, \"Target\": {{ \"Kind\": \"external\" }}, \"Pipeline\": {pipeline} }}"));
         Assert.Equal(key, Assert.Single(e.Errors).Key);
     }
 
     [Fact]
     public void A_package_and_its_P4Info_are_read()
     {
-        var pipeline = Load($$"""{ {{Least}}, "Target": { "Kind": "external" }, "Pipeline": { "Profile": "dpdk-24.01", "Package": "/p/k8s_dp.pb.bin", "P4Info": "/p/i.bin" } }""").Pipeline;
+        var pipeline =
+            Load($$"""{ {{Least}}, "Target": { "Kind": "external" }, "Pipeline": { "Profile": "dpdk-24.01", "Package": "/p/k8s_dp.pb.bin", "P4Info": "/p/i.bin" } }""").Pipeline;
         Assert.Equal(("/p/k8s_dp.pb.bin", "/p/i.bin"), (pipeline.Package, pipeline.P4Info));
     }
 
@@ -269,8 +311,10 @@ public sealed class SettingsLoaderTests : IDisposable
     public void Metrics_are_served_nowhere_unless_an_address_is_given()
     {
         Assert.Null(Load($"{{ {Least} }}").MetricsListen);
-        Assert.Equal("127.0.0.1:50097", Load($"{{ {Least}, \"Metrics\": {{ \"Listen\": \"127.0.0.1:50097\" }} }}").MetricsListen?.ToString());
-        var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least}, \"Metrics\": {{ \"Listen\": \"localhost\", \"Port\": \"1\" }} }}"));
+        Assert.Equal("127.0.0.1:50097",
+            Load($"{{ {Least}, \"Metrics\": {{ \"Listen\": \"127.0.0.1:50097\" }} }}").MetricsListen?.ToString());
+        var e = Assert.Throws<ConfigurationException>(() =>
+            Load($"{{ {Least}, \"Metrics\": {{ \"Listen\": \"localhost\", \"Port\": \"1\" }} }}"));
         Assert.Equal(["Metrics:Listen", "Metrics:Port"], e.Errors.Select(f => f.Key));
         Assert.Contains("has no port", e.Message, StringComparison.Ordinal);
     }
@@ -278,7 +322,8 @@ public sealed class SettingsLoaderTests : IDisposable
     [Fact]
     public void The_shipped_configuration_is_valid()
     {
-        var settings = SettingsLoader.Load(Path.Combine(Repository.Root, "rootfs/overlay/etc/accoffload/inframanager.json"), new Dictionary<string, string>());
+        var settings = SettingsLoader.Load(Path.Combine(Repository.Root, "rootfs/overlay/etc/accoffload/inframanager.json"),
+            new Dictionary<string, string>());
         Assert.Equal(TargetKind.Embedded, settings.Target.Kind);
     }
 

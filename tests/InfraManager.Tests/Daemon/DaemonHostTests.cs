@@ -2,7 +2,7 @@ using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Configuration;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Daemon;
 
 /// <summary>How a daemon that cannot start ends. Signals, systemd and orderly stops are tested with processes.</summary>
 public sealed class DaemonHostTests : IDisposable

@@ -1,6 +1,6 @@
 using ACCOffload.Daemon;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Daemon;
 
 public sealed class DisposalStackTests
 {

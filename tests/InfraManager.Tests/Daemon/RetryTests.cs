@@ -1,7 +1,7 @@
 using ACCOffload.Retries;
 using Microsoft.Extensions.Time.Testing;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Daemon;
 
 public sealed class RetryTests
 {

@@ -94,7 +94,11 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public async Task A_database_of_a_newer_version()
     {
-        using (var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = At("store.db"), Pooling = false }.ConnectionString))
+        using (var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = At("store.db"),
+            Pooling = false
+        }.ConnectionString))
         {
             connection.Open();
             using var command = connection.CreateCommand();
@@ -205,7 +209,8 @@ public sealed class DoctorTests : IDisposable
         string Text()
         {
             using var writer = new StringWriter();
-            new Doctor(SettingsLoader.Load(At("inframanager.json"), new Dictionary<string, string>(), sections: null), TimeProvider.System, At("root")).Examine().WriteText(writer);
+            new Doctor(SettingsLoader.Load(At("inframanager.json"), new Dictionary<string, string>(), sections: null),
+                TimeProvider.System, At("root")).Examine().WriteText(writer);
             return writer.ToString();
         }
     }
@@ -219,7 +224,8 @@ public sealed class DoctorTests : IDisposable
         try
         {
             Replace(At("ports"), $"/run/netns/{name}");
-            Replace("\"PodRanges\"", "\"Uplink\": { \"Port\": \"uplink0\", \"Mac\": \"02:00:00:00:00:02\" }, \"HostAddresses\": [\"200.1.1.2\"], \"PodRanges\"");
+            Replace("\"PodRanges\"",
+                "\"Uplink\": { \"Port\": \"uplink0\", \"Mac\": \"02:00:00:00:00:02\" }, \"HostAddresses\": [\"200.1.1.2\"], \"PodRanges\"");
             await WrongAsync("target", "no interface uplink0");
             Replace("uplink0", "lo");
             await FoundAsync("ok", "target", name);
@@ -267,7 +273,8 @@ public sealed class DoctorTests : IDisposable
 
     private string At(string name) => Path.Combine(_folder, name);
 
-    private void Replace(string old, string text) => File.WriteAllText(At("inframanager.json"), File.ReadAllText(At("inframanager.json")).Replace(old, text, StringComparison.Ordinal));
+    private void Replace(string old, string text) =>
+        File.WriteAllText(At("inframanager.json"), File.ReadAllText(At("inframanager.json")).Replace(old, text, StringComparison.Ordinal));
 
     private void WritePair(DateTimeOffset? notAfter = null)
     {
@@ -287,7 +294,8 @@ public sealed class DoctorTests : IDisposable
     }
 
     private async Task FoundAsync(string level, string what, string detail) => Assert.Contains(
-        (await ExamineAsync()).Findings, f => (string?)f!["level"] == level && (string?)f["what"] == what && ((string)f["detail"]!).Contains(detail, StringComparison.Ordinal));
+        (await ExamineAsync()).Findings, f => (string?)f!["level"] == level && (string?)f["what"] == what
+            && ((string)f["detail"]!).Contains(detail, StringComparison.Ordinal));
 
     private async Task<(int Code, JsonArray Findings)> ExamineAsync()
     {

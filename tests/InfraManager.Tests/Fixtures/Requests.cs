@@ -44,5 +44,6 @@ internal static class Requests
         Ipv4Addr = "10.244.1.2/32",
     };
 
-    public static SetupHostInterfaceRequest SetupHostInterface() => new() { IfName = "tap0", Ipv4Addr = "200.1.1.2/32", MacAddr = "02:00:00:00:00:02" };
+    public static SetupHostInterfaceRequest SetupHostInterface() =>
+        new() { IfName = "tap0", Ipv4Addr = "200.1.1.2/32", MacAddr = "02:00:00:00:00:02" };
 }

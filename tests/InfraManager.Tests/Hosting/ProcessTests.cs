@@ -15,7 +15,9 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.InfraManager.Tests.Hosting;
 
-/// <summary>The service as a process: exit codes, signals, systemd, and the whole way from an Attach to the embedded target's tables.</summary>
+/// <summary>
+/// The service as a process: exit codes, signals, systemd, and the whole way from an Attach to the embedded target's tables.
+/// </summary>
 public sealed class ProcessTests : IDisposable
 {
     private readonly Folder _folder = new();
@@ -54,7 +56,8 @@ public sealed class ProcessTests : IDisposable
         var (code, output, error) = await RunAsync(command, "--config", file);
         Assert.Equal(78, code);
         Assert.Equal("", output);
-        Assert.Equal($"{file}: Logging:Level = \"Loud\": is not a log level; give Trace, Debug, Information, Warning, Error, Critical or None\n", error);
+        Assert.Equal($"{file}: Logging:Level = \"Loud\": is not a log level; give Trace, Debug, Information, Warning, Error, Critical or "
+            + $"None\n", error);
     }
 
     [Fact]
@@ -64,7 +67,8 @@ public sealed class ProcessTests : IDisposable
         File.Delete(_folder.At("tls.crt"));
         var (code, _, error) = await RunAsync("--config", file);
         Assert.Equal(78, code);
-        Assert.Equal($"{_folder.At("tls.crt")}: Api:CertificateFile: no such file; make certificates with 'make certs', or name the right file\n", error);
+        Assert.Equal($"{_folder.At("tls.crt")}: Api:CertificateFile: no such file; make certificates with 'make certs', or name the right "
+            + $"file\n", error);
         Assert.False(File.Exists(_folder.At("control.sock")));
     }
 
@@ -90,7 +94,8 @@ public sealed class ProcessTests : IDisposable
         // READY means that it is served now.
         var status = JsonNode.Parse(await CtlAsync("status"))!;
         Assert.Equal("node-1", (string?)status["node"]);
-        await Eventually.TrueAsync(async () => (bool)JsonNode.Parse(await CtlAsync("status"))!["reconciled"]!, "the tables equal the model");
+        await Eventually.TrueAsync(async () => (bool)JsonNode.Parse(await CtlAsync("status"))!["reconciled"]!,
+            "the tables equal the model");
 
         // A second one finds the store in use.
         var (code, _, error) = await RunAsync("run", "--config", file);
@@ -198,10 +203,13 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(26u, (await client.AttachAsync(attach)).Port);
         await CtlAsync("service-add", "default/web", "--address", "10.96.0.7", "--port", "80:8080", "--backend", "10.244.1.2");
         Assert.Equal(64, server.Lines("tx_balance").Length);
-        Assert.Equal(["arp_to_port_table a9fe0101 -> set_dest_vport(14)", "arp_to_port_table af40102 -> set_dest_vport(1a)"], server.Lines("arp_to_port_table"));
+        Assert.Equal(["arp_to_port_table a9fe0101 -> set_dest_vport(14)", "arp_to_port_table af40102 -> set_dest_vport(1a)"],
+            server.Lines("arp_to_port_table"));
         var vports = JsonNode.Parse(await CtlAsync("vports"))!;
-        Assert.Equal((26, "10", "default/web-0"), ((int)vports["vports"]![0]!["port"]!, (string?)vports["vports"]![0]!["vsi"], (string?)vports["vports"]![0]!["endpoints"]![0]));
-        Assert.Equal(["acc1 25 9 subfunction", "nosuch0 20 4 arp"], vports["own"]!.AsArray().Select(v => $"{v!["name"]} {v["port"]} {v["vsi"]} {v["use"]}"));
+        Assert.Equal((26, "10", "default/web-0"),
+            ((int)vports["vports"]![0]!["port"]!, (string?)vports["vports"]![0]!["vsi"], (string?)vports["vports"]![0]!["endpoints"]![0]));
+        Assert.Equal(["acc1 25 9 subfunction", "nosuch0 20 4 arp"],
+            vports["own"]!.AsArray().Select(v => $"{v!["name"]} {v["port"]} {v["vsi"]} {v["use"]}"));
         var services = JsonNode.Parse(await CtlAsync("services"))!["services"]!.AsArray();
         Assert.Equal("programmed", (string?)Assert.Single(services)!["state"]);
 
@@ -242,7 +250,8 @@ public sealed class ProcessTests : IDisposable
         await client.AttachAsync(Requests.Attach());
 
         var scrape = await Scrape.GetAsync(metrics);
-        Assert.Equal((1, 0), (scrape["accoffload_table_entries{table=\"pods\"}"], scrape["accoffload_reconcile_differences{table=\"pods\"}"]));
+        Assert.Equal((1, 0),
+            (scrape["accoffload_table_entries{table=\"pods\"}"], scrape["accoffload_reconcile_differences{table=\"pods\"}"]));
         Assert.Equal((1, 1), (scrape["accoffload_target_connected"], scrape["accoffload_attach_seconds_count{phase=\"program\"}"]));
         Assert.True(scrape["accoffload_writes_total{result=\"applied\"}"] > 0 && scrape["accoffload_write_seconds_sum"] > 0, scrape.Text);
         Assert.Equal(0, scrape["accoffload_drops_total{reason=\"spoofed_mac\"}"]);
@@ -255,7 +264,8 @@ public sealed class ProcessTests : IDisposable
         File.WriteAllText(_folder.At("other.json"), json.ToJsonString());
         var (code, _, error) = await RunAsync("run", "--config", _folder.At("other.json"));
         Assert.Equal(78, code);
-        Assert.StartsWith($"{_folder.At("other.json")}: Metrics:Listen = \"127.0.0.1:{metrics}\": cannot be bound: ", Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
+        Assert.StartsWith($"{_folder.At("other.json")}: Metrics:Listen = \"127.0.0.1:{metrics}\": cannot be bound: ",
+            Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -263,7 +273,8 @@ public sealed class ProcessTests : IDisposable
     {
         Needs.Root();
         var file = WriteConfiguration(kind: "external");
-        var target = Start([], "soft-target", "--config", file, "--listen", $"unix:{_folder.At("p4rt.sock")}", "--port-namespace", "/proc/self/ns/net");
+        var target = Start([], "soft-target", "--config", file, "--listen", $"unix:{_folder.At("p4rt.sock")}", "--port-namespace",
+            "/proc/self/ns/net");
         await Eventually.TrueAsync(() => File.Exists(_folder.At("p4rt.sock")), () => $"it listens: {_log}");
         Start([], "run", "--config", file);
         await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
@@ -278,10 +289,14 @@ public sealed class ProcessTests : IDisposable
     {
         Needs.Root();
         var listen = FreePort();
-        var start = new ProcessStartInfo("setpriv", ["--bounding-set", "-sys_admin", "dotnet", Executable, "run", "--config", WriteConfiguration(listen)]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("setpriv", ["--bounding-set", "-sys_admin", "dotnet", Executable, "run", "--config",
+            WriteConfiguration(listen)])
+        { RedirectStandardOutput = true, RedirectStandardError = true };
         Keep(start);
-        await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "primary", () => $"primary: {_log}");
-        await Eventually.TrueAsync(async () => Ports(await TryCtlAsync("status")) is { } ports && (bool)ports["preventsAdds"]!, () => $"the ports are named: {_log}");
+        await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "primary",
+            () => $"primary: {_log}");
+        await Eventually.TrueAsync(async () => Ports(await TryCtlAsync("status")) is { } ports && (bool)ports["preventsAdds"]!,
+            () => $"the ports are named: {_log}");
         var status = JsonNode.Parse(await CtlAsync("status"))!;
         Assert.Equal((false, false), ((bool)status["ready"]!, (bool)status["canAttach"]!));
         Assert.Contains("EPERM", (string)Ports(status)!["reason"]!, StringComparison.Ordinal);
@@ -346,7 +361,8 @@ public sealed class ProcessTests : IDisposable
                 RemoteCertificateValidationCallback = (_, server, _, _) => server?.Issuer == _pki.Authority.Subject,
             },
         };
-        return GrpcChannel.ForAddress($"https://127.0.0.1:{port}", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        return GrpcChannel.ForAddress($"https://127.0.0.1:{port}",
+            new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
 
     private static int FreePort()
@@ -368,12 +384,17 @@ public sealed class ProcessTests : IDisposable
     private async Task<JsonNode?> TryCtlAsync(params string[] arguments)
     {
         using var output = new StringWriter();
-        return await Commands.RunAsync(["ctl", "--socket", _folder.At("control.sock"), "--json", .. arguments], output, TextWriter.Null) == 0 ? JsonNode.Parse(output.ToString()) : null;
+        return await Commands.RunAsync(["ctl", "--socket", _folder.At("control.sock"), "--json", .. arguments], output,
+            TextWriter.Null) == 0 ? JsonNode.Parse(output.ToString()) : null;
     }
 
     private Process Start(Dictionary<string, string> environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Executable, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", [Executable, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
@@ -402,7 +423,11 @@ public sealed class ProcessTests : IDisposable
 
     private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [Executable, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Executable, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();

@@ -31,9 +31,11 @@ public sealed class FeatureLevelsTests
     [Fact]
     public void The_framework_is_quiet_unless_asked_for()
     {
-        Assert.False(new FeatureLevels(Settings(LogLevel.Debug), Features.Log).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Information));
+        Assert.False(new FeatureLevels(Settings(LogLevel.Debug), Features.Log).IsEnabled("Microsoft.AspNetCore.Server.Kestrel",
+            LogLevel.Information));
         Assert.True(new FeatureLevels(Settings(LogLevel.Debug), Features.Log).IsEnabled("Grpc.AspNetCore.Server", LogLevel.Warning));
-        Assert.True(new FeatureLevels(Settings(LogLevel.Information, ("Host", LogLevel.Debug)), Features.Log).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Debug));
+        Assert.True(new FeatureLevels(Settings(LogLevel.Information, ("Host", LogLevel.Debug)),
+            Features.Log).IsEnabled("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Debug));
     }
 
     [Fact]
@@ -45,7 +47,8 @@ public sealed class FeatureLevelsTests
         var settings = SettingsLoader.Load(file, new Dictionary<string, string>());
         var levels = new FeatureLevels(settings.Logging, Features.Log);
         using var log = new LogCollector();
-        using var reloader = new LogLevelReloader(file, levels, SettingsLoader.ReloadOf(file, null, settings), TimeProvider.System, log.CreateLogger(Features.Config));
+        using var reloader = new LogLevelReloader(file, levels, SettingsLoader.ReloadOf(file, null, settings), TimeProvider.System,
+            log.CreateLogger(Features.Config));
 
         folder.Write("c.json", $$"""{ {{Node}}, "Logging": { "Features": { "Api": "Trace" } } }""");
         await Eventually.TrueAsync(() => levels.IsEnabled("Api", LogLevel.Trace), "the level follows the file");

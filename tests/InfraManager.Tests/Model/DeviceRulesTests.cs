@@ -6,7 +6,7 @@ using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Model;
 
 /// <summary>What the ACC's configuration lets the host attach, and which endpoints may share a port.</summary>
 public class DeviceRulesTests
@@ -38,10 +38,15 @@ public class DeviceRulesTests
         var judge = NewJudge();
         judge.Attach(Child(1), _context);
         Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(2, 2, mac: 1), _context)).Field);
-        Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(2, 2, port: 1), _context)).Field);
-        Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => judge.Attach(Child(2) with { PortName = TestNode.PortName(2) }, _context)).Field);
-        Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(Child(2) with { Mac = TestNode.Pod(2).Mac }, _context)).Field);
-        Assert.Equal("addresses[0]", Refused(IntentError.AlreadyExists, () => judge.Attach(Child(2) with { Addresses = TestNode.Pod(1).Addresses }, _context)).Field);
+        Assert.Equal("device.port_name",
+            Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(2, 2, port: 1), _context)).Field);
+        Assert.Equal("device.mac",
+            Refused(IntentError.AlreadyExists, () => judge.Attach(Child(2) with { PortName = TestNode.PortName(2) }, _context)).Field);
+        Assert.Equal("device.port_name",
+            Refused(IntentError.AlreadyExists, () => judge.Attach(Child(2) with { Mac = TestNode.Pod(2).Mac }, _context)).Field);
+        Assert.Equal("addresses[0]",
+            Refused(IntentError.AlreadyExists,
+                () => judge.Attach(Child(2) with { Addresses = TestNode.Pod(1).Addresses }, _context)).Field);
     }
 
     [Theory]
@@ -50,13 +55,16 @@ public class DeviceRulesTests
     public void Functions_behind_one_port_are_told_apart_by_their_macs(int kind)
     {
         var judge = NewJudge();
-        EndpointSpec Function(int number, int mac) => TestNode.Pod(number, (ulong)number, mac: mac, port: 1) with { Device = (DeviceKind)kind };
+        EndpointSpec Function(int number, int mac) =>
+            TestNode.Pod(number, (ulong)number, mac: mac, port: 1) with { Device = (DeviceKind)kind };
         judge.Attach(Function(1, 1), _context);
         var second = judge.Attach(Function(2, 2), _context);
         Assert.Null(_model.Endpoints.ConflictOf(second));
         Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => judge.Attach(Function(3, 2), _context)).Field);
-        Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(3, 3, port: 1), _context)).Field);
-        Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => judge.Attach(Child(3) with { Mac = TestNode.Pod(3).Mac }, _context)).Field);
+        Assert.Equal("device.port_name",
+            Refused(IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(3, 3, port: 1), _context)).Field);
+        Assert.Equal("device.port_name",
+            Refused(IntentError.AlreadyExists, () => judge.Attach(Child(3) with { Mac = TestNode.Pod(3).Mac }, _context)).Field);
     }
 
     [Fact]
@@ -78,7 +86,12 @@ public class DeviceRulesTests
     public void Kinds_ports_and_macs_are_what_the_configuration_says()
     {
         var pod = TestNode.Pod(1, 1);
-        Accepts(new DeviceRules { Kinds = [DeviceKind.Veth], Ports = [pod.PortName[..3] + "*", "x"], Macs = [new MacRange(pod.Mac, 48)] }, pod);
+        Accepts(new DeviceRules
+        {
+            Kinds = [DeviceKind.Veth],
+            Ports = [pod.PortName[..3] + "*", "x"],
+            Macs = [new MacRange(pod.Mac, 48)]
+        }, pod);
         Assert.Equal("device.kind", Denied(new DeviceRules { Kinds = [DeviceKind.VirtualFunction] }, pod));
         Assert.Equal("device.port_name", Denied(new DeviceRules { Ports = ["rep*", pod.PortName + "0"] }, pod));
         Assert.Equal("device.mac", Denied(new DeviceRules { Macs = [new MacRange(MacAddress.Parse("00:10:00:00:03:00"), 40)] }, pod));
@@ -102,7 +115,12 @@ public class DeviceRulesTests
         judge.Attach(first, _context);
         Assert.Equal((10u, 26u), (VportNumbers.VsiOf(first.Mac), VportNumbers.PortOf(first.Mac)));
         var refusal = Refused(
-            IntentError.AlreadyExists, () => judge.Attach(TestNode.Pod(2, 2) with { Mac = MacAddress.Parse("02:0a:00:00:04:15"), Device = DeviceKind.SubFunction }, _context));
+            IntentError.AlreadyExists,
+            () => judge.Attach(TestNode.Pod(2, 2) with
+            {
+                Mac = MacAddress.Parse("02:0a:00:00:04:15"),
+                Device = DeviceKind.SubFunction
+            }, _context));
         Assert.Contains("port 26", refusal.Message, StringComparison.Ordinal);
         judge.Attach(TestNode.Pod(3, 3) with { Mac = MacAddress.Parse("00:0b:00:00:03:14"), Device = DeviceKind.SubFunction }, _context);
     }
@@ -123,7 +141,8 @@ public class DeviceRulesTests
     private static string? Denied(DeviceRules rules, EndpointSpec spec) =>
         Refused(IntentError.PermissionDenied, () => EndpointRules.Check(spec, TestNode.Settings with { Devices = rules })).Field;
 
-    private static void Accepts(DeviceRules rules, EndpointSpec spec) => EndpointRules.Check(spec, TestNode.Settings with { Devices = rules });
+    private static void Accepts(DeviceRules rules, EndpointSpec spec) =>
+        EndpointRules.Check(spec, TestNode.Settings with { Devices = rules });
 
     private EndpointAdmission NewJudge(DeviceRules? rules = null)
     {

@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Model;
 
 public class EndpointRulesTests
 {
@@ -48,7 +48,8 @@ public class EndpointRulesTests
     [InlineData("01:00:5e:00:00:01")]
     [InlineData("ff:ff:ff:ff:ff:ff")]
     [InlineData("02:ac:c0:00:00:01")]
-    public void Bad_mac_is_refused(string mac) => Assert.Equal("device.mac", Refused(TestNode.Pod(1) with { Mac = MacAddress.Parse(mac) }).Field);
+    public void Bad_mac_is_refused(string mac) =>
+        Assert.Equal("device.mac", Refused(TestNode.Pod(1) with { Mac = MacAddress.Parse(mac) }).Field);
 
     [Theory]
     [InlineData("")]
@@ -57,7 +58,8 @@ public class EndpointRulesTests
     [InlineData("a b")]
     [InlineData("a]b")]
     [InlineData("pört")]
-    public void Bad_port_name_is_refused(string name) => Assert.Equal("device.port_name", Refused(TestNode.Pod(1) with { PortName = name }).Field);
+    public void Bad_port_name_is_refused(string name) =>
+        Assert.Equal("device.port_name", Refused(TestNode.Pod(1) with { PortName = name }).Field);
 
     [Fact]
     public void Other_fields_are_named_too()

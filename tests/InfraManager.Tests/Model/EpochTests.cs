@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Model;
 
 public class EpochTests
 {
@@ -72,7 +72,8 @@ public class EpochTests
     {
         Begin("hostile");
         _judge.Sync(new SyncIntent("node-1", 1, 5, [TestNode.Pod(1, Most, epoch: Most), TestNode.Pod(2, 3, epoch: 1)]), _context);
-        Assert.Equal([new RequestStamp(1, 5), new RequestStamp(1, 3)], _model.Endpoints.Values.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.Stamp));
+        Assert.Equal([new RequestStamp(1, 5), new RequestStamp(1, 3)],
+            _model.Endpoints.Values.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.Stamp));
         _judge.Sync(new SyncIntent("node-1", 1, 6, []), _context);
         Assert.Empty(_model.Endpoints);
     }
@@ -129,7 +130,8 @@ public class EpochTests
             _judge.Attach(TestNode.Pod(i, 1), _context);
         }
 
-        Assert.Equal(IntentError.ResourceExhausted, Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(4999, 1), _context)).Code);
+        Assert.Equal(IntentError.ResourceExhausted,
+            Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(4999, 1), _context)).Code);
         // A change is no new one, and the other API has its own.
         _judge.Attach(TestNode.Pod(1, 2, ip: 4998), _context);
         _judge.Attach(TestNode.Pod(4999) with { Origin = ApiOrigin.InfraAgent }, _context);

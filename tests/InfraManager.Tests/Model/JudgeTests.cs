@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Model;
 
 public class JudgeTests
 {
@@ -58,7 +58,9 @@ public class JudgeTests
         Assert.Equal("device.port_name", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Pod(2, 2, port: 1))).Field);
         Assert.Equal("addresses[0]", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Pod(2, 2, ip: 1))).Field);
         Attach(TestNode.Host(3));
-        Assert.Equal("kind", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Host(4) with { Key = TestNode.Key(6), Mac = TestNode.Pod(6).Mac, PortName = "x", Addresses = [] })).Field);
+        Assert.Equal("kind",
+            Refused(IntentError.AlreadyExists, () =>
+                Attach(TestNode.Host(4) with { Key = TestNode.Key(6), Mac = TestNode.Pod(6).Mac, PortName = "x", Addresses = [] })).Field);
         Assert.Equal(2, _model.Endpoints.Count);
     }
 
@@ -66,7 +68,8 @@ public class JudgeTests
     public void A_device_that_a_24_01_agent_gives_on_ends_the_attachment_that_had_it()
     {
         // Such an agent says nothing of a DEL whose namespace is gone.
-        static EndpointSpec Pod(int number, int port, int? ip = null) => TestNode.Pod(number, port: port, ip: ip) with { Origin = ApiOrigin.InfraAgent };
+        static EndpointSpec Pod(int number, int port, int? ip = null) =>
+            TestNode.Pod(number, port: port, ip: ip) with { Origin = ApiOrigin.InfraAgent };
         Attach(Pod(1, port: 1));
         Attach(TestNode.Pod(3, 1));
         _model.Forget();
@@ -108,7 +111,8 @@ public class JudgeTests
         Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(1, 7)));
         Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(2, 9)));
         Attach(TestNode.Pod(2, 11));
-        Assert.Equal("epoch", Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(3, 99, epoch: 0) with { Epoch = 0 })).Field);
+        Assert.Equal("epoch",
+            Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(3, 99, epoch: 0) with { Epoch = 0 })).Field);
     }
 
     [Fact]
@@ -142,7 +146,8 @@ public class JudgeTests
         Sync(10);
         Assert.Equal("sequence", Refused(IntentError.FailedPrecondition, () => Sync(9)).Field);
         Sync(10);
-        Assert.Equal("epoch", Refused(IntentError.FailedPrecondition, () => _judge.Sync(new SyncIntent("node-1", 0, 99, []), _context)).Field);
+        Assert.Equal("epoch",
+            Refused(IntentError.FailedPrecondition, () => _judge.Sync(new SyncIntent("node-1", 0, 99, []), _context)).Field);
     }
 
     [Fact]
@@ -176,7 +181,8 @@ public class JudgeTests
     [Fact]
     public void Bad_items_of_a_sync_fail_alone()
     {
-        var outcome = Sync(10, TestNode.Pod(1, 1), TestNode.Pod(2, 2, ip: 1), TestNode.Pod(3, 3, network: "elsewhere"), TestNode.Pod(4, 4) with { Mtu = 1 });
+        var outcome = Sync(10, TestNode.Pod(1, 1), TestNode.Pod(2, 2, ip: 1), TestNode.Pod(3, 3, network: "elsewhere"),
+            TestNode.Pod(4, 4) with { Mtu = 1 });
         Assert.Equal((0, 2, 0, 2), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
     }
 
@@ -245,7 +251,8 @@ public class JudgeTests
     private SyncOutcome Sync(ulong sequence, params EndpointSpec[] list) => _judge.Sync(TestNode.Sync(sequence, list), _context);
 
     private string Dump() => string.Join('\n', [
-        .. _model.Endpoints.Values.OrderBy(e => e.Id).Select(e => $"{e.Id} {e.Spec.Key} {e.Spec.PortName} {e.Spec.Mac} {string.Join(',', e.Spec.Addresses)} {e.Spec.Stamp}"),
+        .. _model.Endpoints.Values.OrderBy(e => e.Id)
+            .Select(e => $"{e.Id} {e.Spec.Key} {e.Spec.PortName} {e.Spec.Mac} {string.Join(',', e.Spec.Addresses)} {e.Spec.Stamp}"),
         .. _model.Agents.Select(f => f.ToString()).Order(),
         .. _model.Tombstones.Values.Select(t => t.ToString()).Order(),
         .. _model.PortRemovals.Keys.Order()]);

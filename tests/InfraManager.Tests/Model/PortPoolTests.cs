@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Model;
 
 /// <summary>Ports that are made before the pipeline and lent to attachments of kind tap.</summary>
 public class PortPoolTests
@@ -101,7 +101,8 @@ public class PortPoolTests
         Assert.Equal(IntentError.ResourceExhausted, Assert.Single(outcome.Failures).Error.Code);
     }
 
-    private static EndpointSpec Tap(int number, ulong sequence = 0, int? mac = null) => TestNode.Pod(number, sequence, mac: mac) with { Device = DeviceKind.Tap };
+    private static EndpointSpec Tap(int number, ulong sequence = 0, int? mac = null) =>
+        TestNode.Pod(number, sequence, mac: mac) with { Device = DeviceKind.Tap };
 
     private Endpoint Attach(EndpointSpec spec)
     {

@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Model;
 
 public sealed class ServiceBoundsTests
 {
@@ -22,7 +22,14 @@ public sealed class ServiceBoundsTests
     [Fact]
     public void A_service_of_twenty_thousand_ports_and_one_of_a_slices_most_endpoints_keep_the_rules()
     {
-        ServiceRules.Check(TestService.Of(1) with { Ports = [.. Enumerable.Range(1, 20_000).Select(i => TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, (ushort)i, TestService.Remote(1)))] }, TestNode.Settings);
+        ServiceRules.Check(
+            TestService.Of(
+                1) with
+            {
+                Ports = [.. Enumerable.Range(1, 20_000)
+                    .Select(i => TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, (ushort)i, TestService.Remote(1)))]
+            },
+                    TestNode.Settings);
         ServiceRules.Check(TestService.Of(1, [.. Enumerable.Range(1, 20_000).Select(i => TestService.Remote(i))]), TestNode.Settings);
     }
 
@@ -35,9 +42,14 @@ public sealed class ServiceBoundsTests
         Refused("ports: it has 262145 backends over all its ports, and the pipeline's tables have room for 262144",
             port with { Backends = [.. Enumerable.Repeat(TestService.Remote(1), 262145)] });
         Refused("ports[0].frontends[0].source_ranges: it has 16385 ranges, and the pipeline's table has room for 16384",
-            port with { Frontends = [port.Frontends[0] with { SourceRanges = [.. Enumerable.Repeat(System.Net.IPNetwork.Parse("10.0.0.0/8"), 16385)] }] });
+            port with
+            {
+                Frontends = [
+                port.Frontends[0] with { SourceRanges = [.. Enumerable.Repeat(System.Net.IPNetwork.Parse("10.0.0.0/8"), 16385)] }]
+            });
     }
 
     private static void Refused(string expected, ServicePortSpec port) =>
-        Assert.Equal(expected, Assert.Throws<IntentException>(() => ServiceRules.Check(TestService.Of(1) with { Ports = [port] }, TestNode.Settings)).Message);
+        Assert.Equal(expected,
+            Assert.Throws<IntentException>(() => ServiceRules.Check(TestService.Of(1) with { Ports = [port] }, TestNode.Settings)).Message);
 }

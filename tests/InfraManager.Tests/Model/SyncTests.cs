@@ -6,7 +6,7 @@ using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Model;
 
 public class SyncTests
 {
@@ -28,7 +28,8 @@ public class SyncTests
             _judge.Attach(TestNode.Pod(i, 1), _context);
         }
 
-        var outcome = Sync(2, [.. Enumerable.Range(0, 3).Select(i => TestNode.Pod(i, 2, ip: (i + 1) % 3, mac: (i + 1) % 3, port: (i + 1) % 3))]);
+        var outcome = Sync(2,
+            [.. Enumerable.Range(0, 3).Select(i => TestNode.Pod(i, 2, ip: (i + 1) % 3, mac: (i + 1) % 3, port: (i + 1) % 3))]);
         Assert.Empty(outcome.Failures);
         Assert.Equal(3, outcome.Added);
         Assert.Equal(TestNode.Ip(0), Held(2).Addresses[0]);
@@ -61,7 +62,8 @@ public class SyncTests
         _judge.Attach(TestNode.Pod(2, 1), _context);
         var sync = TestNode.Sync(2, TestNode.Pod(3, 2)) with
         {
-            Unreadable = [new SyncItemFailure(TestNode.Key(1), 0, IntentException.Invalid("device.mac", "empty")), new SyncItemFailure(null, 2, IntentException.Invalid("key", "missing"))],
+            Unreadable = [new SyncItemFailure(TestNode.Key(1), 0, IntentException.Invalid("device.mac", "empty")),
+                new SyncItemFailure(null, 2, IntentException.Invalid("key", "missing"))],
         };
         var outcome = _judge.Sync(sync, _context);
         Assert.Equal((0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed));
@@ -91,7 +93,9 @@ public class SyncTests
         Assert.Empty(outcome.Failures);
     }
 
-    /// <summary>Every item waits for the next one's address, MAC and port, in the order that is worst for trying one after the other.</summary>
+    /// <summary>
+    /// Every item waits for the next one's address, MAC and port, in the order that is worst for trying one after the other.
+    /// </summary>
     [Theory]
     [InlineData(1024, false)]
     [InlineData(4096, false)]
@@ -121,7 +125,8 @@ public class SyncTests
     [InlineData(4096)]
     public void Children_of_one_parent_cost_no_more_than_others(int count)
     {
-        EndpointSpec[] list = [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 1, mac: 0, port: 0) with { Device = DeviceKind.Ipvlan })];
+        EndpointSpec[] list = [.. Enumerable.Range(0, count)
+            .Select(i => TestNode.Pod(i, 1, mac: 0, port: 0) with { Device = DeviceKind.Ipvlan })];
         Assert.Equal(count, Sync(1, list).Added);
         _model.Forget();
         Assert.Equal(count, Sync(2, [.. list.Select((s, i) => s with { Addresses = [TestNode.Ip((i + 1) % count)] })]).Added);
@@ -138,12 +143,15 @@ public class SyncTests
         judge.Attach(Child(2, port: 1), _context);
         judge.Attach(TestNode.Pod(3, 1, port: 3), _context);
         // 1 leaves the common port for one of its own, and 2 can't follow: together they would need three ports.
-        var outcome = judge.Sync(TestNode.Sync(5, Child(1, port: 4), Child(2, port: 1) with { Addresses = [TestNode.Ip(3)] }, TestNode.Pod(3, 2, port: 3)), _context);
+        var outcome = judge.Sync(TestNode.Sync(5, Child(1, port: 4), Child(2, port: 1) with { Addresses = [TestNode.Ip(3)] },
+            TestNode.Pod(3, 2, port: 3)), _context);
         Assert.True(_model.Endpoints.CountPorts() <= 2);
         Assert.Equal(2, outcome.Failures.Count);
-        Assert.Equal([TestNode.PortName(1), TestNode.PortName(1), TestNode.PortName(3)], _model.Endpoints.Values.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.PortName));
+        Assert.Equal([TestNode.PortName(1), TestNode.PortName(1), TestNode.PortName(3)],
+            _model.Endpoints.Values.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.PortName));
 
-        static EndpointSpec Child(int number, int port) => TestNode.Pod(number, 1, mac: port, port: port) with { Device = DeviceKind.Ipvlan };
+        static EndpointSpec Child(int number, int port) =>
+            TestNode.Pod(number, 1, mac: port, port: port) with { Device = DeviceKind.Ipvlan };
     }
 
     /// <summary>Whatever is listed: each item is applied wholly or not at all, and nothing is held twice.</summary>
@@ -159,7 +167,8 @@ public class SyncTests
             foreach (var list in lists)
             {
                 var before = Specs(model);
-                EndpointSpec[] items = [.. list.Select(i => TestNode.Pod(i.Item1, sequence, ip: i.Item2, mac: i.Item3, port: i.Item4)).DistinctBy(s => s.Key)];
+                EndpointSpec[] items = [.. list.Select(i => TestNode.Pod(i.Item1, sequence, ip: i.Item2, mac: i.Item3, port: i.Item4))
+                    .DistinctBy(s => s.Key)];
                 var outcome = judge.Sync(TestNode.Sync(sequence++, items), _context);
                 var after = Specs(model);
                 HashSet<AttachmentKey> failed = [.. outcome.Failures.Select(f => f.Key!.Value)];

@@ -11,8 +11,15 @@ namespace ACCOffload.InfraManager.Tests.Monitoring;
 /// <summary>Instruments of a test's own, as a scraper reads them over HTTP.</summary>
 public sealed class ExpositionTests : IAsyncDisposable
 {
-    private static readonly MetricFamily Hits = new("test_hits", MetricKind.Counter, "Hits with \"quotes\", a \\ and\na second line.") { Labels = ["who"], MaxSeries = 4, Known = ["nobody"] };
-    private static readonly MetricFamily Wait = new("test_wait_seconds", MetricKind.Histogram, "Waits.") { Unit = "seconds", Labels = ["phase"], Buckets = [0.5, 1, 2.5] };
+    private static readonly MetricFamily Hits = new("test_hits", MetricKind.Counter,
+        "Hits with \"quotes\", a \\ and\na second line.")
+    { Labels = ["who"], MaxSeries = 4, Known = ["nobody"] };
+    private static readonly MetricFamily Wait = new("test_wait_seconds", MetricKind.Histogram, "Waits.")
+    {
+        Unit = "seconds",
+        Labels = ["phase"],
+        Buckets = [0.5, 1, 2.5]
+    };
     private static readonly MetricFamily Level = new("test_level", MetricKind.Gauge, "Levels.") { Labels = ["tank"], MaxSeries = 3 };
     private static readonly MetricFamily Thing = new("test_thing", MetricKind.Info, "A thing.") { Labels = ["name"] };
     private static readonly MetricFamily Seen = new("test_seen", MetricKind.Counter, "Counted elsewhere.");
@@ -34,7 +41,9 @@ public sealed class ExpositionTests : IAsyncDisposable
         Thing.Observe(_meter, () => [Thing.Measure(1, "x")]);
         Seen.Observe(_meter, () => _seen);
         var exporter = new MetricExporter([Hits, Wait, Level, Thing, Seen, Silent], _meter);
-        _server = ScrapeServer.Start(new ScrapeOptions(new IPEndPoint(IPAddress.Loopback, 0), "test.json") { Refused = (_, _, _, reason) => _refused.Add(reason) }, exporter, NullLogger.Instance);
+        _server = ScrapeServer.Start(new ScrapeOptions(new IPEndPoint(IPAddress.Loopback, 0),
+            "test.json")
+        { Refused = (_, _, _, reason) => _refused.Add(reason) }, exporter, NullLogger.Instance);
     }
 
     private int Port => _server.Address.Port;
@@ -134,7 +143,8 @@ public sealed class ExpositionTests : IAsyncDisposable
     public async Task The_client_chooses_the_format(string accept, bool isOpen)
     {
         var scrape = await Scrape.GetAsync(Port, accept);
-        Assert.StartsWith(isOpen ? "application/openmetrics-text; version=1.0.0" : "text/plain; version=0.0.4", scrape.ContentType, StringComparison.Ordinal);
+        Assert.StartsWith(isOpen ? "application/openmetrics-text; version=1.0.0" : "text/plain; version=0.0.4", scrape.ContentType,
+            StringComparison.Ordinal);
         Assert.Equal(isOpen, scrape.Text.EndsWith("# EOF\n", StringComparison.Ordinal));
     }
 
@@ -150,12 +160,16 @@ public sealed class ExpositionTests : IAsyncDisposable
         var series = (await Scrape.GetAsync(Port)).Series;
 
         Assert.Equal(4, series.Keys.Count(k => k.StartsWith("test_hits_total", StringComparison.Ordinal)));
-        Assert.Equal((1, 1, 998), (series["test_hits_total{who=\"client-0\"}"], series["test_hits_total{who=\"client-1\"}"], series["test_hits_total{who=\"other\"}"]));
+        Assert.Equal((1, 1, 998),
+            (series["test_hits_total{who=\"client-0\"}"],
+                series["test_hits_total{who=\"client-1\"}"], series["test_hits_total{who=\"other\"}"]));
         // What is observed is counted together as well, and anew at each scrape.
-        Assert.Equal((1.5, 2, 7), (series["test_level{tank=\"a\"}"], series["test_level{tank=\"b\"}"], series["test_level{tank=\"other\"}"]));
+        Assert.Equal((1.5, 2, 7),
+            (series["test_level{tank=\"a\"}"], series["test_level{tank=\"b\"}"], series["test_level{tank=\"other\"}"]));
         _levels.RemoveRange(0, 2);
         series = (await Scrape.GetAsync(Port)).Series;
-        Assert.Equal(["test_level{tank=\"c\"}", "test_level{tank=\"d\"}"], series.Keys.Where(k => k.StartsWith("test_level", StringComparison.Ordinal)));
+        Assert.Equal(["test_level{tank=\"c\"}", "test_level{tank=\"d\"}"],
+            series.Keys.Where(k => k.StartsWith("test_level", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -222,7 +236,8 @@ public sealed class ExpositionTests : IAsyncDisposable
     [Fact]
     public void An_address_in_use_is_refused_with_its_key()
     {
-        var e = Assert.Throws<ConfigurationException>(() => ScrapeServer.Start(new ScrapeOptions(_server.Address, "test.json"), new MetricExporter([], _meter), NullLogger.Instance));
+        var e = Assert.Throws<ConfigurationException>(() =>
+            ScrapeServer.Start(new ScrapeOptions(_server.Address, "test.json"), new MetricExporter([], _meter), NullLogger.Instance));
         Assert.StartsWith($"test.json: Metrics:Listen = \"{_server.Address}\": cannot be bound: ", e.Message, StringComparison.Ordinal);
     }
 

@@ -1,5 +1,5 @@
 using System.Net;
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Reconcile;
@@ -26,7 +26,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
     private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
 
     private ApiFixture _api = null!;
-    private FaithfulTarget _target = null!;
+    private FaithfulServer _target = null!;
     private SqliteStore? _store;
     private P4RuntimeSession _session = null!;
     private GnmiClient _gnmi = null!;
@@ -37,7 +37,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _api = await ApiFixture.StartAsync();
-        _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = _api.Folder.At("p4.sock") });
+        _target = await FaithfulServer.StartAsync(new FaithfulOptions { SocketPath = _api.Folder.At("p4.sock") });
     }
 
     public async ValueTask DisposeAsync()
@@ -77,7 +77,8 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
         // The same rows with another gateway's MAC in them, by changes that the target acknowledges and does not make.
         var moved = Node with { GatewayMac = MacAddress.Parse("02:ac:c0:00:00:09") };
         Open(unknowing, moved);
-        scrape = await ScrapeAsync(s => s.Series.Keys.Any(k => k.StartsWith("accoffload_reconcile_difference_info", StringComparison.Ordinal)));
+        scrape = await ScrapeAsync(s =>
+            s.Series.Keys.Any(k => k.StartsWith("accoffload_reconcile_difference_info", StringComparison.Ordinal)));
         var row = scrape.Series.Keys.First(k => k.StartsWith("accoffload_reconcile_difference_info", StringComparison.Ordinal));
         var table = row.Split('"')[1];
         Assert.InRange(scrape[$"accoffload_reconcile_differences{{table=\"{table}\"}}"], 1, double.MaxValue);
@@ -97,7 +98,8 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
     private async Task<Scrape> ScrapeAsync(Func<Scrape, bool> condition)
     {
         Scrape? last = null;
-        await Eventually.TrueAsync(async () => condition(last = await Scrape.GetAsync(_metrics!.Address.Port)), () => $"it is told; {_programmer.Status}\n{last?.Text}");
+        await Eventually.TrueAsync(async () => condition(last = await Scrape.GetAsync(_metrics!.Address.Port)),
+            () => $"it is told; {_programmer.Status}\n{last?.Text}");
         return last!;
     }
 
@@ -108,9 +110,15 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
         var endpoint = new TargetEndpoint { Address = _target.Address };
         _store = SqliteStore.Open(_api.Folder.At("state.db"), NullLogger.Instance);
         _session = new P4RuntimeSession(
-            new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
+            new P4RuntimeSessionOptions
+            {
+                Endpoint = endpoint,
+                BackoffMin = TimeSpan.FromMilliseconds(5),
+                BackoffMax = TimeSpan.FromMilliseconds(50)
+            }, NullLogger.Instance);
         _gnmi = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _gnmi, TestPipeline.Artifacts, node, traits, new TargetPorts(Pool, MadeByOthers: false), NullLogger.Instance);
+        _view = new P4Target(_session, _gnmi, TestPipeline.Artifacts, node, traits, new TargetPorts(Pool, MadeByOthers: false),
+            NullLogger.Instance);
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
         _programmer = new Programmer(node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         var settings = _api.Settings with { MetricsListen = new IPEndPoint(IPAddress.Loopback, 0) };

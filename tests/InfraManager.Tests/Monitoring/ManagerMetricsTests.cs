@@ -35,7 +35,8 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     [Fact]
     public async Task Status_tables_services_and_drops_are_told()
     {
-        _api.Core.HeldServices[TestService.Key(1)] = new ServiceView(new ServiceState(1, TestService.Of(1, TestService.Pod(1)), [], []), Programmed: false);
+        _api.Core.HeldServices[TestService.Key(1)] = new ServiceView(new ServiceState(1, TestService.Of(1, TestService.Pod(1)), [], []),
+            Programmed: false);
         _api.Core.Change = status => status with
         {
             Tables = [new TableCounts("pods", 3, 1)],
@@ -44,15 +45,19 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
         var scrape = await Scrape.GetAsync(Serve("127.0.0.1"));
 
         Assert.Equal((1, 1, 1), (scrape["accoffload_ready"], scrape["accoffload_target_connected"], scrape["accoffload_queue_depth"]));
-        Assert.Equal((0, 1, 0), (scrape["accoffload_services{state=\"programmed\"}"], scrape["accoffload_services{state=\"pending\"}"], scrape["accoffload_services{state=\"removed\"}"]));
-        Assert.Equal((3, 1), (scrape["accoffload_table_entries{table=\"pods\"}"], scrape["accoffload_reconcile_differences{table=\"pods\"}"]));
+        Assert.Equal((0, 1, 0),
+            (scrape["accoffload_services{state=\"programmed\"}"], scrape["accoffload_services{state=\"pending\"}"],
+                scrape["accoffload_services{state=\"removed\"}"]));
+        Assert.Equal((3, 1),
+            (scrape["accoffload_table_entries{table=\"pods\"}"], scrape["accoffload_reconcile_differences{table=\"pods\"}"]));
         Assert.Equal(_api.Target.Pipeline.Table("pods").Size, scrape["accoffload_table_capacity{table=\"pods\"}"]);
         Assert.Equal(1, scrape["accoffload_reconcile_difference_info{table=\"pods\",row=\"pods dst_ip=10.244.1.2\",kind=\"different\"}"]);
         Assert.Equal((3, 0), (scrape["accoffload_drops_total{reason=\"spoofed_mac\"}"], scrape["accoffload_drops_total{reason=\"held\"}"]));
         Assert.DoesNotContain("reason=\"none\"", scrape.Text, StringComparison.Ordinal);
         Assert.InRange(scrape["accoffload_certificate_expiry_seconds{certificate=\"api\"}"], 3600, 400 * 86_400);
         Assert.Equal(0, scrape["accoffload_writes_total{result=\"unknown\"}"]);
-        Assert.Equal(ProductVersion.Text, scrape.Series.Keys.Single(k => k.StartsWith("accoffload_build_info", StringComparison.Ordinal)).Split('"')[1]);
+        Assert.Equal(ProductVersion.Text,
+            scrape.Series.Keys.Single(k => k.StartsWith("accoffload_build_info", StringComparison.Ordinal)).Split('"')[1]);
     }
 
     [Fact]
@@ -78,7 +83,8 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
         var port = Serve("0.0.0.0");
         using var certificate = Scraper();
         Assert.Equal(1, (await Scrape.GetAsync(port, certificate, _api.Pki.Authority))["accoffload_ready"]);
-        Assert.EndsWith("# EOF\n", (await Scrape.GetAsync(port, certificate, _api.Pki.Authority, Scrape.OpenMetrics)).Text, StringComparison.Ordinal);
+        Assert.EndsWith("# EOF\n", (await Scrape.GetAsync(port, certificate, _api.Pki.Authority, Scrape.OpenMetrics)).Text,
+            StringComparison.Ordinal);
         Assert.Empty(_api.Log.Matching("Refused"));
     }
 
@@ -110,7 +116,8 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
         {
             Client.Host => _api.Pki.IssueHost(),
             Client.Target => _api.Pki.Issue("CN=x", ["urn:accoffload:role:p4rt-client"], TestPki.ClientAuthentication),
-            Client.TwoRoles => _api.Pki.Issue("CN=x", ["urn:accoffload:role:metrics", "urn:accoffload:role:host:node-1"], TestPki.ClientAuthentication),
+            Client.TwoRoles =>
+                _api.Pki.Issue("CN=x", ["urn:accoffload:role:metrics", "urn:accoffload:role:host:node-1"], TestPki.ClientAuthentication),
             Client.Foreign => foreign.Issue("CN=x", ["urn:accoffload:role:metrics"], TestPki.ClientAuthentication),
             Client.Expired => Scraper(DateTimeOffset.UtcNow.AddDays(-1)),
             Client.Revoked => Scraper(),
@@ -123,7 +130,9 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
             await Eventually.TrueAsync(() => _api.Server.Trust.Current.Generation > 1, "the list is read");
         }
         var port = Serve("0.0.0.0");
-        await Assert.ThrowsAnyAsync<HttpRequestException>(() => client == Client.Plain ? Scrape.GetAsync(port) : Scrape.GetAsync(port, certificate, _api.Pki.Authority));
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => client == Client.Plain
+            ? Scrape.GetAsync(port)
+            : Scrape.GetAsync(port, certificate, _api.Pki.Authority));
         await Eventually.TrueAsync(() => _api.Log.Matching("Refused").Any(), "the refusal is told");
         Assert.Contains(reason, Assert.Single(_api.Log.Matching("Refused")), StringComparison.Ordinal);
     }
@@ -133,7 +142,8 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     {
         using var certificate = Scraper();
         using var channel = _api.Connect(certificate);
-        await Assert.ThrowsAsync<RpcException>(async () => await new Protos.V1.Offload.OffloadClient(channel).StatusAsync(new Protos.V1.StatusRequest()));
+        await Assert.ThrowsAsync<RpcException>(async () =>
+            await new Protos.V1.Offload.OffloadClient(channel).StatusAsync(new Protos.V1.StatusRequest()));
     }
 
     [Fact]
@@ -158,7 +168,8 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
         Assert.Equal("", await Promtool.CheckAsync((await Scrape.GetAsync(Serve("127.0.0.1"))).Text));
     }
 
-    private X509Certificate2 Scraper(DateTimeOffset? notAfter = null) => _api.Pki.Issue("CN=prometheus", ["urn:accoffload:role:metrics"], TestPki.ClientAuthentication, notAfter: notAfter);
+    private X509Certificate2 Scraper(DateTimeOffset? notAfter = null) =>
+        _api.Pki.Issue("CN=prometheus", ["urn:accoffload:role:metrics"], TestPki.ClientAuthentication, notAfter: notAfter);
 
     private int Serve(string address)
     {

@@ -18,7 +18,8 @@ public sealed class DpdkPackageTests
         var outcome = await harness.AttachAsync(pod);
         Assert.Equal(2u, outcome.Port);
         Assert.Equal(
-            ["arpt_to_port_table a9fe0101 -> set_dest_vport(0)", "arpt_to_port_table af40001 -> set_dest_vport(2)", "ipv4_to_port_table af40001 -> set_dest_mac_vport(2, 20000000002)"],
+            ["arpt_to_port_table a9fe0101 -> set_dest_vport(0)", "arpt_to_port_table af40001 -> set_dest_vport(2)",
+                "ipv4_to_port_table af40001 -> set_dest_mac_vport(2, 20000000002)"],
             harness.Server.Lines());
         await harness.DetachAsync(pod);
         Assert.Equal(["arpt_to_port_table a9fe0101 -> set_dest_vport(0)"], harness.Server.Lines());
@@ -51,7 +52,8 @@ public sealed class DpdkPackageTests
 
         await harness.SetAsync(TestService.Of(7, TestService.Remote(2), TestService.Remote(3)));
         var third = State(harness, 7).Backends.Single(b => b.Key.Address.Equals(TestService.Remote(3).Address)).Id;
-        Assert.Equal([$"as_sl3_tcp.groups {set} -> {string.Join(',', new[] { second, third }.Order())}"], harness.Server.Lines("as_sl3_tcp.groups"));
+        Assert.Equal([$"as_sl3_tcp.groups {set} -> {string.Join(',', new[] { second, third }.Order())}"],
+            harness.Server.Lines("as_sl3_tcp.groups"));
         Assert.Equal(2, harness.Server.Lines("as_sl3_tcp.members").Length);
         Assert.DoesNotContain(harness.Server.Lines(), l => l.Contains("afa0001", StringComparison.Ordinal));
 
@@ -69,7 +71,9 @@ public sealed class DpdkPackageTests
         await using var harness = await StartAsync();
         await harness.AttachAsync(TestNode.Pod(1));
         await harness.AttachAsync(TestNode.Pod(2));
-        ServiceSpec Both(params Backend[] backends) => new(TestService.Key(1), [TestService.Port(1, ProtocolType.Tcp, 80, backends), TestService.Port(1, ProtocolType.Udp, 80, backends)]);
+        ServiceSpec Both(params Backend[] backends) =>
+            new(TestService.Key(1),
+                [TestService.Port(1, ProtocolType.Tcp, 80, backends), TestService.Port(1, ProtocolType.Udp, 80, backends)]);
         await harness.SetAsync(Both(TestService.Pod(1), TestService.Pod(2)));
         var rows = harness.Server.Lines("write_dest_ip_table");
         uint tcp = Of(ProtocolType.Tcp), udp = Of(ProtocolType.Udp);
@@ -89,7 +93,8 @@ public sealed class DpdkPackageTests
         Assert.Equal(2, harness.Server.Lines("write_dest_ip_table").Intersect(rows).Count());
         Assert.Empty(harness.Server.Refused);
 
-        uint Of(ProtocolType protocol) => harness.Programmer.Services[TestService.Key(1)].State.Ports.Single(p => p.Protocol == protocol).Backends[0].Id;
+        uint Of(ProtocolType protocol) =>
+            harness.Programmer.Services[TestService.Key(1)].State.Ports.Single(p => p.Protocol == protocol).Backends[0].Id;
     }
 
     [Fact]
@@ -108,10 +113,28 @@ public sealed class DpdkPackageTests
             // As a crash leaves it: a member more, in the group already.
             var id = info.ActionProfiles[0].Preamble.Id;
             var group = tables.Entities.Single(e => e.ActionProfileGroup is not null).ActionProfileGroup.Clone();
-            var action = new P4.V1.Action { ActionId = info.Actions.Single(a => a.Preamble.Alias == "set_default_lb_dest").Preamble.Id, Params = { new P4.V1.Action.Types.Param { ParamId = 1, Value = Google.Protobuf.ByteString.CopyFrom(0x77) } } };
-            tables.Apply(new P4.V1.Update { Type = P4.V1.Update.Types.Type.Insert, Entity = new P4.V1.Entity { ActionProfileMember = new P4.V1.ActionProfileMember { ActionProfileId = id, MemberId = 0x77, Action = action } } });
+            var action = new P4.V1.Action
+            {
+                ActionId = info.Actions.Single(a => a.Preamble.Alias == "set_default_lb_dest").Preamble.Id,
+                Params = { new P4.V1.Action.Types.Param { ParamId = 1, Value = Google.Protobuf.ByteString.CopyFrom(0x77) } }
+            };
+            tables.Apply(
+                new P4.V1.Update
+                {
+                    Type = P4.V1.Update.Types.Type.Insert,
+                    Entity = new P4.V1.Entity
+                    {
+                        ActionProfileMember = new P4.V1.ActionProfileMember
+                        {
+                            ActionProfileId = id,
+                            MemberId = 0x77,
+                            Action = action
+                        }
+                    }
+                });
             group.Members.Add(new P4.V1.ActionProfileGroup.Types.Member { MemberId = 0x77, Weight = 1 });
-            tables.Apply(new P4.V1.Update { Type = P4.V1.Update.Types.Type.Modify, Entity = new P4.V1.Entity { ActionProfileGroup = group } });
+            tables.Apply(
+                new P4.V1.Update { Type = P4.V1.Update.Types.Type.Modify, Entity = new P4.V1.Entity { ActionProfileGroup = group } });
         });
         harness.Open();
         await harness.ReadyAsync();
@@ -136,7 +159,8 @@ public sealed class DpdkPackageTests
         }
 
         await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Dpdk2401, info, wait: false);
-        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains(text, StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
+        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains(text, StringComparison.Ordinal),
+            () => harness.Programmer.Status.TargetReason);
         Assert.Equal(0, harness.Server.Writes);
     }
 
@@ -145,11 +169,14 @@ public sealed class DpdkPackageTests
     {
         await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Dpdk2401, PackageInfo.Es2k(), wait: false);
         await Eventually.TrueAsync(
-            () => harness.Programmer.Status.TargetReason.StartsWith("the target's pipeline is not that of dpdk-24.01: pipeline k8s_dp has no table 'k8s_dp_control.arpt_to_port_table'", StringComparison.Ordinal),
+            () => harness.Programmer.Status.TargetReason.StartsWith(
+                "the target's pipeline is not that of dpdk-24.01: pipeline k8s_dp has no table 'k8s_dp_control.arpt_to_port_table'",
+                StringComparison.Ordinal),
             () => harness.Programmer.Status.TargetReason);
     }
 
     private static Task<PackageHarness> StartAsync() => PackageHarness.StartAsync(PipelineProfiles.Dpdk2401, PackageInfo.Dpdk());
 
-    private static PortState State(PackageHarness harness, int service) => harness.Programmer.Services[TestService.Key(service)].State.Ports[0];
+    private static PortState State(PackageHarness harness, int service) =>
+        harness.Programmer.Services[TestService.Key(service)].State.Ports[0];
 }

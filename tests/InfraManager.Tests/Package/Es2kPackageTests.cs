@@ -21,11 +21,14 @@ public sealed class Es2kPackageTests
         // Key: direction, ack, rst, syn, fin.
         Assert.Equal(
             [
-                "1 0 0 0 0 other", "1 0 0 0 1 end", "1 0 0 1 0 syn", "1 0 0 1 1 end", "1 0 1 0 0 end", "1 0 1 0 1 end", "1 0 1 1 0 end", "1 0 1 1 1 end",
-                "1 1 0 0 0 other", "1 1 0 0 1 end", "1 1 0 1 0 other", "1 1 0 1 1 end", "1 1 1 0 0 end", "1 1 1 0 1 end", "1 1 1 1 0 end", "1 1 1 1 1 end",
+                "1 0 0 0 0 other", "1 0 0 0 1 end", "1 0 0 1 0 syn", "1 0 0 1 1 end", "1 0 1 0 0 end", "1 0 1 0 1 end", "1 0 1 1 0 end",
+                "1 0 1 1 1 end",
+                "1 1 0 0 0 other", "1 1 0 0 1 end", "1 1 0 1 0 other", "1 1 0 1 1 end", "1 1 1 0 0 end", "1 1 1 0 1 end", "1 1 1 1 0 end",
+                "1 1 1 1 1 end",
             ],
             harness.Server.Lines("service_flow_packet_options").Select(l => l["service_flow_packet_options ".Length..]
-                .Replace("-> tcp_syn_packet()", "syn", StringComparison.Ordinal).Replace("-> tcp_fin_or_rst_packet()", "end", StringComparison.Ordinal).Replace("-> tcp_other_packets()", "other", StringComparison.Ordinal)));
+                .Replace("-> tcp_syn_packet()", "syn", StringComparison.Ordinal).Replace("-> tcp_fin_or_rst_packet()", "end",
+                    StringComparison.Ordinal).Replace("-> tcp_other_packets()", "other", StringComparison.Ordinal)));
         Assert.Equal((0, 0), (harness.Server.Pushes, harness.Server.Refusals));
         Assert.Equal(0x2401ul, harness.Target.Cookie);
     }
@@ -49,7 +52,8 @@ public sealed class Es2kPackageTests
             harness.Server.Lines().Except(before));
         await harness.AttachAsync(PackageHarness.Host());
         Assert.Equal(
-            ["arp_to_port_table a9fe0101 -> set_dest_vport(14)", "arp_to_port_table af40001 -> set_dest_vport(1a)", "arp_to_port_table c000020a -> set_dest_vport(15)", "arp_to_port_table c8010102 -> set_dest_vport(15)"],
+            ["arp_to_port_table a9fe0101 -> set_dest_vport(14)", "arp_to_port_table af40001 -> set_dest_vport(1a)",
+                "arp_to_port_table c000020a -> set_dest_vport(15)", "arp_to_port_table c8010102 -> set_dest_vport(15)"],
             harness.Server.Lines("arp_to_port_table"));
         await harness.DetachAsync(PackageHarness.Pod(1));
         await harness.DetachAsync(PackageHarness.Host());
@@ -83,10 +87,12 @@ public sealed class Es2kPackageTests
         var pods = harness.Server.Lines();
         await harness.SetAsync(TestService.Of(7, TestService.Pod(1), TestService.Pod(2)));
 
-        Assert.Equal(["ipv4_to_port_table_tx_tcp a600007 -> set_vip_flag_tcp()"], harness.Server.Lines("ipv4_to_port_table_tx_tcp").Except(pods));
+        Assert.Equal(["ipv4_to_port_table_tx_tcp a600007 -> set_vip_flag_tcp()"],
+            harness.Server.Lines("ipv4_to_port_table_tx_tcp").Except(pods));
         Assert.Empty(harness.Server.Lines("ipv4_to_port_table_tx").Except(pods));
         (var frontend, var first, var second) = Numbers(harness, 7);
-        Assert.Equal([$"write_source_ip_table {frontend:x} -> update_src_ip_mac({GatewayMac}, a600007, 50)"], harness.Server.Lines("write_source_ip_table"));
+        Assert.Equal([$"write_source_ip_table {frontend:x} -> update_src_ip_mac({GatewayMac}, a600007, 50)"],
+            harness.Server.Lines("write_source_ip_table"));
         Assert.Equal(
             new[]
             {
@@ -94,7 +100,9 @@ public sealed class Es2kPackageTests
                 $"write_dest_ip_table {second:x} -> update_dst_ip_mac({GatewayMac}, b00000314, af40002, 1f90)",
             }.Order(StringComparer.Ordinal),
             harness.Server.Lines("write_dest_ip_table"));
-        Assert.Equal([$"rx_src_ip af40001 6 1f90 -> set_source_ip({frontend:x})", $"rx_src_ip af40002 6 1f90 -> set_source_ip({frontend:x})"], harness.Server.Lines("rx_src_ip"));
+        Assert.Equal(
+            [$"rx_src_ip af40001 6 1f90 -> set_source_ip({frontend:x})", $"rx_src_ip af40002 6 1f90 -> set_source_ip({frontend:x})"],
+            harness.Server.Lines("rx_src_ip"));
         Assert.Equal(32, Balanced(harness).Count(l => l.EndsWith($"-> set_default_lb_dest(1a, {first:x})", StringComparison.Ordinal)));
         Assert.Equal(32, Balanced(harness).Count(l => l.EndsWith($"-> set_default_lb_dest(1b, {second:x})", StringComparison.Ordinal)));
         Assert.Equal(64, Balanced(harness).Select(l => l.Split(" -> ")[0]).Distinct().Count());
@@ -127,8 +135,10 @@ public sealed class Es2kPackageTests
         Assert.Empty(harness.Server.Lines("tx_balance"));
         await harness.AttachAsync(PackageHarness.Host());
         await harness.SettledAsync();
-        Assert.Equal(["ipv4_to_port_table_tx a600003 -> set_vip_flag()"], harness.Server.Lines("ipv4_to_port_table_tx").Where(l => l.Contains("vip", StringComparison.Ordinal)));
-        Assert.All(harness.Server.Lines("tx_balance"), l => Assert.Matches("^tx_balance a600003 11 35 [0-9a-f]+ -> set_default_lb_dest\\(15, [0-9a-f]+\\)$", l));
+        Assert.Equal(["ipv4_to_port_table_tx a600003 -> set_vip_flag()"],
+            harness.Server.Lines("ipv4_to_port_table_tx").Where(l => l.Contains("vip", StringComparison.Ordinal)));
+        Assert.All(harness.Server.Lines("tx_balance"),
+            l => Assert.Matches("^tx_balance a600003 11 35 [0-9a-f]+ -> set_default_lb_dest\\(15, [0-9a-f]+\\)$", l));
         await harness.DetachAsync(PackageHarness.Host());
         await harness.SettledAsync();
         Assert.Empty(harness.Server.Lines("tx_balance"));
@@ -175,14 +185,16 @@ public sealed class Es2kPackageTests
         });
         harness.Open();
         await harness.ReadyAsync();
-        Assert.Equal([.. rows, "comms_channel_table 3 2 -> send(9)"], harness.Server.Lines().OrderBy(l => l.StartsWith("comms", StringComparison.Ordinal)));
+        Assert.Equal([.. rows, "comms_channel_table 3 2 -> send(9)"],
+            harness.Server.Lines().OrderBy(l => l.StartsWith("comms", StringComparison.Ordinal)));
     }
 
     [Fact]
     public async Task The_server_may_come_late_and_restart()
     {
         await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Es2k2401, null, wait: false);
-        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("no pipeline is set", StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
+        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("no pipeline is set", StringComparison.Ordinal),
+            () => harness.Programmer.Status.TargetReason);
         await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(1)));
         harness.Server.Load(PackageInfo.Es2k());
         await harness.ReadyAsync();
@@ -237,7 +249,8 @@ public sealed class Es2kPackageTests
         }
 
         await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Es2k2401, info, wait: false);
-        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("is not that of es2k-24.01", StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
+        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("is not that of es2k-24.01",
+            StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
         Assert.Contains(text, harness.Programmer.Status.TargetReason, StringComparison.Ordinal);
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(1)));
         Assert.Equal(IntentError.Unavailable, e.Code);
@@ -272,7 +285,8 @@ public sealed class Es2kPackageTests
     public async Task The_gateways_vport_is_nobodys()
     {
         await using var harness = await StartAsync();
-        var e = await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(1) with { Mac = MacAddress.Parse("02:04:00:00:00:01") }));
+        var e = await Assert.ThrowsAsync<IntentException>(() =>
+            harness.AttachAsync(PackageHarness.Pod(1) with { Mac = MacAddress.Parse("02:04:00:00:00:01") }));
         Assert.Equal((IntentError.AlreadyExists, "device.mac"), (e.Code, e.Field));
         Assert.Contains("port 20", e.Message, StringComparison.Ordinal);
     }
@@ -285,12 +299,19 @@ public sealed class Es2kPackageTests
         return (port.Frontends[0].Id, port.Backends[0].Id, port.Backends[1].Id);
     }
 
-    private static P4.V1.Update Row(P4Info info, string table, byte[][] keys, string action, byte[][] values, P4.V1.Update.Types.Type kind = P4.V1.Update.Types.Type.Insert)
+    private static P4.V1.Update Row(P4Info info, string table, byte[][] keys, string action, byte[][] values,
+        P4.V1.Update.Types.Type kind = P4.V1.Update.Types.Type.Insert)
     {
         var row = new P4.V1.TableEntry { TableId = info.Tables.Single(t => t.Preamble.Alias == table).Preamble.Id };
-        row.Match.AddRange(keys.Select((k, i) => new P4.V1.FieldMatch { FieldId = (uint)i + 1, Exact = new P4.V1.FieldMatch.Types.Exact { Value = Google.Protobuf.ByteString.CopyFrom(k) } }));
+        row.Match.AddRange(
+            keys.Select((k, i) => new P4.V1.FieldMatch
+            {
+                FieldId = (uint)i + 1,
+                Exact = new P4.V1.FieldMatch.Types.Exact { Value = Google.Protobuf.ByteString.CopyFrom(k) }
+            }));
         var chosen = new P4.V1.Action { ActionId = info.Actions.Single(a => a.Preamble.Alias == action).Preamble.Id };
-        chosen.Params.AddRange(values.Select((v, i) => new P4.V1.Action.Types.Param { ParamId = (uint)i + 1, Value = Google.Protobuf.ByteString.CopyFrom(v) }));
+        chosen.Params.AddRange(values.Select((v, i) =>
+            new P4.V1.Action.Types.Param { ParamId = (uint)i + 1, Value = Google.Protobuf.ByteString.CopyFrom(v) }));
         row.Action = new P4.V1.TableAction { Action = chosen };
         return new P4.V1.Update { Type = kind, Entity = new P4.V1.Entity { TableEntry = row } };
     }

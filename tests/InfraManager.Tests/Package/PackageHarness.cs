@@ -66,7 +66,12 @@ internal sealed class PackageHarness : IAsyncDisposable
         var endpoint = new TargetEndpoint { Address = Server.Address };
         _store = SqliteStore.Open(_folder.At("state.db"), NullLogger.Instance);
         _session = new P4RuntimeSession(
-            new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
+            new P4RuntimeSessionOptions
+            {
+                Endpoint = endpoint,
+                BackoffMin = TimeSpan.FromMilliseconds(5),
+                BackoffMax = TimeSpan.FromMilliseconds(50)
+            }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint, TimeSpan.FromSeconds(30));
         _target = new P4Target(_session, _ports, null, Node, TargetTraits.Soft, TargetPorts.None, NullLogger.Instance);
         var options = new ProgrammerOptions
@@ -108,7 +113,9 @@ internal sealed class PackageHarness : IAsyncDisposable
     }
 
     /// <summary>Nothing is left to write.</summary>
-    public Task SettledAsync() => Eventually.TrueAsync(() => Programmer.Status is { Ready: true, PendingEntries: 0 }, () => $"settled: {Programmer.Status}; {string.Join('\n', Server.Refused)}");
+    public Task SettledAsync() =>
+        Eventually.TrueAsync(() => Programmer.Status is { Ready: true, PendingEntries: 0 },
+            () => $"settled: {Programmer.Status}; {string.Join('\n', Server.Refused)}");
 
     public Task<AttachOutcome> AttachAsync(EndpointSpec spec) => Programmer.SubmitAsync(new AttachIntent(spec), default);
 
@@ -125,7 +132,8 @@ internal sealed class PackageHarness : IAsyncDisposable
         Mac = MacAddress.Parse(string.Create(CultureInfo.InvariantCulture, $"00:{number + 9:x2}:00:00:03:14")),
     };
 
-    public static EndpointSpec Host() => TestNode.Host() with { Device = DeviceKind.SubFunction, Mac = MacAddress.Parse("00:05:00:00:03:14") };
+    public static EndpointSpec Host() =>
+        TestNode.Host() with { Device = DeviceKind.SubFunction, Mac = MacAddress.Parse("00:05:00:00:03:14") };
 
     public static string Hex(IPAddress address) => Convert.ToHexStringLower(address.GetAddressBytes()).TrimStart('0');
 

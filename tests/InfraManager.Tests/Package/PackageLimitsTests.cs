@@ -32,7 +32,8 @@ public sealed class PackageLimitsTests
     [Fact]
     public void What_it_cannot_do_is_told()
     {
-        Frontend node = new(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster, true, true, []);
+        Frontend node = new(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster,
+            true, true, []);
         var port = TestService.Port(1, ProtocolType.Tcp, 80, TestService.Pod(1), TestService.Remote(2));
         var spec = new ServiceSpec(TestService.Key(1),
         [
@@ -47,7 +48,8 @@ public sealed class PackageLimitsTests
                 "port 80/TCP: clients stick to no backend: es2k-24.01 has no session affinity",
                 "port 80/TCP: 1 of 2 backends get nothing: they are on other nodes, and es2k-24.01 balances to this node's own",
                 "port 80/SCTP: is not served: es2k-24.01 carries services of TCP and UDP only",
-                "port 81/TCP: 1 of 1 backends get nothing: another port of the service has them, and es2k-24.01 can translate a backend's replies to one address only",
+                "port 81/TCP: 1 of 1 backends get nothing: another port of the service has them, and es2k-24.01 can translate a backend's "
+                + "replies to one address only",
             ],
             limited.Problems.Select(p => $"{p.Subject}: {p.Reason}"));
         Assert.Equal([1, 0, 1], limited.Ports.Select(p => p.Frontends.Count));
@@ -107,7 +109,8 @@ public sealed class PackageLimitsTests
         {
             try
             {
-                await harness.SetAsync(new ServiceSpec(TestService.Key(service), [Port(1000 * service, (1000 * service) + 63), Port((1000 * service) + 64, (1000 * service) + 127)]));
+                await harness.SetAsync(new ServiceSpec(TestService.Key(service),
+                    [Port(1000 * service, (1000 * service) + 63), Port((1000 * service) + 64, (1000 * service) + 127)]));
                 service++;
             }
             catch (IntentException e)
@@ -121,7 +124,8 @@ public sealed class PackageLimitsTests
         Assert.DoesNotContain(TestService.Key(service), harness.Programmer.Services.Keys);
 
         static ServicePortSpec Port(int from, int to) =>
-            TestService.Port(1 + (from / 1000), ProtocolType.Tcp, (ushort)(80 + (from % 1000)), [.. Enumerable.Range(from + 1, to - from).Select(p => TestService.Pod(1, port: (ushort)p))]);
+            TestService.Port(1 + (from / 1000), ProtocolType.Tcp, (ushort)(80 + (from % 1000)),
+                [.. Enumerable.Range(from + 1, to - from).Select(p => TestService.Pod(1, port: (ushort)p))]);
     }
 
     [Fact]
@@ -162,7 +166,8 @@ public sealed class PackageLimitsTests
     public async Task Masquerading_is_refused()
     {
         await using var harness = await StartAsync(PipelineProfiles.Es2k2401);
-        var e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new SnatAddressIntent(IPAddress.Parse("192.0.2.10")), default));
+        var e = await Assert.ThrowsAsync<IntentException>(() =>
+            harness.Programmer.SubmitAsync(new SnatAddressIntent(IPAddress.Parse("192.0.2.10")), default));
         Assert.Equal("es2k-24.01 does not support masquerading", e.Message);
         await harness.Programmer.SubmitAsync(new SnatAddressIntent(null), default);
     }
@@ -172,7 +177,8 @@ public sealed class PackageLimitsTests
     {
         var model = new NetworkModel();
         var context = new AdmissionContext();
-        var judge = new EndpointAdmission(model, TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac, MaxPorts = DeviceRules.MaxVports } });
+        var judge = new EndpointAdmission(model,
+            TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac, MaxPorts = DeviceRules.MaxVports } });
         for (var i = 0; i < 254; i++)
         {
             judge.Attach(Vport(i), context);
@@ -180,7 +186,8 @@ public sealed class PackageLimitsTests
 
         var e = Assert.Throws<IntentException>(() => judge.Attach(Vport(254), context));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
-        Assert.Equal("device: 254 ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", e.Message);
+        Assert.Equal(
+            "device: 254 ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", e.Message);
         Assert.Equal(254, model.Endpoints.Count);
         // What is there may come again and change, and one more has room when one is gone.
         judge.Attach(Vport(7), context);
@@ -188,7 +195,8 @@ public sealed class PackageLimitsTests
         Assert.True(judge.Detach(TestNode.Detach(Vport(7))));
         judge.Attach(Vport(254), context);
 
-        static EndpointSpec Vport(int number) => TestNode.Pod(number) with { Device = DeviceKind.VirtualFunction, Mac = new MacAddress(((ulong)number << 32) | 0x0314) };
+        static EndpointSpec Vport(int number) =>
+            TestNode.Pod(number) with { Device = DeviceKind.VirtualFunction, Mac = new MacAddress(((ulong)number << 32) | 0x0314) };
     }
 
     [Fact]
@@ -210,7 +218,11 @@ public sealed class PackageLimitsTests
     {
         var model = new NetworkModel();
         var context = new AdmissionContext();
-        var node = TestNode.Settings with { OwnMacs = [MacAddress.Parse("00:09:00:00:03:14")], Devices = new DeviceRules { PortRule = PortRule.Mac } };
+        var node = TestNode.Settings with
+        {
+            OwnMacs = [MacAddress.Parse("00:09:00:00:03:14")],
+            Devices = new DeviceRules { PortRule = PortRule.Mac }
+        };
         var taker = TestNode.Pod(1) with { Mac = MacAddress.Parse("02:09:00:00:00:01") };
         var e = Assert.Throws<IntentException>(() => new EndpointAdmission(model, node).Attach(taker, context));
         Assert.Equal("device.mac: 02:09:00:00:00:01 stands for port 25, which is the ACC's own", e.Message);

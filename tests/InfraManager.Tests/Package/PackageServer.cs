@@ -127,7 +127,8 @@ internal sealed class PackageServer : IAsyncDisposable
 
             var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown };
             status.Details.AddRange(errors.Select(e => Any.Pack(e)));
-            throw new RpcException(new Status(StatusCode.Unknown, "some failed"), new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
+            throw new RpcException(new Status(StatusCode.Unknown, "some failed"),
+                new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
         }
     }
 
@@ -156,7 +157,8 @@ internal sealed class PackageServer : IAsyncDisposable
     private sealed class P4Service(PackageServer server) : P4.V1.P4Runtime.P4RuntimeBase
     {
         public override async Task StreamChannel(
-            IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream, ServerCallContext context)
+            IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream,
+            ServerCallContext context)
         {
             try
             {
@@ -166,7 +168,8 @@ internal sealed class PackageServer : IAsyncDisposable
                     bool isPrimary;
                     lock (server._gate)
                     {
-                        isPrimary = (asked.ElectionId.High, asked.ElectionId.Low).CompareTo((server._primary.High, server._primary.Low)) >= 0;
+                        isPrimary =
+                            (asked.ElectionId.High, asked.ElectionId.Low).CompareTo((server._primary.High, server._primary.Low)) >= 0;
                         server._primary = isPrimary ? asked.ElectionId : server._primary;
                     }
 
@@ -190,7 +193,8 @@ internal sealed class PackageServer : IAsyncDisposable
         public override Task<CapabilitiesResponse> Capabilities(CapabilitiesRequest request, ServerCallContext context) =>
             Task.FromResult(new CapabilitiesResponse { P4RuntimeApiVersion = "1.3.0" });
 
-        public override Task<WriteResponse> Write(WriteRequest request, ServerCallContext context) => Task.FromResult(server.Write(request));
+        public override Task<WriteResponse> Write(WriteRequest request, ServerCallContext context) =>
+            Task.FromResult(server.Write(request));
 
         public override async Task Read(ReadRequest request, IServerStreamWriter<ReadResponse> responseStream, ServerCallContext context)
         {
@@ -206,12 +210,14 @@ internal sealed class PackageServer : IAsyncDisposable
             }
         }
 
-        public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request, ServerCallContext context)
+        public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request,
+            ServerCallContext context)
         {
             lock (server._gate)
             {
                 var config = new ForwardingPipelineConfig { Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 0x2401 } };
-                if (request.ResponseType is GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie or GetForwardingPipelineConfigRequest.Types.ResponseType.All)
+                if (request.ResponseType is GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie
+                    or GetForwardingPipelineConfigRequest.Types.ResponseType.All)
                 {
                     config.P4Info = server._info;
                 }
@@ -222,7 +228,8 @@ internal sealed class PackageServer : IAsyncDisposable
             }
         }
 
-        public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(SetForwardingPipelineConfigRequest request, ServerCallContext context)
+        public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(SetForwardingPipelineConfigRequest request,
+            ServerCallContext context)
         {
             server.Pushes++;
             throw PackageTables.Refusal(StatusCode.FailedPrecondition, "a pipeline is set");
@@ -244,7 +251,12 @@ internal sealed class PackageServer : IAsyncDisposable
             lock (server._gate)
             {
                 return server._ports.TryGetValue(name, out var id)
-                    ? Task.FromResult(new Gnmi.GetResponse { Notification = { new Gnmi.Notification { Update = { new Gnmi.Update { Path = path, Val = new Gnmi.TypedValue { UintVal = id } } } } } })
+                    ? Task.FromResult(
+                        new Gnmi.GetResponse
+                        {
+                            Notification = { new Gnmi.Notification { Update = { new Gnmi.Update { Path = path,
+                            Val = new Gnmi.TypedValue { UintVal = id } } } } }
+                        })
                     : throw PackageTables.Refusal(StatusCode.NotFound, "no such port");
             }
         }

@@ -7,8 +7,8 @@ using Action = P4.V1.Action;
 namespace ACCOffload.InfraManager.Tests.Package;
 
 /// <summary>
-/// The rows of a device behind a P4Info, as strict as the specification of P4Runtime allows a server to be: names, kinds, widths and the shortest form of values,
-/// complete keys and parameters, sizes, and references between rows, members and groups.
+/// The rows of a device behind a P4Info, as strict as the specification of P4Runtime allows a server to be: names, kinds, widths and the
+/// shortest form of values, complete keys and parameters, sizes, and references between rows, members and groups.
 /// </summary>
 internal sealed class PackageTables(P4Info info)
 {
@@ -34,7 +34,8 @@ internal sealed class PackageTables(P4Info info)
                 _entities.Remove(key);
                 break;
             case P4.V1.Update.Types.Type.Insert when update.Entity.TableEntry is { } row
-                && _entities.Values.Count(e => e.TableEntry?.TableId == row.TableId) >= info.Tables.Single(t => t.Preamble.Id == row.TableId).Size:
+                && _entities.Values.Count(e => e.TableEntry?.TableId == row.TableId) >= info.Tables.Single(t =>
+                    t.Preamble.Id == row.TableId).Size:
                 throw Refusal(StatusCode.ResourceExhausted, "the table is full");
             default:
                 _entities[key] = update.Entity;
@@ -45,13 +46,17 @@ internal sealed class PackageTables(P4Info info)
     public IEnumerable<Entity> Read(Entity asked) => asked.EntityCase switch
     {
         Entity.EntityOneofCase.TableEntry => _entities.Values.Where(e => e.TableEntry is { } r && r.TableId == asked.TableEntry.TableId),
-        Entity.EntityOneofCase.ActionProfileMember => _entities.Values.Where(e => e.ActionProfileMember is { } m && m.ActionProfileId == asked.ActionProfileMember.ActionProfileId),
-        Entity.EntityOneofCase.ActionProfileGroup => _entities.Values.Where(e => e.ActionProfileGroup is { } g && g.ActionProfileId == asked.ActionProfileGroup.ActionProfileId),
+        Entity.EntityOneofCase.ActionProfileMember =>
+            _entities.Values.Where(e => e.ActionProfileMember is { } m && m.ActionProfileId == asked.ActionProfileMember.ActionProfileId),
+        Entity.EntityOneofCase.ActionProfileGroup =>
+            _entities.Values.Where(e => e.ActionProfileGroup is { } g && g.ActionProfileId == asked.ActionProfileGroup.ActionProfileId),
         _ => throw Refusal(StatusCode.Unimplemented, "this kind can't be read"),
     };
 
     /// <summary>All as text, a line each: table, values and action, in hexadecimal.</summary>
-    public string[] Lines(string? table = null) => [.. _entities.Values.Select(Line).Where(l => table is null || l.StartsWith(table + " ", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    public string[] Lines(string? table = null) =>
+        [.. _entities.Values.Select(Line).Where(l => table is null || l.StartsWith(table + " ", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal)];
 
     private string Line(Entity entity)
     {
@@ -62,18 +67,23 @@ internal sealed class PackageTables(P4Info info)
                 return $"{Profile(member.ActionProfileId).Preamble.Alias}.members {member.MemberId} -> {Line(member.Action)}";
             case Entity.EntityOneofCase.ActionProfileGroup:
                 var group = entity.ActionProfileGroup;
-                return $"{Profile(group.ActionProfileId).Preamble.Alias}.groups {group.GroupId} -> {string.Join(',', group.Members.Select(m => m.MemberId).Order())}";
+                return $"{Profile(group.ActionProfileId).Preamble.Alias}.groups {group.GroupId} -> "
+                    + $"{string.Join(',', group.Members.Select(m => m.MemberId).Order())}";
             default:
                 var row = entity.TableEntry;
-                var action = row.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileGroupId ? $"group {row.Action.ActionProfileGroupId}" : Line(row.Action.Action);
-                return $"{info.Tables.Single(t => t.Preamble.Id == row.TableId).Preamble.Alias} {string.Join(' ', row.Match.OrderBy(m => m.FieldId).Select(m => Hex(m.Exact.Value)))} -> {action}";
+                var action = row.Action.TypeCase == TableAction.TypeOneofCase.ActionProfileGroupId
+                    ? $"group {row.Action.ActionProfileGroupId}"
+                    : Line(row.Action.Action);
+                return $"{info.Tables.Single(t => t.Preamble.Id == row.TableId).Preamble.Alias} "
+                    + $"{string.Join(' ', row.Match.OrderBy(m => m.FieldId).Select(m => Hex(m.Exact.Value)))} -> {action}";
         }
     }
 
     private string Line(Action action) =>
         $"{info.Actions.Single(a => a.Preamble.Id == action.ActionId).Preamble.Alias}({string.Join(", ", action.Params.OrderBy(p => p.ParamId).Select(p => Hex(p.Value)))})";
 
-    private static string Hex(ByteString value) => Convert.ToHexStringLower(value.Span).TrimStart('0') is { Length: > 0 } digits ? digits : "0";
+    private static string Hex(ByteString value) =>
+        Convert.ToHexStringLower(value.Span).TrimStart('0') is { Length: > 0 } digits ? digits : "0";
 
     private string Check(Entity entity, P4.V1.Update.Types.Type kind)
     {
@@ -92,7 +102,8 @@ internal sealed class PackageTables(P4Info info)
 
                 if (!isDelete)
                 {
-                    CheckAction(member.Action, info.Tables.Where(t => t.ImplementationId == profile.Preamble.Id).SelectMany(t => t.ActionRefs));
+                    CheckAction(member.Action,
+                        info.Tables.Where(t => t.ImplementationId == profile.Preamble.Id).SelectMany(t => t.ActionRefs));
                 }
 
                 return $"m {member.ActionProfileId} {member.MemberId}";
@@ -137,7 +148,8 @@ internal sealed class PackageTables(P4Info info)
 
     private string CheckRow(TableEntry row, bool isDelete)
     {
-        var table = info.Tables.FirstOrDefault(t => t.Preamble.Id == row.TableId) ?? throw Refusal(StatusCode.NotFound, $"table id {row.TableId:x8}");
+        var table = info.Tables.FirstOrDefault(t => t.Preamble.Id == row.TableId)
+            ?? throw Refusal(StatusCode.NotFound, $"table id {row.TableId:x8}");
         if (row.Priority != 0 || row.IsDefaultAction || row.IdleTimeoutNs != 0 || row.Metadata.Length > 0)
         {
             throw Refusal(StatusCode.InvalidArgument, "priority, default, idle timeout or metadata");
@@ -150,7 +162,8 @@ internal sealed class PackageTables(P4Info info)
 
         foreach (var field in table.MatchFields)
         {
-            var match = row.Match.SingleOrDefault(m => m.FieldId == field.Id) ?? throw Refusal(StatusCode.InvalidArgument, $"no {field.Name}");
+            var match = row.Match.SingleOrDefault(m => m.FieldId == field.Id)
+                ?? throw Refusal(StatusCode.InvalidArgument, $"no {field.Name}");
             CheckValue((match.Exact ?? throw Refusal(StatusCode.InvalidArgument, $"{field.Name} is not exact")).Value, field.Bitwidth);
         }
 
@@ -158,7 +171,8 @@ internal sealed class PackageTables(P4Info info)
         {
             CheckAction((row.Action ?? throw Refusal(StatusCode.InvalidArgument, "no action")).Action, table.ActionRefs);
         }
-        else if (!isDelete && (row.Action?.TypeCase != TableAction.TypeOneofCase.ActionProfileGroupId || !_entities.ContainsKey($"g {table.ImplementationId} {row.Action.ActionProfileGroupId}")))
+        else if (!isDelete && (row.Action?.TypeCase != TableAction.TypeOneofCase.ActionProfileGroupId
+            || !_entities.ContainsKey($"g {table.ImplementationId} {row.Action.ActionProfileGroupId}")))
         {
             throw Refusal(StatusCode.NotFound, "no such group");
         }
@@ -181,7 +195,8 @@ internal sealed class PackageTables(P4Info info)
 
         foreach (var param in known.Params)
         {
-            CheckValue((action.Params.SingleOrDefault(p => p.ParamId == param.Id) ?? throw Refusal(StatusCode.InvalidArgument, $"no {param.Name}")).Value, param.Bitwidth);
+            CheckValue((action.Params.SingleOrDefault(p => p.ParamId == param.Id)
+                ?? throw Refusal(StatusCode.InvalidArgument, $"no {param.Name}")).Value, param.Bitwidth);
         }
     }
 
@@ -203,9 +218,12 @@ internal sealed class PackageTables(P4Info info)
         var used = entity.EntityCase switch
         {
             Entity.EntityOneofCase.ActionProfileMember => _entities.Values.Any(e => e.ActionProfileGroup is { } g
-                && g.ActionProfileId == entity.ActionProfileMember.ActionProfileId && g.Members.Any(m => m.MemberId == entity.ActionProfileMember.MemberId)),
-            Entity.EntityOneofCase.ActionProfileGroup => _entities.Values.Any(e => e.TableEntry?.Action?.ActionProfileGroupId == entity.ActionProfileGroup.GroupId
-                && info.Tables.Single(t => t.Preamble.Id == e.TableEntry.TableId).ImplementationId == entity.ActionProfileGroup.ActionProfileId),
+                && g.ActionProfileId == entity.ActionProfileMember.ActionProfileId
+                && g.Members.Any(m => m.MemberId == entity.ActionProfileMember.MemberId)),
+            Entity.EntityOneofCase.ActionProfileGroup =>
+                _entities.Values.Any(e => e.TableEntry?.Action?.ActionProfileGroupId == entity.ActionProfileGroup.GroupId
+                && info.Tables.Single(t =>
+                    t.Preamble.Id == e.TableEntry.TableId).ImplementationId == entity.ActionProfileGroup.ActionProfileId),
             _ => false,
         };
         if (used)
@@ -214,7 +232,8 @@ internal sealed class PackageTables(P4Info info)
         }
     }
 
-    private ActionProfile Profile(uint id) => info.ActionProfiles.FirstOrDefault(p => p.Preamble.Id == id) ?? throw Refusal(StatusCode.NotFound, $"action profile {id:x8}");
+    private ActionProfile Profile(uint id) =>
+        info.ActionProfiles.FirstOrDefault(p => p.Preamble.Id == id) ?? throw Refusal(StatusCode.NotFound, $"action profile {id:x8}");
 
     public static RpcException Refusal(StatusCode code, string text) => new(new Status(code, text));
 }

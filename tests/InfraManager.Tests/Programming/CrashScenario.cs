@@ -2,7 +2,7 @@ using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>Endpoints that come, change and go in bursts, on any target.</summary>
 internal static class CrashScenario
@@ -18,7 +18,8 @@ internal static class CrashScenario
         Intent[][] batches =
         [
             [new AttachIntent(TestNode.Pod(1, 1))],
-            [new AttachIntent(TestNode.Pod(2, 2) with { Addresses = [TestNode.Ip(2), TestNode.Ip(20)] }), new AttachIntent(TestNode.Host(3)), TestNode.Detach(TestNode.Pod(1), 4)],
+            [new AttachIntent(TestNode.Pod(2, 2) with { Addresses = [TestNode.Ip(2), TestNode.Ip(20)] }),
+                new AttachIntent(TestNode.Host(3)), TestNode.Detach(TestNode.Pod(1), 4)],
             [new AttachIntent(TestNode.Pod(4, 5)), new AttachIntent(TestNode.Pod(3, 6, ip: 1)), new AttachIntent(TestNode.Pod(2, 7))],
             [TestNode.Sync(10, TestNode.Pod(2, 7), TestNode.Host(3), TestNode.Pod(5, 8, ip: 1, port: 3), TestNode.Pod(4, 9))],
             [TestNode.Detach(TestNode.Pod(2), 11), new AttachIntent(TestNode.Pod(6, 12, ip: 2, mac: 2, port: 2))],
@@ -38,7 +39,10 @@ internal static class CrashScenario
         }
     }
 
-    /// <summary>Crashes at this point the first time that it is passed, then at the second one, until it is not passed as often; each time on a harness of its own.</summary>
+    /// <summary>
+    /// Crashes at this point the first time that it is passed, then at the second one, until it is not passed as often; each time on a
+    /// harness of its own.
+    /// </summary>
     /// <param name="start">Makes one; it is ready.</param>
     /// <param name="point">Where it crashes.</param>
     /// <returns>How often it crashed.</returns>
@@ -69,7 +73,8 @@ internal static class CrashScenario
             await core.RestartTargetAsync();
             core.Hook = Hook;
             await core.RestartAsync(ready: false);
-            await Eventually.TrueAsync(() => core.Programmer.Completion.IsCompleted || core.Programmer.Status is { Ready: true, Reconciled: true }, "it has compared the tables");
+            await Eventually.TrueAsync(() => core.Programmer.Completion.IsCompleted
+                || core.Programmer.Status is { Ready: true, Reconciled: true }, "it has compared the tables");
             await core.RestartAsync();
             oracle.Check(await core.SettledAsync());
             var writes = core.Writes;

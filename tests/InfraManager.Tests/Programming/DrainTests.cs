@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>Pods of other nodes that leave the slices of a service and live on.</summary>
 public sealed class DrainTests
@@ -78,7 +78,12 @@ public sealed class DrainTests
         var other = TestService.Of(2, TestService.RemotePod(5, port: 9090, uid: 2));
         await core.SetAsync(other);
         await core.SetAsync(TestService.Of(1));
-        await core.SetAsync(other with { Ports = [.. other.Ports, TestService.Port(2, ProtocolType.Tcp, 81, TestService.RemotePod(5, port: 9090, uid: 2))] });
+        await core.SetAsync(
+            other with
+            {
+                Ports = [.. other.Ports,
+                TestService.Port(2, ProtocolType.Tcp, 81, TestService.RemotePod(5, port: 9090, uid: 2))]
+            });
         Assert.Single(Backends(core, 5), b => b.Contains("drain_backend", StringComparison.Ordinal));
     }
 
@@ -116,5 +121,7 @@ public sealed class DrainTests
     private static string[] Backends(CoreHarness core, int number) => Rows(core, "backends", number);
 
     private static string[] Rows(CoreHarness core, string table, int number) =>
-        [.. core.Target.Rows.Where(r => r.Table.Alias == table).Select(r => r.ToString()).Where(r => r.Contains($"10.250.0.{number},", StringComparison.Ordinal) || r.Contains($"10.250.0.{number} ", StringComparison.Ordinal))];
+        [.. core.Target.Rows.Where(r => r.Table.Alias == table).Select(r => r.ToString())
+            .Where(r => r.Contains($"10.250.0.{number},", StringComparison.Ordinal)
+                || r.Contains($"10.250.0.{number} ", StringComparison.Ordinal))];
 }

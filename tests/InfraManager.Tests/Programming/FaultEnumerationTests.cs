@@ -1,7 +1,7 @@
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>One scenario, with each thing that can go wrong at each step where it can, and the promise checked after each.</summary>
 public class FaultEnumerationTests

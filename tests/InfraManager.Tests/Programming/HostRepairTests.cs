@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Data.Sqlite;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>What a host tells can always be taken back: by its next start, and by the operator.</summary>
 public class HostRepairTests
@@ -53,7 +53,8 @@ public class HostRepairTests
         Assert.Equal(TestNode.Key(2), Assert.Single(await core.SettledAsync()).Endpoint.Key);
         await core.RestartAsync();
         Assert.Single(await core.SettledAsync());
-        Assert.Equal("key", (await Assert.ThrowsAsync<IntentException>(() => core.Programmer.SubmitAsync(new RemoveEndpointsIntent(), default))).Field);
+        Assert.Equal("key",
+            (await Assert.ThrowsAsync<IntentException>(() => core.Programmer.SubmitAsync(new RemoveEndpointsIntent(), default))).Field);
 
         Assert.Single((await core.Programmer.SubmitAsync(new ResetHostIntent("node-1"), default)).Removed);
         Assert.Empty(await core.SettledAsync());
@@ -95,7 +96,8 @@ public class HostRepairTests
     {
         // Limits that a busy machine does not meet: this is about work, not about the target's answers.
         var long1 = TimeSpan.FromSeconds(50);
-        await using var core = await CoreHarness.StartAsync(options: o => o with { WriteLimit = long1, PortLimit = long1, OutcomeLimit = long1 });
+        await using var core = await CoreHarness.StartAsync(options: o =>
+            o with { WriteLimit = long1, PortLimit = long1, OutcomeLimit = long1 });
         var count = Protos.ProtocolLimits.MaxAttachments;
         using CancellationTokenSource done = new();
         var watch = Task.Run(() => WatchAsync(core, done.Token));

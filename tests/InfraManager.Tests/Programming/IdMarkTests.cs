@@ -9,7 +9,7 @@ using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>Ids that learned flows may name are not given again, whatever becomes of the database.</summary>
 public sealed class IdMarkTests
@@ -22,10 +22,12 @@ public sealed class IdMarkTests
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         Assert.Equal([IdMark.Step], Marks(core));
         EntryUpdate[] log = [.. core.Target.Log];
-        Assert.True(Array.FindIndex(log, u => u.Entry.Table.Alias == "held") < Array.FindIndex(log, u => K8sTableOrder.Instance.HasIds(u.Entry.Table)));
+        Assert.True(Array.FindIndex(log, u => u.Entry.Table.Alias == "held") < Array.FindIndex(log,
+            u => K8sTableOrder.Instance.HasIds(u.Entry.Table)));
         // One Write for each step: in between ids cost nothing.
         var updates = core.Target.Updates;
-        await core.SetAsync(TestService.Of(1, TestService.Remote(1)) with { Ports = [TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, 80)] });
+        await core.SetAsync(
+            TestService.Of(1, TestService.Remote(1)) with { Ports = [TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, 80)] });
         Assert.Equal([IdMark.Step], Marks(core));
         Assert.DoesNotContain(core.Target.Log.Skip(updates), u => u.Entry.Table.Alias == "held");
         await core.SetAsync(TestService.Of(2, [.. Enumerable.Range(1, 2100).Select(i => TestService.Remote(i))]));
@@ -131,7 +133,9 @@ public sealed class IdMarkTests
     public async Task A_target_that_refuses_the_mark_gets_no_row_that_has_an_id()
     {
         await using var core = await CoreHarness.StartAsync();
-        core.Target.Refuses = u => u.Entry.Table.Alias == "held" && u.Kind == UpdateKind.Insert ? StatusCode.ResourceExhausted : StatusCode.OK;
+        core.Target.Refuses = u => u.Entry.Table.Alias == "held" && u.Kind == UpdateKind.Insert
+            ? StatusCode.ResourceExhausted
+            : StatusCode.OK;
         var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(TestService.Of(1, TestService.Remote(1))));
         Assert.Equal(IntentError.ResourceExhausted, error.Code);
         Assert.DoesNotContain(core.Target.Log, u => K8sTableOrder.Instance.HasIds(u.Entry.Table));
@@ -177,7 +181,8 @@ public sealed class IdMarkTests
         await core.SetAsync(TestService.Of(2, TestService.Remote(2)));
         Assert.All(Ids(core), id => Assert.InRange(id, 1u, IdMark.Step));
         Assert.Equal([IdMark.Step], Marks(core));
-        Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.Remote(1)), TestService.Of(2, TestService.Remote(2))]), ServiceTables.Render(core.Target.Rows));
+        Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.Remote(1)), TestService.Of(2, TestService.Remote(2))]),
+            ServiceTables.Render(core.Target.Rows));
         await core.RestartAsync();
         await core.SettledAsync();
         Assert.InRange(core.Programmer.Status.LastServiceNumber, 1u, IdMark.Step);
@@ -198,7 +203,9 @@ public sealed class IdMarkTests
         Assert.Equal(8192u, marks.Of(marks.For(5000)));
         foreach (var kind in new[] { 1UL, 2UL })
         {
-            Assert.Equal(0u, marks.Of(TestPipeline.Artifacts.Pipeline.Table("held").NewEntry().Exact("kind", kind).Exact("value", 8192).Action("hold").Build()));
+            Assert.Equal(0u,
+                marks.Of(TestPipeline.Artifacts.Pipeline.Table("held").NewEntry().Exact("kind", kind).Exact("value", 8192)
+                    .Action("hold").Build()));
         }
     }
 
@@ -216,11 +223,13 @@ public sealed class IdMarkTests
         .. core.Target.Rows.Where(r => r.Table.Alias == "endpoints").Select(r => Number(r.EnumerateParams().Single().Value.Span)),
     ];
 
-    private static uint Number(ReadOnlySpan<byte> value) => value.IsEmpty ? 0 : uint.Parse(Convert.ToHexString(value), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    private static uint Number(ReadOnlySpan<byte> value) =>
+        value.IsEmpty ? 0 : uint.Parse(Convert.ToHexString(value), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
     /// <summary>The files of the database as they are, as a snapshot of the disk has them.</summary>
     private static Dictionary<string, byte[]> Copy(CoreHarness core) =>
-        Directory.GetFiles(Path.GetDirectoryName(core.DatabasePath)!).Where(f => !f.EndsWith("-shm", StringComparison.Ordinal)).ToDictionary(f => f, File.ReadAllBytes);
+        Directory.GetFiles(Path.GetDirectoryName(core.DatabasePath)!).Where(f => !f.EndsWith("-shm", StringComparison.Ordinal))
+            .ToDictionary(f => f, File.ReadAllBytes);
 
     private static void PutBack(CoreHarness core, Dictionary<string, byte[]> copy)
     {

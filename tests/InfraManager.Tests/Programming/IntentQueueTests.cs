@@ -1,7 +1,7 @@
 using ACCOffload.InfraManager.Programming.Queue;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 public class IntentQueueTests
 {
@@ -53,7 +53,8 @@ public class IntentQueueTests
     }
 
     [Fact]
-    public void Item_above_the_whole_budget_is_refused() => Assert.Equal(EnqueueResult.Full, new IntentQueue<string>(4, 100).TryEnqueue("a", 101));
+    public void Item_above_the_whole_budget_is_refused() =>
+        Assert.Equal(EnqueueResult.Full, new IntentQueue<string>(4, 100).TryEnqueue("a", 101));
 
     [Theory]
     [InlineData(1, 8)]

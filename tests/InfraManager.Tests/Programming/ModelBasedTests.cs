@@ -6,12 +6,13 @@ using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>Random sequences of requests, faults, crashes and restarts; a failing sequence is shrunk.</summary>
 public class ModelBasedTests
 {
-    private static readonly Gen<(int Kind, int A, int B, int C)> Step = Gen.Select(Gen.Int[0, 19], Gen.Int[0, 5], Gen.Int[0, 31], Gen.Int[0, 31]);
+    private static readonly Gen<(int Kind, int A, int B, int C)> Step = Gen.Select(Gen.Int[0, 19], Gen.Int[0, 5], Gen.Int[0, 31],
+        Gen.Int[0, 31]);
 
     [Fact]
     public void Acknowledged_holds_and_tables_equal_the_model() =>
@@ -24,13 +25,20 @@ public class ModelBasedTests
     private static async Task RunAsync((int Kind, int A, int B, int C)[] steps)
     {
         await using var core = await CoreHarness.StartAsync(
-            options: o => o with { WriteLimit = TimeSpan.FromMilliseconds(60), PortLimit = TimeSpan.FromMilliseconds(60), OutcomeLimit = TimeSpan.FromMilliseconds(300) });
+            options: o => o with
+            {
+                WriteLimit = TimeSpan.FromMilliseconds(60),
+                PortLimit = TimeSpan.FromMilliseconds(60),
+                OutcomeLimit = TimeSpan.FromMilliseconds(300)
+            });
         var oracle = new Oracle();
         ulong sequence = 1;
 
         // Few addresses, MACs and ports, so that endpoints meet.
         EndpointSpec Pod(int key, int variant, ulong sequence) => TestNode.Pod(
-            key, sequence, ip: variant % 4, mac: variant % 8 < 6 ? key : variant % 3, port: variant / 8 < 3 ? key : variant % 3, epoch: oracle.Epoch);
+            key, sequence, ip: variant % 4, mac: variant % 8 < 6 ? key : variant % 3, port: variant / 8 < 3
+                ? key
+                : variant % 3, epoch: oracle.Epoch);
 
         DetachIntent Detach(int key, ulong sequence) => new("node-1", ApiOrigin.Offload, TestNode.Key(key), oracle.Epoch, sequence);
 
@@ -56,13 +64,16 @@ public class ModelBasedTests
                     break;
                 case 8:
                     EndpointSpec[] list = [.. oracle.Certain.Where((_, i) => (b & (1 << i)) != 0)];
-                    await oracle.RunAsync(core.Programmer, new SyncIntent("node-1", oracle.Epoch, sequence++, c % 2 == 0 || list.Any(s => s.Key == TestNode.Key(a)) ? list : [.. list, Pod(a, c, sequence++)]));
+                    await oracle.RunAsync(core.Programmer,
+                        new SyncIntent("node-1", oracle.Epoch, sequence++,
+                            c % 2 == 0 || list.Any(s => s.Key == TestNode.Key(a)) ? list : [.. list, Pod(a, c, sequence++)]));
                     sequence++;
                     break;
                 case 9 or 10:
                     await oracle.RunAsync(
                         core.Programmer,
-                        new AttachIntent(Pod(a, b, sequence++)), new AttachIntent(Pod((a + 1) % 6, c, sequence++)), Detach(b % 6, sequence++),
+                        new AttachIntent(Pod(a, b, sequence++)), new AttachIntent(Pod((a + 1) % 6, c, sequence++)),
+                        Detach(b % 6, sequence++),
                         new AttachIntent(Pod((a + 2) % 6, b, sequence++)), new AttachIntent(Pod(a, c, sequence++)));
                     break;
                 case 11 or 12:
@@ -131,7 +142,8 @@ public class ModelBasedTests
                     var other = c % 2 == 0 ? oracle.Epoch + 1 + (ulong)b : oracle.Epoch - 1;
                     await oracle.RunAsync(
                         core.Programmer,
-                        new AttachIntent(Pod(a, b, sequence++) with { Epoch = other }), new DetachIntent("node-1", ApiOrigin.Offload, TestNode.Key(a), other, ulong.MaxValue),
+                        new AttachIntent(Pod(a, b, sequence++) with { Epoch = other }),
+                        new DetachIntent("node-1", ApiOrigin.Offload, TestNode.Key(a), other, ulong.MaxValue),
                         new SyncIntent("node-1", other, ulong.MaxValue, []));
                     break;
                 default:

@@ -7,7 +7,7 @@ using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 public sealed class ProgrammerServiceTests
 {
@@ -18,7 +18,9 @@ public sealed class ProgrammerServiceTests
         await core.SetAsync(TestService.Of(1, TestService.Pod(1), TestService.Remote(2)));
         await core.SetAsync(TestService.Of(2, TestService.Remote(2), TestService.Host()));
         var said = ServiceTables.Render(core.Target.Rows);
-        Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.Pod(1), TestService.Remote(2)), TestService.Of(2, TestService.Remote(2), TestService.Host())]), said);
+        Assert.Equal(
+            ServiceTables.Expect([TestService.Of(1, TestService.Pod(1), TestService.Remote(2)),
+                TestService.Of(2, TestService.Remote(2), TestService.Host())]), said);
         var rows = Text(core.Target.Rows);
         var updates = core.Target.Updates;
         await core.RestartAsync();
@@ -68,7 +70,8 @@ public sealed class ProgrammerServiceTests
         async Task<(int First, int Second)> CostAsync(int others)
         {
             await using var core = await CoreHarness.StartAsync();
-            await Task.WhenAll(Enumerable.Range(100, others).Select(i => core.SetAsync(TestService.Of(i, [.. Enumerable.Range(0, 5).Select(b => TestService.Remote((i * 5) + b))]))));
+            await Task.WhenAll(Enumerable.Range(100, others)
+                .Select(i => core.SetAsync(TestService.Of(i, [.. Enumerable.Range(0, 5).Select(b => TestService.Remote((i * 5) + b))]))));
             Backend[] backends = [.. Enumerable.Range(1, 10).Select(i => TestService.Remote(i))];
             await core.SetAsync(TestService.Of(1, backends));
             var before = core.Target.Updates;
@@ -78,7 +81,8 @@ public sealed class ProgrammerServiceTests
             return (first, core.Target.Updates - before - first);
         }
 
-        // Two rows of the new backend, two of the old one, its bucket and the one in the succession; at first the whole succession, and the two rows that tell of it.
+        // Two rows of the new backend, two of the old one, its bucket and the one in the succession; at first the whole succession, and the
+        // two rows that tell of it.
         Assert.Equal((17, 6), await CostAsync(0));
         Assert.Equal((17, 6), await CostAsync(300));
     }
@@ -98,13 +102,16 @@ public sealed class ProgrammerServiceTests
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2, ready: false), TestService.Remote(3)));
         // The buckets are of one rank, in any order.
         Assert.Equal(
-            ["Insert endpoints endpoint", "Insert backends to_backend", "buckets", "Modify services balance", "Modify backends drain_backend"],
+            ["Insert endpoints endpoint", "Insert backends to_backend", "buckets", "Modify services balance",
+                "Modify backends drain_backend"],
             written.Select(w => w.EndsWith("bucket_backend", StringComparison.Ordinal) ? "buckets" : w).Distinct());
         written.Clear();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         // Flows that moved have another way before the backend goes, and no bucket goes that new ones may still look for.
         Assert.Equal(["Modify buckets bucket_backend", "Modify services balance"], written.Distinct().Take(2));
-        Assert.Equal(["Delete backends", "Delete buckets", "Delete endpoints"], written.Where(w => w.StartsWith("Delete", StringComparison.Ordinal)).Select(w => string.Join(' ', w.Split(' ')[..2])).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(["Delete backends", "Delete buckets", "Delete endpoints"],
+            written.Where(w => w.StartsWith("Delete", StringComparison.Ordinal)).Select(w => string.Join(' ', w.Split(' ')[..2]))
+                .Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -177,7 +184,8 @@ public sealed class ProgrammerServiceTests
         await core.AttachAsync(TestNode.Pod(1));
         await core.SetAsync(TestService.Of(1, TestService.Pod(1), TestService.Remote(2)));
         await core.RemoveAsync(TestService.Key(1));
-        Assert.Equal($"10.96.0.1:80/6 inside{ServiceTables.GivenUp}\n10.96.0.1:80/6 outside{ServiceTables.GivenUp}", ServiceTables.Render(core.Target.Rows));
+        Assert.Equal($"10.96.0.1:80/6 inside{ServiceTables.GivenUp}\n10.96.0.1:80/6 outside{ServiceTables.GivenUp}",
+            ServiceTables.Render(core.Target.Rows));
         Assert.Single(Rows(core, "backends"), r => r.Contains("drain_backend", StringComparison.Ordinal));
         var frontends = Rows(core, "frontends");
         // Made anew under another name, the address serves again, and the old flows go on.
@@ -235,7 +243,8 @@ public sealed class ProgrammerServiceTests
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
-        var node = new Frontend(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster, true, true, []);
+        var node = new Frontend(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster,
+            true, true, []);
         ServiceSpec Spec(params ServicePortSpec[] ports) => new(TestService.Key(1), [.. ports]);
         ServicePortSpec Port(ushort number, bool hasNodePort, Backend backend)
         {
@@ -280,7 +289,9 @@ public sealed class ProgrammerServiceTests
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
-        core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.ToString().Contains("10.250.0.66", StringComparison.Ordinal) ? StatusCode.ResourceExhausted : StatusCode.OK;
+        core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.ToString().Contains("10.250.0.66", StringComparison.Ordinal)
+            ? StatusCode.ResourceExhausted
+            : StatusCode.OK;
         var good = core.SetAsync(TestService.Of(2, TestService.Remote(2)));
         var bad = core.SetAsync(TestService.Of(3, TestService.Remote(66), TestService.Remote(3)));
         var worse = core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(66)));
@@ -288,7 +299,8 @@ public sealed class ProgrammerServiceTests
         Assert.Equal(IntentError.ResourceExhausted, (await Assert.ThrowsAsync<IntentException>(() => bad)).Code);
         Assert.Equal(IntentError.ResourceExhausted, (await Assert.ThrowsAsync<IntentException>(() => worse)).Code);
         await core.SettledAsync();
-        Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.Remote(1)), TestService.Of(2, TestService.Remote(2))]), ServiceTables.Render(core.Target.Rows));
+        Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.Remote(1)), TestService.Of(2, TestService.Remote(2))]),
+            ServiceTables.Render(core.Target.Rows));
     }
 
     [Fact]
@@ -332,11 +344,14 @@ public sealed class ProgrammerServiceTests
         await core.Programmer.SubmitAsync(new SnatPrefixIntent(IPNetwork.Parse("10.0.0.0/8"), false), default);
         await core.SettledAsync();
         Assert.Empty(Rows(core, "outgoing"));
-        Assert.Equal("prefix", (await Assert.ThrowsAsync<IntentException>(() => core.Programmer.SubmitAsync(new SnatPrefixIntent(IPNetwork.Parse("2001:db8::/32"), true), default))).Field);
+        Assert.Equal("prefix",
+            (await Assert.ThrowsAsync<IntentException>(() =>
+                core.Programmer.SubmitAsync(new SnatPrefixIntent(IPNetwork.Parse("2001:db8::/32"), true), default))).Field);
     }
 
     private static string[] Rows(CoreHarness core, string table, string containing = "") =>
-        [.. Text(core.Target.Rows).Where(r => r.StartsWith(table + " ", StringComparison.Ordinal) && r.Contains(containing, StringComparison.Ordinal))];
+        [.. Text(core.Target.Rows)
+            .Where(r => r.StartsWith(table + " ", StringComparison.Ordinal) && r.Contains(containing, StringComparison.Ordinal))];
 
     private static string[] Text(IEnumerable<Entry> rows) => [.. rows.Select(r => r.ToString()).Order(StringComparer.Ordinal)];
 }

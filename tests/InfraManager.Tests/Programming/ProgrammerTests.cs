@@ -6,14 +6,15 @@ using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 public class ProgrammerTests
 {
     [Fact]
     public async Task What_a_lost_Write_of_a_reconciliation_does_late_is_found()
     {
-        await using var core = await CoreHarness.StartAsync(options: o => o with { RetryMin = TimeSpan.FromMilliseconds(500), RetryMax = TimeSpan.FromMilliseconds(500) });
+        await using var core = await CoreHarness.StartAsync(options: o =>
+            o with { RetryMin = TimeSpan.FromMilliseconds(500), RetryMax = TimeSpan.FromMilliseconds(500) });
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.SettledAsync();
         // The start's own audit is over before the target forgets everything.
@@ -194,7 +195,9 @@ public class ProgrammerTests
     public async Task Refused_entry_fails_its_own_request_only_and_what_waited_for_its_address_is_judged_again()
     {
         await using var core = await CoreHarness.StartAsync();
-        core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:02", StringComparison.Ordinal) ? StatusCode.InvalidArgument : StatusCode.OK;
+        core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:02", StringComparison.Ordinal)
+            ? StatusCode.InvalidArgument
+            : StatusCode.OK;
         var calls = await BatchAsync(
             core,
             () => core.AttachAsync(TestNode.Pod(1, 1)),
@@ -205,7 +208,9 @@ public class ProgrammerTests
         Assert.Contains("refused", e.Message, StringComparison.Ordinal);
         await calls[1];
         await calls[2];
-        Assert.Equal([TestNode.Key(2), TestNode.Key(3)], (await core.SettledAsync()).Select(v => v.Endpoint.Key).Order(Comparer<AttachmentKey>.Create((a, b) => string.CompareOrdinal(a.ContainerId, b.ContainerId))));
+        Assert.Equal([TestNode.Key(2), TestNode.Key(3)],
+            (await core.SettledAsync()).Select(v => v.Endpoint.Key)
+                .Order(Comparer<AttachmentKey>.Create((a, b) => string.CompareOrdinal(a.ContainerId, b.ContainerId))));
         core.Target.Refuses = _ => StatusCode.OK;
         await core.RestartAsync();
         Assert.Equal(2, (await core.SettledAsync()).Count);
@@ -217,7 +222,9 @@ public class ProgrammerTests
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         // Full for good: a row that was deleted could not be put back.
-        core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods" ? StatusCode.ResourceExhausted : StatusCode.OK;
+        core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods"
+            ? StatusCode.ResourceExhausted
+            : StatusCode.OK;
         var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 2, ip: 9, mac: 9, port: 9)));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
         Assert.Equal(5, core.EndpointRows.Count);
@@ -228,7 +235,9 @@ public class ProgrammerTests
     public async Task Refused_item_of_a_sync_fails_alone()
     {
         await using var core = await CoreHarness.StartAsync();
-        core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:03", StringComparison.Ordinal) ? StatusCode.InvalidArgument : StatusCode.OK;
+        core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:03", StringComparison.Ordinal)
+            ? StatusCode.InvalidArgument
+            : StatusCode.OK;
         var outcome = await core.SyncAsync(TestNode.Sync(9, TestNode.Pod(1, 1), TestNode.Pod(2, 2), TestNode.Pod(3, 3)));
         Assert.Equal((2, TestNode.Key(2)), (outcome.Added, Assert.Single(outcome.Failures).Key));
         Assert.Equal(2, (await core.SettledAsync()).Count);
@@ -279,12 +288,14 @@ public class ProgrammerTests
     [Fact]
     public async Task Full_queue_is_refused_at_once_and_a_stop_answers_everybody()
     {
-        var core = await CoreHarness.StartAsync(options: o => o with { QueueIntents = 4, MaxBatch = 1, WriteLimit = TimeSpan.FromSeconds(20) });
+        var core = await CoreHarness.StartAsync(options: o =>
+            o with { QueueIntents = 4, MaxBatch = 1, WriteLimit = TimeSpan.FromSeconds(20) });
         await using var owned = core;
         core.Target.NextFault = () => TargetFault.Hang;
         Task<AttachOutcome>[] calls = [.. Enumerable.Range(1, 8).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i)))];
         await core.UntilAsync(() => calls.Count(c => c.IsFaulted) >= 3, "the queue is full");
-        Assert.All(calls.Where(c => c.IsFaulted), c => Assert.Equal(IntentError.ResourceExhausted, Assert.IsType<IntentException>(c.Exception!.InnerException).Code));
+        Assert.All(calls.Where(c => c.IsFaulted),
+            c => Assert.Equal(IntentError.ResourceExhausted, Assert.IsType<IntentException>(c.Exception!.InnerException).Code));
         using var gaveUp = new CancellationTokenSource();
         var withdrawn = core.Programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 90), gaveUp.Token);
         await core.Programmer.StopAsync(TimeSpan.FromMilliseconds(50));
@@ -366,7 +377,8 @@ public class ProgrammerTests
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
-        core.Store.BeforeCommit = () => throw new InfraManager.Store.StoreException(InfraManager.Store.StoreFailure.Full, "store x: the disk is full");
+        core.Store.BeforeCommit = () =>
+            throw new InfraManager.Store.StoreException(InfraManager.Store.StoreFailure.Full, "store x: the disk is full");
         var e = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 2)));
         Assert.Equal((IntentError.ResourceExhausted, "store x: the disk is full"), (e.Code, e.Message));
         await Assert.ThrowsAsync<IntentException>(() => core.DetachAsync(TestNode.Pod(1), 3));
@@ -400,5 +412,6 @@ public class ProgrammerTests
     }
 
     private static Entry Route(int ip, int port) => TestPipeline.Artifacts.Pipeline.Table("pods").NewEntry()
-        .Exact("dst_ip", TestNode.Ip(ip).GetAddressBytes()).Action("to_pod").Param("port", (ulong)port).Param("src_mac", 1).Param("dst_mac", 2).Build();
+        .Exact("dst_ip", TestNode.Ip(ip).GetAddressBytes()).Action("to_pod").Param("port", (ulong)port).Param("src_mac", 1)
+        .Param("dst_mac", 2).Build();
 }

@@ -3,9 +3,11 @@ using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>One story of services and their pods, with each thing that can go wrong at each step where it can, and the promise checked after each.</summary>
+/// <summary>
+/// One story of services and their pods, with each thing that can go wrong at each step where it can, and the promise checked after each.
+/// </summary>
 public sealed class ServiceFaultTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -65,7 +67,8 @@ public sealed class ServiceFaultTests
             var target = at;
 
             // Something is refused, so that compensation is among the steps.
-            core.Target.Refuses = u => u.Kind == ACCOffload.P4Runtime.Entries.UpdateKind.Insert && $"{u.Entry}".Contains("10.250.0.13", StringComparison.Ordinal)
+            core.Target.Refuses = u => u.Kind == ACCOffload.P4Runtime.Entries.UpdateKind.Insert
+                && $"{u.Entry}".Contains("10.250.0.13", StringComparison.Ordinal)
                 ? Grpc.Core.StatusCode.ResourceExhausted
                 : Grpc.Core.StatusCode.OK;
             core.Hook = p =>
@@ -93,17 +96,21 @@ public sealed class ServiceFaultTests
     private async Task StoryAsync(CoreHarness core)
     {
         await RunAsync(core, Attach(core, 1), Set(core, TestService.Of(1, TestService.Pod(1), TestService.Remote(2))));
-        await RunAsync(core, Set(core, TestService.Of(2, TestService.Remote(2), TestService.Pod(1, port: 9090))), Set(core, TestService.Of(3, TestService.Remote(13))));
-        await RunAsync(core, Set(core, TestService.Of(1, TestService.Pod(1, ready: false), TestService.Remote(2), TestService.Remote(3))), Detach(core, 1));
+        await RunAsync(core, Set(core, TestService.Of(2, TestService.Remote(2), TestService.Pod(1, port: 9090))),
+            Set(core, TestService.Of(3, TestService.Remote(13))));
+        await RunAsync(core, Set(core, TestService.Of(1, TestService.Pod(1, ready: false), TestService.Remote(2), TestService.Remote(3))),
+            Detach(core, 1));
         await RunAsync(core, Attach(core, 4, ip: 1), Set(core, TestService.Of(2)));
-        await RunAsync(core, Remove(core, TestService.Key(1)), Set(core, TestService.Of(1, TestService.Pod(1)) with { Key = TestService.Key(9) }));
+        await RunAsync(core, Remove(core, TestService.Key(1)),
+            Set(core, TestService.Of(1, TestService.Pod(1)) with { Key = TestService.Key(9) }));
     }
 
     private Func<Task> Set(CoreHarness core, ServiceSpec spec) => () => NoteAsync(core, spec.Key, spec, core.SetAsync(spec));
 
     private Func<Task> Remove(CoreHarness core, ServiceKey key) => () => NoteAsync(core, key, null, core.RemoveAsync(key));
 
-    private static Func<Task> Attach(CoreHarness core, int number, int? ip = null) => () => Answered(core, core.AttachAsync(TestNode.Pod(number, ip: ip)));
+    private static Func<Task> Attach(CoreHarness core, int number, int? ip = null) =>
+        () => Answered(core, core.AttachAsync(TestNode.Pod(number, ip: ip)));
 
     private static Func<Task> Detach(CoreHarness core, int number) => () => Answered(core, core.DetachAsync(TestNode.Pod(number)));
 

@@ -4,9 +4,12 @@ using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Support;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>Random sequences of services, pods, faults and restarts; the tables are read as the pipeline reads them, and say what the specifications say.</summary>
+/// <summary>
+/// Random sequences of services, pods, faults and restarts; the tables are read as the pipeline reads them, and say what the specifications
+/// say.
+/// </summary>
 public sealed class ServiceSequenceTests
 {
     private static readonly Gen<(int Kind, int A, int B)> Step = Gen.Select(Gen.Int[0, 13], Gen.Int[0, 3], Gen.Int[0, 255]);
@@ -71,7 +74,8 @@ public sealed class ServiceSequenceTests
         }
     }
 
-    private static void Check(CoreHarness core, IEnumerable<ServiceSpec> wanted, Dictionary<int, int> pods, Dictionary<string, string> owners)
+    private static void Check(CoreHarness core, IEnumerable<ServiceSpec> wanted, Dictionary<int, int> pods,
+        Dictionary<string, string> owners)
     {
         var expected = ServiceTables.Expect(wanted).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var said = ServiceTables.Render(core.Target.Rows).Split('\n', StringSplitOptions.RemoveEmptyEntries);
@@ -79,15 +83,19 @@ public sealed class ServiceSequenceTests
         // Beyond what is wanted there are frontends whose last flows end.
         Assert.All(said.Except(expected), s => Assert.EndsWith(ServiceTables.GivenUp, s, StringComparison.Ordinal));
         // Every frontend has a row that serves its flows, and an address one frontend.
-        var frontends = core.Target.Rows.Where(r => r.Table.Alias == "services").Select(r => (Id: r.EnumerateParams().First(p => p.Param.Name == "frontend_id").ToString()!, At: string.Join(' ', r.EnumerateMatch().Skip(1)))).Distinct().ToList();
+        var frontends = core.Target.Rows.Where(r => r.Table.Alias == "services")
+            .Select(r => (Id: r.EnumerateParams().First(p => p.Param.Name == "frontend_id")
+                .ToString()!, At: string.Join(' ', r.EnumerateMatch().Skip(1)))).Distinct().ToList();
         Assert.Equal(frontends.Select(f => f.Id).Order(), frontends.Select(f => f.Id).Distinct().Order());
-        Assert.Equal(frontends.Select(f => f.Id).Order(), core.Target.Rows.Where(r => r.Table.Alias == "frontends").Select(r => r.EnumerateMatch().Single().ToString()!).Order());
+        Assert.Equal(frontends.Select(f => f.Id).Order(),
+            core.Target.Rows.Where(r => r.Table.Alias == "frontends").Select(r => r.EnumerateMatch().Single().ToString()!).Order());
         // An endpoint's number belongs to one incarnation of one address for ever.
         foreach (var row in core.Target.Rows.Where(r => r.Table.Alias == "endpoints"))
         {
             var id = row.EnumerateParams().Single().ToString()!;
             var address = string.Join(' ', row.EnumerateMatch());
-            var pod = Enumerable.Range(0, 4).FirstOrDefault(p => address.Contains($"ip={TestNode.Ip(p + 1)} ", StringComparison.Ordinal), -1);
+            var pod = Enumerable.Range(0, 4)
+                .FirstOrDefault(p => address.Contains($"ip={TestNode.Ip(p + 1)} ", StringComparison.Ordinal), -1);
             var owner = string.Create(CultureInfo.InvariantCulture, $"{address} of {pods.GetValueOrDefault(pod)}");
             Assert.Equal(owner, owners.TryAdd(id, owner) ? owner : owners[id]);
         }
@@ -102,11 +110,15 @@ public sealed class ServiceSequenceTests
     {
         Backend[] Backends(ushort port) =>
         [
-            .. Enumerable.Range(0, 4).Where(i => (bits & (1 << i)) != 0).Select(i => TestService.Pod(i + 1, ready: ((bits + number) & (2 << i)) != 0, port)),
-            .. Enumerable.Range(1, 2).Where(i => (bits & (16 << i)) != 0).Select(i => TestService.RemotePod(i, port: port, uid: (ulong)(1 + (bits & 1))) with { Terminating = (bits & 6) == 0 }),
+            .. Enumerable.Range(0, 4).Where(i => (bits & (1 << i)) != 0)
+                .Select(i => TestService.Pod(i + 1, ready: ((bits + number) & (2 << i)) != 0, port)),
+            .. Enumerable.Range(1, 2).Where(i => (bits & (16 << i)) != 0)
+                .Select(i => TestService.RemotePod(i, port: port, uid: (ulong)(1 + (bits & 1))) with { Terminating = (bits & 6) == 0 }),
             .. (bits & 128) != 0 ? [TestService.Host(port)] : Array.Empty<Backend>(),
         ];
         var first = TestService.Port(number, System.Net.Sockets.ProtocolType.Tcp, 80, Backends(8080));
-        return new ServiceSpec(Key(number, life), (bits & 16) == 0 ? [first] : [first, TestService.Port(number, System.Net.Sockets.ProtocolType.Udp, (ushort)(53 + (bits & 1)), Backends(8080))]);
+        return new ServiceSpec(Key(number, life), (bits & 16) == 0
+            ? [first]
+            : [first, TestService.Port(number, System.Net.Sockets.ProtocolType.Udp, (ushort)(53 + (bits & 1)), Backends(8080))]);
     }
 }

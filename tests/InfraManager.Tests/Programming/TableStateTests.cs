@@ -8,7 +8,7 @@ using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 using CsCheck;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
 public class TableStateTests
 {
@@ -129,7 +129,8 @@ public class TableStateTests
                     switch (kind)
                     {
                         case <= 2:
-                            Entry[] entries = [.. Enumerable.Range(0, 8).Where(i => (bits & (1 << i)) != 0).Select(i => Route(i, i < 4 ? 1 : who))];
+                            Entry[] entries = [.. Enumerable.Range(0, 8).Where(i => (bits & (1 << i)) != 0)
+                                .Select(i => Route(i, i < 4 ? 1 : who))];
                             tables.Release(OwnerId.OfEndpoint(who));
                             owners.Remove(who);
                             var conflicts = entries.Any(e => owners.Values.Any(o => o.Any(x => x.Key == e.Key && !x.SameAs(e))));
@@ -167,7 +168,8 @@ public class TableStateTests
                 Assert.Equal(wanted.Count, target.Count);
                 Assert.All(wanted, w => Assert.True(target[w.Key].SameAs(w.Value)));
                 Assert.Equal((wanted.Count, 0), ((int)tables.DesiredCount, tables.DirtyCount));
-                Assert.Equal((wanted.Count, 0), ((int)tables.Tally.Tables.Sum(t => t.Wanted), (int)tables.Tally.Tables.Sum(t => t.Differences)));
+                Assert.Equal((wanted.Count, 0),
+                    ((int)tables.Tally.Tables.Sum(t => t.Wanted), (int)tables.Tally.Tables.Sum(t => t.Differences)));
             },
             iter: 2000);
     }
@@ -192,10 +194,12 @@ public class TableStateTests
         Assert.Equal(writes.Select(w => Step(w.Span[0])), writes.Select(w => Step(w.Span[0])).Order());
         Assert.Equal(updates.Select(u => u.ToString()).Order(), writes.SelectMany(w => w.ToArray()).Select(u => u.ToString()).Order());
 
-        static int Step(EntryUpdate u) => u.Kind == UpdateKind.Delete ? -1 - K8sTableOrder.Instance.Of(u.Entry.Table) : K8sTableOrder.Instance.Of(u.Entry.Table);
+        static int Step(EntryUpdate u) =>
+            u.Kind == UpdateKind.Delete ? -1 - K8sTableOrder.Instance.Of(u.Entry.Table) : K8sTableOrder.Instance.Of(u.Entry.Table);
     }
 
-    private static Entry Route(int ip, int port) => Pipeline.Table("pods").NewEntry().Exact("dst_ip", TestNode.Ip(ip).GetAddressBytes()).Action("to_pod")
+    private static Entry Route(int ip, int port) =>
+        Pipeline.Table("pods").NewEntry().Exact("dst_ip", TestNode.Ip(ip).GetAddressBytes()).Action("to_pod")
         .Param("port", (ulong)port).Param("src_mac", 1).Param("dst_mac", 2).Build();
 
     private static void Write(TableState tables, Dictionary<EntryKey, Entry> target)

@@ -6,9 +6,11 @@ using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>What the programmer does where a target can't do all that P4Runtime specifies. The fake behaves as infrap4d for P4-DPDK was seen to.</summary>
+/// <summary>
+/// What the programmer does where a target can't do all that P4Runtime specifies. The fake behaves as infrap4d for P4-DPDK was seen to.
+/// </summary>
 public class TargetTraitsTests
 {
     [Fact]
@@ -26,9 +28,11 @@ public class TargetTraitsTests
         Assert.DoesNotContain(core.Target.Log, u => u.Kind == UpdateKind.Modify);
         // What is held meanwhile is written around each.
         List<EntryUpdate> log = [.. core.Target.Log.Where(u => u.Entry.Table.Alias != "held")];
-        var replaced = log.Where(u => u.Kind == UpdateKind.Delete && log.Exists(o => o.Kind == UpdateKind.Insert && o.Entry.Key.Equals(u.Entry.Key))).ToList();
+        var replaced = log.Where(u => u.Kind == UpdateKind.Delete
+            && log.Exists(o => o.Kind == UpdateKind.Insert && o.Entry.Key.Equals(u.Entry.Key))).ToList();
         Assert.NotEmpty(replaced);
-        Assert.All(replaced, r => Assert.Equal((UpdateKind.Insert, r.Entry.Key), (log[log.IndexOf(r) + 1].Kind, log[log.IndexOf(r) + 1].Entry.Key)));
+        Assert.All(replaced,
+            r => Assert.Equal((UpdateKind.Insert, r.Entry.Key), (log[log.IndexOf(r) + 1].Kind, log[log.IndexOf(r) + 1].Entry.Key)));
     }
 
     [Theory]
@@ -77,7 +81,8 @@ public class TargetTraitsTests
         core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
         core.Target.Restart();
 
-        await core.UntilAsync(() => core.Programmer.Status is { TargetState: TargetState.Ready, Reconciled: false, PendingEntries: 1 }, "one entry is pending");
+        await core.UntilAsync(() => core.Programmer.Status is { TargetState: TargetState.Ready, Reconciled: false, PendingEntries: 1 },
+            "one entry is pending");
         var row = Assert.Single(core.Programmer.Status.Differences);
         Assert.Equal(("pods", "missing"), (row.Table, row.Kind));
         Assert.Equal($"pods dst_ip={TestNode.Ip(1)}", row.Row);
@@ -100,9 +105,12 @@ public class TargetTraitsTests
     [Fact]
     public async Task A_delete_that_is_refused_for_ever_is_tried_less_and_less_often()
     {
-        await using var core = await CoreHarness.StartAsync(options: o => o with { RetryMax = TimeSpan.FromMilliseconds(2), RefusedDeleteMax = TimeSpan.FromHours(1) });
+        await using var core = await CoreHarness.StartAsync(options: o =>
+            o with { RetryMax = TimeSpan.FromMilliseconds(2), RefusedDeleteMax = TimeSpan.FromHours(1) });
         await core.AttachAsync(TestNode.Pod(1, 1));
-        core.Target.Refuses = u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods" ? StatusCode.InvalidArgument : StatusCode.OK;
+        core.Target.Refuses = u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods"
+            ? StatusCode.InvalidArgument
+            : StatusCode.OK;
 
         await core.DetachAsync(TestNode.Pod(1), 2);
 
@@ -110,7 +118,8 @@ public class TargetTraitsTests
         await Task.Delay(200);
         Assert.InRange(core.Target.Log.Count(u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods"), 2, 30);
         Assert.False(core.Programmer.Status.Reconciled);
-        Assert.Equal(new RowDifference("pods", $"pods dst_ip={TestNode.Ip(1)}", "unwanted"), Assert.Single(core.Programmer.Status.Differences));
+        Assert.Equal(new RowDifference("pods", $"pods dst_ip={TestNode.Ip(1)}", "unwanted"),
+            Assert.Single(core.Programmer.Status.Differences));
         core.Target.Refuses = _ => StatusCode.OK;
     }
 

@@ -42,7 +42,8 @@ public sealed class DeviceIdentityTests : IDisposable
 
         await RunAsync(0, "certs", "request");
         Assert.Equal(key, await File.ReadAllTextAsync(At("tls.key")));
-        Assert.Contains("neither a DNS name nor an address", await RunAsync(1, "certs", "request", "--name", "a b"), StringComparison.Ordinal);
+        Assert.Contains("neither a DNS name nor an address", await RunAsync(1, "certs", "request", "--name", "a b"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -60,7 +61,8 @@ public sealed class DeviceIdentityTests : IDisposable
     [Fact]
     public async Task What_does_not_fit_is_refused_and_changes_nothing()
     {
-        Assert.Contains("the file does not exist", await RunAsync(1, "certs", "install", "--certificate", At("authority.crt"), "--ca", At("authority.crt")), StringComparison.Ordinal);
+        Assert.Contains("the file does not exist", await RunAsync(1, "certs", "install", "--certificate", At("authority.crt"), "--ca",
+            At("authority.crt")), StringComparison.Ordinal);
         await RunAsync(0, "certs", "request");
 
         using (var other = _pki.IssueServer())
@@ -109,7 +111,8 @@ public sealed class DeviceIdentityTests : IDisposable
         names.AddUri(new Uri(role));
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(TestPki.ServerAuthentication)], false));
-        using var issued = request.Create(_pki.Authority, DateTimeOffset.UtcNow.AddDays(-2), notAfter ?? DateTimeOffset.UtcNow.AddDays(30), [1, 2, 3, 4]);
+        using var issued = request.Create(_pki.Authority, DateTimeOffset.UtcNow.AddDays(-2),
+            notAfter ?? DateTimeOffset.UtcNow.AddDays(30), [1, 2, 3, 4]);
         File.WriteAllText(At(file), issued.ExportCertificatePem());
     }
 

@@ -63,7 +63,8 @@ public sealed class HostileInputTests
         {
             using var foreign = new TestPki(DateTimeOffset.UtcNow, $"CN=\"{i}\u001b[31m\u202e{new string('x', 10_000)}\"");
             using var certificate = foreign.IssueHost();
-            await Assert.ThrowsAsync<RpcException>(async () => await new Offload.OffloadClient(api.Connect(certificate)).AttachAsync(Requests.Attach()));
+            await Assert.ThrowsAsync<RpcException>(async () =>
+                await new Offload.OffloadClient(api.Connect(certificate)).AttachAsync(Requests.Attach()));
         }
         await Eventually.TrueAsync(() => api.Log.Matching("10 more").Any(), "refusals are counted");
         var lines = api.Log.Matching("Refused").ToList();
@@ -74,12 +75,15 @@ public sealed class HostileInputTests
     private static async Task AssertMalformedAsync(ApiFixture api, GrpcChannel channel, string service, string method, string message)
     {
         var raw = Marshallers.Create<byte[]>(bytes => bytes, bytes => bytes);
-        using var call = channel.CreateCallInvoker().AsyncUnaryCall(new Method<byte[], byte[]>(MethodType.Unary, service, method, raw, raw), null, default, Malformed);
+        using var call = channel.CreateCallInvoker()
+            .AsyncUnaryCall(new Method<byte[], byte[]>(MethodType.Unary, service, method, raw, raw), null, default, Malformed);
         var e = await Assert.ThrowsAsync<RpcException>(async () => await call);
         Assert.Equal(StatusCode.InvalidArgument, e.StatusCode);
         Assert.StartsWith($"{message}: malformed protobuf", e.Status.Detail, StringComparison.Ordinal);
-        await Eventually.TrueAsync(() => api.Log.Matching($"/{service}/{method}: InvalidArgument: {message}: malformed").Any(), string.Join('|', api.Log.Lines));
+        await Eventually.TrueAsync(() => api.Log.Matching($"/{service}/{method}: InvalidArgument: {message}: malformed").Any(),
+            string.Join('|', api.Log.Lines));
         // A stack trace has lines.
-        Assert.DoesNotContain(api.Log.Lines, l => l.Contains('\n', StringComparison.Ordinal) || l.Contains("Exception", StringComparison.Ordinal));
+        Assert.DoesNotContain(api.Log.Lines,
+            l => l.Contains('\n', StringComparison.Ordinal) || l.Contains("Exception", StringComparison.Ordinal));
     }
 }

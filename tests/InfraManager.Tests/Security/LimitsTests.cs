@@ -14,7 +14,8 @@ public sealed class LimitsTests
     [Fact]
     public async Task Silent_connections_do_not_shut_out_a_client_behind_the_same_address()
     {
-        await using var api = await ApiFixture.StartAsync(change: s => s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(60) } });
+        await using var api = await ApiFixture.StartAsync(change: s =>
+            s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(60) } });
         using var certificate = api.Pki.IssueHost();
         var silent = new List<TcpClient>();
         try
@@ -88,7 +89,8 @@ public sealed class LimitsTests
         await Assert.ThrowsAsync<RpcException>(() => AttachAsync(api, certificate));
         await Eventually.TrueAsync(() => api.Log.Matching("all 2 connections of the group are in use").Any(), "the refusal is told");
         watches[0].Dispose();
-        await Eventually.TrueAsync(() => AttachAsync(api, certificate).ContinueWith(t => t.IsCompletedSuccessfully, TaskScheduler.Default), "there is room again");
+        await Eventually.TrueAsync(() => AttachAsync(api, certificate)
+            .ContinueWith(t => t.IsCompletedSuccessfully, TaskScheduler.Default), "there is room again");
         watches[1].Dispose();
     }
 
@@ -106,7 +108,8 @@ public sealed class LimitsTests
             Assert.True(await watches[i].ResponseStream.MoveNext(CancellationToken.None));
         }
         watches.Add(new Health.HealthClient(api.Connect(foreign)).Watch(new HealthCheckRequest()));
-        await Eventually.TrueAsync(() => api.Log.Matching("all 8 connections of the group are in use").Any(), "the other node is at its bound");
+        await Eventually.TrueAsync(() => api.Log.Matching("all 8 connections of the group are in use").Any(),
+            "the other node is at its bound");
         await AttachAsync(api, own);
         watches.ForEach(w => w.Dispose());
     }
@@ -114,7 +117,8 @@ public sealed class LimitsTests
     [Fact]
     public async Task An_idle_connection_is_closed_and_the_client_connects_anew()
     {
-        await using var api = await ApiFixture.StartAsync(change: s => s with { Connections = s.Connections with { Idle = TimeSpan.FromSeconds(1) } });
+        await using var api = await ApiFixture.StartAsync(change: s =>
+            s with { Connections = s.Connections with { Idle = TimeSpan.FromSeconds(1) } });
         using var certificate = api.Pki.IssueHost();
         var client = new Offload.OffloadClient(api.Connect(certificate));
         await client.AttachAsync(Requests.Attach());
@@ -125,7 +129,8 @@ public sealed class LimitsTests
     [Fact]
     public async Task A_request_that_does_not_arrive_is_ended_and_others_on_its_connection_go_on()
     {
-        await using var api = await ApiFixture.StartAsync(change: s => s with { Connections = s.Connections with { RequestArrival = TimeSpan.FromSeconds(1) } });
+        await using var api = await ApiFixture.StartAsync(change: s =>
+            s with { Connections = s.Connections with { RequestArrival = TimeSpan.FromSeconds(1) } });
         using var certificate = api.Pki.IssueHost();
         using var http = new HttpClient(api.Handler(certificate));
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(api.ApiAddress, "/accoffload.v1.Offload/Attach"))
@@ -136,7 +141,8 @@ public sealed class LimitsTests
         };
         request.Headers.TE.Add(new("trailers"));
         await Assert.ThrowsAnyAsync<Exception>(() => http.SendAsync(request));
-        await Eventually.TrueAsync(() => api.Log.Matching("/accoffload.v1.Offload/Attach did not arrive within 1 s").Any(), string.Join('|', api.Log.Lines));
+        await Eventually.TrueAsync(() => api.Log.Matching("/accoffload.v1.Offload/Attach did not arrive within 1 s").Any(),
+            string.Join('|', api.Log.Lines));
         Assert.Equal(1, api.Server.Connections);
         Assert.Empty(api.Core.Intents);
     }
@@ -167,7 +173,8 @@ public sealed class LimitsTests
     [Fact]
     public async Task A_handshake_that_does_not_end_is_ended()
     {
-        await using var api = await ApiFixture.StartAsync(change: s => s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(1) } });
+        await using var api = await ApiFixture.StartAsync(change: s =>
+            s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(1) } });
         using var silent = await ConnectAsync(api.ApiAddress);
         await AssertClosedAsync(silent);
         await Eventually.TrueAsync(() => api.Log.Matching("the TLS handshake timed out").Any(), string.Join('|', api.Log.Lines));
@@ -176,7 +183,8 @@ public sealed class LimitsTests
     [Fact]
     public async Task A_handshake_of_a_byte_at_a_time_or_half_closed_is_ended()
     {
-        await using var api = await ApiFixture.StartAsync(change: s => s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(2) } });
+        await using var api = await ApiFixture.StartAsync(change: s =>
+            s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(2) } });
         using var slow = await ConnectAsync(api.ApiAddress);
         using var half = await ConnectAsync(api.ApiAddress);
         half.Client.Shutdown(SocketShutdown.Send);
@@ -215,7 +223,8 @@ public sealed class LimitsTests
         await new Offload.OffloadClient(api.Connect(certificate)).AttachAsync(Requests.Attach(), deadline: DateTime.UtcNow.AddSeconds(20));
 
     private static async Task CheckHealthAsync(ApiFixture api) =>
-        await new Health.HealthClient(api.ConnectPlain(api.HealthAddress)).CheckAsync(new HealthCheckRequest(), deadline: DateTime.UtcNow.AddSeconds(20));
+        await new Health.HealthClient(api.ConnectPlain(api.HealthAddress)).CheckAsync(new HealthCheckRequest(),
+            deadline: DateTime.UtcNow.AddSeconds(20));
 
     private static async Task FloodAsync(Uri address, CancellationToken cancellation)
     {
@@ -294,7 +303,8 @@ public sealed class LimitsTests
             await Task.Delay(Timeout.Infinite, cancellationToken);
         }
 
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+            SerializeToStreamAsync(stream, context, CancellationToken.None);
 
         protected override bool TryComputeLength(out long length)
         {

@@ -35,7 +35,8 @@ public sealed class RevocationListTests : IDisposable
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
         using var authority = request.CreateSelfSigned(Now.AddDays(-1), Now.AddDays(10));
-        var der = new CertificateRevocationListBuilder().Build(authority, 1, Now.AddDays(1), HashAlgorithmName.SHA384, RSASignaturePadding.Pkcs1, Now);
+        var der = new CertificateRevocationListBuilder().Build(authority, 1, Now.AddDays(1), HashAlgorithmName.SHA384,
+            RSASignaturePadding.Pkcs1, Now);
         Assert.True(RevocationList.ReadAll(der)[0].IsSignedBy(authority));
     }
 
@@ -53,9 +54,11 @@ public sealed class RevocationListTests : IDisposable
     public void A_file_may_hold_several_in_pem()
     {
         using var other = new TestPki(Now, "CN=Other CA");
-        var text = new string(PemEncoding.Write("X509 CRL", _pki.Revoke(Now.AddDays(1)))) + "\n" + new string(PemEncoding.Write("X509 CRL", other.Revoke(Now.AddDays(1)))) + "\n";
+        var text = new string(PemEncoding.Write("X509 CRL", _pki.Revoke(Now.AddDays(1)))) + "\n"
+            + new string(PemEncoding.Write("X509 CRL", other.Revoke(Now.AddDays(1)))) + "\n";
         Assert.Equal(2, RevocationList.ReadAll(System.Text.Encoding.ASCII.GetBytes(text)).Count);
-        Assert.Throws<CryptographicException>(() => RevocationList.ReadAll(System.Text.Encoding.ASCII.GetBytes(_pki.Authority.ExportCertificatePem())));
+        Assert.Throws<CryptographicException>(() =>
+            RevocationList.ReadAll(System.Text.Encoding.ASCII.GetBytes(_pki.Authority.ExportCertificatePem())));
     }
 
     [Fact]

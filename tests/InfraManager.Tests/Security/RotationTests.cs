@@ -86,8 +86,10 @@ public sealed class RotationTests
         using var channel = api.Connect(certificate);
         Assert.True((await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest())).Ready);
 
-        File.WriteAllText(api.Folder.At("tls.crt"), api.Pki.IssueServer(notAfter: DateTimeOffset.UtcNow.AddMinutes(-1)).ExportCertificatePem());
-        await Eventually.TrueAsync(() => api.Log.Matching("Certificates not reloaded").Count() == 2 || api.Log.Matching("holds no private key").Any(), "the other problem is told too");
+        File.WriteAllText(api.Folder.At("tls.crt"),
+            api.Pki.IssueServer(notAfter: DateTimeOffset.UtcNow.AddMinutes(-1)).ExportCertificatePem());
+        await Eventually.TrueAsync(() => api.Log.Matching("Certificates not reloaded").Count() == 2
+            || api.Log.Matching("holds no private key").Any(), "the other problem is told too");
         Assert.True((await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest())).Ready);
     }
 

@@ -85,7 +85,8 @@ public sealed class TlsMatrixTests
         using var channel = api.Connect(certificate);
         var status = await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
         Assert.True(status.Ready);
-        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving, (await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest())).Status);
+        Assert.Equal(HealthCheckResponse.Types.ServingStatus.Serving,
+            (await new Health.HealthClient(channel).CheckAsync(new HealthCheckRequest())).Status);
         Assert.Equal([], api.Log.Matching("Refused"));
     }
 
@@ -139,7 +140,8 @@ public sealed class TlsMatrixTests
     {
         var e = await Assert.ThrowsAsync<RpcException>(async () =>
             await new Offload.OffloadClient(channel).AttachAsync(Requests.Attach(), deadline: DateTime.UtcNow.AddSeconds(20)));
-        Assert.True(e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unauthenticated or StatusCode.Cancelled, $"{e.StatusCode}: {e.Status.Detail}");
+        Assert.True(e.StatusCode is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unauthenticated
+            or StatusCode.Cancelled, $"{e.StatusCode}: {e.Status.Detail}");
     }
 
     private static X509Certificate2? Make(ApiFixture api, Client client)
@@ -155,7 +157,8 @@ public sealed class TlsMatrixTests
             case Client.Expired:
                 return pki.IssueHost(notAfter: now.AddHours(-1));
             case Client.NotYetValid:
-                return pki.Issue("CN=node-1", ["urn:accoffload:role:host:node-1"], TestPki.ClientAuthentication, notBefore: now.AddHours(1));
+                return pki.Issue("CN=node-1", ["urn:accoffload:role:host:node-1"], TestPki.ClientAuthentication,
+                    notBefore: now.AddHours(1));
             case Client.ForeignAuthority:
                 using (var foreign = new TestPki(now, "CN=Foreign CA"))
                 {
@@ -171,7 +174,8 @@ public sealed class TlsMatrixTests
             case Client.SelfSigned:
                 using (var key = ECDsa.Create(ECCurve.NamedCurves.nistP256))
                 {
-                    return new CertificateRequest("CN=node-1", key, HashAlgorithmName.SHA256).CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+                    return new CertificateRequest("CN=node-1", key, HashAlgorithmName.SHA256).CreateSelfSigned(now.AddDays(-1),
+                        now.AddDays(1));
                 }
 
             case Client.ServerRole:
@@ -181,11 +185,13 @@ public sealed class TlsMatrixTests
             case Client.NoRole:
                 return pki.Issue("CN=node-1", ["urn:other:role:host:node-1"], TestPki.ClientAuthentication);
             case Client.TwoRoles:
-                return pki.Issue("CN=node-1", ["urn:accoffload:role:host:node-1", "urn:accoffload:role:host:node-2"], TestPki.ClientAuthentication);
+                return pki.Issue("CN=node-1", ["urn:accoffload:role:host:node-1", "urn:accoffload:role:host:node-2"],
+                    TestPki.ClientAuthentication);
             case Client.BadNode:
                 return pki.Issue("CN=node-1", ["urn:accoffload:role:host:Node_1"], TestPki.ClientAuthentication);
             case Client.KeyUsage:
-                return pki.Issue("CN=node-1", ["urn:accoffload:role:host:node-1"], TestPki.ClientAuthentication, keyUsage: X509KeyUsageFlags.DataEncipherment);
+                return pki.Issue("CN=node-1", ["urn:accoffload:role:host:node-1"], TestPki.ClientAuthentication,
+                    keyUsage: X509KeyUsageFlags.DataEncipherment);
             case Client.Authority:
                 return pki.Authority;
             case Client.Revoked:

@@ -57,10 +57,12 @@ public sealed class TrustStoreTests : IDisposable
         Write(_pki.IssueServer(notAfter: DateTimeOffset.UtcNow.AddMinutes(-1)), _pki.Authority);
         Assert.StartsWith("the certificate expired on", Assert.Throws<CertificateFileException>(Load).Reason, StringComparison.Ordinal);
         Write(_pki.Issue("CN=x", [], TestPki.ServerAuthentication, notBefore: DateTimeOffset.UtcNow.AddHours(1)), _pki.Authority);
-        Assert.StartsWith("the certificate is not valid before", Assert.Throws<CertificateFileException>(Load).Reason, StringComparison.Ordinal);
+        Assert.StartsWith("the certificate is not valid before", Assert.Throws<CertificateFileException>(Load).Reason,
+            StringComparison.Ordinal);
         using var other = _pki.IssueServer();
         _folder.Write("tls.crt", other.ExportCertificatePem());
-        Assert.StartsWith("holds no private key of the certificate", Assert.Throws<CertificateFileException>(Load).Reason, StringComparison.Ordinal);
+        Assert.StartsWith("holds no private key of the certificate", Assert.Throws<CertificateFileException>(Load).Reason,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,7 +80,9 @@ public sealed class TrustStoreTests : IDisposable
         store.Changed += () => changes++;
         Assert.True(store.Reload());
         Assert.Equal(0, changes);
-        _folder.Write("ca.crl", new string(System.Security.Cryptography.PemEncoding.Write("X509 CRL", _pki.Revoke(DateTimeOffset.UtcNow.AddDays(2), _pki.IssueHost()))));
+        _folder.Write("ca.crl",
+            new string(System.Security.Cryptography.PemEncoding.Write("X509 CRL",
+                _pki.Revoke(DateTimeOffset.UtcNow.AddDays(2), _pki.IssueHost()))));
         Assert.True(store.Reload());
         Assert.Equal((1, 2), (changes, store.Current.Generation));
         File.Delete(_folder.At("tls.key"));
@@ -102,6 +106,7 @@ public sealed class TrustStoreTests : IDisposable
         _folder.Write("tls.crt", server.ExportCertificatePem());
         _folder.Write("tls.key", server.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
         _folder.Write("ca.crt", authority.ExportCertificatePem());
-        _folder.Write("ca.crl", new string(System.Security.Cryptography.PemEncoding.Write("X509 CRL", _pki.Revoke(DateTimeOffset.UtcNow.AddDays(1)))));
+        _folder.Write("ca.crl",
+            new string(System.Security.Cryptography.PemEncoding.Write("X509 CRL", _pki.Revoke(DateTimeOffset.UtcNow.AddDays(1)))));
     }
 }

@@ -50,12 +50,14 @@ public sealed class BucketAssignmentTests
     [InlineData(1023, 1023)]
     [InlineData(1024, 1023)]
     [InlineData(20_000, 1023)]
-    public void There_is_a_bucket_for_each_backend_as_far_as_the_pipeline_counts(int backends, int count) => Assert.Equal(count, BucketAssignment.CountFor(backends));
+    public void There_is_a_bucket_for_each_backend_as_far_as_the_pipeline_counts(int backends, int count) =>
+        Assert.Equal(count, BucketAssignment.CountFor(backends));
 
     [Fact]
     public void A_backend_more_or_less_moves_one_bucket_at_most()
     {
-        string[] Next(string[] former, params string[] backends) => BucketAssignment.Assign(former, backends, BucketAssignment.CountFor(backends.Length));
+        string[] Next(string[] former, params string[] backends) =>
+            BucketAssignment.Assign(former, backends, BucketAssignment.CountFor(backends.Length));
         var three = Next([], "a", "b", "c");
         Assert.Equal(["a", "b", "c"], three);
         Assert.Equal(["a", "b", "c", "d"], Next(three, "a", "b", "c", "d"));

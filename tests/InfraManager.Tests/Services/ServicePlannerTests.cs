@@ -13,7 +13,8 @@ public sealed class ServicePlannerTests
     private uint _lastId;
     private long _now = 1_700_000_000;
 
-    public ServicePlannerTests() => _planner = new ServicePlanner("node-1", () => ++_lastId, a => _pods.GetValueOrDefault(a), _ => 0, _ => 0) { Now = () => _now };
+    public ServicePlannerTests() =>
+        _planner = new ServicePlanner("node-1", () => ++_lastId, a => _pods.GetValueOrDefault(a), _ => 0, _ => 0) { Now = () => _now };
 
     [Fact]
     public void Ids_and_buckets_stay_and_only_what_is_new_gets_new_ones()
@@ -88,17 +89,20 @@ public sealed class ServicePlannerTests
         Assert.Equal(["10.244.1.1:8080", "10.244.1.4:8080"], Show(_planner.Next(later, later.Spec)!));
         // So does one whose port, or whole service, is gone.
         Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining"], Show(_planner.Next(one, null)!));
-        Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining"], Show(_planner.Next(one, one.Spec with { Ports = [one.Spec.Ports[0] with { Port = 81, Backends = [] }] })!));
+        Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining"],
+            Show(_planner.Next(one, one.Spec with { Ports = [one.Spec.Ports[0] with { Port = 81, Backends = [] }] })!));
     }
 
     [Fact]
     public void A_remote_pod_that_ended_keeps_nothing_and_neither_does_what_is_of_no_use()
     {
-        var ending = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1), Named(2) with { Ready = false, InCluster = false, Terminating = true }))!;
+        var ending = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!,
+            Spec(Named(1), Named(2) with { Ready = false, InCluster = false, Terminating = true }))!;
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining"], Show(ending));
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(ending, Spec(Named(1)))!));
         // A flow of UDP does not stay with who gets no new ones.
-        ServiceSpec Udp(params Backend[] backends) => Spec(backends) with { Ports = [Spec(backends).Ports[0] with { Protocol = ProtocolType.Udp }] };
+        ServiceSpec Udp(params Backend[] backends) =>
+            Spec(backends) with { Ports = [Spec(backends).Ports[0] with { Protocol = ProtocolType.Udp }] };
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(_planner.Next(null, Udp(Named(1), Named(2)))!, Udp(Named(1)))!));
         // A pod of this node has the address now.
         var left = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1)))!;
@@ -111,11 +115,13 @@ public sealed class ServicePlannerTests
     {
         var left = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1)))!;
         // The same one is back: it serves anew, and what it had stays.
-        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.2:8080"], Show(_planner.Next(left, Spec(Named(1), Named(2)))!));
+        Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.2:8080"],
+            Show(_planner.Next(left, Spec(Named(1), Named(2)))!));
         var replaced = _planner.Next(left, Spec(Named(1), Named(2) with { Uid = 99 }))!;
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080"], Show(replaced));
         Assert.True(IdOf(replaced, 2) > left.Ports[0].Backends.Max(b => b.Id));
-        Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(left, Spec(Named(1), Named(2) with { Uid = 99, Ready = false, InCluster = false }))!));
+        Assert.Equal(["10.244.1.1:8080"],
+            Show(_planner.Next(left, Spec(Named(1), Named(2) with { Uid = 99, Ready = false, InCluster = false }))!));
     }
 
     [Fact]
@@ -158,7 +164,9 @@ public sealed class ServicePlannerTests
             ServiceState? state = null;
             foreach (var pods in history)
             {
-                state = planner.Next(state, Spec([.. pods.DistinctBy(p => p.Item1).OrderBy(p => p.Item1).Select(p => Pod(p.Item1, p.Item2 ? BackendPlace.Local : BackendPlace.Remote, p.Item3))]));
+                state = planner.Next(state,
+                    Spec([.. pods.DistinctBy(p => p.Item1).OrderBy(p => p.Item1)
+                        .Select(p => Pod(p.Item1, p.Item2 ? BackendPlace.Local : BackendPlace.Remote, p.Item3))]));
                 foreach (var port in state!.Ports)
                 {
                     foreach (var b in port.Backends)
@@ -172,7 +180,8 @@ public sealed class ServicePlannerTests
                     }
 
                     Assert.Equal(port.Backends.Where(b => !b.Draining).Select(b => b.Id).Order(), port.Cluster.Buckets.Order());
-                    Assert.Equal(port.Backends.Count(b => !b.Draining), port.Backends.Where(b => !b.Draining).Select(b => b.Key).Distinct().Count());
+                    Assert.Equal(port.Backends.Count(b => !b.Draining),
+                        port.Backends.Where(b => !b.Draining).Select(b => b.Key).Distinct().Count());
                     Assert.Equal(port.Backends.Count, port.Backends.Select(b => b.Id).Distinct().Count());
                 }
             }
@@ -197,18 +206,21 @@ public sealed class ServicePlannerTests
 
     private static IPAddress Address(int number) => new([10, 244, (byte)(1 + (number >> 8)), (byte)number]);
 
-    private static Backend Pod(int number, BackendPlace place = BackendPlace.Local, bool ready = true) => new(Address(number), 8080, place, ready, ready, !ready, ready, false);
+    private static Backend Pod(int number, BackendPlace place = BackendPlace.Local, bool ready = true) =>
+        new(Address(number), 8080, place, ready, ready, !ready, ready, false);
 
     private static Backend Named(int number) => Pod(number, BackendPlace.Remote) with { Uid = (ulong)number };
 
     private static ServiceSpec Spec(params Backend[] backends) => new(Key,
     [
         new ServicePortSpec("", ProtocolType.Tcp, 80, 0,
-            [new Frontend(IPAddress.Parse("10.96.0.10"), 80, FrontendKind.ClusterIP, FlowTarget.Cluster, FlowTarget.Cluster, false, true, [])],
+            [new Frontend(IPAddress.Parse("10.96.0.10"), 80, FrontendKind.ClusterIP, FlowTarget.Cluster, FlowTarget.Cluster,
+                false, true, [])],
             [.. backends]),
     ]);
 
     private static uint IdOf(ServiceState state, int pod) => state.Ports[0].Backends.Single(b => b.Key.Address.Equals(Address(pod))).Id;
 
-    private static string[] Show(ServiceState state) => [.. state.Ports.SelectMany(p => p.Backends).Select(b => $"{b.Key}{(b.Draining ? " draining" : "")}")];
+    private static string[] Show(ServiceState state) =>
+        [.. state.Ports.SelectMany(p => p.Backends).Select(b => $"{b.Key}{(b.Draining ? " draining" : "")}")];
 }

@@ -58,7 +58,8 @@ public sealed class SuccessionTests
                     Assert.Equal(0u, stands);
                 }
                 // Who took over from a draining backend has new connections until it drains or goes itself.
-                if (set.Succession.Count > 0 && set.Succession[i] == next.Succession[i] && eligible.Contains(Substitute(set, i)) && draining.Contains(next.Succession[i]))
+                if (set.Succession.Count > 0 && set.Succession[i] == next.Succession[i] && eligible.Contains(Substitute(set, i))
+                    && draining.Contains(next.Succession[i]))
                 {
                     Assert.Equal(Substitute(set, i), stands);
                 }
@@ -103,11 +104,13 @@ public sealed class SuccessionTests
 
     private static uint Substitute(SetState set, int bucket) => bucket < set.Substitutes.Count ? set.Substitutes[bucket] : 0;
 
-    private static uint[] Of(int[] step, int kind) => [.. Enumerable.Range(0, Backends).Where(i => step[i] == kind).Select(i => (uint)i + 1)];
+    private static uint[] Of(int[] step, int kind) =>
+        [.. Enumerable.Range(0, Backends).Where(i => step[i] == kind).Select(i => (uint)i + 1)];
 
     private static SetState Next(SetState set, uint[] eligible, uint[] draining)
     {
         var (successors, substitutes) = Succession.Next(set, eligible, draining.ToHashSet());
-        return new SetState(set.Id, [.. BucketAssignment.Assign<uint>(set.Buckets, eligible, BucketAssignment.CountFor(eligible.Length))], successors, substitutes);
+        return new SetState(set.Id, [.. BucketAssignment.Assign<uint>(set.Buckets, eligible, BucketAssignment.CountFor(eligible.Length))],
+            successors, substitutes);
     }
 }

@@ -1,7 +1,7 @@
 using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Store;
 
 /// <summary>How both daemons create and open their databases.</summary>
 public sealed class PrivateDatabaseTests : IDisposable

@@ -57,7 +57,8 @@ public sealed class ServiceStoreTests : IDisposable
             connection.Open();
             using var command = connection.CreateCommand();
             command.CommandText = "DROP TABLE services; DROP TABLE numbers; DROP TABLE snat; DROP TABLE agents; "
-                + "CREATE TABLE sync_floors (node TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (node, network)) STRICT, WITHOUT ROWID; "
+                + "CREATE TABLE sync_floors (node TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT "
+                + "NULL, PRIMARY KEY (node, network)) STRICT, WITHOUT ROWID; "
                 + "INSERT INTO port_removals (name) VALUES ('acc1'); PRAGMA user_version = 1;";
             command.ExecuteNonQuery();
         }
@@ -74,7 +75,9 @@ public sealed class ServiceStoreTests : IDisposable
         using var old = new SqliteConnection($"Data Source={copy};Mode=ReadOnly;Pooling=False");
         old.Open();
         using var look = old.CreateCommand();
-        look.CommandText = "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || (SELECT name FROM port_removals) || ' ' || (SELECT count(*) FROM sqlite_schema WHERE name = 'services')";
+        look.CommandText =
+            "SELECT (SELECT user_version FROM pragma_user_version) || ' ' || (SELECT name FROM port_removals) || ' ' || (SELECT count(*) "
+            + "FROM sqlite_schema WHERE name = 'services')";
         Assert.Equal("1 acc1 0", look.ExecuteScalar());
     }
 
@@ -100,14 +103,18 @@ public sealed class ServiceStoreTests : IDisposable
         Assert.Equal(StoreFailure.Corrupt, Assert.Throws<StoreException>(store.Load).Failure);
     }
 
-    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) => new ServicePlanner("node-1", model.ServiceIds.Next, _ => 0, model.Services.NumberOf, model.Services.FrontendNumberOf).Next(null, spec);
+    private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) =>
+        new ServicePlanner("node-1", model.ServiceIds.Next, _ => 0, model.Services.NumberOf,
+            model.Services.FrontendNumberOf).Next(null, spec);
 
     private static ServiceSpec Spec(string name) => new(new ServiceKey("default", name),
     [
         new ServicePortSpec("http", ProtocolType.Tcp, 80, 10800,
             [
-                new Frontend(IPAddress.Parse("10.96.0.10"), 80, FrontendKind.ClusterIP, FlowTarget.Cluster, FlowTarget.Cluster, false, true, []),
-                new Frontend(IPAddress.Parse("fd00::10"), 80, FrontendKind.LoadBalancer, FlowTarget.Cluster, FlowTarget.Local, false, false, [IPNetwork.Parse("203.0.113.0/24")]),
+                new Frontend(IPAddress.Parse("10.96.0.10"), 80, FrontendKind.ClusterIP, FlowTarget.Cluster, FlowTarget.Cluster,
+                    false, true, []),
+                new Frontend(IPAddress.Parse("fd00::10"), 80, FrontendKind.LoadBalancer, FlowTarget.Cluster, FlowTarget.Local, false,
+                    false, [IPNetwork.Parse("203.0.113.0/24")]),
             ],
             [
                 new Backend(IPAddress.Parse("10.244.1.2"), 8080, BackendPlace.Local, true, true, false, true, true),

@@ -8,7 +8,7 @@ using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Store;
 
 public sealed class SqliteStoreTests : IDisposable
 {
@@ -21,7 +21,12 @@ public sealed class SqliteStoreTests : IDisposable
     [Fact]
     public void What_was_committed_is_loaded_again()
     {
-        var endpoint = new Endpoint(7, TestNode.Pod(1, ulong.MaxValue, epoch: ulong.MaxValue - 1) with { Mtu = 9000, PodUid = "uid", Addresses = [TestNode.Ip(1), TestNode.Ip(2)] }, false);
+        var endpoint = new Endpoint(7, TestNode.Pod(1, ulong.MaxValue, epoch: ulong.MaxValue - 1) with
+        {
+            Mtu = 9000,
+            PodUid = "uid",
+            Addresses = [TestNode.Ip(1), TestNode.Ip(2)]
+        }, false);
         var agent = new AgentState(ulong.MaxValue, 3, "host-a");
         var tombstone = new Tombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(3)), "node-1", new RequestStamp(1, 2));
         using (var store = Open())
@@ -46,7 +51,8 @@ public sealed class SqliteStoreTests : IDisposable
 
         Action[] removals =
         [
-            () => model.Endpoints.Remove(endpoint), () => model.Agents.Remove("node-1"), () => model.Tombstones.Remove(tombstone.Address), () => model.PortRemovals.Remove("acc1"),
+            () => model.Endpoints.Remove(endpoint), () => model.Agents.Remove("node-1"), () => model.Tombstones.Remove(tombstone.Address),
+            () => model.PortRemovals.Remove("acc1"),
         ];
         foreach (var remove in removals)
         {
@@ -190,7 +196,8 @@ public sealed class SqliteStoreTests : IDisposable
         ulong highest = 0;
         for (var round = 0; round < 8; round++)
         {
-            var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "ACCOffload.InfraManager.Tests.dll"), "store-writer", DatabasePath])
+            var start = new ProcessStartInfo("dotnet",
+                [Path.Combine(AppContext.BaseDirectory, "ACCOffload.InfraManager.Tests.dll"), "store-writer", DatabasePath])
             {
                 RedirectStandardOutput = true,
             };
@@ -234,7 +241,8 @@ public sealed class SqliteStoreTests : IDisposable
             using (var store = SqliteStore.Open(path, NullLogger.Instance))
             {
                 await using var programmer = new InfraManager.Programming.Programmer(
-                    TestNode.Settings, store, target, new ACCOffload.InfraManager.Programming.Reconcile.ProgrammerOptions(), TimeProvider.System, NullLoggerFactory.Instance);
+                    TestNode.Settings, store, target, new ACCOffload.InfraManager.Programming.Reconcile.ProgrammerOptions(),
+                    TimeProvider.System, NullLoggerFactory.Instance);
                 programmer.Start();
                 using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
                 await programmer.WaitReadyAsync(limit.Token);

@@ -60,7 +60,8 @@ internal sealed class CoreHarness : ICrashHarness
 
     public string DatabasePath => Path.Combine(_folder, "state.db");
 
-    public static async Task<CoreHarness> StartAsync(FakeTarget? target = null, Func<ProgrammerOptions, ProgrammerOptions>? options = null, bool ready = true)
+    public static async Task<CoreHarness> StartAsync(FakeTarget? target = null,
+        Func<ProgrammerOptions, ProgrammerOptions>? options = null, bool ready = true)
     {
         // Memory-backed where there is one: the tests that make thousands of commits are about order, not about the disk.
         var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
@@ -100,7 +101,8 @@ internal sealed class CoreHarness : ICrashHarness
         Hook = _ => { };
     }
 
-    public void Refuse(string? mac) => Target.Refuses = u => mac is not null && u.Kind != UpdateKind.Delete && $"{u.Entry}".Contains(mac, StringComparison.Ordinal)
+    public void Refuse(string? mac) =>
+        Target.Refuses = u => mac is not null && u.Kind != UpdateKind.Delete && $"{u.Entry}".Contains(mac, StringComparison.Ordinal)
         ? StatusCode.InvalidArgument
         : StatusCode.OK;
 
@@ -172,21 +174,28 @@ internal sealed class CoreHarness : ICrashHarness
     public Task<DetachOutcome> DetachAsync(EndpointSpec spec, ulong sequence = 0) =>
         Programmer.SubmitAsync(TestNode.Detach(spec, sequence), default).WaitAsync(Limit);
 
-    public Task<ServiceOutcome> SetAsync(ServiceSpec spec) => Programmer.SubmitAsync(new ServiceIntent(spec.Key, spec), default).WaitAsync(Limit);
+    public Task<ServiceOutcome> SetAsync(ServiceSpec spec) =>
+        Programmer.SubmitAsync(new ServiceIntent(spec.Key, spec), default).WaitAsync(Limit);
 
-    public Task<ServiceOutcome> RemoveAsync(ServiceKey key) => Programmer.SubmitAsync(new ServiceIntent(key, null), default).WaitAsync(Limit);
+    public Task<ServiceOutcome> RemoveAsync(ServiceKey key) =>
+        Programmer.SubmitAsync(new ServiceIntent(key, null), default).WaitAsync(Limit);
 
     public Task<BeginOutcome> BeginAsync() => Programmer.SubmitAsync(TestNode.Begin, default).WaitAsync(Limit);
 
     public Task<SyncOutcome> SyncAsync(SyncIntent sync) => Programmer.SubmitAsync(sync, default).WaitAsync(Limit);
 
-    /// <summary>Waits until nothing is left to do, then demands that tables and ports are what the endpoints compile to, and the store holds the same.</summary>
+    /// <summary>
+    /// Waits until nothing is left to do, then demands that tables and ports are what the endpoints compile to, and the store holds the
+    /// same.
+    /// </summary>
     public async Task<IReadOnlyList<EndpointView>> SettledAsync()
     {
-        await UntilAsync(() => Difference() is null && Programmer.Status is { Reconciled: true, PendingEntries: 0 }, "settled: " + Difference());
+        await UntilAsync(() => Difference() is null && Programmer.Status is { Reconciled: true, PendingEntries: 0 },
+            "settled: " + Difference());
         Assert.Null(Difference());
         var status = Programmer.Status;
-        Assert.Equal((status.TableEntries, status.PendingEntries), (status.Tables.Sum(t => t.Wanted), status.Tables.Sum(t => t.Differences)));
+        Assert.Equal((status.TableEntries, status.PendingEntries),
+            (status.Tables.Sum(t => t.Wanted), status.Tables.Sum(t => t.Differences)));
         return Programmer.Endpoints;
     }
 

@@ -9,7 +9,8 @@ using Status = Grpc.Core.Status;
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
-/// A P4Runtime and gNMI server of the tests' own, over a real socket. It keeps the protocol's rules for tables and ports, and goes wrong at the step it is told to.
+/// A P4Runtime and gNMI server of the tests' own, over a real socket. It keeps the protocol's rules for tables and ports, and goes wrong at
+/// the step it is told to.
 /// </summary>
 internal sealed class FakeP4Server : IAsyncDisposable
 {
@@ -110,7 +111,8 @@ internal sealed class FakeP4Server : IAsyncDisposable
 
     private static RpcException Lost() => new(new Status(StatusCode.Unavailable, "lost by the test"));
 
-    private async Task<T> StepAsync<T>(string name, ServerCallContext context, Func<T> apply, Action? half = null, Func<RpcException>? refuse = null)
+    private async Task<T> StepAsync<T>(string name, ServerCallContext context, Func<T> apply, Action? half = null,
+        Func<RpcException>? refuse = null)
     {
         switch (OnStep(name))
         {
@@ -244,16 +246,19 @@ internal sealed class FakeP4Server : IAsyncDisposable
         var status = new Google.Rpc.Status { Code = (int)StatusCode.Unknown };
         foreach (var code in codes)
         {
-            status.Details.Add(Any.Pack(new P4.V1.Error { CanonicalCode = (int)code, Message = code == StatusCode.OK ? "" : "refused by the test" }));
+            status.Details.Add(
+                Any.Pack(new P4.V1.Error { CanonicalCode = (int)code, Message = code == StatusCode.OK ? "" : "refused by the test" }));
         }
 
-        return new RpcException(new Status(StatusCode.Unknown, "some failed"), new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
+        return new RpcException(new Status(StatusCode.Unknown, "some failed"),
+            new Metadata { { "grpc-status-details-bin", status.ToByteArray() } });
     }
 
     private sealed class P4Service(FakeP4Server server) : P4.V1.P4Runtime.P4RuntimeBase
     {
         public override async Task StreamChannel(
-            IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream, ServerCallContext context)
+            IAsyncStreamReader<StreamMessageRequest> requestStream, IServerStreamWriter<StreamMessageResponse> responseStream,
+            ServerCallContext context)
         {
             try
             {
@@ -307,7 +312,8 @@ internal sealed class FakeP4Server : IAsyncDisposable
                 () => Failed(server.Apply(request, i => i % 2 == 1)));
         }
 
-        public override Task Read(ReadRequest request, IServerStreamWriter<ReadResponse> responseStream, ServerCallContext context) => server.StepAsync(
+        public override Task Read(ReadRequest request, IServerStreamWriter<ReadResponse> responseStream, ServerCallContext context) =>
+            server.StepAsync(
             "read",
             context,
             async () =>
@@ -321,10 +327,12 @@ internal sealed class FakeP4Server : IAsyncDisposable
                 return true;
             }).Unwrap();
 
-        public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request, ServerCallContext context) =>
+        public override Task<GetForwardingPipelineConfigResponse> GetForwardingPipelineConfig(GetForwardingPipelineConfigRequest request,
+            ServerCallContext context) =>
             server.StepAsync("pipeline.get", context, () => new GetForwardingPipelineConfigResponse { Config = server._config });
 
-        public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(SetForwardingPipelineConfigRequest request, ServerCallContext context) =>
+        public override Task<SetForwardingPipelineConfigResponse> SetForwardingPipelineConfig(SetForwardingPipelineConfigRequest request,
+            ServerCallContext context) =>
             server.StepAsync("pipeline.set", context, () =>
             {
                 lock (server._gate)
@@ -339,7 +347,8 @@ internal sealed class FakeP4Server : IAsyncDisposable
 
     private sealed class GnmiService(FakeP4Server server) : Gnmi.gNMI.gNMIBase
     {
-        public override Task<Gnmi.GetResponse> Get(Gnmi.GetRequest request, ServerCallContext context) => server.StepAsync("gnmi.get", context, () =>
+        public override Task<Gnmi.GetResponse> Get(Gnmi.GetRequest request, ServerCallContext context) =>
+            server.StepAsync("gnmi.get", context, () =>
         {
             var path = request.Path.Single();
             var name = path.Elem[1].Key["name"];
@@ -359,7 +368,8 @@ internal sealed class FakeP4Server : IAsyncDisposable
             return new Gnmi.GetResponse { Notification = { notification } };
         });
 
-        public override Task<Gnmi.SetResponse> Set(Gnmi.SetRequest request, ServerCallContext context) => server.StepAsync("gnmi.set", context, () =>
+        public override Task<Gnmi.SetResponse> Set(Gnmi.SetRequest request, ServerCallContext context) =>
+            server.StepAsync("gnmi.set", context, () =>
         {
             lock (server._gate)
             {

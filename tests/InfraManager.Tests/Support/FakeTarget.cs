@@ -169,7 +169,8 @@ internal sealed class FakeTarget : ITarget
         }
     }
 
-    public async IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, [EnumeratorCancellation]
+    CancellationToken cancellationToken)
     {
         ThrowIfAway();
         await Task.Yield();
@@ -223,7 +224,8 @@ internal sealed class FakeTarget : ITarget
                 return new WriteResult(WriteOutcome.Rejected, StatusCode.InvalidArgument, "refused by the test", []);
             case TargetFault.Ambiguous:
                 Apply(all, i => i % 2 == 0);
-                return new WriteResult(WriteOutcome.Failed, StatusCode.Unknown, "ambiguous", [.. all.Select((_, i) => new UpdateError(i, StatusCode.Internal, "ambiguous", "ambiguous"))]);
+                return new WriteResult(WriteOutcome.Failed, StatusCode.Unknown, "ambiguous",
+                    [.. all.Select((_, i) => new UpdateError(i, StatusCode.Internal, "ambiguous", "ambiguous"))]);
             case TargetFault.Hang:
                 await Task.Delay(Timeout.Infinite, cancellationToken);
                 return Unknown();
@@ -304,7 +306,8 @@ internal sealed class FakeTarget : ITarget
             Connect();
         }
 
-        return fault is TargetFault.LoseReply or TargetFault.ApplyHalf or TargetFault.ApplyLate or TargetFault.Ambiguous or TargetFault.Die ? throw Lost() : id;
+        return fault is TargetFault.LoseReply or TargetFault.ApplyHalf or TargetFault.ApplyLate or TargetFault.Ambiguous
+            or TargetFault.Die ? throw Lost() : id;
     }
 
     public async Task RemovePortAsync(string name, CancellationToken cancellationToken)
@@ -349,7 +352,8 @@ internal sealed class FakeTarget : ITarget
     {
         lock (_gate)
         {
-            _connection = new TargetConnection(state, reason, state == SessionState.Primary ? _connection.Generation + 1 : _connection.Generation);
+            _connection = new TargetConnection(state, reason,
+                state == SessionState.Primary ? _connection.Generation + 1 : _connection.Generation);
         }
 
         ConnectionChanged?.Invoke();
@@ -375,7 +379,8 @@ internal sealed class FakeTarget : ITarget
             }
         }
 
-        UpdateError[] errors = [.. codes.Select((c, i) => new UpdateError(i, c, $"{all[i]}: {c}", $"{c}")).Where(e => e.Code != StatusCode.OK)];
+        UpdateError[] errors = [.. codes.Select((c, i) => new UpdateError(i, c, $"{all[i]}: {c}", $"{c}"))
+            .Where(e => e.Code != StatusCode.OK)];
         return errors.Length == 0 ? WriteResult.Success : new WriteResult(WriteOutcome.Failed, StatusCode.Unknown, "some failed", errors);
     }
 

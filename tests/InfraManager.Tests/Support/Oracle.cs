@@ -6,8 +6,8 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
-/// What must hold, from the callers' side alone: an acknowledged request holds; a failed one holds not at all; one that was never answered holds wholly
-/// or not at all. Of an epoch that is not the one that was handed out last nothing is taken.
+/// What must hold, from the callers' side alone: an acknowledged request holds; a failed one holds not at all; one that was never answered
+/// holds wholly or not at all. Of an epoch that is not the one that was handed out last nothing is taken.
 /// </summary>
 internal sealed class Oracle
 {
@@ -87,7 +87,8 @@ internal sealed class Oracle
 
     private static bool Same(EndpointSpec? a, EndpointSpec? b) => a is null ? b is null : b is not null && a.SameContent(b);
 
-    private static string Text(EndpointSpec? spec) => spec is null ? "absent" : $"{string.Join(',', spec.Addresses)} {spec.Mac} {spec.PortName} {spec.Stamp}";
+    private static string Text(EndpointSpec? spec) =>
+        spec is null ? "absent" : $"{string.Join(',', spec.Addresses)} {spec.Mac} {spec.PortName} {spec.Stamp}";
 
     private void TakeIn(Intent intent, Task<object> call)
     {

@@ -4,7 +4,10 @@ using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>What should be on a target beside the endpoints' entries: the services', the node's and the mark of the ids. Shared ones come more than once.</summary>
+/// <summary>
+/// What should be on a target beside the endpoints' entries: the services', the node's and the mark of the ids. Shared ones come more than
+/// once.
+/// </summary>
 internal static class OtherEntries
 {
     public static IEnumerable<Entry> Of(Programmer programmer)

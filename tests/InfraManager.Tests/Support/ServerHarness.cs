@@ -60,7 +60,8 @@ internal sealed class ServerHarness : IAsyncDisposable
             },
             NullLogger.Instance);
         _ports = new GnmiClient(endpoint, TimeSpan.FromSeconds(1));
-        _target = new P4Target(_session, _ports, TestPipeline.Artifacts, TestNode.Settings, TargetTraits.Soft, TargetPorts.None, NullLogger.Instance);
+        _target = new P4Target(_session, _ports, TestPipeline.Artifacts, TestNode.Settings, TargetTraits.Soft, TargetPorts.None,
+            NullLogger.Instance);
         var options = new ProgrammerOptions
         {
             RetryMin = TimeSpan.FromMilliseconds(5),

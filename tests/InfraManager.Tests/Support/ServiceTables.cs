@@ -7,8 +7,8 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
-/// Reads the service tables' rows as the pipeline does, and says in words who gets new flows; and says the same of specifications. Knows nothing of the compiler
-/// and the planner: the two texts are equal, or one of those is wrong.
+/// Reads the service tables' rows as the pipeline does, and says in words who gets new flows; and says the same of specifications. Knows
+/// nothing of the compiler and the planner: the two texts are equal, or one of those is wrong.
 /// </summary>
 internal static class ServiceTables
 {
@@ -42,14 +42,18 @@ internal static class ServiceTables
             {
                 var set = buckets[row["set_id"]].Where(b => BucketOf(b) < FirstSuccessor).OrderBy(BucketOf).ToList();
                 CheckSuccession(row, [.. buckets[row["set_id"]].Where(b => BucketOf(b) >= FirstSuccessor)], backends);
-                if (set.Count.ToString(CultureInfo.InvariantCulture) != row["buckets"] || set.Where((b, i) => b["bucket"] != i.ToString(CultureInfo.InvariantCulture)).Any())
+                if (set.Count.ToString(CultureInfo.InvariantCulture) != row["buckets"]
+                    || set.Where((b, i) => b["bucket"] != i.ToString(CultureInfo.InvariantCulture)).Any())
                 {
                     throw new InvalidDataException($"{row} has {set.Count} buckets");
                 }
 
                 seen.Add("set " + row["set_id"]);
-                var shares = set.Select(b => backends.GetValueOrDefault(b["backend_id"]) ?? throw new InvalidDataException($"{b} names no backend"))
-                    .GroupBy(b => b.Action == "to_backend" ? $"{b["ip"]}:{b["port"]}{(b["on_host"] == "1" ? " here" : "")}" : throw new InvalidDataException($"{b} drains and has a bucket")).ToList();
+                var shares = set.Select(b => backends.GetValueOrDefault(b["backend_id"])
+                    ?? throw new InvalidDataException($"{b} names no backend"))
+                    .GroupBy(b => b.Action == "to_backend"
+                        ? $"{b["ip"]}:{b["port"]}{(b["on_host"] == "1" ? " here" : "")}"
+                        : throw new InvalidDataException($"{b} drains and has a bucket")).ToList();
                 if (shares.Max(s => s.Count()) - shares.Min(s => s.Count()) > 1)
                 {
                     throw new InvalidDataException($"{row} is unevenly shared");
@@ -64,12 +68,14 @@ internal static class ServiceTables
                 seen.Add("ranges " + row["ranges_id"]);
             }
 
-            lines.Add($"{row["ip"]}:{row["port"]}/{row["protocol"]} {(row["outside"] == "1" ? "outside" : "inside")}: {who} pool {row["pool"]}");
+            lines.Add($"{row["ip"]}:{row["port"]}/{row["protocol"]} {(row["outside"] == "1" ? "outside" : "inside")}: {who} pool "
+                + $"{row["pool"]}");
         }
 
         foreach (var backend in backends.Values)
         {
-            var endpoint = endpoints.GetValueOrDefault(backend["endpoint_id"]) ?? throw new InvalidDataException($"{backend} has no endpoint");
+            var endpoint = endpoints.GetValueOrDefault(backend["endpoint_id"])
+                ?? throw new InvalidDataException($"{backend} has no endpoint");
             if ((endpoint["ip"], endpoint["port"]) != (backend["ip"], backend["port"]))
             {
                 throw new InvalidDataException($"{backend} has {endpoint}");
@@ -78,7 +84,8 @@ internal static class ServiceTables
             seen.Add("endpoint " + endpoint["id"]);
         }
 
-        foreach (var lost in buckets.Select(b => "set " + b.Key).Concat(ranges.Select(r => "ranges " + r.Key)).Concat(endpoints.Keys.Select(e => "endpoint " + e)).Except(seen))
+        foreach (var lost in buckets.Select(b => "set " + b.Key).Concat(ranges.Select(r => "ranges " + r.Key))
+            .Concat(endpoints.Keys.Select(e => "endpoint " + e)).Except(seen))
         {
             throw new InvalidDataException($"{lost} serves nobody");
         }
@@ -104,35 +111,43 @@ internal static class ServiceTables
 
     private static string Line(ServicePortSpec port, Frontend frontend, string side, FlowTarget target, bool masquerade)
     {
-        string[] eligible = [.. port.Backends.Where(b => target switch { FlowTarget.Cluster => b.InCluster, FlowTarget.Local => b.InLocal, _ => false })
+        string[] eligible = [
+            .. port.Backends.Where(b => target switch { FlowTarget.Cluster => b.InCluster, FlowTarget.Local => b.InLocal, _ => false })
             .Select(b => $"{b.Address}:{b.Port}{(b.Place == BackendPlace.Host ? " here" : "")}").Order(StringComparer.Ordinal)];
         var who = target switch
         {
             _ when eligible.Length > 0 => $"[{string.Join(", ", eligible)}] affinity {Class(port.AffinitySeconds)}"
-                + (frontend.SourceRanges.Count == 0 ? "" : $" from {string.Join(", ", frontend.SourceRanges.Select(r => r.ToString()).Order(StringComparer.Ordinal))}"),
+                + (frontend.SourceRanges.Count == 0
+                    ? ""
+                    : $" from {string.Join(", ", frontend.SourceRanges.Select(r => r.ToString()).Order(StringComparer.Ordinal))}"),
             FlowTarget.Cluster or FlowTarget.Refuse => "refuse",
             _ => "drop_new",
         };
         return $"{frontend.Address}:{frontend.Port}/{(int)port.Protocol} {side}: {who} pool {(masquerade ? 1 : 0)}";
     }
 
-    private static int Class(int seconds) => seconds switch { 0 => 0, <= 10 => 1, <= 30 => 2, <= 60 => 3, <= 120 => 4, <= 300 => 5, _ => 6 };
+    private static int Class(int seconds) =>
+        seconds switch { 0 => 0, <= 10 => 1, <= 30 => 2, <= 60 => 3, <= 120 => 4, <= 300 => 5, _ => 6 };
 
     private static int BucketOf(Row bucket) => int.Parse(bucket["bucket"], CultureInfo.InvariantCulture);
 
-    /// <summary>Each bucket of the succession leads to a backend that lives, and where that drains, its substitute to one that takes flows.</summary>
+    /// <summary>
+    /// Each bucket of the succession leads to a backend that lives, and where that drains, its substitute to one that takes flows.
+    /// </summary>
     private static void CheckSuccession(Row service, IReadOnlyList<Row> buckets, Dictionary<string, Row> backends)
     {
         var successors = buckets.Where(b => BucketOf(b) < 2 * FirstSuccessor).ToDictionary(BucketOf);
         var substitutes = buckets.Where(b => BucketOf(b) >= 2 * FirstSuccessor).ToDictionary(b => BucketOf(b) - FirstSuccessor);
-        if (!successors.Keys.Order().SequenceEqual(Enumerable.Range(FirstSuccessor, int.Parse(service["succession"], CultureInfo.InvariantCulture))))
+        if (!successors.Keys.Order()
+            .SequenceEqual(Enumerable.Range(FirstSuccessor, int.Parse(service["succession"], CultureInfo.InvariantCulture))))
         {
             throw new InvalidDataException($"{service} has {successors.Count} buckets of its succession");
         }
 
         foreach (var (bucket, successor) in successors)
         {
-            var backend = backends.GetValueOrDefault(successor["backend_id"]) ?? throw new InvalidDataException($"{successor} names no backend");
+            var backend = backends.GetValueOrDefault(successor["backend_id"])
+                ?? throw new InvalidDataException($"{successor} names no backend");
             var substitute = substitutes.TryGetValue(bucket, out var row) ? backends.GetValueOrDefault(row["backend_id"])?.Action : null;
             if (substitute != (backend.Action == "to_backend" ? null : "to_backend"))
             {
@@ -150,12 +165,16 @@ internal static class ServiceTables
             var values = new Dictionary<string, string>();
             foreach (var match in entry.EnumerateMatch())
             {
-                values[match.Field.Name] = match.Field.Name.EndsWith("ip", StringComparison.Ordinal) ? Ip(match.Value.Span) + (match.Field.Kind == MatchKind.Lpm ? $"/{match.PrefixLength}" : "") : Number(match.Value.Span);
+                values[match.Field.Name] = match.Field.Name.EndsWith("ip", StringComparison.Ordinal)
+                    ? Ip(match.Value.Span) + (match.Field.Kind == MatchKind.Lpm ? $"/{match.PrefixLength}" : "")
+                    : Number(match.Value.Span);
             }
 
             foreach (var param in entry.EnumerateParams())
             {
-                values[param.Param.Name] = param.Param.Name.EndsWith("ip", StringComparison.Ordinal) ? Ip(param.Value.Span) : Number(param.Value.Span);
+                values[param.Param.Name] = param.Param.Name.EndsWith("ip", StringComparison.Ordinal)
+                    ? Ip(param.Value.Span)
+                    : Number(param.Value.Span);
             }
 
             return new Row(entry.Table.Alias, entry.Action.Alias, values, entry.ToString());

@@ -26,21 +26,23 @@ internal static class TestNode
     public static AttachmentKey Key(int number, string network = "net") => new(network, $"container-{number}", "eth0");
 
     /// <summary>The pod of that number; what is not told is its own.</summary>
-    public static EndpointSpec Pod(int number, ulong sequence = 0, int? ip = null, int? mac = null, int? port = null, string network = "net", ulong epoch = 1) => new()
-    {
-        Node = "node-1",
-        Origin = ApiOrigin.Offload,
-        Key = Key(number, network),
-        Kind = EndpointKind.Pod,
-        PortName = PortName(port ?? number),
-        Mac = new MacAddress(0x02_00_00_00_00_00UL + (ulong)(mac ?? number) + 1),
-        Addresses = [Ip(ip ?? number)],
-        PodName = $"pod-{number}",
-        Epoch = sequence == 0 ? 0 : epoch,
-        Sequence = sequence,
-    };
+    public static EndpointSpec Pod(int number, ulong sequence = 0, int? ip = null, int? mac = null, int? port = null,
+        string network = "net", ulong epoch = 1) => new()
+        {
+            Node = "node-1",
+            Origin = ApiOrigin.Offload,
+            Key = Key(number, network),
+            Kind = EndpointKind.Pod,
+            PortName = PortName(port ?? number),
+            Mac = new MacAddress(0x02_00_00_00_00_00UL + (ulong)(mac ?? number) + 1),
+            Addresses = [Ip(ip ?? number)],
+            PodName = $"pod-{number}",
+            Epoch = sequence == 0 ? 0 : epoch,
+            Sequence = sequence,
+        };
 
-    public static EndpointSpec Host(ulong sequence = 0) => Pod(5000, sequence) with { Kind = EndpointKind.Host, Addresses = [IPAddress.Parse("200.1.1.2")] };
+    public static EndpointSpec Host(ulong sequence = 0) =>
+        Pod(5000, sequence) with { Kind = EndpointKind.Host, Addresses = [IPAddress.Parse("200.1.1.2")] };
 
     public static IPAddress Ip(int number) => new([10, 244, (byte)(number >> 8), (byte)number]);
 

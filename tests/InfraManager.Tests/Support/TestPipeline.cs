@@ -5,7 +5,8 @@ namespace ACCOffload.InfraManager.Tests.Support;
 /// <summary>The committed pipeline, as it lies beside the executable.</summary>
 internal static class TestPipeline
 {
-    private static readonly Lazy<PipelineArtifacts> Loaded = new(() => PipelineArtifacts.Load(Path.Combine(AppContext.BaseDirectory, "pipeline")));
+    private static readonly Lazy<PipelineArtifacts> Loaded = new(() =>
+        PipelineArtifacts.Load(Path.Combine(AppContext.BaseDirectory, "pipeline")));
 
     public static PipelineArtifacts Artifacts => Loaded.Value;
 }

@@ -15,7 +15,8 @@ internal static class TestService
     public static ServiceSpec Of(int number, params Backend[] backends) => new(Key(number), [Port(number, ProtocolType.Tcp, 80, backends)]);
 
     public static ServicePortSpec Port(int number, ProtocolType protocol, ushort port, params Backend[] backends) => new(
-        "", protocol, port, 0, [ClusterIP(number, port, backends.Any(b => b.InCluster) ? FlowTarget.Cluster : FlowTarget.Refuse)], [.. backends]);
+        "", protocol, port, 0, [ClusterIP(number, port, backends.Any(b => b.InCluster) ? FlowTarget.Cluster : FlowTarget.Refuse)],
+        [.. backends]);
 
     public static Frontend ClusterIP(int number, ushort port = 80, FlowTarget target = FlowTarget.Cluster) =>
         new(Virtual(number), port, FrontendKind.ClusterIP, target, target, false, true, []);
@@ -28,7 +29,9 @@ internal static class TestService
         new(new IPAddress([10, 250, (byte)(number >> 8), (byte)number]), port, BackendPlace.Remote, ready, ready, !ready, ready, false);
 
     /// <summary>The pod of that number on another node, which the cluster names by a UID: unless told, that of its number.</summary>
-    public static Backend RemotePod(int number, bool ready = true, ushort port = 8080, ulong uid = 0) => Remote(number, ready, port) with { Terminating = false, Uid = uid == 0 ? (ulong)number : uid };
+    public static Backend RemotePod(int number, bool ready = true, ushort port = 8080, ulong uid = 0) =>
+        Remote(number, ready, port) with { Terminating = false, Uid = uid == 0 ? (ulong)number : uid };
 
-    public static Backend Host(ushort port = 6443) => new(IPAddress.Parse("192.0.2.10"), port, BackendPlace.Host, true, true, false, true, true);
+    public static Backend Host(ushort port = 6443) =>
+        new(IPAddress.Parse("192.0.2.10"), port, BackendPlace.Host, true, true, false, true, true);
 }

@@ -42,7 +42,8 @@ public sealed class ServiceManagerTests : IDisposable
     public void The_watchdog_is_fed_at_half_its_time_while_there_is_progress()
     {
         Environment.SetEnvironmentVariable("WATCHDOG_USEC", "4000000");
-        Environment.SetEnvironmentVariable("WATCHDOG_PID", Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Environment.SetEnvironmentVariable("WATCHDOG_PID",
+            Environment.ProcessId.ToString(System.Globalization.CultureInfo.InvariantCulture));
         using var service = Listen(isAbstract: false);
         var time = new ManualTimer();
         var alive = true;

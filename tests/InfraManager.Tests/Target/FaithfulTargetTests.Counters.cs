@@ -1,9 +1,9 @@
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.P4Runtime.Channels;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <content>What ctl can read of counters.</content>
 public sealed partial class FaithfulTargetTests
@@ -39,7 +39,8 @@ public sealed partial class FaithfulTargetTests
 
         foreach (var table in new[] { "services", "backends" })
         {
-            var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => _view.ReadRowCountersAsync(_view.Pipeline!.Table(table), default));
+            var refused = await Assert.ThrowsAsync<P4RuntimeException>(() =>
+                _view.ReadRowCountersAsync(_view.Pipeline!.Table(table), default));
             Assert.Equal($"the counters of table {table} are not available on this target (p4-dpdk)", refused.Message);
         }
     }
@@ -50,7 +51,8 @@ public sealed partial class FaithfulTargetTests
         await StartAsync(FaithfulBehaviours.None with { ReportsMacroNameAsVersion = true });
         await ReadyAsync();
 
-        var refused = await Assert.ThrowsAsync<P4RuntimeException>(() => _view.ReadRegistersAsync(_view.Pipeline!.Register("unanswered"), default));
+        var refused = await Assert.ThrowsAsync<P4RuntimeException>(() =>
+            _view.ReadRegistersAsync(_view.Pipeline!.Register("unanswered"), default));
         Assert.Equal((StatusCode.Unimplemented, "registers are not available on this target (p4-dpdk)"), (refused.Code, refused.Message));
     }
 }

@@ -1,12 +1,13 @@
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Reconcile;
+using ACCOffload.InfraManager.Tests.Programming;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
 using Google.Protobuf;
 using P4.V1;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <content>InfraManager dies at each of its steps.</content>
 public sealed partial class FaithfulTargetTests
@@ -39,7 +40,11 @@ public sealed partial class FaithfulTargetTests
 
         public static async Task<ICrashHarness> StartAsync()
         {
-            var node = new FaithfulTargetTests { _named = CrashPool, _node = Node with { Devices = Node.Devices with { Pool = CrashPool } } };
+            var node = new FaithfulTargetTests
+            {
+                _named = CrashPool,
+                _node = Node with { Devices = Node.Devices with { Pool = CrashPool } }
+            };
             await node.StartAsync(new FaithfulBehaviours(), pool: CrashPool);
             await node.ReadyAsync();
             return new Crashable(node);
@@ -96,6 +101,7 @@ public sealed partial class FaithfulTargetTests
             Assert.DoesNotContain(node._target.Updates, u => u.Kind == Update.Types.Type.Modify);
         }
 
-        private string? Difference() => ServerRows.Difference(node._programmer, node._node, node._target.Ports, node._target.Rows.Values.SelectMany(r => r));
+        private string? Difference() =>
+            ServerRows.Difference(node._programmer, node._node, node._target.Ports, node._target.Rows.Values.SelectMany(r => r));
     }
 }

@@ -1,10 +1,10 @@
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using P4.V1;
 using Kind = P4.V1.Update.Types.Type;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <content>Each update shows by itself, so their order counts.</content>
 public sealed partial class FaithfulTargetTests
@@ -12,7 +12,8 @@ public sealed partial class FaithfulTargetTests
     /// <summary>Which rows lead to which, by a value that both have.</summary>
     private static readonly (string From, string To, string By)[] Ways =
     [
-        ("services", "frontends", "frontend_id"), ("services", "buckets", "set_id"), ("buckets", "backends", "backend_id"), ("pods", "port_class", "port"),
+        ("services", "frontends", "frontend_id"), ("services", "buckets", "set_id"), ("buckets", "backends", "backend_id"),
+        ("pods", "port_class", "port"),
         ("mac_guard", "port_class", "port"), ("source_guard", "port_class", "port"),
     ];
 
@@ -56,10 +57,12 @@ public sealed partial class FaithfulTargetTests
         Assert.All(Ways, w => Assert.Contains(updates, u => u.Name.EndsWith(w.From, StringComparison.Ordinal)));
     }
 
-    private static IEnumerable<string> Astray(Dictionary<(string Table, string Key), Dictionary<string, string>> rows, string from, string to, string by)
+    private static IEnumerable<string> Astray(Dictionary<(string Table, string Key), Dictionary<string, string>> rows, string from,
+        string to, string by)
     {
         HashSet<string> there = [.. rows.Where(r => r.Key.Table == to).Select(r => r.Value[by])];
-        return rows.Where(r => r.Key.Table == from && r.Value.TryGetValue(by, out var value) && !there.Contains(value)).Select(r => $"{from} {r.Key.Key} leads to {to} {r.Value[by]}");
+        return rows.Where(r => r.Key.Table == from && r.Value.TryGetValue(by, out var value) && !there.Contains(value))
+            .Select(r => $"{from} {r.Key.Key} leads to {to} {r.Value[by]}");
     }
 
     /// <summary>A row's fields and parameters by name.</summary>

@@ -1,4 +1,4 @@
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
@@ -9,12 +9,13 @@ using ACCOffload.InfraManager.Tests.Support;
 using Google.Protobuf;
 using P4.V1;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <content>With the tables of release 24.01's package, which InfraManager pushes.</content>
 public sealed partial class FaithfulTargetTests
 {
-    private static readonly PipelineArtifacts Package = PipelineArtifacts.Create(PackageInfo.Dpdk(), PackageInfo.Dpdk().ToByteArray(), TestPipeline.Artifacts.DeviceConfig);
+    private static readonly PipelineArtifacts Package = PipelineArtifacts.Create(PackageInfo.Dpdk(), PackageInfo.Dpdk().ToByteArray(),
+        TestPipeline.Artifacts.DeviceConfig);
 
     [Fact]
     public async Task A_package_is_pushed_once_and_again_after_the_targets_restart()
@@ -30,7 +31,8 @@ public sealed partial class FaithfulTargetTests
         Assert.Equal((1, 0L), (_target.Pushes, _programmer.Status.LastReconcile.Total));
 
         await _target.RestartAsync();
-        await Eventually.TrueAsync(() => _target.Pushes == 2 && _programmer.Status is { Ready: true, Reconciled: true }, "it is programmed again");
+        await Eventually.TrueAsync(() => _target.Pushes == 2 && _programmer.Status is { Ready: true, Reconciled: true },
+            "it is programmed again");
         Assert.Single(Rows("ipv4_to_port_table"));
     }
 
@@ -43,7 +45,8 @@ public sealed partial class FaithfulTargetTests
 
         _node = PackageNode;
         Open(Package);
-        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("restart the target (infrap4d)", StringComparison.Ordinal), "status says what to do");
+        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("restart the target (infrap4d)",
+            StringComparison.Ordinal), "status says what to do");
         Assert.Equal((1, true), (_target.Pushes, _target.IsAlive));
     }
 
@@ -82,7 +85,8 @@ public sealed partial class FaithfulTargetTests
         Assert.Equal((0, 0L), (_target.Updates.Count, _programmer.Status.LastReconcile.Total));
     }
 
-    private static NodeSettings PackageNode => Node with { Profile = PipelineProfiles.Dpdk2401, Devices = new DeviceRules { Pool = [.. Pool.Skip(1)] } };
+    private static NodeSettings PackageNode =>
+        Node with { Profile = PipelineProfiles.Dpdk2401, Devices = new DeviceRules { Pool = [.. Pool.Skip(1)] } };
 
     private async Task StartPackageAsync()
     {
@@ -92,5 +96,6 @@ public sealed partial class FaithfulTargetTests
         await ReconciledAsync();
     }
 
-    private Task<ServiceOutcome> SetAsync(params Backend[] backends) => _programmer.SubmitAsync(new ServiceIntent(TestService.Key(7), TestService.Of(7, backends)), default);
+    private Task<ServiceOutcome> SetAsync(params Backend[] backends) =>
+        _programmer.SubmitAsync(new ServiceIntent(TestService.Key(7), TestService.Of(7, backends)), default);
 }

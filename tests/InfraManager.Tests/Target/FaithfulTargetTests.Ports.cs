@@ -1,8 +1,8 @@
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <content>Ports that are there and those that are not.</content>
 public sealed partial class FaithfulTargetTests
@@ -36,7 +36,8 @@ public sealed partial class FaithfulTargetTests
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
 
-        // The chassis configuration has it. A LINK would be answered with OK and not made, and either way its number would be told as 0: another port's.
+        // The chassis configuration has it. A LINK would be answered with OK and not made, and either way its number would be told as 0:
+        // another port's.
         await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, "TAP9"));
 
         Assert.Equal(0, _programmer.Status.Endpoints);

@@ -1,11 +1,11 @@
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Session;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <content>Another controller.</content>
 public sealed partial class FaithfulTargetTests
@@ -19,10 +19,12 @@ public sealed partial class FaithfulTargetTests
         await ReconciledAsync();
         _target.ClearLog();
         var endpoint = new TargetEndpoint { Address = _target.Address };
-        await using (var other = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = endpoint, TakeOver = true }, NullLogger.Instance))
+        await using (var other = new P4RuntimeSession(new P4RuntimeSessionOptions { Endpoint = endpoint, TakeOver = true },
+            NullLogger.Instance))
         {
             other.Start();
-            await Eventually.TrueAsync(() => other.State == SessionState.Primary && _programmer.Status.TargetState == TargetState.Backup, "the other one is primary");
+            await Eventually.TrueAsync(() => other.State == SessionState.Primary && _programmer.Status.TargetState == TargetState.Backup,
+                "the other one is primary");
 
             var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(2, "TAP2"));
 

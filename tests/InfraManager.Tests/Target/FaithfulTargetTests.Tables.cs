@@ -1,10 +1,10 @@
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.Tests.Support;
 using Google.Protobuf;
 using P4.V1;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <content>Which tables are written, and what is left in them.</content>
 public sealed partial class FaithfulTargetTests
@@ -19,7 +19,8 @@ public sealed partial class FaithfulTargetTests
         await ReconciledAsync();
         // Each of the tables that a pod and a service have rows in.
         string[] filled = [.. _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key[(t.Key.LastIndexOf('.') + 1)..])];
-        Assert.Subset(new HashSet<string>(filled), new HashSet<string> { "services", "frontends", "buckets", "backends", "endpoints", "port_class", "mac_guard", "source_guard", "local_sources", "pods" });
+        Assert.Subset(new HashSet<string>(filled), new HashSet<string> { "services", "frontends", "buckets", "backends", "endpoints",
+            "port_class", "mac_guard", "source_guard", "local_sources", "pods" });
 
         await _programmer.SubmitAsync(new ServiceIntent(TestService.Key(1), null), default);
         await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 9), default);
@@ -27,7 +28,8 @@ public sealed partial class FaithfulTargetTests
 
         // What the node itself has always, and up to which number ids were given.
         Assert.True(IsMark(Assert.Single(Rows("held"))));
-        Assert.Equal(["k8s_dp_control.held", "k8s_dp_control.local_sources", "k8s_dp_control.pools", "k8s_dp_control.routes"], _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key).Order(StringComparer.Ordinal));
+        Assert.Equal(["k8s_dp_control.held", "k8s_dp_control.local_sources", "k8s_dp_control.pools", "k8s_dp_control.routes"],
+            _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key).Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -58,10 +60,16 @@ public sealed partial class FaithfulTargetTests
         return new TableEntry
         {
             TableId = table.Preamble.Id,
-            Match = { table.MatchFields.Select(f => new FieldMatch { FieldId = f.Id, Exact = new FieldMatch.Types.Exact { Value = ByteString.CopyFrom(1) } }) },
+            Match = { table.MatchFields.Select(f =>
+                new FieldMatch { FieldId = f.Id, Exact = new FieldMatch.Types.Exact { Value = ByteString.CopyFrom(1) } }) },
             Action = new TableAction
             {
-                Action = new P4.V1.Action { ActionId = action.Preamble.Id, Params = { action.Params.Select(p => new P4.V1.Action.Types.Param { ParamId = p.Id, Value = ByteString.CopyFrom(1) }) } },
+                Action = new P4.V1.Action
+                {
+                    ActionId = action.Preamble.Id,
+                    Params = { action.Params.Select(p =>
+                        new P4.V1.Action.Types.Param { ParamId = p.Id, Value = ByteString.CopyFrom(1) }) }
+                },
             },
         };
     }

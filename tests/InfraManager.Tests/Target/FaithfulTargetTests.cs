@@ -1,4 +1,4 @@
-using ACCOffload.Faithful;
+using ACCOffload.FaithfulTarget;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
@@ -13,7 +13,7 @@ using ACCOffload.P4Runtime.Session;
 using Microsoft.Extensions.Logging.Abstractions;
 using P4.V1;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <summary>The programmer with its session and gNMI client against a server that behaves as infrap4d for P4-DPDK was seen to.</summary>
 public sealed partial class FaithfulTargetTests : IAsyncDisposable
@@ -27,7 +27,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     private IReadOnlyList<string> _named = [.. Enumerable.Range(0, 16).Select(i => $"TAP{i}")];
     private Action<CrashPoint> _hook = _ => { };
     // Null where a test has servers of its own.
-    private FaithfulTarget _target = null!;
+    private FaithfulServer _target = null!;
     private SqliteStore? _store;
     private P4RuntimeSession _session = null!;
     private GnmiClient _ports = null!;
@@ -123,7 +123,8 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         var pushes = _target.Pushes;
 
         await _target.RestartAsync();
-        await Eventually.TrueAsync(() => _target.Pushes > pushes && _programmer.Status is { Ready: true, Reconciled: true }, "it is programmed again");
+        await Eventually.TrueAsync(() => _target.Pushes > pushes && _programmer.Status is { Ready: true, Reconciled: true },
+            "it is programmed again");
 
         Assert.Equal(Pool.Order(), _target.Ports.Keys.Order());
         // To the same port, whose number was 0 for as long as it was not made.
@@ -158,7 +159,8 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         // The same pipeline under another cookie.
         var other = PipelineArtifacts.Create(TestPipeline.Artifacts.Pipeline.Info, [1], TestPipeline.Artifacts.DeviceConfig);
         Open(other);
-        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("restart the target (infrap4d)", StringComparison.Ordinal), "status says what to do");
+        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("restart the target (infrap4d)",
+            StringComparison.Ordinal), "status says what to do");
 
         Assert.False(_programmer.Status.Ready);
         Assert.True(_target.IsAlive);
@@ -175,7 +177,8 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         {
             // Two of them would do for a pipeline: a power of two.
             var missing = string.Join(", ", Pool[made..]);
-            await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains($"not there ({missing})", StringComparison.Ordinal), () => $"status names {missing}: {_programmer.Status}");
+            await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains($"not there ({missing})",
+                StringComparison.Ordinal), () => $"status names {missing}: {_programmer.Status}");
             Assert.Equal((made, 0), (_target.Ports.Count, _target.Pushes));
             await others.AddPortAsync(Pool[made], P4Target.TapAttributes(1500), default);
         }
@@ -189,7 +192,8 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     {
         await StartAsync(new FaithfulBehaviours(), pool: []);
 
-        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("Target:Ports", StringComparison.Ordinal), "status says what is missing");
+        await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("Target:Ports", StringComparison.Ordinal),
+            "status says what is missing");
 
         Assert.True(_target.IsAlive);
         Assert.False(_programmer.Status.Ready);
@@ -260,7 +264,9 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         Assert.True(IsMark(Assert.Single(Rows("held"))));
     }
 
-    /// <summary>How many rows of each table were deleted and inserted again since the log was cleared; fails where nothing was held meanwhile.</summary>
+    /// <summary>
+    /// How many rows of each table were deleted and inserted again since the log was cleared; fails where nothing was held meanwhile.
+    /// </summary>
     private Dictionary<string, int> ReplacedRows()
     {
         var held = new HashSet<string>();
@@ -269,12 +275,14 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         Assert.All(updates, u => Assert.Equal(Grpc.Core.StatusCode.OK, u.Code));
         for (var i = 0; i < updates.Length; i++)
         {
-            (var table, var key) = (updates[i].Name[(updates[i].Name.LastIndexOf('.') + 1)..], updates[i].Entity.TableEntry.Match.ToString());
+            (var table, var key) =
+                (updates[i].Name[(updates[i].Name.LastIndexOf('.') + 1)..], updates[i].Entity.TableEntry.Match.ToString());
             if (table == "held" && !IsMark(updates[i].Entity.TableEntry))
             {
                 Assert.True(updates[i].Kind == Update.Types.Type.Insert ? held.Add(key) : held.Remove(key));
             }
-            else if (replaced.TryGetValue(table, out var count) && updates[i].Kind == Update.Types.Type.Delete && updates.Skip(i).Any(u => u.Name == updates[i].Name && u.Kind == Update.Types.Type.Insert && u.Entity.TableEntry.Match.ToString() == key))
+            else if (replaced.TryGetValue(table, out var count) && updates[i].Kind == Update.Types.Type.Delete && updates.Skip(i)
+                .Any(u => u.Name == updates[i].Name && u.Kind == Update.Types.Type.Insert && u.Entity.TableEntry.Match.ToString() == key))
             {
                 replaced[table] = count + 1;
                 Assert.NotEmpty(held);
@@ -289,11 +297,19 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     private static bool IsMark(P4.V1.TableEntry row) => row.Match.Single(m => m.FieldId == 1).Exact.Value is [.., 3];
 
     private Task<ServiceOutcome> SetServiceAsync(params int[] backends) =>
-        _programmer.SubmitAsync(new ServiceIntent(TestService.Key(1), TestService.Of(1, [.. backends.Select(b => TestService.Pod(b))])), default);
+        _programmer.SubmitAsync(
+            new ServiceIntent(TestService.Key(1), TestService.Of(1, [.. backends.Select(b => TestService.Pod(b))])), default);
 
-    private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null, IReadOnlyList<OwnTap>? ownTaps = null)
+    private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null,
+        IReadOnlyList<OwnTap>? ownTaps = null)
     {
-        _target = await FaithfulTarget.StartAsync(new FaithfulOptions { SocketPath = Path.Combine(_folder, "p4.sock"), Behaviours = behaviours, PortNames = _named, OwnTaps = ownTaps ?? [] });
+        _target = await FaithfulServer.StartAsync(new FaithfulOptions
+        {
+            SocketPath = Path.Combine(_folder, "p4.sock"),
+            Behaviours = behaviours,
+            PortNames = _named,
+            OwnTaps = ownTaps ?? []
+        });
         await Eventually.TrueAsync(() => _target.Ports.Count == (ownTaps?.Count ?? 0), "its scripts have made their TAPs");
         Open(artifacts, pool);
         await _programmer.SubmitAsync(TestNode.Begin, default);
@@ -304,10 +320,21 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         var endpoint = new TargetEndpoint { Address = _target.Address };
         _store = SqliteStore.Open(Path.Combine(_folder, "state.db"), NullLogger.Instance);
         _session = new P4RuntimeSession(
-            new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
+            new P4RuntimeSessionOptions
+            {
+                Endpoint = endpoint,
+                BackoffMin = TimeSpan.FromMilliseconds(5),
+                BackoffMax = TimeSpan.FromMilliseconds(50)
+            }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null, new TargetPorts(pool ?? Pool, _portsMadeByOthers), NullLogger.Instance);
-        var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50), FaultHook = p => _hook(p) };
+        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null,
+            new TargetPorts(pool ?? Pool, _portsMadeByOthers), NullLogger.Instance);
+        var options = new ProgrammerOptions
+        {
+            RetryMin = TimeSpan.FromMilliseconds(5),
+            RetryMax = TimeSpan.FromMilliseconds(50),
+            FaultHook = p => _hook(p)
+        };
         _programmer = new Programmer(_node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         _session.Start();
         _programmer.Start();
@@ -325,12 +352,15 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
 
     private Task ReadyAsync() => Eventually.TrueAsync(() => _programmer.Status.Ready, () => $"ready: {_programmer.Status}");
 
-    private Task ReconciledAsync() => Eventually.TrueAsync(() => _programmer.Status is { Ready: true, Reconciled: true }, () => $"reconciled: {_programmer.Status}");
+    private Task ReconciledAsync() =>
+        Eventually.TrueAsync(() => _programmer.Status is { Ready: true, Reconciled: true }, () => $"reconciled: {_programmer.Status}");
 
-    private Task<AttachOutcome> AttachAsync(int pod, string port) => _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(pod, (ulong)pod) with { PortName = port }), default);
+    private Task<AttachOutcome> AttachAsync(int pod, string port) =>
+        _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(pod, (ulong)pod) with { PortName = port }), default);
 
     private Task<AttachOutcome> LendAsync(int pod, ulong? sequence = null, int? mac = null) =>
-        _programmer.SubmitAsync(new AttachIntent(TestNode.Pod(pod, sequence ?? (ulong)pod, mac: mac) with { Device = DeviceKind.Tap }), default);
+        _programmer.SubmitAsync(
+            new AttachIntent(TestNode.Pod(pod, sequence ?? (ulong)pod, mac: mac) with { Device = DeviceKind.Tap }), default);
 
     private IReadOnlyList<TableEntry> Rows(string table) => _target.Rows[$"k8s_dp_control.{table}"];
 }

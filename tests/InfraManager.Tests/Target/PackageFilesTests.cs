@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.Tests.Package;
 using ACCOffload.InfraManager.Tests.Support;
 using Google.Protobuf;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <summary>A package of release 24.01 as it lies in files.</summary>
 public sealed class PackageFilesTests : IDisposable
@@ -44,7 +44,8 @@ public sealed class PackageFilesTests : IDisposable
         Assert.Contains("line 2: PkgInfo has no field 'nothing'", Fault(package), StringComparison.Ordinal);
     }
 
-    private static string Fault(string package) => Assert.Throws<InvalidDataException>(() => PipelineArtifacts.LoadPackage(package, null)).Message;
+    private static string Fault(string package) =>
+        Assert.Throws<InvalidDataException>(() => PipelineArtifacts.LoadPackage(package, null)).Message;
 
     private string Write(string name, byte[] bytes)
     {

@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Tests.Support;
 
-namespace ACCOffload.InfraManager.Tests;
+namespace ACCOffload.InfraManager.Tests.Target;
 
 /// <summary>The whole way over a real socket: what goes wrong at each RPC, and the promise after each.</summary>
 public class ServerFaultTests
@@ -26,7 +26,8 @@ public class ServerFaultTests
             await harness.ReadyAsync();
             await oracle.RunAsync(harness.Programmer, new AttachIntent(TestNode.Pod(1, 1)), new AttachIntent(TestNode.Pod(2, 2)));
             await oracle.RunAsync(
-                harness.Programmer, TestNode.Detach(TestNode.Pod(1), 3), new AttachIntent(TestNode.Pod(3, 4, ip: 1)), new AttachIntent(TestNode.Pod(2, 5, ip: 20)));
+                harness.Programmer, TestNode.Detach(TestNode.Pod(1), 3), new AttachIntent(TestNode.Pod(3, 4, ip: 1)),
+                new AttachIntent(TestNode.Pod(2, 5, ip: 20)));
             oracle.Check(await harness.SettledAsync());
             if (at == 0)
             {
@@ -92,7 +93,8 @@ public class ServerFaultTests
         // The deletes find nothing, which says that more may be missing.
         await oracle.RunAsync(harness.Programmer, TestNode.Detach(TestNode.Pod(1), 3));
         oracle.Check(await harness.SettledAsync());
-        // Of the pod that is left; and the node's own: three pools, the gateway as source and destination, two ranges of its own, three that nobody has.
+        // Of the pod that is left; and the node's own: three pools, the gateway as source and destination, two ranges of its own, three
+        // that nobody has.
         Assert.Equal(5 + 3 + 2 + 2 + 3, harness.Server.Rows.Count);
     }
 
@@ -109,7 +111,8 @@ public class ServerFaultTests
             await Task.Delay(2);
         }
 
-        var e = await Assert.ThrowsAsync<IntentException>(() => harness.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), default));
+        var e = await Assert.ThrowsAsync<IntentException>(() =>
+            harness.Programmer.SubmitAsync(new AttachIntent(TestNode.Pod(1, 1)), default));
         Assert.Equal(IntentError.Unavailable, e.Code);
         Assert.True(harness.Programmer.IsHealthy);
         Assert.NotEqual("", harness.Programmer.Status.TargetReason);

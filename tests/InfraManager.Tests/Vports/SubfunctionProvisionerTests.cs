@@ -1,4 +1,4 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Devlink;

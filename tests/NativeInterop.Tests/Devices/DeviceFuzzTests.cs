@@ -1,4 +1,4 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 using CsCheck;
 
-namespace ACCOffload.NativeInterop.Tests;
+namespace ACCOffload.NativeInterop.Tests.Devices;
 
 /// <summary>The codecs of devlink, the generic netlink controller and virtual functions with arbitrary bytes.</summary>
 public sealed class DeviceFuzzTests
@@ -45,7 +45,7 @@ public sealed class DeviceFuzzTests
         using var devlink = new ScriptedSockets().Open((kernel, sequence) =>
         {
             var dump = (kernel.Requests[^1][7] & 3) == 3;
-            kernel.Answer(Bytes.Message(ScriptedSockets.Family, dump ? 2 : 0, sequence, FakeKernel.Port, payload));
+            kernel.Answer(Bytes.Message(ScriptedSockets.Family, dump ? 2 : 0, sequence, ScriptedKernel.Port, payload));
             if (dump)
             {
                 kernel.Done(sequence);
@@ -107,7 +107,7 @@ public sealed class DeviceFuzzTests
     public void Notifications_are_events_or_losses() =>
         Gen.Select(OneOf(ScriptedSockets.Family, 2, 3, 0x10), Commands, Attributes).Array[1, 4].Sample(messages =>
     {
-        using var kernel = new FakeKernel();
+        using var kernel = new ScriptedKernel();
         kernel.Answer([.. messages.Select(m => Bytes.Message(m.Item1, 0, 0, 0, [m.Item2, 1, 0, 0, .. m.Item3]))]);
         var reader = new NotificationReader(kernel, "test");
         var events = 0;

@@ -1,9 +1,9 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop.Tests;
+namespace ACCOffload.NativeInterop.Tests.Devices;
 
 /// <summary>Waiting for a subfunction's driver and netdev that are slow, fail or disappear.</summary>
 public sealed class DevlinkActivationTests : IDisposable

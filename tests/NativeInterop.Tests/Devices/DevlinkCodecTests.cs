@@ -1,11 +1,11 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop.Tests;
+namespace ACCOffload.NativeInterop.Tests.Devices;
 
 /// <summary>Requests and answers byte by byte, following linux/genetlink.h and linux/devlink.h.</summary>
 public sealed class DevlinkCodecTests : IDisposable
@@ -26,7 +26,7 @@ public sealed class DevlinkCodecTests : IDisposable
             var dump = (kernel.Requests[^1][7] & 3) == 3;
             if (_answer is not null)
             {
-                kernel.Answer(Bytes.Message(ScriptedSockets.Family, dump ? 2 : 0, sequence, FakeKernel.Port, Bytes.Hex(_answer)));
+                kernel.Answer(Bytes.Message(ScriptedSockets.Family, dump ? 2 : 0, sequence, ScriptedKernel.Port, Bytes.Hex(_answer)));
             }
 
             if (dump)

@@ -1,11 +1,11 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop.Tests;
+namespace ACCOffload.NativeInterop.Tests.Devices;
 
 /// <summary>Devlink against a stateful fake kernel.</summary>
 public sealed class DevlinkTests : IDisposable

@@ -2,7 +2,7 @@ using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop.Tests;
+namespace ACCOffload.NativeInterop.Tests.Devices;
 
 /// <summary>Generic netlink against the running kernel: every kernel has the controller's own family.</summary>
 public sealed class GenetlinkTests

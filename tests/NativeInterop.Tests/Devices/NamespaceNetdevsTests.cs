@@ -1,11 +1,11 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop.Tests;
+namespace ACCOffload.NativeInterop.Tests.Devices;
 
 /// <summary>Simulated functions with real links in a namespace.</summary>
 public sealed class NamespaceNetdevsTests

@@ -1,8 +1,8 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop.Tests;
+namespace ACCOffload.NativeInterop.Tests.Devices;
 
 public sealed class PciBusTests : IDisposable
 {

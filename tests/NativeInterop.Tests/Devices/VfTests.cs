@@ -1,10 +1,11 @@
-using ACCOffload.Fakes;
+using ACCOffload.FakeKernel;
+using ACCOffload.FakeKernel.Scripted;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.NativeInterop.Tests;
+namespace ACCOffload.NativeInterop.Tests.Devices;
 
 /// <summary>Virtual functions through rtnetlink; the messages follow linux/if_link.h.</summary>
 public sealed class VfTests
@@ -12,7 +13,7 @@ public sealed class VfTests
     [Fact]
     public void Set_all_properties_of_a_virtual_function()
     {
-        using var kernel = new FakeKernel();
+        using var kernel = new ScriptedKernel();
         using var route = new RouteNetlink(new NetlinkConnection(kernel, kernel.Time));
         kernel.OnRequest = (_, sequence) => kernel.Acknowledge(sequence);
         route.SetVf(7, 3, new VfChange
@@ -44,13 +45,13 @@ public sealed class VfTests
     [Fact]
     public void Virtual_functions_are_read()
     {
-        using var kernel = new FakeKernel();
+        using var kernel = new ScriptedKernel();
         using var route = new RouteNetlink(new NetlinkConnection(kernel, kernel.Time));
         kernel.OnRequest = (_, sequence) =>
         {
             // IFLA_NUM_VF, IFLA_VFINFO_LIST { VF_INFO { VF_MAC, VF_BROADCAST, VF_VLAN, VF_VLAN_LIST, VF_TX_RATE, VF_RATE, VF_SPOOFCHK,
             // VF_LINK_STATE, VF_RSS_QUERY_EN -1, VF_TRUST -1 } }
-            kernel.Answer(Bytes.Message(16, 0, sequence, FakeKernel.Port, Bytes.Hex("""
+            kernel.Answer(Bytes.Message(16, 0, sequence, ScriptedKernel.Port, Bytes.Hex("""
                 00 00 0100 07000000 43100100 00000000
                 0900 0300 65746830 00 000000
                 0800 1500 01000000

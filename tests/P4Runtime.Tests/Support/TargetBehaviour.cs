@@ -3,7 +3,7 @@ using ACCOffload.P4Wire;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.P4Runtime.Tests;
+namespace ACCOffload.P4Runtime.Tests.Support;
 
 /// <summary>Behavior of a test target, and what it received.</summary>
 internal sealed class TargetBehaviour

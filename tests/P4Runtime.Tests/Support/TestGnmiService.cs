@@ -1,7 +1,7 @@
 using Gnmi;
 using Grpc.Core;
 
-namespace ACCOffload.P4Runtime.Tests;
+namespace ACCOffload.P4Runtime.Tests.Support;
 
 internal sealed class TestGnmiService(TargetBehaviour behaviour) : gNMI.gNMIBase
 {

@@ -2,7 +2,7 @@ using System.Threading.Channels;
 using Grpc.Core;
 using P4.V1;
 
-namespace ACCOffload.P4Runtime.Tests;
+namespace ACCOffload.P4Runtime.Tests.Support;
 
 internal sealed class TestP4Service(TargetBehaviour behaviour) : P4.V1.P4Runtime.P4RuntimeBase
 {

@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
-namespace ACCOffload.P4Runtime.Tests;
+namespace ACCOffload.P4Runtime.Tests.Support;
 
 /// <summary>A P4Runtime and gNMI server that behaves correctly unless a test changes its behavior.</summary>
 internal sealed class TestTarget : IAsyncDisposable

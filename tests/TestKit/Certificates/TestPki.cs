@@ -62,7 +62,8 @@ public sealed class TestPki : IDisposable
         }
 
         request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.Create(Authority, notBefore ?? _now.AddDays(-2), notAfter ?? _now.AddDays(30), RandomNumberGenerator.GetBytes(12));
+        using var certificate = request.Create(Authority, notBefore ?? _now.AddDays(-2), notAfter ?? _now.AddDays(30),
+            RandomNumberGenerator.GetBytes(12));
         return certificate.CopyWithPrivateKey(key);
     }
 
@@ -83,7 +84,8 @@ public sealed class TestPki : IDisposable
         }
 
         request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication), new Oid(ClientAuthentication)], false));
+        request.CertificateExtensions.Add(
+            new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication), new Oid(ClientAuthentication)], false));
         using var certificate = request.Create(Authority, _now.AddDays(-1), until ?? _now.AddDays(1), RandomNumberGenerator.GetBytes(8));
         return certificate.CopyWithPrivateKey(key);
     }
@@ -110,7 +112,8 @@ public sealed class TestPki : IDisposable
 
         var generator = X509SignatureGenerator.CreateForECDsa(Authority.GetECDsaPrivateKey()!);
         // Its number tells lists of one moment apart.
-        return builder.Build(Authority.SubjectName, generator, revoked.Count + 1, nextUpdate, HashAlgorithmName.SHA256, X509AuthorityKeyIdentifierExtension.CreateFromCertificate(Authority, true, false), _now.AddHours(-1));
+        return builder.Build(Authority.SubjectName, generator, revoked.Count + 1, nextUpdate, HashAlgorithmName.SHA256,
+            X509AuthorityKeyIdentifierExtension.CreateFromCertificate(Authority, true, false), _now.AddHours(-1));
     }
 
     public void Dispose() => Authority.Dispose();

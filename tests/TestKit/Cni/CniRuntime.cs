@@ -95,7 +95,8 @@ public sealed class CniRuntime(Lab lab)
     }
 
     /// <summary>Runs ADD, DEL or CHECK; the test may change the request and the environment.</summary>
-    public Task<CniOutcome> RunAsync(string command, Attachment attachment, Action<JsonObject>? change = null, Action<Dictionary<string, string>>? variables = null)
+    public Task<CniOutcome> RunAsync(string command, Attachment attachment, Action<JsonObject>? change = null,
+        Action<Dictionary<string, string>>? variables = null)
     {
         var request = Request(command, attachment);
         change?.Invoke(request);

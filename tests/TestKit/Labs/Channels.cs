@@ -38,7 +38,8 @@ public static class Channels
             ClientCertificateContext = SslStreamCertificateContext.Create(client, null, offline: true),
             CertificateChainPolicy = trust,
         };
-        return GrpcChannel.ForAddress("https://accoffload-acc:50002", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        return GrpcChannel.ForAddress("https://accoffload-acc:50002",
+            new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
 
     /// <summary>What `inframanager ctl` speaks to, without a process for each question.</summary>
@@ -47,8 +48,10 @@ public static class Channels
     /// <summary>Without TLS over a unix socket. Connects again by itself when the server was restarted.</summary>
     public static GrpcChannel Unix(string path)
     {
-        var handler = Handler(() => (new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path)));
-        return GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = null });
+        var handler = Handler(() =>
+            (new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path)));
+        return GrpcChannel.ForAddress("http://localhost",
+            new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true, MaxReceiveMessageSize = null });
     }
 
     private static SocketsHttpHandler Handler(Func<(Socket Socket, EndPoint Peer)> make) => new()

@@ -90,7 +90,10 @@ public sealed class Lab : IAsyncDisposable
     /// <summary>Changes the agent's configuration; it holds from the agent's next start.</summary>
     public void ChangeAgentConfig(Action<JsonNode> change) => Change(AgentConfig, change);
 
-    /// <summary>Has the target make these TAPs before its pipeline; pods and host get one each. It holds from the next start of inframanager and the agent.</summary>
+    /// <summary>
+    /// Has the target make these TAPs before its pipeline; pods and host get one each. It holds from the next start of inframanager and the
+    /// agent.
+    /// </summary>
     public void UsePool(params string[] ports)
     {
         ChangeManagerConfig(c => c["Target"]!["Ports"] = new JsonArray([.. ports.Select(p => JsonValue.Create(p))]));
@@ -105,9 +108,12 @@ public sealed class Lab : IAsyncDisposable
     {
         File.Delete(TargetSocket);
         Target = new BackgroundProcess(
-            AccNamespace, Published.InfraManager, ["soft-target", "--config", ManagerConfig, "--listen", $"unix:{TargetSocket}", "--port-namespace", $"/run/netns/{PortNamespace}"]);
+            AccNamespace, Published.InfraManager, ["soft-target", "--config", ManagerConfig, "--listen", $"unix:{TargetSocket}",
+                "--port-namespace", $"/run/netns/{PortNamespace}"]);
         await Eventually.TrueAsync(
-            () => Alive(Target, "soft-target") && File.Exists(TargetSocket) ? Task.FromResult(true) : Task.FromResult(false), "the soft target listens");
+            () => Alive(Target, "soft-target") && File.Exists(TargetSocket)
+                ? Task.FromResult(true)
+                : Task.FromResult(false), "the soft target listens");
     }
 
     public async Task StartManagerAsync(bool waitReady = true)
@@ -138,7 +144,8 @@ public sealed class Lab : IAsyncDisposable
 
     /// <summary>Waits until the host has its interface, which with a pool comes after the agent is ready.</summary>
     public Task WaitHostInterfaceAsync() => Eventually.TrueAsync(
-        async () => (await Shell.RunLineAsync(HostNamespace, "ip link show accoffload0")).ExitCode == 0, () => $"the host has its interface; the agent's log:\n{Agent!.Log}");
+        async () => (await Shell.RunLineAsync(HostNamespace, "ip link show accoffload0")).ExitCode == 0,
+        () => $"the host has its interface; the agent's log:\n{Agent!.Log}");
 
     /// <summary>`inframanager ctl … --json`, parsed.</summary>
     public async Task<JsonNode> ControlAsync(params string[] arguments)
@@ -171,7 +178,8 @@ public sealed class Lab : IAsyncDisposable
         var result = await PluginAsync("ADD", pod);
         if (result.ExitCode != 0)
         {
-            throw new InvalidOperationException($"ADD {name}: {result.Output}{result.Error}\nagent:\n{Agent?.Log}\ninframanager:\n{Manager?.Log}");
+            throw new InvalidOperationException($"ADD {name}: "
+                + $"{result.Output}{result.Error}\nagent:\n{Agent?.Log}\ninframanager:\n{Manager?.Log}");
         }
 
         pod.Result = JsonNode.Parse(result.Output)!;
@@ -184,8 +192,11 @@ public sealed class Lab : IAsyncDisposable
         await RemoveNamespaceAsync(pod.Namespace);
     }
 
-    /// <summary>Runs the plugin of the conflist for one command, with the environment and the standard input that a runtime gives.</summary>
-    public Task<ShellResult> PluginAsync(string command, Pod? pod, Action<JsonObject>? change = null, IReadOnlyDictionary<string, string>? environment = null)
+    /// <summary>
+    /// Runs the plugin of the conflist for one command, with the environment and the standard input that a runtime gives.
+    /// </summary>
+    public Task<ShellResult> PluginAsync(string command, Pod? pod, Action<JsonObject>? change = null,
+        IReadOnlyDictionary<string, string>? environment = null)
     {
         var configuration = PluginConfiguration();
         if (pod?.Result is not null && command is "CHECK" or "DEL")

@@ -32,7 +32,8 @@ public sealed class RawP4Runtime : IAsyncDisposable
         {
             Arbitration = new MasterArbitrationUpdate { DeviceId = 1, ElectionId = client._election },
         });
-        if (!await client._stream.ResponseStream.MoveNext(CancellationToken.None) || client._stream.ResponseStream.Current.Arbitration.Status.Code != 0)
+        if (!await client._stream.ResponseStream.MoveNext(CancellationToken.None)
+            || client._stream.ResponseStream.Current.Arbitration.Status.Code != 0)
         {
             throw new InvalidOperationException("not made primary");
         }
@@ -52,7 +53,8 @@ public sealed class RawP4Runtime : IAsyncDisposable
     {
         var info = await InfoAsync();
         var read = new ReadRequest { DeviceId = 1 };
-        read.Entities.Add(new Entity { TableEntry = new TableEntry { TableId = info.Tables.Single(t => t.Preamble.Alias == table).Preamble.Id } });
+        read.Entities.Add(
+            new Entity { TableEntry = new TableEntry { TableId = info.Tables.Single(t => t.Preamble.Alias == table).Preamble.Id } });
         var rows = new List<TableEntry>();
         using var reading = _client.Read(read);
         while (await reading.ResponseStream.MoveNext(CancellationToken.None))
@@ -101,7 +103,8 @@ public sealed class RawP4Runtime : IAsyncDisposable
     {
         var request = new Gnmi.GetRequest
         {
-            Path = { new Gnmi.Path { Elem = { new Gnmi.PathElem { Name = "interfaces" }, new Gnmi.PathElem { Name = "virtual-interface", Key = { ["name"] = "*" } }, new Gnmi.PathElem { Name = "state" } } } },
+            Path = { new Gnmi.Path { Elem = { new Gnmi.PathElem { Name = "interfaces" },
+                new Gnmi.PathElem { Name = "virtual-interface", Key = { ["name"] = "*" } }, new Gnmi.PathElem { Name = "state" } } } },
         };
         var reply = await new Gnmi.gNMI.gNMIClient(_channel).GetAsync(request);
         return reply.Notification.SelectMany(n => n.Update).Where(u => u.Val.ValueCase == Gnmi.TypedValue.ValueOneofCase.UintVal)

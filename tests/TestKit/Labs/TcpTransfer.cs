@@ -15,7 +15,8 @@ public static class TcpTransfer
     /// <param name="bytes">How much the client sends.</param>
     /// <param name="port">The server's port; 0 for any.</param>
     /// <param name="through">Where the client connects to; null for the server itself.</param>
-    public static async Task SendAsync(string serverNamespace, string serverAddress, string clientNamespace, int bytes, int port = 0, string? through = null)
+    public static async Task SendAsync(string serverNamespace, string serverAddress, string clientNamespace, int bytes, int port = 0,
+        string? through = null)
     {
         using var timeout = new CancellationTokenSource(Limit);
         // A socket belongs to the namespace it was made in, whoever uses it.

@@ -30,7 +30,8 @@ public static class Traces
     /// <summary>host-local's reservations: network/address.</summary>
     public static IReadOnlyList<string> Leases(Lab lab) =>
         Directory.Exists(lab.At("ipam"))
-            ? [.. Directory.GetFiles(lab.At("ipam"), "10.*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(lab.At("ipam"), file)).Order()]
+            ? [.. Directory.GetFiles(lab.At("ipam"), "10.*", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(lab.At("ipam"), file)).Order()]
             : [];
 
     /// <summary>The agent's attachments, without its own for the host.</summary>

@@ -9,8 +9,9 @@ using UpdateType = P4.V1.Update.Types.Type;
 namespace ACCOffload.TestKit.Labs;
 
 /// <summary>
-/// Two states of the tables that differ in rows of two tables: by which address the gateway is spoken to on the sender's port (`port_class`), and to which
-/// pod, by which source address, what is sent to the first receiver goes (`pods`). A packet that sees one row of each state has addresses that don't belong together.
+/// Two states of the tables that differ in rows of two tables: by which address the gateway is spoken to on the sender's port
+/// (`port_class`), and to which pod, by which source address, what is sent to the first receiver goes (`pods`). A packet that sees one row
+/// of each state has addresses that don't belong together.
 /// </summary>
 public sealed class TwoVersions
 {
@@ -46,7 +47,9 @@ public sealed class TwoVersions
             updates[version] =
             [
                 (UpdateType.Modify, await target.WithAsync(own, ("gateway_mac", gateway))),
-                (UpdateType.Modify, await target.WithAsync(destination, ("port", await target.ParameterAsync(Row(receivers[version]), "port")), ("src_mac", gateway), ("dst_mac", Shortest(receivers[version].Mac)))),
+                (UpdateType.Modify,
+                    await target.WithAsync(destination, ("port", await target.ParameterAsync(Row(receivers[version]), "port")),
+                        ("src_mac", gateway), ("dst_mac", Shortest(receivers[version].Mac)))),
             ];
             frames[version] = Frames.Udp(sender.Mac, Gateways[version], sender.Address, receivers[0].Address, payload: payload);
             frames[version][^payload] = (byte)(version + 1);
@@ -54,7 +57,8 @@ public sealed class TwoVersions
 
         return new TwoVersions(target, updates, frames);
 
-        TableEntry Row(PodEnd pod) => pods.Single(row => row.Match[0].Exact.Value.Span.SequenceEqual(Shortest(IPAddress.Parse(pod.Address).GetAddressBytes()).Span));
+        TableEntry Row(PodEnd pod) =>
+            pods.Single(row => row.Match[0].Exact.Value.Span.SequenceEqual(Shortest(IPAddress.Parse(pod.Address).GetAddressBytes()).Span));
     }
 
     /// <summary>What the sender sends in a version: addressed to that version's gateway, and dropped in the other.</summary>

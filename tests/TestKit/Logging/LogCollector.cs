@@ -17,7 +17,8 @@ public sealed class LogCollector(LogLevel libraries = LogLevel.Warning) : ILogge
 
     public ILogger CreateLogger(string categoryName)
     {
-        var isLibrary = categoryName.StartsWith("Microsoft.", StringComparison.Ordinal) || categoryName.StartsWith("Grpc.", StringComparison.Ordinal);
+        var isLibrary = categoryName.StartsWith("Microsoft.", StringComparison.Ordinal)
+            || categoryName.StartsWith("Grpc.", StringComparison.Ordinal);
         return new Sink(categoryName, isLibrary ? libraries : LogLevel.Trace, _lines);
     }
 
@@ -36,7 +37,8 @@ public sealed class LogCollector(LogLevel libraries = LogLevel.Warning) : ILogge
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= lowest;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel))
             {

@@ -41,7 +41,8 @@ public sealed class BootedMachine : IAsyncDisposable
         var machine = new BootedMachine(name, Path.Combine(Path.GetDirectoryName(tree)!, name));
         try
         {
-            await Shell.RunAsync(null, "cp", ["--archive", "--reflink=auto", tree, machine.Root], limit: TimeSpan.FromMinutes(3)).Succeeded();
+            await Shell.RunAsync(null, "cp", ["--archive", "--reflink=auto", tree, machine.Root], limit: TimeSpan.FromMinutes(3))
+                .Succeeded();
             // With an identity it is no first boot, on which systemd would enable what it finds.
             machine.Write("etc/machine-id", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
             foreach (var wants in Directory.GetDirectories(machine.At("etc/systemd/system"), "*.wants"))
@@ -79,7 +80,8 @@ public sealed class BootedMachine : IAsyncDisposable
 
     /// <summary>Runs a program in the booted machine, as its root.</summary>
     public Task<ShellResult> RunAsync(string[] command, string? input = null) =>
-        Shell.RunAsync(null, "nsenter", ["--target", _leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--", .. command], input, limit: TimeSpan.FromMinutes(3));
+        Shell.RunAsync(null, "nsenter", ["--target", _leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--",
+            .. command], input, limit: TimeSpan.FromMinutes(3));
 
     /// <summary>Runs a program in the booted machine; its output without the last line's end.</summary>
     public async Task<string> OutputAsync(params string[] command) => (await RunAsync(command).Succeeded()).Output.TrimEnd();
@@ -102,12 +104,14 @@ public sealed class BootedMachine : IAsyncDisposable
         var enter = string.Concat(_groups.Folders.Select(folder => $"echo $$ >{folder}/cgroup.procs && "));
         string[] options =
         [
-            "--quiet", $"--directory={Root}", $"--machine={Name}", "--boot", "--register=no", "--keep-unit", "--private-network", "--capability=all",
+            "--quiet", $"--directory={Root}", $"--machine={Name}", "--boot", "--register=no", "--keep-unit", "--private-network",
+            "--capability=all",
             "--console=pipe", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
         ];
         // The shell becomes nspawn, so that its process is the one to stop.
         _nspawn = new BackgroundProcess(
-            null, "sh", ["-c", $"{enter}exec systemd-nspawn \"$@\"", "sh", .. options], new Dictionary<string, string> { ["SYSTEMD_SECCOMP"] = "0" });
+            null, "sh", ["-c", $"{enter}exec systemd-nspawn \"$@\"", "sh", .. options],
+            new Dictionary<string, string> { ["SYSTEMD_SECCOMP"] = "0" });
         await Eventually.TrueAsync(IsUpAsync, () => $"the machine is up; its console:\n{_nspawn.Log}", seconds: 120);
     }
 
@@ -119,7 +123,8 @@ public sealed class BootedMachine : IAsyncDisposable
         }
 
         _leader = (await Shell.RunAsync(null, "pgrep", ["--parent", $"{_nspawn.Id}"])).Output.Trim();
-        return int.TryParse(_leader, out _) && (await RunAsync(["systemctl", "is-system-running"])).Output.Trim() is "running" or "degraded";
+        return int.TryParse(_leader, out _)
+            && (await RunAsync(["systemctl", "is-system-running"])).Output.Trim() is "running" or "degraded";
     }
 
     private static string? FindMissing()

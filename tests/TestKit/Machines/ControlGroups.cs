@@ -1,6 +1,8 @@
 namespace ACCOffload.TestKit.Machines;
 
-/// <summary>A control group of a machine's own in the hierarchies that systemd uses, so that its units are not mixed with anybody else's.</summary>
+/// <summary>
+/// A control group of a machine's own in the hierarchies that systemd uses, so that its units are not mixed with anybody else's.
+/// </summary>
 public sealed class ControlGroups(string name)
 {
     private const string Root = "/sys/fs/cgroup";
@@ -41,7 +43,8 @@ public sealed class ControlGroups(string name)
         foreach (var folder in Folders.Where(Directory.Exists))
         {
             // A directory of this file system goes by itself, children first.
-            foreach (var child in Directory.GetDirectories(folder, "*", SearchOption.AllDirectories).OrderByDescending(path => path.Length).Append(folder))
+            foreach (var child in Directory.GetDirectories(folder, "*", SearchOption.AllDirectories).OrderByDescending(path => path.Length)
+                .Append(folder))
             {
                 try
                 {

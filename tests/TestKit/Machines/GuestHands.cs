@@ -52,7 +52,8 @@ public sealed class GuestHands(string socket, Func<string> tail) : IDisposable
         using var limit = new CancellationTokenSource(patience);
         try
         {
-            await _hands!.SendAsync(Encoding.ASCII.GetBytes($"{number} {Convert.ToBase64String(Encoding.UTF8.GetBytes(command))}\n"), limit.Token);
+            await _hands!.SendAsync(Encoding.ASCII.GetBytes($"{number} {Convert.ToBase64String(Encoding.UTF8.GetBytes(command))}\n"),
+                limit.Token);
             while (await _answers!.ReadLineAsync(limit.Token) is { } line)
             {
                 var words = line.Split(' ');
@@ -74,14 +75,17 @@ public sealed class GuestHands(string socket, Func<string> tail) : IDisposable
     public async Task<string> OutputAsync(string command)
     {
         var result = await AskAsync(command);
-        return result.ExitCode == 0 ? result.Output.TrimEnd() : throw new InvalidOperationException($"{command}: exit code {result.ExitCode}\n{result.Output}");
+        return result.ExitCode == 0
+            ? result.Output.TrimEnd()
+            : throw new InvalidOperationException($"{command}: exit code {result.ExitCode}\n{result.Output}");
     }
 
     /// <summary>Runs a command until it succeeds.</summary>
     public async Task UntilAsync(string command, string what, int seconds = 300)
     {
         ShellResult? last = null;
-        await Eventually.TrueAsync(async () => (last = await AskAsync(command)).ExitCode == 0, () => $"{what}: {last?.Output}\n{tail()}", seconds);
+        await Eventually.TrueAsync(async () => (last = await AskAsync(command)).ExitCode == 0,
+            () => $"{what}: {last?.Output}\n{tail()}", seconds);
     }
 
     public void Dispose()

@@ -7,7 +7,8 @@ namespace ACCOffload.TestKit.Machines;
 /// <summary>The file tree of a small Debian with systemd, made of packages by name; kept between runs, never booted itself.</summary>
 public static class MachineTree
 {
-    private static readonly string[] Packages = ["systemd", "systemd-sysv", "iproute2", "iputils-ping", "containernetworking-plugins", "libssl3", "openssl", "procps"];
+    private static readonly string[] Packages = ["systemd", "systemd-sysv", "iproute2", "iputils-ping", "containernetworking-plugins",
+        "libssl3", "openssl", "procps"];
 
     // What nobody reads in there.
     private static readonly string[] Left = ["man", "doc", "locale", "info"];
@@ -41,7 +42,8 @@ public static class MachineTree
         Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
         await Shell.RunAsync(
             null, "mmdebstrap",
-            ["--quiet", "--variant=minbase", $"--include={string.Join(',', Packages)}", .. Left.Select(name => $"--dpkgopt=path-exclude=/usr/share/{name}/*"), "bookworm", unfinished],
+            ["--quiet", "--variant=minbase", $"--include={string.Join(',', Packages)}",
+                .. Left.Select(name => $"--dpkgopt=path-exclude=/usr/share/{name}/*"), "bookworm", unfinished],
             limit: TimeSpan.FromMinutes(8)).Succeeded();
         Directory.Move(unfinished, folder);
     }

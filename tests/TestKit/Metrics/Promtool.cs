@@ -13,7 +13,12 @@ public static class Promtool
     /// <summary>What `promtool check metrics` has to say of a text; empty where it finds nothing.</summary>
     public static async Task<string> CheckAsync(string text)
     {
-        using var process = Process.Start(new ProcessStartInfo(Path, ["check", "metrics"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(Path, ["check", "metrics"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        })!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.StandardInput.WriteAsync(text);
         process.StandardInput.Close();

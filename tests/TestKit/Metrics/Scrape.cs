@@ -18,16 +18,21 @@ public sealed record Scrape(HttpStatusCode Status, string ContentType, string Te
         .ToDictionary(l => l[..l.LastIndexOf(' ')], l => Parse(l[(l.LastIndexOf(' ') + 1)..]));
 
     /// <summary>Name and type of each metric.</summary>
-    public IReadOnlyDictionary<string, string> Types => Text.Split('\n').Where(l => l.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(l => l.Split(' ')).ToDictionary(w => w[2], w => w[3]);
+    public IReadOnlyDictionary<string, string> Types =>
+        Text.Split('\n').Where(l => l.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(l => l.Split(' '))
+            .ToDictionary(w => w[2], w => w[3]);
 
-    public double this[string series] => Series.TryGetValue(series, out var value) ? value : throw new KeyNotFoundException($"no {series} in\n{Text}");
+    public double this[string series] =>
+        Series.TryGetValue(series, out var value) ? value : throw new KeyNotFoundException($"no {series} in\n{Text}");
 
     /// <summary>GET over plain HTTP.</summary>
-    public static Task<Scrape> GetAsync(int port, string accept = "", string path = "/metrics") => SendAsync(new HttpClientHandler { UseProxy = false }, new Uri($"http://127.0.0.1:{port}{path}"), accept);
+    public static Task<Scrape> GetAsync(int port, string accept = "", string path = "/metrics") =>
+        SendAsync(new HttpClientHandler { UseProxy = false }, new Uri($"http://127.0.0.1:{port}{path}"), accept);
 
     /// <summary>GET over TLS, with a certificate or without one.</summary>
     /// <exception cref="HttpRequestException">Refused.</exception>
-    public static Task<Scrape> GetAsync(int port, X509Certificate2? certificate, X509Certificate2 authority, string accept = "") => SendAsync(
+    public static Task<Scrape> GetAsync(int port, X509Certificate2? certificate, X509Certificate2 authority,
+        string accept = "") => SendAsync(
         new SocketsHttpHandler
         {
             UseProxy = false,
@@ -41,7 +46,8 @@ public sealed record Scrape(HttpStatusCode Status, string ContentType, string Te
         accept);
 
     /// <summary>docs/metrics.md: the rows of a daemon's table, by metric.</summary>
-    public static IReadOnlyDictionary<string, string[]> Documented(string root, string heading) => File.ReadLines(Path.Combine(root, "docs/metrics.md"))
+    public static IReadOnlyDictionary<string, string[]> Documented(string root, string heading) =>
+        File.ReadLines(Path.Combine(root, "docs/metrics.md"))
         .SkipWhile(l => l != heading).Skip(1).TakeWhile(l => !l.StartsWith("## ", StringComparison.Ordinal))
         .Where(l => l.StartsWith("| `", StringComparison.Ordinal)).Select(l => l.Split('|', StringSplitOptions.TrimEntries)[1..^1])
         .ToDictionary(c => c[0].Trim('`'));
@@ -56,7 +62,8 @@ public sealed record Scrape(HttpStatusCode Status, string ContentType, string Te
         }
 
         using var response = await client.SendAsync(request);
-        return new Scrape(response.StatusCode, response.Content.Headers.ContentType?.ToString() ?? "", await response.Content.ReadAsStringAsync());
+        return new Scrape(response.StatusCode, response.Content.Headers.ContentType?.ToString() ?? "",
+            await response.Content.ReadAsStringAsync());
     }
 
     private static double Parse(string text) => text switch

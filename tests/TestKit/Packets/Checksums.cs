@@ -34,7 +34,8 @@ public static class Checksums
     }
 
     /// <summary>Fails unless the checksum of the IP header is right, whatever follows.</summary>
-    public static void AssertIpRight(Frame frame) => Assert.True(Matches(Of(Without(frame.Bytes.AsSpan(14, 20), 10)), frame.Bytes.AsSpan(24)), "IP checksum");
+    public static void AssertIpRight(Frame frame) =>
+        Assert.True(Matches(Of(Without(frame.Bytes.AsSpan(14, 20), 10)), frame.Bytes.AsSpan(24)), "IP checksum");
 
     /// <summary>Fails unless the checksums of a frame are right: IP, and TCP, UDP or ICMP.</summary>
     public static void AssertRight(Frame frame)

@@ -14,7 +14,8 @@ public static class Shell
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    public static ProcessStartInfo StartInfo(string? netns, string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
+    public static ProcessStartInfo StartInfo(string? netns, string program, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment)
     {
         var info = new ProcessStartInfo
         {
@@ -55,7 +56,8 @@ public static class Shell
     }
 
     public static async Task<ShellResult> RunAsync(
-        string? netns, string program, string[] arguments, string? input = null, IReadOnlyDictionary<string, string>? environment = null, TimeSpan? limit = null)
+        string? netns, string program, string[] arguments, string? input = null, IReadOnlyDictionary<string, string>? environment = null,
+        TimeSpan? limit = null)
     {
         using var process = Process.Start(StartInfo(netns, program, arguments, environment))!;
         using var timeout = new CancellationTokenSource(limit ?? Limit);

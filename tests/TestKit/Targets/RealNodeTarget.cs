@@ -7,9 +7,11 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.TestKit.Targets;
 
 /// <summary>
-/// An infrap4d for P4-DPDK that the tester has: ACCOFFLOAD_TEST_INFRAP4D is a command that takes a directory to work in and then flags of infrap4d.
+/// An infrap4d for P4-DPDK that the tester has: ACCOFFLOAD_TEST_INFRAP4D is a command that takes a directory to work in and then flags of
+/// infrap4d.
 /// </summary>
-/// <param name="besideManager">It runs in InfraManager's network namespace, as where both are on one host; otherwise in one of its own.</param>
+/// <param name="besideManager">It runs in InfraManager's network namespace, as where both are on one host; otherwise in one of its
+/// own.</param>
 public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
 {
     private const string Away = "192.0.2.6", Beside = "192.0.2.9";
@@ -68,12 +70,15 @@ public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
             Namespace,
             "chrt",
             [
-                "--idle", "0", .. words, Folder, "-grpc_open_insecure_mode=false", $"-external_stratum_urls={Address}:{GnmiPort},{Address}:9559", $"-ca_cert_file={pki}/ca.crt",
+                "--idle", "0", .. words, Folder,
+                "-grpc_open_insecure_mode=false", $"-external_stratum_urls={Address}:{GnmiPort},{Address}:9559", $"-ca_cert_file={pki}/ca.crt",
                 $"-server_key_file={pki}/p4rt-server/tls.key", $"-server_cert_file={pki}/p4rt-server/tls.crt", $"-client_key_file={pki}/p4rt-client/tls.key",
                 $"-client_cert_file={pki}/p4rt-client/tls.crt",
             ]);
         await Eventually.TrueAsync(
-            () => _process.HasExited ? throw new InvalidOperationException($"infrap4d ended:\n{_process.Log}") : Task.FromResult(_process.Log.Contains("services are listening", StringComparison.Ordinal)),
+            () => _process.HasExited
+                ? throw new InvalidOperationException($"infrap4d ended:\n{_process.Log}")
+                : Task.FromResult(_process.Log.Contains("services are listening", StringComparison.Ordinal)),
             () => $"infrap4d listens; its log:\n{_process.Log}");
     }
 
@@ -95,7 +100,8 @@ public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
 
     private static async Task ConnectAsync(Lab lab)
     {
-        await Shell.RunLineAsync(null, $"ip link add target netns {lab.AccNamespace} type veth peer name acc netns {lab.PortNamespace}").Succeeded();
+        await Shell.RunLineAsync(null, $"ip link add target netns {lab.AccNamespace} type veth peer name acc netns {lab.PortNamespace}")
+            .Succeeded();
         await Shell.RunLineAsync(lab.AccNamespace, "ip addr add 192.0.2.5/30 dev target").Succeeded();
         await Shell.RunLineAsync(lab.PortNamespace, $"ip addr add {Away}/30 dev acc").Succeeded();
         await Shell.RunLineAsync(lab.AccNamespace, "ip link set target up").Succeeded();

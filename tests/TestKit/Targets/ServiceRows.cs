@@ -4,8 +4,8 @@ using System.Net;
 namespace ACCOffload.TestKit.Targets;
 
 /// <summary>
-/// What the target's rows say of services, read back from the target itself and followed as the pipeline follows them, but not with the product's code:
-/// "address:port/protocol" → the backends of new flows, as "address:port", in order; or "refused".
+/// What the target's rows say of services, read back from the target itself and followed as the pipeline follows them, but not with the
+/// product's code: "address:port/protocol" → the backends of new flows, as "address:port", in order; or "refused".
 /// </summary>
 public sealed class ServiceRows
 {
@@ -14,7 +14,8 @@ public sealed class ServiceRows
 
     private readonly Dictionary<string, List<Row>> _tables;
 
-    private ServiceRows(IEnumerable<string> rows) => _tables = rows.Select(Row.Parse).GroupBy(r => r.Table).ToDictionary(g => g.Key, g => g.ToList());
+    private ServiceRows(IEnumerable<string> rows) =>
+        _tables = rows.Select(Row.Parse).GroupBy(r => r.Table).ToDictionary(g => g.Key, g => g.ToList());
 
     /// <summary>Of flows from inside; those from outside have to be the same.</summary>
     public Dictionary<string, string> Frontends { get; } = [];
@@ -22,8 +23,11 @@ public sealed class ServiceRows
     /// <summary>Addresses of backends that get no new flows.</summary>
     public HashSet<string> Draining { get; } = [];
 
-    /// <summary>Whether a row, as <see cref="TargetReader"/> writes it, is one of services', or says up to which number they were given ids.</summary>
-    public static bool IsOne(string row) => Tables.Contains(row[..row.IndexOf(' ', StringComparison.Ordinal)]) || row.StartsWith("held kind=3 ", StringComparison.Ordinal);
+    /// <summary>
+    /// Whether a row, as <see cref="TargetReader"/> writes it, is one of services', or says up to which number they were given ids.
+    /// </summary>
+    public static bool IsOne(string row) =>
+        Tables.Contains(row[..row.IndexOf(' ', StringComparison.Ordinal)]) || row.StartsWith("held kind=3 ", StringComparison.Ordinal);
 
     /// <exception cref="InvalidOperationException">The rows don't fit together.</exception>
     public static async Task<ServiceRows> ReadAsync(TargetReader target)
@@ -39,7 +43,8 @@ public sealed class ServiceRows
     {
         var endpoints = Of("endpoints").ToDictionary(r => $"{Key(r)}/{r["protocol"]}", r => r["id"]);
         var backends = Of("backends").ToDictionary(r => r["backend_id"]);
-        var buckets = Of("buckets").GroupBy(r => r["set_id"]).ToDictionary(g => g.Key, g => g.ToDictionary(r => r["bucket"], r => r["backend_id"]));
+        var buckets = Of("buckets").GroupBy(r => r["set_id"])
+            .ToDictionary(g => g.Key, g => g.ToDictionary(r => r["bucket"], r => r["backend_id"]));
         var frontends = Of("frontends").ToDictionary(r => r["frontend_id"], Key);
         var used = new HashSet<uint>();
         var sets = new HashSet<uint>();
@@ -52,13 +57,17 @@ public sealed class ServiceRows
             {
                 var all = buckets[row["set_id"]].Where(b => b.Key < FirstSuccessor).ToDictionary();
                 sets.Add(row["set_id"]);
-                Check(all.Keys.Order().SequenceEqual(Enumerable.Range(0, (int)row["buckets"]).Select(i => (uint)i)), $"the buckets of {row}");
+                Check(all.Keys.Order()
+                    .SequenceEqual(Enumerable.Range(0, (int)row["buckets"]).Select(i => (uint)i)), $"the buckets of {row}");
                 var successors = buckets[row["set_id"]].Where(b => b.Key is >= FirstSuccessor and < 2 * FirstSuccessor).ToDictionary();
-                Check(successors.Keys.Order().SequenceEqual(Enumerable.Range(0, (int)row["succession"]).Select(i => FirstSuccessor + (uint)i)), $"the succession of {row}");
+                Check(successors.Keys.Order()
+                    .SequenceEqual(Enumerable.Range(0, (int)row["succession"])
+                        .Select(i => FirstSuccessor + (uint)i)), $"the succession of {row}");
                 foreach (var (bucket, id) in successors)
                 {
                     var drains = backends.GetValueOrDefault(id)?.Action == "drain_backend";
-                    Check(backends.ContainsKey(id) && buckets[row["set_id"]].ContainsKey(bucket + FirstSuccessor) == drains, $"backend {id} of the succession of {row}");
+                    Check(backends.ContainsKey(id) && buckets[row["set_id"]]
+                        .ContainsKey(bucket + FirstSuccessor) == drains, $"backend {id} of the succession of {row}");
                 }
 
                 foreach (var id in all.Values)
@@ -96,7 +105,8 @@ public sealed class ServiceRows
                 Check(used.Contains(id), $"a bucket of {backend}");
             }
 
-            Check(!protocols.TryGetValue(id, out var protocol) || endpoints.GetValueOrDefault($"{Key(backend)}/{protocol}") == backend["endpoint_id"], $"the endpoint of {backend}");
+            Check(!protocols.TryGetValue(id, out var protocol)
+                || endpoints.GetValueOrDefault($"{Key(backend)}/{protocol}") == backend["endpoint_id"], $"the endpoint of {backend}");
         }
 
         Check(endpoints.Values.ToHashSet().SetEquals(backends.Values.Select(b => b["endpoint_id"])), "endpoints that have backends");
@@ -104,7 +114,8 @@ public sealed class ServiceRows
     }
 
     private static string Key(Row row) =>
-        string.Create(CultureInfo.InvariantCulture, $"{new IPAddress((long)(uint)IPAddress.HostToNetworkOrder((int)row["ip"]))}:{row["port"]}");
+        string.Create(
+            CultureInfo.InvariantCulture, $"{new IPAddress((long)(uint)IPAddress.HostToNetworkOrder((int)row["ip"]))}:{row["port"]}");
 
     private static void Check(bool holds, string what)
     {
@@ -121,7 +132,8 @@ public sealed class ServiceRows
 
         public static Row Parse(string text)
         {
-            var (head, tail) = (text[..text.IndexOf('(', StringComparison.Ordinal)], text[(text.IndexOf('(', StringComparison.Ordinal) + 1)..^1]);
+            var (head, tail) =
+                (text[..text.IndexOf('(', StringComparison.Ordinal)], text[(text.IndexOf('(', StringComparison.Ordinal) + 1)..^1]);
             var words = head.Split(' ', StringSplitOptions.RemoveEmptyEntries);
             var values = words[1..^1].Concat(tail.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Select(w => w.Split('='));
             return new Row(words[0], words[^1], values.DistinctBy(v => v[0]).ToDictionary(v => v[0], v => Number(v[1])), text);
@@ -130,6 +142,7 @@ public sealed class ServiceRows
         public override string ToString() => Text;
 
         // Prefixes and MACs are nothing of services'.
-        private static uint Number(string hex) => uint.TryParse(hex, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var n) ? n : uint.MaxValue;
+        private static uint Number(string hex) =>
+            uint.TryParse(hex, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var n) ? n : uint.MaxValue;
     }
 }

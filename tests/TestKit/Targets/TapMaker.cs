@@ -42,7 +42,12 @@ public static class TapMaker
             },
         };
         handler.SslOptions.ClientCertificates = [pem];
-        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, CustomTrustStore = { authority } };
+        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            CustomTrustStore = { authority }
+        };
         await MakeAsync(name, "https://localhost", handler);
     }
 
@@ -50,13 +55,15 @@ public static class TapMaker
     {
         using var channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         var request = new SetRequest();
-        foreach ((var leaf, var value) in new[] { ("mtu", new TypedValue { IntVal = 1500 }), ("port-type", new TypedValue { StringVal = "TAP" }) })
+        foreach ((var leaf, var value) in new[] { ("mtu", new TypedValue { IntVal = 1500 }),
+            ("port-type", new TypedValue { StringVal = "TAP" }) })
         {
             var path = new Gnmi.Path
             {
                 Elem =
                 {
-                    new PathElem { Name = "interfaces" }, new PathElem { Name = "virtual-interface", Key = { ["name"] = name } }, new PathElem { Name = "config" },
+                    new PathElem { Name = "interfaces" }, new PathElem { Name = "virtual-interface", Key = { ["name"] = name } },
+                    new PathElem { Name = "config" },
                     new PathElem { Name = leaf },
                 },
             };

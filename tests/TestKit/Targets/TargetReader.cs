@@ -7,8 +7,8 @@ using P4.V1;
 namespace ACCOffload.TestKit.Targets;
 
 /// <summary>
-/// Asks the target itself what it holds, through P4Runtime and gNMI, without the product's client. Rows are text, with names from the target's own
-/// P4Info and numbers in hexadecimal without leading zeros.
+/// Asks the target itself what it holds, through P4Runtime and gNMI, without the product's client. Rows are text, with names from the
+/// target's own P4Info and numbers in hexadecimal without leading zeros.
 /// </summary>
 public sealed class TargetReader(Lab lab) : IDisposable
 {
@@ -19,13 +19,15 @@ public sealed class TargetReader(Lab lab) : IDisposable
     public async Task<HashSet<string>> RowsAsync()
     {
         var client = new P4.V1.P4Runtime.P4RuntimeClient(_channel);
-        var config = await client.GetForwardingPipelineConfigAsync(new GetForwardingPipelineConfigRequest { DeviceId = 1 }, deadline: Deadline());
+        var config = await client.GetForwardingPipelineConfigAsync(new GetForwardingPipelineConfigRequest { DeviceId = 1 },
+            deadline: Deadline());
         var info = config.Config.P4Info;
         var tables = info.Tables.ToDictionary(t => t.Preamble.Id);
         var actions = info.Actions.ToDictionary(a => a.Preamble.Id);
         var request = new ReadRequest { DeviceId = 1 };
         // What a miss adds has an action that only entries have: such rows are the data plane's.
-        var written = tables.Values.Where(t => t.ActionRefs.All(a => a.Scope != P4.Config.V1.ActionRef.Types.Scope.TableOnly)).Select(t => t.Preamble.Id);
+        var written = tables.Values.Where(t => t.ActionRefs.All(a => a.Scope != P4.Config.V1.ActionRef.Types.Scope.TableOnly))
+            .Select(t => t.Preamble.Id);
         request.Entities.AddRange(written.Select(id => new Entity { TableEntry = new TableEntry { TableId = id } }));
         var rows = new HashSet<string>();
         using var reading = client.Read(request, deadline: Deadline());
@@ -55,7 +57,8 @@ public sealed class TargetReader(Lab lab) : IDisposable
                 new PathElem { Name = "tdi-portin-id" },
             },
         };
-        var reply = await new gNMI.gNMIClient(_channel).GetAsync(new GetRequest { Path = { path }, Encoding = Encoding.Proto }, deadline: Deadline());
+        var reply = await new gNMI.gNMIClient(_channel).GetAsync(new GetRequest { Path = { path }, Encoding = Encoding.Proto },
+            deadline: Deadline());
         return reply.Notification.SelectMany(n => n.Update).ToDictionary(u => u.Path.Elem[1].Key["name"], u => (uint)u.Val.UintVal);
     }
 
@@ -68,7 +71,8 @@ public sealed class TargetReader(Lab lab) : IDisposable
         var table = tables[row.TableId];
         var action = actions[row.Action.Action.ActionId];
         var match = row.Match.OrderBy(m => m.FieldId).Select(m => $"{table.MatchFields.Single(f => f.Id == m.FieldId).Name}={Value(m)}");
-        var values = row.Action.Action.Params.OrderBy(p => p.ParamId).Select(p => $"{action.Params.Single(a => a.Id == p.ParamId).Name}={Hex(p.Value.Span)}");
+        var values = row.Action.Action.Params.OrderBy(p => p.ParamId)
+            .Select(p => $"{action.Params.Single(a => a.Id == p.ParamId).Name}={Hex(p.Value.Span)}");
         return $"{table.Preamble.Alias} {string.Join(' ', match)} {action.Preamble.Alias}({string.Join(' ', values)})";
     }
 
@@ -76,5 +80,6 @@ public sealed class TargetReader(Lab lab) : IDisposable
         ? $"{Hex(lpm.Value.Span)}/{lpm.PrefixLen.ToString(CultureInfo.InvariantCulture)}"
         : Hex(match.Exact.Value.Span);
 
-    private static string Hex(ReadOnlySpan<byte> value) => Convert.ToHexStringLower(value).TrimStart('0') is { Length: > 0 } digits ? digits : "0";
+    private static string Hex(ReadOnlySpan<byte> value) =>
+        Convert.ToHexStringLower(value).TrimStart('0') is { Length: > 0 } digits ? digits : "0";
 }

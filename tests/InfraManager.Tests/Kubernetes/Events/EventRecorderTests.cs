@@ -9,7 +9,7 @@ using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.TestKit.Cluster;
 using Microsoft.Extensions.Time.Testing;
 
-namespace ACCOffload.InfraManager.Tests.Kubernetes;
+namespace ACCOffload.InfraManager.Tests.Kubernetes.Events;
 
 public sealed class EventRecorderTests : IAsyncLifetime
 {

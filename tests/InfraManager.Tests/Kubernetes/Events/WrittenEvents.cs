@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.TestKit.Cluster;
 using Microsoft.AspNetCore.Http;
 
-namespace ACCOffload.InfraManager.Tests.Kubernetes;
+namespace ACCOffload.InfraManager.Tests.Kubernetes.Events;
 
 /// <summary>Records the events written to a fake API server; other requests are served as usual.</summary>
 internal sealed class WrittenEvents

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Labs;
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace ACCOffload.Benchmarks.Nodes;
+
+/// <summary>Helpers for a node whose endpoints are attached without a host.</summary>
+internal static class BenchNode
+{
+    /// <summary>Attaches endpoints without links; the target waits for their ports.</summary>
+    public static async Task AttachAsync(Lab lab, int endpoints, int parallel)
+    {
+        using var channel = Channels.Offload(lab);
+        var client = new Offload.OffloadClient(channel);
+        var epoch = (await client.BeginAsync(new BeginRequest { Agent = "bench" }, deadline: Deadline())).Epoch;
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, endpoints), new ParallelOptions { MaxDegreeOfParallelism = parallel },
+            async (i, cancellation) => await client.AttachAsync(Request(i, epoch), deadline: Deadline(), cancellationToken: cancellation));
+    }
+
+    /// <summary>Waits for a status that satisfies the condition.</summary>
+    public static async Task<GetStatusReply> StatusAsync(Lab lab, Func<GetStatusReply, bool> isWanted, TimeSpan limit)
+    {
+        using var channel = Channels.Control(lab);
+        var client = new Control.ControlClient(channel);
+        var started = Stopwatch.GetTimestamp();
+        GetStatusReply? status = null;
+        while (Stopwatch.GetElapsedTime(started) < limit && !lab.Manager!.HasExited)
+        {
+            if (File.Exists(lab.ControlSocket))
+            {
+                try
+                {
+                    status = await client.GetStatusAsync(new GetStatusRequest(), deadline: Deadline());
+                    if (isWanted(status))
+                    {
+                        return status;
+                    }
+                }
+                catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
+                {
+                    // InfraManager does not listen yet.
+                }
+            }
+
+            await Task.Delay(2);
+        }
+
+        throw new TimeoutException($"InfraManager did not reach the expected status; last status: {status}; its log:\n{lab.Manager!.Log}");
+    }
+
+    public static double ResidentMegabytes(int process)
+    {
+        var line = File.ReadLines($"/proc/{process}/status").First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+    }
+
+    public static DateTime Deadline() => DateTime.UtcNow.AddSeconds(60);
+
+    private static AttachRequest Request(int i, ulong epoch) => new()
+    {
+        Key = new AttachmentKey { Network = "podnet", ContainerId = $"bench-{i}", InterfaceName = "eth0" },
+        Kind = EndpointKind.Pod,
+        Device = new Device { Kind = "veth", PortName = $"acc{i:x11}", Mac = ByteString.CopyFrom(2, 0, 0, 0, 1, (byte)i) },
+        Addresses = { ByteString.CopyFrom(IPAddress.Parse($"10.244.1.{i + 2}").GetAddressBytes()) },
+        Mtu = 1500,
+        PodNamespace = "default",
+        PodName = $"bench-{i}",
+        Epoch = epoch,
+        Sequence = (ulong)i + 1,
+    };
+}

@@ -1,4 +1,0 @@
-namespace ACCOffload.Differential.Comparison;
-
-/// <summary>DPDK and the engine disagree.</summary>
-public sealed class DifferenceException(string message) : Exception(message);

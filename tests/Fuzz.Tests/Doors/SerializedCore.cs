@@ -1,0 +1,31 @@
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Services;
+
+namespace ACCOffload.Fuzz.Tests.Doors;
+
+/// <summary>Processes one request at a time, like the programmer: a slow request delays the others.</summary>
+internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
+{
+    private readonly Lock _lock = new();
+
+    public ProgrammerStatus Status => inner.Status;
+
+    public IReadOnlyList<EndpointView> Endpoints => Do(() => inner.Endpoints);
+
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => Do(() => inner.Services);
+
+    public SnatState Snat => Do(() => inner.Snat);
+
+    public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken) =>
+        Do(() => inner.SubmitAsync(intent, cancellationToken));
+
+    private T Do<T>(Func<T> work)
+    {
+        lock (_lock)
+        {
+            return work();
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using ACCOffload.TestKit.Processes;
+
+namespace ACCOffload.Integration.Tests;
+
+/// <summary>The demo is the first thing a newcomer runs: it shows the job, and cleans up even when interrupted.</summary>
+public sealed class DemoTests
+{
+    private static readonly string Demo = Path.Combine(Repository.Root, "tests/demo/demo");
+
+    // A name of its own, so that another demo on this machine does not affect the test.
+    private readonly string _name = $"acd{Guid.NewGuid():N}"[..12];
+
+    [Fact]
+    public async Task The_demo_succeeds_and_leaves_nothing()
+    {
+        Needs.Lab();
+        var before = await WorldAsync();
+        var demo = await Shell.RunAsync(null, Demo, [], environment: Environment(), limit: TimeSpan.FromMinutes(5)).Succeeded();
+        Assert.Contains("pod a → pod b", demo.Output);
+        Assert.Contains("300 TCP connections", demo.Output);
+        Assert.Contains("60 of 60 open connections go on", demo.Output);
+        Assert.Contains("It works", demo.Output);
+        Assert.True(demo.Output.Split('\n').Length < 120, "two screenfuls");
+        Assert.Equal(before, await WorldAsync());
+    }
+
+    [Fact]
+    public Task The_demo_shows_pods_with_taps()
+    {
+        Needs.Lab();
+        Needs.Tap();
+        return ShowsAsync("tap");
+    }
+
+    [Fact]
+    public Task The_demo_shows_pods_with_ipvlan()
+    {
+        Needs.Lab();
+        Needs.Ipvlan();
+        return ShowsAsync("ipvlan");
+    }
+
+    [Fact]
+    public async Task The_demo_cleans_up_after_an_interrupt()
+    {
+        Needs.Lab();
+        var before = await WorldAsync();
+        // A shell can't trap what was ignored when it began, and a test run in the background ignores SIGINT.
+        await using var demo = new BackgroundProcess(null, "setsid", ["--wait", "env", "--default-signal=INT", Demo], Environment());
+        await Eventually.TrueAsync(
+            () => demo.HasExited
+                ? throw new InvalidOperationException(demo.Log)
+                : Task.FromResult(demo.Log.Contains("inframanager on the ACC", StringComparison.Ordinal)),
+            () => $"the demo is on its way:\n{demo.Log}", 60);
+        // As a terminal does on Ctrl-C: to the whole process group.
+        var leader = (await Shell.RunAsync(null, "pgrep", ["-o", "-f", $"bash {Demo}"]).Succeeded()).Output.Trim();
+        await Shell.RunAsync(null, "kill", ["-INT", "--", $"-{leader}"]).Succeeded();
+        Assert.NotEqual(0, await demo.WaitAsync());
+        var after = "";
+        await Eventually.TrueAsync(async () => before == (after = await WorldAsync()),
+            () => $"nothing is left: as before, {before}, and not {after}", 60);
+    }
+
+    private async Task ShowsAsync(string kind)
+    {
+        var before = await WorldAsync();
+        var environment = Environment();
+        environment["DEVICE"] = kind;
+        var demo = await Shell.RunAsync(null, Demo, [], environment: environment, limit: TimeSpan.FromMinutes(5)).Succeeded();
+        Assert.Contains($"kind {kind}", demo.Output);
+        Assert.Contains("It works", demo.Output);
+        Assert.Equal(before, await WorldAsync());
+    }
+
+    private Dictionary<string, string> Environment() => new() { ["RID"] = Published.Rid, ["DEMO_NAME"] = _name };
+
+    private async Task<string> WorldAsync()
+    {
+        var namespaces = await Shell.RunLineAsync(null, "ip netns list").Succeeded();
+        var links = await Shell.RunLineAsync(null, "ip -o link show").Succeeded();
+        var processes = await Shell.RunAsync(null, "pgrep", ["-f", _name]);
+        var files = Directory.GetFileSystemEntries(Path.GetTempPath(), $"accoffload-demo.{_name}*").Order();
+        // Only what a demo makes: others make links of their own meanwhile.
+        var made = links.Output.Split('\n')
+            .Where(l => l.Split(' ', '@', ':') is [_, _, "mgmt" or "parent" or "accparent" or "accoffload0", ..]);
+        return string.Join('\n', namespaces.Output.Split('\n').Where(n => n.StartsWith(_name, StringComparison.Ordinal)))
+            + string.Join('\n', made) + processes.Output + string.Join(',', files);
+    }
+}

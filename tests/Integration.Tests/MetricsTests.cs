@@ -1,0 +1,71 @@
+using System.Text.Json.Nodes;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Metrics;
+using ACCOffload.TestKit.Processes;
+
+namespace ACCOffload.Integration.Tests;
+
+/// <summary>The published daemons' metrics over the lab's own links, with the certificates that `make certs` makes.</summary>
+public sealed class MetricsTests
+{
+    private const string Manager = "192.0.2.1:50097";
+    private const string Agent = "192.0.2.2:50098";
+
+    [Fact]
+    public async Task Both_daemons_tell_a_scraper_with_the_role_and_nobody_else()
+    {
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
+        lab.ChangeManagerConfig(c => c["Metrics"] = new JsonObject { ["Listen"] = Manager });
+        lab.ChangeAgentConfig(c => c["Metrics"] = new JsonObject
+        {
+            ["Listen"] = Agent,
+            ["CertificateFile"] = $"{lab.Pki}/metrics-server/tls.crt",
+            ["KeyFile"] = $"{lab.Pki}/metrics-server/tls.key",
+            ["CaFile"] = $"{lab.Pki}/metrics-server/ca.crt",
+        });
+        await lab.StartManagerAsync();
+        await lab.StartAgentAsync();
+        var a = await lab.AddPodAsync("a");
+        var b = await lab.AddPodAsync("b");
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address));
+        await Shell.RunLineAsync(a.Namespace, $"ping -n -c 1 -W 1 -t 1 {b.Address}");
+
+        var manager = await ScrapeAsync(lab, Manager, "accoffload-acc");
+        Assert.Equal((1, 2), (manager["accoffload_target_connected"], manager["accoffload_attach_seconds_count{phase=\"program\"}"]));
+        Assert.Equal(1, manager["accoffload_drops_total{reason=\"ttl_expired\"}"]);
+        Assert.Equal(2, manager["accoffload_table_entries{table=\"pods\"}"]);
+        Assert.DoesNotContain("accoffload_reconcile_difference_info", manager.Text, StringComparison.Ordinal);
+        var agent = await ScrapeAsync(lab, Agent, "node-1");
+        Assert.Equal((1, 2), (agent["accoffload_acc_connected"], agent["accoffload_attachments{state=\"attached\"}"]));
+        Assert.Equal((2, 2),
+            (agent["accoffload_cni_requests_total{command=\"ADD\",result=\"ok\"}"], agent["accoffload_add_seconds_count{phase=\"acc\"}"]));
+        if (Promtool.Missing is null)
+        {
+            Assert.Equal("", await Promtool.CheckAsync(manager.Text) + await Promtool.CheckAsync(agent.Text));
+        }
+
+        foreach (var (address, name) in new[] { (Manager, "accoffload-acc"), (Agent, "node-1") })
+        {
+            Assert.DoesNotContain("HTTP/1.1", await AskAsync(lab, address, name, "host-client"), StringComparison.Ordinal);
+            Assert.DoesNotContain("HTTP/1.1", await AskAsync(lab, address, name, null), StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task<Scrape> ScrapeAsync(Lab lab, string address, string name)
+    {
+        var answer = await AskAsync(lab, address, name, "metrics-client");
+        Assert.StartsWith("HTTP/1.1 200 OK\r\n", answer, StringComparison.Ordinal);
+        var end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+        return new Scrape(System.Net.HttpStatusCode.OK, "", answer[(end + 4)..]);
+    }
+
+    /// <summary>From the host's namespace, as a scraper of the node network would.</summary>
+    private static async Task<string> AskAsync(Lab lab, string address, string name, string? client)
+    {
+        string[] certificate = client is null ? [] : ["-cert", $"{lab.Pki}/{client}/tls.crt", "-key", $"{lab.Pki}/{client}/tls.key"];
+        string[] arguments = ["s_client", "-quiet", "-connect", address, "-CAfile", $"{lab.Pki}/ca.crt", "-verify_return_error",
+            "-verify_hostname", name, .. certificate];
+        return (await Shell.RunAsync(lab.HostNamespace, "openssl", arguments, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")).Output;
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json.Nodes;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
+
+namespace ACCOffload.Integration.Tests;
+
+/// <summary>
+/// Pods on ports that the target made before its pipeline, as P4-DPDK needs it; here with the soft target, so that packets pass.
+/// </summary>
+public sealed class PortPoolTests
+{
+    private static readonly string[] Pool = ["TAP0", "TAP1", "TAP2", "TAP3"];
+
+    [Fact]
+    public async Task Pods_and_the_host_get_ports_of_the_pool_until_all_are_lent()
+    {
+        Needs.Lab();
+        Needs.Tap();
+        await using var lab = await StartAsync();
+        var a = await lab.AddPodAsync("a");
+        var b = await lab.AddPodAsync("b");
+        var c = await lab.AddPodAsync("c");
+        Assert.True(await Lab.PingAsync(a.Namespace, b.Address), "pod to pod");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, c.Address), "host to pod");
+        Assert.Equal(Pool, (await VportsAsync(lab, "vports")).Order());
+        (await lab.PluginAsync("CHECK", a)).MustSucceed();
+
+        var refused = await lab.PluginAsync("ADD", new Pod("d", await lab.AddNamespaceAsync("d"), "container-d"));
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Equal(11, (int?)JsonNode.Parse(refused.Output)!["code"]);
+        Assert.Contains("all 4 ports of the target are in use", refused.Output);
+
+        await lab.DeletePodAsync(b);
+        var free = Assert.Single(await VportsAsync(lab, "free"));
+        var e = await lab.AddPodAsync("e");
+        Assert.Contains(free, await VportsAsync(lab, "vports"));
+        Assert.True(await Lab.PingAsync(e.Namespace, a.Address), "over the port that came back");
+        Assert.Equal(Pool, await TapsAsync(lab));
+    }
+
+    [Fact]
+    public async Task A_port_outlasts_a_namespace_that_ends_without_a_delete_while_the_agent_is_killed()
+    {
+        Needs.Lab();
+        Needs.Tap();
+        await using var lab = await StartAsync();
+        var a = await lab.AddPodAsync("a");
+        var b = await lab.AddPodAsync("b");
+
+        // Agent and runtime die together, and with them everything that could hold the namespace.
+        await lab.Agent!.KillAsync();
+        await lab.RemoveNamespaceAsync(a.Namespace);
+        Assert.Equal(Pool, await TapsAsync(lab));
+
+        await lab.StartAgentAsync();
+        await Eventually.TrueAsync(async () => (await VportsAsync(lab, "free")).Count == 2,
+            () => $"the pod that is gone gives its port back; the agent's log:\n{lab.Agent!.Log}", 60);
+        var c = await lab.AddPodAsync("c");
+        var d = await lab.AddPodAsync("d");
+        Assert.True(await Lab.PingAsync(c.Namespace, b.Address), "the living and the new");
+        Assert.True(await Lab.PingAsync(d.Namespace, c.Address), "over the port of the one that is gone");
+    }
+
+    [Fact]
+    public async Task A_pod_that_deletes_its_interface_destroys_no_port_and_gets_it_again()
+    {
+        Needs.Lab();
+        Needs.Tap();
+        await using var lab = await StartAsync();
+        var a = await lab.AddPodAsync("a");
+        await Shell.RunLineAsync(a.Namespace, "ip link del eth0").Succeeded();
+        Assert.Equal(Pool, await TapsAsync(lab));
+        await Eventually.TrueAsync(() => Lab.PingAsync(lab.HostNamespace, a.Address, 1),
+            () => $"the pod has its interface again; the agent's log:\n{lab.Agent!.Log}", 60);
+    }
+
+    [Fact]
+    public async Task All_is_there_again_after_the_target_was_started_anew()
+    {
+        Needs.Lab();
+        Needs.Tap();
+        await using var lab = await StartAsync();
+        var a = await lab.AddPodAsync("a");
+        var b = await lab.AddPodAsync("b");
+
+        // The target is in the manager: its TAPs end with it, and so do the interfaces of pods and host.
+        await lab.KillManagerAsync();
+        await lab.StartManagerAsync();
+        await Eventually.TrueAsync(() => Lab.PingAsync(a.Namespace, b.Address, 1),
+            () => $"pod to pod; the agent's log:\n{lab.Agent!.Log}", 60);
+        await Eventually.TrueAsync(() => Lab.PingAsync(lab.HostNamespace, b.Address, 1),
+            () => $"host to pod; the agent's log:\n{lab.Agent!.Log}", 60);
+    }
+
+    private static async Task<Lab> StartAsync()
+    {
+        var lab = await Lab.StartAsync(new LabOptions { Bare = true });
+        try
+        {
+            lab.UsePool(Pool);
+            lab.ChangeAgentConfig(c => c["Agent"]!["VanishedSeconds"] = 1);
+            await lab.StartManagerAsync();
+            await lab.StartAgentAsync();
+            await lab.WaitHostInterfaceAsync();
+            return lab;
+        }
+        catch
+        {
+            await lab.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Names of ports as ctl vports tells them: those that are held, or those that are free.</summary>
+    private static async Task<IReadOnlyList<string>> VportsAsync(Lab lab, string list) =>
+        [.. (await lab.ControlAsync("vports"))[list]!.AsArray().Select(p => list == "free" ? (string)p! : (string)p!["name"]!)];
+
+    private static async Task<IReadOnlyList<string>> TapsAsync(Lab lab)
+    {
+        var links = JsonNode.Parse((await Shell.RunLineAsync(lab.PortNamespace, "ip -j link show type tun").Succeeded()).Output)!.AsArray();
+        return [.. links.Select(l => (string?)l!["ifname"]).OfType<string>().Order()];
+    }
+}

@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
+
+namespace ACCOffload.Integration.Tests;
+
+/// <summary>What is wrong is refused with one line that says what, where and why, and changes nothing.</summary>
+public sealed class RefusalTests
+{
+    [Fact]
+    public async Task A_wrong_value_in_a_configuration_is_named_with_its_file_and_key()
+    {
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
+        var cases = new (string Program, string[] Arguments, string File, string Section, string Key, JsonNode Value)[]
+        {
+            (Published.InfraManager, ["run", "--config"], lab.ManagerConfig, "Node", "PodRanges", new JsonArray("10.244.1.0/33")),
+            (Published.InfraManager, ["run", "--config"], lab.ManagerConfig, "Api", "Listen", "192.0.2.1:99999"),
+            (Published.InfraManager, ["run", "--config"], lab.ManagerConfig, "Node", "Mtuu", 1500),
+            (Published.HostStub, ["agent", "--config"], lab.AgentConfig, "HostInterface", "Addresses", new JsonArray("200.1.1.300/32")),
+            (Published.HostStub, ["agent", "--config"], lab.AgentConfig, "Acc", "Address", "192.0.2.1"),
+        };
+        foreach (var (program, arguments, file, section, key, value) in cases)
+        {
+            var config = JsonNode.Parse(await File.ReadAllTextAsync(file))!;
+            config[section]![key] = value;
+            var wrong = lab.At("wrong.json");
+            await File.WriteAllTextAsync(wrong, config.ToJsonString());
+            var result = await Shell.RunAsync(lab.AccNamespace, program, [.. arguments, wrong]);
+            Assert.Equal(78, result.ExitCode);
+            var line = Assert.Single((result.Output + result.Error).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            Assert.Contains(wrong, line);
+            Assert.Contains(key, line);
+        }
+
+        Assert.False(File.Exists(lab.At("inframanager.db")), "no store was made");
+        Assert.False(File.Exists(lab.At("host-stub.db")), "no claims were made");
+    }
+
+    [Fact]
+    public async Task Nobody_but_a_host_of_the_CA_is_served()
+    {
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
+        var before = (await lab.ControlAsync("endpoints")).ToJsonString();
+
+        // TLS 1.2, with a good certificate.
+        var old = await Shell.RunAsync(
+            lab.HostNamespace, "openssl",
+            ["s_client", "-connect", "192.0.2.1:50002", "-tls1_2", "-cert", $"{lab.Pki}/host-client/tls.crt",
+                "-key", $"{lab.Pki}/host-client/tls.key"], "");
+        Assert.NotEqual(0, old.ExitCode);
+
+        // A certificate of the right form from another CA, a role that is no host's, and none.
+        var foreign = lab.At("foreign");
+        (await Shell.RunAsync(null, Path.Combine(Repository.Root, "rootfs/pki/make-certs"),
+            ["--dir", foreign, "--node", "node-1"])).MustSucceed();
+        foreach (var folder in new[] { $"{foreign}/host-client", $"{lab.Pki}/p4rt-client" })
+        {
+            await lab.Agent!.KillAsync();
+            var config = JsonNode.Parse(await File.ReadAllTextAsync(lab.AgentConfig))!;
+            config["Acc"]!["CertificateFile"] = $"{folder}/tls.crt";
+            config["Acc"]!["KeyFile"] = $"{folder}/tls.key";
+            var path = lab.At("stranger.json");
+            await File.WriteAllTextAsync(path, config.ToJsonString());
+            await using var stranger = new BackgroundProcess(lab.HostNamespace, Published.HostStub, ["agent", "--config", path]);
+            await Eventually.TrueAsync(
+                () => stranger.HasExited
+                    ? throw new InvalidOperationException(stranger.Log)
+                    : Task.FromResult(File.Exists(lab.At("host-stub.sock"))), "the agent listens");
+
+            var netns = await lab.AddNamespaceAsync($"s{folder.Length}");
+            var clock = Stopwatch.StartNew();
+            ShellResult? refused = null;
+            await Eventually.TrueAsync(
+                async () => (refused = await lab.PluginAsync("ADD", new Pod("s", netns, "stranger"))).Output.Contains("\"code\"",
+                    StringComparison.Ordinal), "ADD is answered");
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60));
+            Assert.Equal(11, (int?)JsonNode.Parse(refused!.Output)!["code"]);
+            Assert.Empty((await Shell.RunLineAsync(netns, "ip -o link show type veth")).Output);
+        }
+
+        Assert.Equal(before, (await lab.ControlAsync("endpoints")).ToJsonString());
+        Assert.Contains("role", lab.Manager!.Log);
+    }
+
+    [Fact]
+    public async Task A_malformed_request_of_the_runtime_gets_its_error_code()
+    {
+        Needs.Lab();
+        await using var lab = await Lab.StartAsync();
+        var before = (await lab.ControlAsync("endpoints")).ToJsonString();
+        var netns = await lab.AddNamespaceAsync("m");
+        var pod = new Pod("m", netns, "m");
+
+        async Task ExpectAsync(int code, string command, Action<JsonObject>? change = null, Dictionary<string, string>? environment = null)
+        {
+            var result = await lab.PluginAsync(command, pod, change, environment);
+            Assert.NotEqual(0, result.ExitCode);
+            Assert.Equal(code, (int?)JsonNode.Parse(result.Output)!["code"]);
+        }
+
+        await ExpectAsync(1, "ADD", c => c["cniVersion"] = "9.9.9");
+        await ExpectAsync(4, "ADD", environment: new() { ["CNI_CONTAINERID"] = "" });
+        await ExpectAsync(4, "ADD", environment: new() { ["CNI_IFNAME"] = "a/b" });
+        await ExpectAsync(4, "FROBNICATE");
+        await ExpectAsync(7, "ADD", c => c["ipam"]!["type"] = "../../bin/sh");
+        await ExpectAsync(7, "ADD", c => c["mtu"] = -5);
+        var garbage = await Shell.RunAsync(lab.HostNamespace, lab.At("cni-bin/accoffload"), [], "{\"cniVersion\": \"1.0.0\",",
+            new Dictionary<string, string>
+            {
+                ["CNI_COMMAND"] = "ADD",
+                ["CNI_CONTAINERID"] = "m",
+                ["CNI_NETNS"] = $"/run/netns/{netns}",
+                ["CNI_IFNAME"] = "eth0",
+                ["CNI_PATH"] = "/usr/lib/cni",
+            });
+        Assert.Equal(6, (int?)JsonNode.Parse(garbage.Output)!["code"]);
+
+        Assert.Equal(before, (await lab.ControlAsync("endpoints")).ToJsonString());
+        Assert.Empty((await Shell.RunLineAsync(netns, "ip -o link show type veth")).Output);
+        Assert.False(Directory.Exists(lab.At("ipam/podnet")) && Directory.GetFiles(lab.At("ipam/podnet"), "10.*").Length > 0,
+            "no address is taken");
+    }
+}
