@@ -19,6 +19,8 @@ CERTS_DAYS ?= 365
 
 # make demo: the kind of the pods' devices.
 DEVICE ?= veth
+# Its executables: demo for those that it builds in a minute, or the runtime identifier of published ones.
+DEMO_BINARIES ?= demo
 
 # make tls-secrets: for which nodes, by which image, and where the certificates are on a node.
 NODES ?= $(NODE)
@@ -32,35 +34,41 @@ PKI_DIR ?= /etc/pki/infraagent/client
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-deps: ## Install the Debian packages that build, demo and tests need (nothing if they are there)
+deps: ## Install the Debian packages that all targets need (nothing if they are there); deps-demo, deps-publish, … for one of them
 	@.ci/deps
+
+deps-%:
+	@.ci/deps $*
 
 build: ## Build everything, warnings are errors
 	@dotnet build ACCOffload.sln -c $(CONFIGURATION) -v quiet -nologo
 
-publish: deps $(addprefix publish-,$(RIDS)) ## Publish AOT binaries to out/<rid>/ for linux-x64 and linux-arm64
+publish: deps-publish $(addprefix publish-,$(RIDS)) ## Publish AOT binaries to out/<rid>/ for linux-x64 and linux-arm64
 	@.ci/check-publish $(RIDS)
 
 publish-%:
 	@.ci/publish $*
 
-demo: deps publish-$(HOST_RID) ## Two pods, one virtual router: see it work (root); DEVICE=veth, tap or ipvlan; DEMO_NAME= for a second one at once
-	@RID=$(HOST_RID) DEVICE=$(DEVICE) tests/demo/demo
+demo: deps-demo ## Two pods, one virtual router: see it work (root); DEVICE=veth, tap or ipvlan; DEMO_NAME= for a second one at once; DEMO_BINARIES=linux-x64 with what `make publish` made
+ifeq ($(DEMO_BINARIES),demo)
+	@.ci/demo-build
+endif
+	@DEMO_BINARIES=$(DEMO_BINARIES) DEVICE=$(DEVICE) tests/demo/demo
 
-test: deps publish ## Unit, property and integration tests (root for all of them)
+test: deps-test publish ## Unit, property and integration tests (root for all of them)
 	@tests/run
 
-devices-test: deps publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, some minutes under emulation): FRESH=1 DEVICES_MIRROR=
+devices-test: deps-test publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, some minutes under emulation): FRESH=1 DEVICES_MIRROR=
 	@tests/Devices.Tests/run
 
-soak: deps publish-$(HOST_RID) ## Load and kill -9 at random beside hostile peers, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 SOAK_HOSTILE=0 (root)
+soak: deps-test publish-$(HOST_RID) ## Load and kill -9 at random beside hostile peers, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 SOAK_HOSTILE=0 (root)
 	@tests/soak
 
 fuzz: ## Feed every door with damaged inputs: FUZZ_INPUTS= (1,000,000 each) FUZZ_SEED= FUZZ_TARGETS= FUZZ_THREADS=
 	@dotnet build tests/Fuzz.Tests -c Release -v quiet -nologo
 	@dotnet tests/Fuzz.Tests/bin/Release/net10.0/ACCOffload.Fuzz.Tests.dll fuzz
 
-bench: deps publish-$(HOST_RID) ## Measure what docs/performance.md tells
+bench: deps-test publish-$(HOST_RID) ## Measure what docs/performance.md tells
 	@benchmarks/run
 
 certs: ## Make a CA and the role certificates: CERTS_DIR= ACC_NAMES= NODE= CERTS_DAYS=
@@ -69,21 +77,21 @@ certs: ## Make a CA and the role certificates: CERTS_DIR= ACC_NAMES= NODE= CERTS
 tls-secrets: ## Print a Secret and a Job for each node's certificate: CERTS_DIR= NODES="a b" DEPLOY_IMAGE= NAMESPACE= PKI_DIR=
 	@host-stub/deploy/tls-secrets --dir "$(CERTS_DIR)" --image "$(DEPLOY_IMAGE)" --namespace "$(NAMESPACE)" --pki-dir "$(PKI_DIR)" $(NODES)
 
-package: deps $(addprefix publish-,$(RIDS)) ## Build .deb, .rpm and tarball of both sides for each of RIDS= into out/packages/
+package: deps-publish deps-package $(addprefix publish-,$(RIDS)) ## Build .deb, .rpm and tarball of both sides for each of RIDS= into out/packages/
 	@rootfs/package/build $(RIDS)
 
-image: deps publish-linux-arm64 ## Build the ACC's image into out/image/ (root): IMAGE_KERNEL= IMAGE_KEYRING= FRESH=1, see rootfs/README.md
+image: deps-publish deps-image publish-linux-arm64 ## Build the ACC's image into out/image/ (root): IMAGE_KERNEL= IMAGE_KEYRING= FRESH=1, see rootfs/README.md
 	@rootfs/image/build
 
-image-test: deps publish-$(HOST_RID) image ## Boot the image under emulation with host-stub beside it: pods, restarts, a power cut (root, some 15 minutes)
+image-test: deps-test publish-$(HOST_RID) image ## Boot the image under emulation with host-stub beside it: pods, restarts, a power cut (root, some 15 minutes)
 	@dotnet build tests/Image.Tests -c Release -v quiet -nologo
 	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image.Tests -c Release --no-build --nologo -v quiet \
 		--filter FullyQualifiedName~ImageTests --logger "console;verbosity=detailed"
 
-bundle: deps ## Make a signed update of the image that was built: BUNDLE_CERT= BUNDLE_KEY= (rootfs/update/make-keys)
+bundle: deps-image ## Make a signed update of the image that was built: BUNDLE_CERT= BUNDLE_KEY= (rootfs/update/make-keys)
 	@rootfs/update/bundle
 
-update-test: deps publish-$(HOST_RID) image ## Update the booted image: a good one, a bad one, ten cut off (root, 20 to 40 minutes)
+update-test: deps-test publish-$(HOST_RID) image ## Update the booted image: a good one, a bad one, ten cut off (root, 20 to 40 minutes)
 	@dotnet build tests/Image.Tests -c Release -v quiet -nologo
 	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image.Tests -c Release --no-build --nologo -v quiet \
 		--filter FullyQualifiedName~UpdateTests --logger "console;verbosity=detailed"
