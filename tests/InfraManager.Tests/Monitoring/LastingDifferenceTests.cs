@@ -110,7 +110,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
         _session = new P4RuntimeSession(
             new P4RuntimeSessionOptions { Endpoint = endpoint, BackoffMin = TimeSpan.FromMilliseconds(5), BackoffMax = TimeSpan.FromMilliseconds(50) }, NullLogger.Instance);
         _gnmi = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _gnmi, TestPipeline.Artifacts, node, traits, new TargetPorts(Pool, MadeByOthers: false), NullLogger.Instance);
+        _view = new P4Target(_session, _gnmi, TestPipeline.Artifacts, node, traits, new TargetPorts(Pool, CreatedExternally: false), NullLogger.Instance);
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
         _programmer = new Programmer(node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         var settings = _api.Settings with { MetricsListen = new IPEndPoint(IPAddress.Loopback, 0) };
