@@ -30,7 +30,7 @@ internal sealed class FakeCore : IProgrammer
     public ProgrammerStatus Status => Change(new()
     {
         Ready = Ready,
-        TargetState = Ready ? TargetState.Ready : TargetState.Away,
+        TargetState = Ready ? TargetState.Ready : TargetState.Disconnected,
         TargetReason = Ready ? "" : "not connected",
         Endpoints = Held.Count,
         TableEntries = 12,
@@ -67,7 +67,7 @@ internal sealed class FakeCore : IProgrammer
             SyncIntent sync => new SyncOutcome(
                 sync.Attachments.Count, 0, 1,
                 [.. sync.Unreadable,
-                    new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.Held("device.mac", "held"))]),
+                    new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.AlreadyExists("device.mac", "held"))]),
             BeginIntent => new BeginOutcome(3, "", [.. Held.Select(v => v.Endpoint.Spec)]),
             RemoveEndpointsIntent remove => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec).Where(remove.Matches)]),
             ResetHostIntent => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec)]),

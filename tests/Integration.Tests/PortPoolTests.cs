@@ -28,7 +28,7 @@ public sealed class PortPoolTests
         var refused = await lab.PluginAsync("ADD", new Pod("d", await lab.AddNamespaceAsync("d"), "container-d"));
         Assert.NotEqual(0, refused.ExitCode);
         Assert.Equal(11, (int?)JsonNode.Parse(refused.Output)!["code"]);
-        Assert.Contains("all 4 ports of the target are in use", refused.Output);
+        Assert.Contains("all 4 pool ports are in use", refused.Output);
 
         await lab.DeletePodAsync(b);
         var free = Assert.Single(await VportsAsync(lab, "free"));

@@ -40,10 +40,10 @@ internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
         int suppressed;
         lock (_lock)
         {
-            rival = _superseded.Remove(agent) && outcome.Before != agent;
-            if (outcome.Before.Length > 0 && outcome.Before != agent && !_superseded.Contains(outcome.Before))
+            rival = _superseded.Remove(agent) && outcome.PreviousAgent != agent;
+            if (outcome.PreviousAgent.Length > 0 && outcome.PreviousAgent != agent && !_superseded.Contains(outcome.PreviousAgent))
             {
-                _superseded.Add(outcome.Before);
+                _superseded.Add(outcome.PreviousAgent);
             }
 
             if (_superseded.Count > MaxSuperseded)
@@ -53,7 +53,7 @@ internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
 
             if (rival)
             {
-                _rivals = $"{agent} and {outcome.Before}";
+                _rivals = $"{agent} and {outcome.PreviousAgent}";
                 _rivalAt = time.GetTimestamp();
             }
 
@@ -69,11 +69,13 @@ internal sealed partial class AgentLog(TimeProvider time, ILogger logger)
 
         if (rival)
         {
-            LogRival(agent, outcome.Epoch, outcome.Before, suppressed);
+            LogRival(agent, outcome.Epoch, outcome.PreviousAgent, suppressed);
         }
         else
         {
-            LogBegan(agent, outcome.Epoch, outcome.Before.Length > 0 ? outcome.Before : "none", outcome.Held.Count, suppressed);
+            LogBegan(
+                agent, outcome.Epoch, outcome.PreviousAgent.Length > 0 ? outcome.PreviousAgent : "none", outcome.Attachments.Count,
+                suppressed);
         }
     }
 

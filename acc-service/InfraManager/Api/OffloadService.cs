@@ -21,7 +21,7 @@ internal sealed class OffloadService(
         var outcome = await core.SubmitAsync(new BeginIntent(caller, request.Agent), context.CancellationToken);
         agents.RecordBegin(request.Agent, outcome);
         var reply = new BeginReply { Epoch = outcome.Epoch };
-        reply.Attachments.AddRange(outcome.Held.Select(OffloadRequests.FromSpec));
+        reply.Attachments.AddRange(outcome.Attachments.Select(OffloadRequests.FromSpec));
         return reply;
     });
 

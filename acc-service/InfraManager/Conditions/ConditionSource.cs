@@ -38,7 +38,7 @@ internal sealed class ConditionSource(IProgrammer core)
     private static Condition Target(ProgrammerStatus status) => status.TargetState switch
     {
         TargetState.Ready => Condition.Met(ConditionNames.Target),
-        TargetState.Away or TargetState.Backup =>
+        TargetState.Disconnected or TargetState.Backup =>
             Condition.Blocking(ConditionNames.Target, status.TargetReason.Length > 0 ? status.TargetReason : "not connected"),
         // A wrong pipeline is reported by its own condition.
         _ when status.PipelineProblem.Length > 0 => Condition.Met(ConditionNames.Target),
@@ -47,7 +47,7 @@ internal sealed class ConditionSource(IProgrammer core)
 
     private static Condition Pipeline(ProgrammerStatus status) =>
         status.PipelineProblem.Length > 0 ? Condition.Blocking(ConditionNames.Pipeline, status.PipelineProblem)
-        : status.TargetState is TargetState.Away or TargetState.Backup
+        : status.TargetState is TargetState.Disconnected or TargetState.Backup
             ? Condition.Blocking(ConditionNames.Pipeline, "unknown while the target is unavailable")
         : Condition.Met(ConditionNames.Pipeline);
 

@@ -101,7 +101,7 @@ internal static class SettingsLoader
             api with { FingerprintRoles = new Dictionary<string, string>() },
             List(api.FingerprintRoles.OrderBy(e => e.Key, StringComparer.Ordinal)),
             settings.Target with { Ports = TargetPorts.None },
-            settings.Target.Ports.MadeByOthers,
+            settings.Target.Ports.CreatedExternally,
             List(settings.Target.Ports.Names),
             settings.SoftTarget with { ClientRoles = [] },
             List(settings.SoftTarget.ClientRoles),

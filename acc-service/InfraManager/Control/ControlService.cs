@@ -221,7 +221,7 @@ internal sealed partial class ControlService(
 
     private static string StateName(TargetState state) => state switch
     {
-        TargetState.Away => "away",
+        TargetState.Disconnected => "away",
         TargetState.Backup => "backup",
         TargetState.Reconciling => "reconciling",
         TargetState.UnknownOutcome => "unknown-outcome",

@@ -48,7 +48,7 @@ internal static class ManagerFamilies
         "A written row that differs from the desired state: refused, or acknowledged and not applied.")
     {
         Labels = ["table", "row", "kind"],
-        MaxSeries = TableTally.MostRows + 1,
+        MaxSeries = TableTally.MaxNamedRows + 1,
     };
 
     public static MetricFamily Writes { get; } = new(

@@ -11,7 +11,7 @@ namespace ACCOffload.InfraManager.Instruments;
 internal sealed class TableTally
 {
     /// <summary>Most rows that are named.</summary>
-    public const int MostRows = 16;
+    public const int MaxNamedRows = 16;
 
     private readonly Dictionary<TableSchema, (long Wanted, long Differences)> _tables = [];
     private readonly Dictionary<EntryKey, RowDifference> _rows = [];
@@ -21,16 +21,16 @@ internal sealed class TableTally
         [.. _tables.Select(
             t => new TableCounts(t.Key.Alias, t.Value.Wanted, t.Value.Differences)).OrderBy(t => t.Table, StringComparer.Ordinal)];
 
-    /// <summary>Rows that were written, and are not as wanted all the same; at most <see cref="MostRows"/>.</summary>
+    /// <summary>Rows that were written, and are not as wanted all the same; at most <see cref="MaxNamedRows"/>.</summary>
     public ImmutableArray<RowDifference> Rows => [.. _rows.Values];
 
-    public void Want(TableSchema table, int by)
+    public void CountWanted(TableSchema table, int by)
     {
         var (wanted, differences) = _tables.GetValueOrDefault(table);
         _tables[table] = (wanted + by, differences);
     }
 
-    public void Differ(TableSchema table, int by)
+    public void CountDifference(TableSchema table, int by)
     {
         var (wanted, differences) = _tables.GetValueOrDefault(table);
         _tables[table] = (wanted, differences + by);
@@ -40,9 +40,9 @@ internal sealed class TableTally
     /// <param name="key">Which.</param>
     /// <param name="isWanted">Whether an owner wants it.</param>
     /// <param name="isThere">Whether the target has it, perhaps otherwise.</param>
-    public void Stuck(EntryKey key, bool isWanted, bool isThere)
+    public void ReportStuck(EntryKey key, bool isWanted, bool isThere)
     {
-        if (_rows.Count < MostRows)
+        if (_rows.Count < MaxNamedRows)
         {
             _rows.TryAdd(
                 key, new RowDifference(key.Table.Alias, key.ToString(), !isWanted ? "unwanted" : isThere ? "different" : "missing"));
@@ -50,7 +50,7 @@ internal sealed class TableTally
     }
 
     /// <summary>The row changed: whether it is as wanted now shows when it is written.</summary>
-    public void Loosen(EntryKey key)
+    public void ClearStuck(EntryKey key)
     {
         if (_rows.Count > 0)
         {
@@ -59,7 +59,7 @@ internal sealed class TableTally
     }
 
     /// <summary>All are tried again.</summary>
-    public void LoosenAll() => _rows.Clear();
+    public void ClearAllStuck() => _rows.Clear();
 }
 
 /// <summary>A table's rows.</summary>

@@ -86,7 +86,7 @@ internal sealed class ManagerMetrics : IAsyncDisposable
             _meter, () => core.Status.Differences.Select(d => ManagerFamilies.Difference.Measure(1, d.Table, d.Row, d.Kind)));
     }
 
-    private static bool IsConnected(ProgrammerStatus status) => status.TargetState is not (TargetState.Away or TargetState.Backup);
+    private static bool IsConnected(ProgrammerStatus status) => status.TargetState is not (TargetState.Disconnected or TargetState.Backup);
 
     private static IEnumerable<Measurement<double>> AgesOf(ClusterWatch watch, DateTimeOffset now)
     {

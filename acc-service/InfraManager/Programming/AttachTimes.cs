@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Admission;
 
 namespace ACCOffload.InfraManager.Programming;
 
-/// <summary>Measures where the time of a batch's attachments goes.</summary>
+/// <summary>Measures the time that a batch's attachments spend in each phase.</summary>
 internal sealed class AttachTimes
 {
     private readonly long[] _ticks = new long[Enum.GetValues<AttachPhase>().Length];
@@ -13,7 +13,7 @@ internal sealed class AttachTimes
     private AttachPhase _phase;
     private long _since = Stopwatch.GetTimestamp();
 
-    /// <param name="batch">Just taken from the queue.</param>
+    /// <param name="batch">The batch just taken from the queue.</param>
     public AttachTimes(IReadOnlyList<PendingIntent> batch)
     {
         foreach (var pending in batch)
@@ -28,7 +28,7 @@ internal sealed class AttachTimes
         }
     }
 
-    /// <summary>From now on the time goes into this; a phase may be entered again, when the batch is decided once more.</summary>
+    /// <summary>Switches to a phase. A phase may be entered again when the batch is decided again.</summary>
     public void Enter(AttachPhase phase)
     {
         var now = Stopwatch.GetTimestamp();
@@ -40,7 +40,7 @@ internal sealed class AttachTimes
     public void End()
     {
         Enter(_phase);
-        // While the target is away nothing gets as far as to it.
+        // Phases that were not reached, because the target is disconnected, are not recorded.
         foreach (var phase in new[] { AttachPhase.Commit, AttachPhase.Program }.Where(p => _ticks[(int)p] > 0))
         {
             for (var i = 0; i < _attachments; i++)

@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming;
 
-/// <summary>One batch on its way: what was decided about each intent, and who is at fault when the target refuses something.</summary>
+/// <summary>A batch in progress: the decision on each intent, and which intent is at fault when the target refuses an entry.</summary>
 internal sealed class BatchRun(List<PendingIntent> batch)
 {
     private readonly Dictionary<int, IntentException> _failed = [];
@@ -14,7 +14,7 @@ internal sealed class BatchRun(List<PendingIntent> batch)
 
     public List<PendingIntent> Batch { get; } = batch;
 
-    /// <summary>Null, or why nothing can be added any more in this batch.</summary>
+    /// <summary>Null, or why nothing more can be added in this batch.</summary>
     public IntentException? AddsRefused { get; set; }
 
     public bool DeviceLost { get; set; }
@@ -22,13 +22,13 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Set once a commit of the batch failed.</summary>
     public IntentException? StoreError { get; set; }
 
-    /// <summary>Whether some round of the batch changed the model.</summary>
+    /// <summary>Whether any round of the batch changed the model.</summary>
     public bool HasChanges { get; private set; }
 
-    /// <summary>Owners that some round of the batch touched.</summary>
+    /// <summary>The owners affected by any round of the batch.</summary>
     public HashSet<OwnerId> Touched { get; } = [];
 
-    /// <summary>Services among them.</summary>
+    /// <summary>The services affected by any round of the batch.</summary>
     public HashSet<ServiceKey> Services { get; } = [];
 
     public IEnumerable<string> NewPortNames() => Batch.SelectMany(p => p.Intent.PortNames).Distinct();
@@ -40,12 +40,12 @@ internal sealed class BatchRun(List<PendingIntent> batch)
     /// <summary>Starts another round of admission.</summary>
     public void Begin() => _changedBy.Clear();
 
-    /// <param name="index">The intent that changed it.</param>
-    /// <param name="owner">What was changed.</param>
-    /// <param name="key">Which of a Sync's attachments.</param>
+    /// <param name="index">The index of the intent that changed the owner.</param>
+    /// <param name="owner">The owner of the changed entries.</param>
+    /// <param name="key">The attachment, if the intent is a Sync.</param>
     public void Changed(int index, OwnerId owner, AttachmentKey key) => _changedBy[owner] = (index, key);
 
-    /// <summary>Takes in what the round changed.</summary>
+    /// <summary>Collects the changes of the current round.</summary>
     public void Collect(NetworkModel model)
     {
         HasChanges |= model.Mark > 0;
@@ -54,7 +54,7 @@ internal sealed class BatchRun(List<PendingIntent> batch)
         Touched.UnionWith(_changedBy.Keys);
     }
 
-    /// <summary>Makes the intents that last changed these owners fail. False if none of the refusals is this batch's doing.</summary>
+    /// <summary>Fails the intents that last changed these owners. Returns false if none of the refusals was caused by this batch.</summary>
     public bool Blame(IReadOnlyDictionary<OwnerId, IntentException> refusals)
     {
         var any = false;
@@ -71,7 +71,7 @@ internal sealed class BatchRun(List<PendingIntent> batch)
         return any;
     }
 
-    /// <summary>Everything that was not refused for its own sake fails.</summary>
+    /// <summary>Fails every intent that was not refused already.</summary>
     public void FailAll(IntentException error)
     {
         foreach (var pending in Batch.Where(p => p.Refusal is null))

@@ -10,16 +10,16 @@ namespace ACCOffload.InfraManager.Programming;
 internal sealed partial class Programmer
 {
     /// <summary>
-    /// Admit, commit, realise, answer. What the target refuses fails its own request: the batch is decided again without it, and the
-    /// difference to that, on the target and in the store, is the rollback. The store comes first both ways, so that a crash in between is
-    /// repaired from it.
+    /// Admits, commits, programs and answers a batch. If the target refuses an entry, its request fails and the batch is decided again
+    /// without it; the difference, on the target and in the store, is the rollback. The store is written first in both directions, so that
+    /// a crash in between is repaired from it.
     /// </summary>
     private async Task ProcessAsync(List<PendingIntent> batch)
     {
         if (_abort.IsCancellationRequested || _mustReload)
         {
             var error = _mustReload
-                ? IntentException.Away(_storeProblem.Length > 0 ? _storeProblem : "restarting after an internal error")
+                ? IntentException.Unavailable(_storeProblem.Length > 0 ? _storeProblem : "restarting after an internal error")
                 : ShuttingDown();
             batch.ForEach(p => p.Fail(error));
             return;
@@ -31,11 +31,11 @@ internal sealed partial class Programmer
         var run = new BatchRun(batch) { DeviceLost = !_device.IsReady };
         if (run.DeviceLost)
         {
-            run.AddsRefused = IntentException.Away(_device.NotReadyReason);
+            run.AddsRefused = IntentException.Unavailable(_device.NotReadyReason);
         }
         else
         {
-            await _device.LookForForeignAsync(run.NewPortNames(), _abort.Token);
+            await _device.FindForeignPortsAsync(run.NewPortNames(), _abort.Token);
         }
 
         for (var round = 0; ; round++)
@@ -63,7 +63,7 @@ internal sealed partial class Programmer
             if (result.Lost is { } lost)
             {
                 run.DeviceLost = true;
-                run.AddsRefused ??= IntentException.Away(lost);
+                run.AddsRefused ??= IntentException.Unavailable(lost);
                 continue;
             }
 
@@ -124,14 +124,14 @@ internal sealed partial class Programmer
 
         if (round > 0)
         {
-            // Ports that were made for what is taken back. Durable, since a crash may come before they are removed.
+            // Ports created for requests that are rolled back. This is recorded durably, because a crash may come before they are removed.
             foreach (var port in _device.TakeStrayPorts())
             {
                 _model.PortRemovals.Add(port);
             }
         }
 
-        // What is given before the target's mark is known is told apart after another start, too.
+        // Remember where IDs allocated without knowing the target's mark begin, also across another start.
         if (_trustedNumber is { } trusted && _model.ServiceIds.Last > trusted)
         {
             _model.ServiceIds.SetTrusted(trusted);
@@ -142,11 +142,11 @@ internal sealed partial class Programmer
     }
 
     /// <summary>
-    /// Makes the admitted state durable. False when that failed: then the batch is decided once more (or, in round 0, given up).
+    /// Makes the admitted state durable. Returns false if that failed: the batch is then decided again, or given up in round 0.
     /// </summary>
     private bool Commit(BatchRun run, int round)
     {
-        // After a failure in this batch, what is true now is committed later.
+        // After a store failure in this batch, the remaining state is committed later.
         if (!run.HasChanges || run.StoreError is not null)
         {
             return true;
@@ -168,7 +168,7 @@ internal sealed partial class Programmer
         run.AddsRefused = error;
         if (round == 0)
         {
-            // A failing disk may hold the changes all the same: the rows stay unsaved, and their former values are written when it works
+            // A failing disk may still have the changes: the rows stay unsaved, and their former values are written when the disk works
             // again.
             _admission.Undo();
             run.FailAll(error!);
@@ -177,13 +177,13 @@ internal sealed partial class Programmer
         return false;
     }
 
-    /// <summary>Commits the present value of every row that the store does not have.</summary>
+    /// <summary>Commits the current value of every unsaved row.</summary>
     private bool TryCommit(out IntentException? error)
     {
         try
         {
             _store.Commit(_model);
-            DebtTimer.Reset();
+            CommitTimer.Reset();
             _storeProblem = "";
             error = null;
             return true;
@@ -196,7 +196,7 @@ internal sealed partial class Programmer
             }
 
             _storeProblem = e.Message;
-            DebtTimer.Failed();
+            CommitTimer.Failed();
             error = new IntentException(
                 e.Failure == StoreFailure.Full ? IntentError.ResourceExhausted : IntentError.Unavailable, e.Message);
             return false;

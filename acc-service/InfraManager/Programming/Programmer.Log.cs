@@ -6,20 +6,20 @@ internal sealed partial class Programmer
     private partial void LogStarted(int endpoints, string store);
 
     [LoggerMessage(Level = LogLevel.Debug,
-        Message = "batch of {Intents} requests: {Endpoints} endpoints touched, {Failed} requests failed, {Elapsed}")]
+        Message = "batch of {Intents} requests: {Endpoints} owners affected, {Failed} requests failed, took {Elapsed}")]
     private partial void LogBatch(int intents, int endpoints, int failed, TimeSpan elapsed);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "stopped: every request is answered, the store is checkpointed")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "stopped: all requests are answered, the store is checkpointed")]
     private partial void LogStopped();
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "unexpected error; starting over from the store")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "unexpected error; reloading the state from the store")]
     private partial void LogUnexpected(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning,
-        Message = "the target was given ids up to {Mark}, the store knows of {Last}: it was lost or is an older copy; going on after the "
-            + "target's")]
+        Message = "the target's high-water mark of ids is {Mark}, but the store's last id is {Last}: the store was lost or is an older "
+            + "copy; numbering continues after the mark")]
     private partial void LogBehindTarget(uint last, uint mark);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "a commit failed: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "commit failed: {Reason}; retrying")]
     private partial void LogStoreFailed(string reason);
 }

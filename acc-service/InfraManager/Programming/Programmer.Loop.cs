@@ -12,21 +12,21 @@ internal sealed partial class Programmer
 {
     // Shorter than half of any sensible watchdog.
     private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan DebtDelay = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan CommitDelay = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>With so many numbers given, they begin anew when the target has lost its learned flows.</summary>
-    private const uint RenewAfter = 1u << 31;
+    /// <summary>Numbering restarts beyond this ID once the target has lost its learned flows.</summary>
+    private const uint RenumberThreshold = 1u << 31;
 
     private RetryTimer? _reconcileTimer;
     private RetryTimer? _leftoverTimer;
-    private RetryTimer? _debtTimer;
+    private RetryTimer? _commitTimer;
     private RetryTimer? _auditTimer;
     private long _seenGeneration = -1;
     private bool _mustReload;
     private bool _firstReconcile = true;
-    private long? _drainsLooked;
+    private long? _lastDrainCheck;
 
-    /// <summary>The last number as it was loaded; null once the target's mark is known.</summary>
+    /// <summary>The last ID as loaded from the store; null once the target's mark is known.</summary>
     private uint? _trustedNumber;
 
     private bool IsStoreBehind => _model.HasUnsaved || _storeProblem.Length > 0;
@@ -35,7 +35,7 @@ internal sealed partial class Programmer
 
     private RetryTimer LeftoverTimer => _leftoverTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
 
-    private RetryTimer DebtTimer => _debtTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
+    private RetryTimer CommitTimer => _commitTimer ??= new RetryTimer(_time, _options.RetryMin, _options.RetryMax);
 
     private async Task LoopAsync()
     {
@@ -53,7 +53,7 @@ internal sealed partial class Programmer
                     }
 
                     Drain(batch);
-                    if (batch.Count == 0 && AreDrainsOver())
+                    if (batch.Count == 0 && HaveDrainsExpired())
                     {
                         batch.Add(new PendingIntent<ServiceOutcome>(new EndDrainsIntent()));
                     }
@@ -71,7 +71,7 @@ internal sealed partial class Programmer
                 }
                 catch (Exception e) when (e is not SimulatedCrashException)
                 {
-                    // Whatever it was, memory may be half changed. The store is not: start over from it.
+                    // The state in memory may be inconsistent now. The store is not: reload from it.
                     LogUnexpected(e);
                     _mustReload = true;
                     PublishStatus();
@@ -86,13 +86,13 @@ internal sealed partial class Programmer
                 await _queue.WaitAsync(NextWake(), _time);
             }
 
-            PayDebt();
+            CommitPending();
             _store.Checkpoint();
             LogStopped();
         }
         catch (SimulatedCrashException)
         {
-            // As if the process had died here: nobody is answered.
+            // Behave as if the process had died: nobody is answered.
             return;
         }
         finally
@@ -115,15 +115,15 @@ internal sealed partial class Programmer
         }
     }
 
-    /// <summary>Whether backends have drained for long enough; looked at now and then, since a minute more does no harm.</summary>
-    private bool AreDrainsOver()
+    /// <summary>Whether drains have reached the time limit. Checked only now and then, because a minute more does no harm.</summary>
+    private bool HaveDrainsExpired()
     {
-        if (_mustReload || _drainsLooked is { } looked && _time.GetElapsedTime(looked) < _options.DrainCheck)
+        if (_mustReload || _lastDrainCheck is { } looked && _time.GetElapsedTime(looked) < _options.DrainCheck)
         {
             return false;
         }
 
-        _drainsLooked = _time.GetTimestamp();
+        _lastDrainCheck = _time.GetTimestamp();
         return _admission.Services.HasOverdueDrains;
     }
 
@@ -158,18 +158,18 @@ internal sealed partial class Programmer
         }
         else if (_queue.Count == 0)
         {
-            await MendAsync();
+            await RunDeferredWorkAsync();
         }
 
-        // A store that failed is tried without a request too: as long as it counts as broken, nobody may send one.
-        if (_queue.Count == 0 && IsStoreBehind && DebtTimer.IsDue)
+        // Retry a failed store even without requests: clients may send none while it is reported as broken.
+        if (_queue.Count == 0 && IsStoreBehind && CommitTimer.IsDue)
         {
-            PayDebt();
+            CommitPending();
         }
     }
 
-    /// <summary>What can wait while there are requests.</summary>
-    private async Task MendAsync()
+    /// <summary>Work that can wait while there are requests.</summary>
+    private async Task RunDeferredWorkAsync()
     {
         if (_device.TakeLateChanges())
         {
@@ -202,8 +202,8 @@ internal sealed partial class Programmer
             await ReconcileAsync(isAudit: true);
         }
 
-        // What a start or a flood of changes leaves behind is most of the process's memory; the ACC has other uses for it.
-        if (_device.Tables.GiveBackRoom())
+        // Garbage of a start or of a burst of changes is most of the process's memory; other ACC processes need it.
+        if (_device.Tables.TrimMemory())
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         }
@@ -219,7 +219,7 @@ internal sealed partial class Programmer
             {
                 LeftoverTimer.Failed();
             }
-            // What a lost request, or one of a killed predecessor, may still do on the target, it has done by then.
+            // A lost request, or one of a killed predecessor, may still be executed after the read-back, but no later than this.
             if (_device.TakeLateChanges() || _firstReconcile)
             {
                 ScheduleAudit(_options.AuditAfterUnknown);
@@ -270,14 +270,12 @@ internal sealed partial class Programmer
         }
     }
 
-    /// <summary>
-    /// The port is gone: that it is to be removed need not be remembered any more. Forgetting it can wait for the next commit.
-    /// </summary>
+    /// <summary>Forgets a port removal that is done. The store is updated with the next commit.</summary>
     private void OnPortRemoved(string name)
     {
         if (!_model.HasUnsaved)
         {
-            DebtTimer.Set(DebtDelay);
+            CommitTimer.Set(CommitDelay);
         }
 
         _model.PortRemovals.Remove(name);
@@ -285,8 +283,8 @@ internal sealed partial class Programmer
     }
 
     /// <summary>
-    /// The target says up to which number ids were given to it. The database may be another one than then, so numbers go on from there;
-    /// once after a start even where nothing shows that, since an older copy can have the same mark.
+    /// Takes the target's high-water mark of IDs. The database may not be the one that allocated them, so numbering continues after the
+    /// mark. This happens once after every start, because an older copy of the database can have the same mark.
     /// </summary>
     private void OnMarkRead(uint mark, bool isPipelineNew)
     {
@@ -295,15 +293,15 @@ internal sealed partial class Programmer
         IReadOnlySet<OwnerId> changed = new HashSet<OwnerId>();
         if (_trustedNumber is { } trusted && mark > trusted)
         {
-            changed = _admission.Services.GoOnFrom(mark, trusted);
+            changed = _admission.Services.ContinueFrom(mark, trusted);
         }
         else if (mark > IdMark.Covering(last))
         {
             _model.ServiceIds.SetLast(mark);
         }
-        else if (mark == 0 && isPipelineNew && last >= RenewAfter && !isInBatch)
+        else if (mark == 0 && isPipelineNew && last >= RenumberThreshold && !isInBatch)
         {
-            changed = _admission.Services.BeginAnew();
+            changed = _admission.Services.RestartNumbering();
         }
 
         _trustedNumber = null;
@@ -326,8 +324,8 @@ internal sealed partial class Programmer
         _model.Forget();
     }
 
-    /// <summary>Commits what is true in memory but not yet in the store. Failure is tried again.</summary>
-    private void PayDebt()
+    /// <summary>Commits state that is not in the store yet. A failure is retried.</summary>
+    private void CommitPending()
     {
         if (!IsStoreBehind || _mustReload)
         {
@@ -336,7 +334,7 @@ internal sealed partial class Programmer
 
         if (_model.HasUnsaved)
         {
-            Hook(CrashPoint.BeforeDebtCommit);
+            Hook(CrashPoint.BeforePendingCommit);
         }
 
         if (TryCommit(out _))
@@ -350,29 +348,29 @@ internal sealed partial class Programmer
         var wake = IdleLimit;
         if (_target.Connection.IsPrimary && (_mustReload || !_device.IsReady))
         {
-            Sooner(ReconcileTimer.Remaining);
+            WakeWithin(ReconcileTimer.Remaining);
         }
 
         if (IsStoreBehind)
         {
-            Sooner(DebtTimer.Remaining);
+            WakeWithin(CommitTimer.Remaining);
         }
 
         if (_device.IsReady && _auditTimer is { } audit)
         {
-            Sooner(audit.Remaining);
+            WakeWithin(audit.Remaining);
         }
 
         if (_device.IsReady && _device.HasLeftovers)
         {
-            Sooner(LeftoverTimer.Remaining);
+            WakeWithin(LeftoverTimer.Remaining);
         }
 
         return wake;
 
-        void Sooner(TimeSpan remaining)
+        void WakeWithin(TimeSpan remaining)
         {
-            // Never zero: what was due and failed to be done is not worth a busy loop.
+            // Never zero: something due that fails must not cause a busy loop.
             var floor = TimeSpan.FromMilliseconds(1);
             wake = remaining < wake ? (remaining > floor ? remaining : floor) : wake;
         }

@@ -5,7 +5,7 @@ using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Programming;
 
-// What others may see of the loop's state: immutable snapshots, replaced after each step.
+// Publishes immutable snapshots of the loop's state for other threads.
 internal sealed partial class Programmer
 {
     private string _storeProblem = "";
@@ -44,11 +44,11 @@ internal sealed partial class Programmer
         PublishStatus();
     }
 
-    /// <summary>After something that may have touched everything.</summary>
+    /// <summary>Publishes everything, after a step that may have changed all of it.</summary>
     private void PublishAll()
     {
         _views = ImmutableSortedDictionary.CreateRange(_model.Endpoints.Values.Select(e => KeyValuePair.Create(e.Id, View(e))));
-        _services = ImmutableDictionary.CreateRange(_model.Services.Select(s => KeyValuePair.Create(s.Key, View(s.Value))));
+        _services = ImmutableDictionary.CreateRange(_model.Services.Values.Select(s => KeyValuePair.Create(s.Key, View(s))));
         _snat = _model.Snat.Current;
         PublishStatus();
     }
@@ -77,7 +77,7 @@ internal sealed partial class Programmer
         Ready = _device.IsReady && !_mustReload,
         TargetState = _target.Connection.State switch
         {
-            SessionState.Disconnected => TargetState.Away,
+            SessionState.Disconnected => TargetState.Disconnected,
             SessionState.Backup => TargetState.Backup,
             _ when _device.IsReady => TargetState.Ready,
             _ => _device.OutcomeUnknown ? TargetState.UnknownOutcome : TargetState.Reconciling,

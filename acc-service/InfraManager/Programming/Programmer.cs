@@ -14,8 +14,8 @@ using ACCOffload.P4Runtime.Session;
 namespace ACCOffload.InfraManager.Programming;
 
 /// <summary>
-/// The one that changes the tables. Callers post intents; a single loop drains them in batches: admit → one durable commit → write the
-/// difference → answer. Start, reconnect and lost replies are the same difference against what the target is read to hold.
+/// Programs the target. Callers submit intents; a single loop takes them in batches: admit, commit durably once, write the difference to
+/// the target, answer. Start, reconnect and lost replies are handled as a difference too, against what is read from the target.
 /// </summary>
 internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
 {
@@ -40,9 +40,9 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     private volatile SnatState _snat = SnatState.None;
     private volatile TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Loads the durable state. The store and the target stay the caller's to dispose, after <see cref="StopAsync"/>.</summary>
-    /// <exception cref="StoreException">The store can't be read.</exception>
-    /// <exception cref="P4InfoException">The pipeline lacks something that endpoints compile to.</exception>
+    /// <summary>Loads the durable state. The caller disposes the store and the target, after <see cref="StopAsync"/>.</summary>
+    /// <exception cref="StoreException">The store cannot be read.</exception>
+    /// <exception cref="P4InfoException">The pipeline lacks a table, field, action or parameter that entries need.</exception>
     public Programmer(NodeSettings node, SqliteStore store, ITarget target, ProgrammerOptions options, TimeProvider time,
         ILoggerFactory loggers)
     {
@@ -65,10 +65,10 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         PublishAll();
     }
 
-    /// <summary>When the loop last made progress, as a timestamp of the time provider; while idle it does every few seconds.</summary>
+    /// <summary>When the loop last made progress, as a timestamp of the time provider; updated every few seconds even while idle.</summary>
     public long LastProgress => Volatile.Read(ref _lastProgress);
 
-    /// <summary>Whether the loop runs and makes progress; false feeds no watchdog.</summary>
+    /// <summary>Whether the loop is running and makes progress; the watchdog is fed only while it is.</summary>
     public bool IsHealthy => _loop is { IsCompleted: false } && _time.GetElapsedTime(LastProgress) < _options.StuckAfter;
 
     /// <summary>The loop; ends after <see cref="StopAsync"/>.</summary>
@@ -79,7 +79,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     {
         if (_loop is not null)
         {
-            throw new InvalidOperationException("the programmer was started before");
+            throw new InvalidOperationException("the programmer is already started");
         }
 
         Progress();
@@ -89,7 +89,8 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     }
 
     /// <summary>
-    /// Why no attachment can be made although the target takes it: its ports pass no packets. Empty for none. Any thread.
+    /// Why attachments would be useless although the target accepts them: its ports pass no packets. Empty for no problem. Called on any
+    /// thread.
     /// </summary>
     public Func<string> AttachObstacle { get; set; } = static () => "";
 
@@ -97,19 +98,19 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     {
         if (intent.NeedsTarget && AttachObstacle() is { Length: > 0 } obstacle)
         {
-            throw IntentException.Away($"no port passes packets: {obstacle}");
+            throw IntentException.Unavailable($"no port passes packets: {obstacle}");
         }
 
         var valid = intent.Validate(_node);
         if (intent.NeedsTarget && _target.Connection is { IsPrimary: false } connection)
         {
-            throw IntentException.Away($"the target is away: {connection.Reason}");
+            throw IntentException.Unavailable($"the target is not available: {connection.Reason}");
         }
 
         return await PostAsync(valid, cancellationToken);
     }
 
-    /// <summary>Returns once the target is primary and what it holds was compared with the model.</summary>
+    /// <summary>Waits until the target is primary and its tables were compared with the model.</summary>
     public async Task WaitReadyAsync(CancellationToken cancellationToken)
     {
         while (!Status.Ready)
@@ -125,7 +126,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
             var status = _status with { QueueLength = _queue.Count, QueueBytes = _queue.Bytes };
             return _target.Connection switch
             {
-                { State: SessionState.Disconnected } c => NotReady(TargetState.Away, c.Reason),
+                { State: SessionState.Disconnected } c => NotReady(TargetState.Disconnected, c.Reason),
                 { State: SessionState.Backup } c => NotReady(TargetState.Backup, c.Reason),
                 _ => status,
             };
@@ -137,7 +138,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
 
     public IReadOnlyList<EndpointView> Endpoints => [.. _views.Values];
 
-    /// <summary>The same by id: another object whenever something changed.</summary>
+    /// <summary>The endpoints by ID; a new object after every change.</summary>
     public ImmutableSortedDictionary<long, EndpointView> EndpointsById => _views;
 
     public IReadOnlyDictionary<ServiceKey, ServiceView> Services => _services;
@@ -145,7 +146,8 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     public SnatState Snat => _snat;
 
     /// <summary>
-    /// Accepts nothing more, works off what is queued within the limit, answers every caller, and checkpoints the store. Entries stay.
+    /// Stops accepting intents, processes the queued ones within the limit, answers all callers, and checkpoints the store. Table entries
+    /// stay on the target.
     /// </summary>
     public async Task StopAsync(TimeSpan limit)
     {
@@ -184,12 +186,12 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         {
             case EnqueueResult.Full:
                 throw new IntentException(
-                    IntentError.ResourceExhausted, $"the queue is full ({_queue.Count} requests, {_queue.Bytes} bytes wait); try again");
+                    IntentError.ResourceExhausted, $"the queue is full ({_queue.Count} requests, {_queue.Bytes} bytes); try again");
             case EnqueueResult.Closed:
                 throw ShuttingDown();
         }
 
-        // The loop may have ended between the look at the queue and the enqueue.
+        // The loop may have ended between the queue check and the enqueue.
         if (_finished)
         {
             FailLeftovers();
@@ -215,7 +217,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         return admission;
     }
 
-    private static IntentException ShuttingDown() => IntentException.Away("shutting down");
+    private static IntentException ShuttingDown() => IntentException.Unavailable("shutting down");
 
     private void Progress() => Volatile.Write(ref _lastProgress, _time.GetTimestamp());
 

@@ -6,18 +6,18 @@ using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Programming;
 
-/// <summary>What <c>ctl status</c> shows of the programmer; a consistent snapshot, taken after each batch.</summary>
+/// <summary>The programmer's part of <c>ctl status</c>: a consistent snapshot, taken after each batch.</summary>
 internal sealed record ProgrammerStatus
 {
-    /// <summary>The target is primary and its tables were read back. Whether packets pass is more than that: see the conditions.</summary>
+    /// <summary>The target is primary and its tables were read back. Whether its ports pass packets is a separate condition.</summary>
     public required bool Ready { get; init; }
 
     public required TargetState TargetState { get; init; }
 
-    /// <summary>One line; empty while ready.</summary>
+    /// <summary>Why the target is not ready, in one line; empty while it is.</summary>
     public required string TargetReason { get; init; }
 
-    /// <summary>Why the target's pipeline can't be used; one line, empty while it can or is not known.</summary>
+    /// <summary>Why the target's pipeline cannot be used, in one line; empty while it can or is unknown.</summary>
     public string PipelineProblem { get; init; } = "";
 
     public required int Endpoints { get; init; }
@@ -27,19 +27,19 @@ internal sealed record ProgrammerStatus
 
     public int Services { get; init; }
 
-    /// <summary>The last id that a frontend, a backend or the like was given.</summary>
+    /// <summary>The last ID allocated to a frontend, a backend or the like.</summary>
     public uint LastServiceNumber { get; init; }
 
-    /// <summary>Entries that the model wants in the tables.</summary>
+    /// <summary>The number of table entries in the desired state.</summary>
     public required long TableEntries { get; init; }
 
-    /// <summary>Entries that the tables do not hold as wanted, as far as is known.</summary>
+    /// <summary>The number of entries known to differ from the desired state.</summary>
     public required long PendingEntries { get; init; }
 
-    /// <summary>The same by table.</summary>
+    /// <summary>Both numbers by table.</summary>
     public ImmutableArray<TableCounts> Tables { get; init; } = [];
 
-    /// <summary>Entries that stay other than wanted however often they are written; some of them if there are many.</summary>
+    /// <summary>Entries that still differ after being written; a sample if there are many.</summary>
     public ImmutableArray<RowDifference> Differences { get; init; } = [];
 
     public required int QueueLength { get; init; }
@@ -54,20 +54,20 @@ internal sealed record ProgrammerStatus
     /// <summary>Durable commits since the process started.</summary>
     public required long Commits { get; init; }
 
-    /// <summary>Whether the tables were read back and found, or made, equal to the model since the target was last reached.</summary>
+    /// <summary>Whether the tables equal the model since the target was last reached.</summary>
     public required bool Reconciled { get; init; }
 
     public required ReconcileCounts LastReconcile { get; init; }
 
-    /// <summary>One line on what is wrong with the store; empty while commits succeed.</summary>
+    /// <summary>The store's problem in one line; empty while commits succeed.</summary>
     public required string StoreProblem { get; init; }
 }
 
-/// <summary>The target as the programmer sees it.</summary>
+/// <summary>The state of the target as seen by the programmer.</summary>
 internal enum TargetState
 {
     /// <summary>Not connected.</summary>
-    Away,
+    Disconnected,
 
     /// <summary>Connected, but another controller is primary.</summary>
     Backup,
@@ -75,7 +75,7 @@ internal enum TargetState
     /// <summary>Primary; the tables are being read back and compared.</summary>
     Reconciling,
 
-    /// <summary>A reply was lost: what the tables hold must be read back first.</summary>
+    /// <summary>A reply was lost; the tables must be read back first.</summary>
     UnknownOutcome,
 
     /// <summary>Primary, and the tables equal the model.</summary>
@@ -84,7 +84,7 @@ internal enum TargetState
 
 /// <summary>An endpoint for display.</summary>
 /// <param name="Endpoint">As the model holds it.</param>
-/// <param name="Port">Null while not known.</param>
+/// <param name="Port">The pipeline number of the port; null while unknown.</param>
 /// <param name="Programmed">Whether all its entries are on the target.</param>
 internal sealed record EndpointView(Endpoint Endpoint, uint? Port, bool Programmed);
 
@@ -93,12 +93,12 @@ internal sealed record EndpointView(Endpoint Endpoint, uint? Port, bool Programm
 /// <param name="Programmed">Whether all its entries are on the target.</param>
 internal sealed record ServiceView(ServiceState State, bool Programmed)
 {
-    /// <summary>All that <see cref="StateName"/> may be.</summary>
+    /// <summary>All values of <see cref="StateName"/>.</summary>
     public static IReadOnlyList<string> StateNames { get; } = ["programmed", "pending", "removed", "closed", "unserved"];
 
     /// <summary>
-    /// What became of it. A removed one is kept for the flows that it still has. Of a closed one some frontends deny every source, because
-    /// their list of source ranges can't be applied. An unserved one can't be served at all; the reason is among its problems.
+    /// The state for display. A removed service is kept until its flows end. In a closed service some frontends deny every source, because
+    /// their list of source ranges cannot be applied. An unserved service cannot be served at all; its problems say why.
     /// </summary>
     public string StateName => State.Spec switch
     {

@@ -19,9 +19,7 @@ internal sealed class RowCommand : RowWriter, IDisposable
         }
     }
 
-    /// <summary>
-    /// Inserts or replaces a row. None of the tables has a second unique key, so this replaces the row with the same key only.
-    /// </summary>
+    /// <summary>Inserts or replaces a row. No table has a second unique key, so only the row with the same key is replaced.</summary>
     public static RowCommand Put(SqliteConnection connection, StateTable table)
     {
         string[] columns = [.. table.KeyColumns, .. table.ValueColumns];
@@ -38,7 +36,7 @@ internal sealed class RowCommand : RowWriter, IDisposable
 
     public override RowWriter Add(long value) => AddValue(value);
 
-    /// <summary>The transaction of the statements that follow.</summary>
+    /// <summary>Sets the transaction for the following rows.</summary>
     public void Begin(SqliteTransaction transaction)
     {
         _command.Transaction = transaction;

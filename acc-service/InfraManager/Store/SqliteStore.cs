@@ -6,12 +6,12 @@ using Microsoft.Data.Sqlite;
 namespace ACCOffload.InfraManager.Store;
 
 /// <summary>
-/// The durable state: one SQLite database in WAL mode with full synchronization, so that what a commit acknowledged survives <c>kill -9</c>
-/// and power loss. Locked for this process while open. Used by one thread at a time.
+/// The durable state: one SQLite database in WAL mode with full synchronization, so that a committed change survives <c>kill -9</c> and
+/// power loss. Locked for this process while open. Used by one thread at a time.
 /// </summary>
 internal sealed partial class SqliteStore : IDisposable
 {
-    // Bounds what a burst leaves behind on the disk.
+    // Bounds the disk space that a burst of commits leaves behind.
     private const int WalLimitBytes = 4 << 20;
     private const int CheckpointPages = 512;
 
@@ -29,18 +29,18 @@ internal sealed partial class SqliteStore : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Commits since the process started.</summary>
+    /// <summary>The number of commits since the process started.</summary>
     public long Commits { get; private set; }
 
-    /// <summary>A test's hook, called inside the transaction just before it commits.</summary>
+    /// <summary>A test hook, called in the transaction just before it commits.</summary>
     internal Action? BeforeCommit { get; set; }
 
     /// <summary>
-    /// A test's hook, called after the commit: what it throws is a failure after which the disk holds the changes all the same.
+    /// A test hook, called after the commit. An exception from it simulates a failure after which the disk has the changes anyway.
     /// </summary>
     internal Action? AfterCommit { get; set; }
 
-    /// <summary>Opens the database, creates it if there is none, and brings its schema up to date.</summary>
+    /// <summary>Opens the database, creates it if it does not exist, and migrates its schema.</summary>
     /// <exception cref="StoreException">The message is one line for the operator.</exception>
     public static SqliteStore Open(string path, ILogger logger)
     {
@@ -48,7 +48,7 @@ internal sealed partial class SqliteStore : IDisposable
         try
         {
             PrivateDatabase.Create(store.Path);
-            store.ConnectOrGoBack();
+            store.ConnectOrRestoreCopy();
             return store;
         }
         catch (SqliteException e)
@@ -69,8 +69,8 @@ internal sealed partial class SqliteStore : IDisposable
         }
     }
 
-    /// <summary>Everything that was committed.</summary>
-    /// <exception cref="StoreException">Can't be read, or makes no sense.</exception>
+    /// <summary>Loads the committed state.</summary>
+    /// <exception cref="StoreException">The database cannot be read, or its contents are invalid.</exception>
     public NetworkModel Load()
     {
         try
@@ -96,13 +96,11 @@ internal sealed partial class SqliteStore : IDisposable
     }
 
     /// <summary>
-    /// Makes all unsaved changes of the model durable in one transaction, or none. Without changes it still writes, which shows whether the
-    /// store can be written.
+    /// Makes all unsaved changes of the model durable in one transaction, or none. It writes even without changes, which shows whether the
+    /// store is writable.
     /// </summary>
-    /// <exception cref="StoreException">
-    /// Nothing is saved as far as this process sees. After a disk failure a restart may find the changes all the same; the rows stay
-    /// unsaved, so the next commit writes what they are then.
-    /// </exception>
+    /// <exception cref="StoreException">Nothing was saved as far as this process knows. After a disk failure the changes may still be there
+    /// after a restart. The rows stay unsaved, so the next commit writes their values then.</exception>
     public void Commit(NetworkModel model)
     {
         try
@@ -131,7 +129,7 @@ internal sealed partial class SqliteStore : IDisposable
         }
         catch (SqliteException e)
         {
-            // The connection may be in any state after a failing disk: the next use opens another one.
+            // After a disk failure the connection may be in any state: the next use opens a new one.
             var error = StoreErrors.Translate(Path, e);
             if (error.Failure != StoreFailure.Full)
             {
@@ -142,7 +140,7 @@ internal sealed partial class SqliteStore : IDisposable
         }
     }
 
-    /// <summary>Moves what is in the log into the database and empties the log. Failure does no harm and is logged.</summary>
+    /// <summary>Moves the WAL into the database and empties it. A failure is harmless and logged.</summary>
     public void Checkpoint()
     {
         try
@@ -167,7 +165,7 @@ internal sealed partial class SqliteStore : IDisposable
         return _connection!;
     }
 
-    private void ConnectOrGoBack()
+    private void ConnectOrRestoreCopy()
     {
         try
         {
@@ -175,19 +173,19 @@ internal sealed partial class SqliteStore : IDisposable
         }
         catch (StoreException e) when (e.Failure == StoreFailure.NewerSchema)
         {
-            if (StoreCopies.GoBack(Path, StoreSchema.Version) is not { } copy)
+            if (StoreCopies.Restore(Path, StoreSchema.Version) is not { } copy)
             {
                 throw;
             }
 
-            LogWentBack(Path, copy.Version, copy.Time, e.Message);
+            LogRestoredCopy(Path, copy.Version, copy.Time, e.Message);
             Connect(check: true);
         }
     }
 
     private void Connect(bool check)
     {
-        // The lock of a killed predecessor is gone with it; this covers one that is just closing.
+        // The lock of a killed predecessor is gone; the timeout covers one that is just closing.
         var connection = PrivateDatabase.Open(Path, BusyTimeout);
         try
         {

@@ -4,15 +4,15 @@ using Microsoft.Data.Sqlite;
 namespace ACCOffload.InfraManager.Store;
 
 /// <summary>
-/// A copy of the database as it was before its schema went forward. An update that is taken back by the boot loader leaves a database that
-/// the version before can't read; it goes on from the copy, and the host's Sync brings what was changed since.
+/// Copies of the database from before schema migrations. When the boot loader rolls back an update, the older version cannot read the
+/// migrated database. It continues with the copy, and the host's Sync brings later changes.
 /// </summary>
 internal static class StoreCopies
 {
-    /// <summary>Where the copy of a schema version is.</summary>
+    /// <summary>The path of the copy with this schema version.</summary>
     public static string PathOf(string path, long version) => $"{path}.schema-{version}";
 
-    /// <summary>Makes the copy, whole or not at all.</summary>
+    /// <summary>Creates the copy atomically.</summary>
     public static void Keep(SqliteConnection connection, string path, long version)
     {
         var copy = PathOf(path, version);
@@ -33,9 +33,9 @@ internal static class StoreCopies
         File.Move(fresh, copy, overwrite: true);
     }
 
-    /// <summary>Puts the newest copy that this version reads in the database's place; the newer database stays beside it.</summary>
-    /// <returns>The copy's schema version and time; null if there is none, and nothing was changed.</returns>
-    public static (long Version, DateTimeOffset Time)? GoBack(string path, int known)
+    /// <summary>Replaces the database with the newest copy that this version can read; the newer database is kept beside it.</summary>
+    /// <returns>The copy's schema version and time; null if there is no copy, and nothing was changed.</returns>
+    public static (long Version, DateTimeOffset Time)? Restore(string path, int known)
     {
         for (long version = known; version > 0; version--)
         {

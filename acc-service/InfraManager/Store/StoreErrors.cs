@@ -2,10 +2,10 @@ using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;
 
-/// <summary>Turns SQLite's errors into one line that says what to do.</summary>
+/// <summary>Translates SQLite errors into one line that says what to do.</summary>
 internal static class StoreErrors
 {
-    // Result codes of sqlite3.h.
+    // Result codes from sqlite3.h.
     private const int Busy = 5;
     private const int Locked = 6;
     private const int ReadOnly = 8;
@@ -19,7 +19,7 @@ internal static class StoreErrors
         Full => new(StoreFailure.Full, $"store {path}: the disk is full; free some space on its file system", e),
         Busy or Locked => new(StoreFailure.InUse, $"store {path} is in use by another process; only one inframanager may run on it", e),
         Corrupt or NotADatabase => Damaged(path, e),
-        CannotOpen => new(StoreFailure.CannotOpen, $"store {path} can't be opened; check that its directory exists and may be written", e),
+        CannotOpen => new(StoreFailure.CannotOpen, $"store {path} can't be opened; check that its directory exists and is writable", e),
         ReadOnly =>
             new(StoreFailure.Io, $"store {path} can't be written; check its permissions and that its file system is not read-only", e),
         _ => new(StoreFailure.Io, $"store {path}: {OneLine(e.Message)}; check the disk", e),
@@ -33,8 +33,8 @@ internal static class StoreErrors
 
     public static StoreException Newer(string path, long found, long known) => new(
         StoreFailure.NewerSchema,
-        $"store {path} has schema version {found}, this inframanager knows {known}; install the newer inframanager again, or move the "
-        + "file away to start empty");
+        $"store {path} has schema version {found}, but this inframanager supports up to {known}; install the newer inframanager again, "
+        + "or move the file away to start empty");
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").TrimEnd('.', ' ');
 }

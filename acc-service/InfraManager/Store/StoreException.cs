@@ -1,28 +1,28 @@
 namespace ACCOffload.InfraManager.Store;
 
-/// <summary>What kind of failure of the store this is.</summary>
+/// <summary>The kind of a store failure.</summary>
 internal enum StoreFailure
 {
     /// <summary>The file can't be opened or created.</summary>
     CannotOpen,
 
-    /// <summary>Another process holds it.</summary>
+    /// <summary>Another process has locked the file.</summary>
     InUse,
 
-    /// <summary>Not a database, or a damaged one.</summary>
+    /// <summary>The file is not a database, or is damaged.</summary>
     Corrupt,
 
-    /// <summary>Written by a newer version.</summary>
+    /// <summary>The schema was written by a newer version.</summary>
     NewerSchema,
 
     /// <summary>No space left on the disk.</summary>
     Full,
 
-    /// <summary>The disk fails, or the file system went read-only.</summary>
+    /// <summary>The disk failed, or the file system is read-only.</summary>
     Io,
 }
 
-/// <summary>The store failed. The message is one line: what, which file, what to do.</summary>
+/// <summary>A store failure. The message is one line: what failed, which file, what to do.</summary>
 internal sealed class StoreException(StoreFailure failure, string message, Exception? innerException = null)
     : Exception(message, innerException)
 {

@@ -3,17 +3,15 @@ using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;
 
-/// <summary>What a look into a database that nobody serves has shown.</summary>
-/// <param name="Version">Its schema; 0 where it can't be read.</param>
-/// <param name="Failure">Null where it is sound.</param>
-/// <param name="Detail">One line on the failure.</param>
+/// <summary>The result of inspecting a database that no inframanager uses.</summary>
+/// <param name="Version">The schema version; 0 if it cannot be read.</param>
+/// <param name="Failure">Null if the database is sound.</param>
+/// <param name="Detail">One line about the failure.</param>
 internal sealed record StoreProbe(long Version, StoreFailure? Failure, string Detail)
 {
     private static readonly TimeSpan BusyTimeout = TimeSpan.FromSeconds(1);
 
-    /// <summary>
-    /// Reads and checks the database without changing it. A database that another process holds is not reported as damaged.
-    /// </summary>
+    /// <summary>Checks the database without changing it. A database that another process has locked is not reported as damaged.</summary>
     public static StoreProbe Look(string path)
     {
         try

@@ -3,13 +3,13 @@ using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;
 
-/// <summary>The database's schema, by version. A version is never changed once it was released; a new one is added behind it.</summary>
+/// <summary>The database schema by version. A released version never changes; a new one is appended.</summary>
 internal static class StoreSchema
 {
-    /// <summary>"ACCO": tells our file from any other SQLite database.</summary>
+    /// <summary>"ACCO": distinguishes our file from other SQLite databases.</summary>
     public const int ApplicationId = 0x4143434F;
 
-    // Unsigned 64-bit numbers are kept as the signed number of the same bits.
+    // Unsigned 64-bit numbers are stored as the signed number with the same bits.
     private static readonly string[] Migrations =
     [
         """
@@ -72,8 +72,7 @@ internal static class StoreSchema
         ) STRICT;
         """,
 
-        // Epochs were a number of the host's choice, its clock's; from here on they are handed out. What was stamped before is older than
-        // all of them.
+        // Epochs used to be chosen by the host, from its clock; now they are assigned. All older stamps sort before them.
         """
         CREATE TABLE agents (
             node TEXT NOT NULL PRIMARY KEY,
@@ -89,14 +88,14 @@ internal static class StoreSchema
 
     public static int Version => Migrations.Length;
 
-    /// <summary>Writes the version that is there already: changes nothing, and fails where the store can't be written.</summary>
+    /// <summary>Rewrites the current version: changes nothing, but fails if the store is not writable.</summary>
     public static void Rewrite(SqliteConnection connection, SqliteTransaction transaction)
     {
         connection.Execute($"PRAGMA user_version = {Version}", transaction);
     }
 
-    /// <summary>Brings the database to <see cref="Version"/>, one transaction a step.</summary>
-    /// <exception cref="StoreException">Newer than we know, or another program's database.</exception>
+    /// <summary>Migrates the database to <see cref="Version"/>, one transaction per step.</summary>
+    /// <exception cref="StoreException">The schema is newer than this version, or the database belongs to another program.</exception>
     public static void Migrate(SqliteConnection connection, string path)
     {
         var version = (long)connection.Scalar("PRAGMA user_version")!;

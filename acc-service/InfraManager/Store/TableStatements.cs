@@ -8,7 +8,7 @@ internal sealed class TableStatements(SqliteConnection connection) : IDisposable
 {
     private readonly Dictionary<string, (RowCommand Put, RowCommand Delete)> _commands = [];
 
-    /// <summary>Loads every row that the database has of the table.</summary>
+    /// <summary>Loads all rows of the table.</summary>
     public void Load(StateTable table)
     {
         using var command = connection.CreateCommand();
@@ -22,7 +22,7 @@ internal sealed class TableStatements(SqliteConnection connection) : IDisposable
         }
     }
 
-    /// <summary>Writes the rows of the table that the database does not have as they are.</summary>
+    /// <summary>Writes the unsaved rows of the table.</summary>
     public void Write(SqliteTransaction transaction, StateTable table)
     {
         if (!table.HasUnsaved)

@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.Target;
 
-/// <summary>The meaning of the pipeline's counter "drops", by index.</summary>
+/// <summary>The names of the indexes of the pipeline's counter "drops".</summary>
 internal static class DropReasons
 {
     public const string Counter = "drops";
@@ -14,7 +14,7 @@ internal static class DropReasons
     ];
 
     /// <summary>
-    /// The reason's name in place of a cell such as drops[3], which is how the soft target, knowing no meaning, calls it.
+    /// Replaces a cell name such as drops[3] with the reason's name. The soft target uses such names, because it does not know the meaning.
     /// </summary>
     public static string Name(string cell)
     {
@@ -27,7 +27,7 @@ internal static class DropReasons
         return Label(cell[(cell.LastIndexOf('.', bracket) + 1)..bracket], index) is { Length: > 0 } label ? label : cell;
     }
 
-    /// <summary>The reason's name; empty for an index without one, or of another counter.</summary>
+    /// <summary>The reason's name; empty for an unknown index or another counter.</summary>
     public static string Label(string counter, long index) =>
         counter == Counter && index >= 0 && index < Names.Length ? Names[index] : "";
 }

@@ -6,67 +6,67 @@ using ACCOffload.P4Runtime.Session;
 namespace ACCOffload.InfraManager.Target;
 
 /// <summary>
-/// The device as the programmer sees it: P4Runtime for tables, gNMI for ports. An interface because the model-based tests run
-/// tens of thousands of sequences against one in memory.
+/// The device as the programmer sees it: P4Runtime for tables, gNMI for ports. It is an interface so that the model-based tests can run
+/// tens of thousands of sequences against a target in memory.
 /// </summary>
 internal interface ITarget
 {
-    /// <summary>Where the connection stands now. Any thread.</summary>
+    /// <summary>The current state of the connection. Thread-safe.</summary>
     TargetConnection Connection { get; }
 
-    /// <summary>The connection changed. Any thread; handlers return at once.</summary>
+    /// <summary>Raised on any thread when the connection changed; handlers must not block.</summary>
     event Action? ConnectionChanged;
 
-    /// <summary>The pipeline that is programmed; null while it is the target's own and was not fetched yet.</summary>
+    /// <summary>The programmed pipeline; null while it is the target's own and was not fetched yet.</summary>
     Pipeline? Pipeline { get; }
 
-    /// <summary>What the target can do. <see cref="TargetTraits.Soft"/> until <see cref="IdentifyAsync"/> has asked it.</summary>
+    /// <summary>The target's capabilities; <see cref="TargetTraits.Soft"/> until <see cref="IdentifyAsync"/> has detected them.</summary>
     TargetTraits Traits { get; }
 
-    /// <summary>Finds out what kind of target it is, unless the configuration says.</summary>
-    /// <exception cref="P4RuntimeException">It does not answer.</exception>
+    /// <summary>Detects the kind of target, unless it is configured.</summary>
+    /// <exception cref="P4RuntimeException">The target did not answer.</exception>
     Task IdentifyAsync(CancellationToken cancellationToken);
 
-    /// <summary>Loads our pipeline unless the target has it; or, where it is the target's own, fetches that.</summary>
-    /// <returns>Whether it was pushed, in which case the tables are empty.</returns>
+    /// <summary>Pushes our pipeline unless the target has it, or fetches the target's own.</summary>
+    /// <returns>Whether the pipeline was pushed, in which case the tables are empty.</returns>
     /// <exception cref="P4RuntimeException">Failed, or the outcome is not known.</exception>
     Task<bool> EnsurePipelineAsync(CancellationToken cancellationToken);
 
-    /// <summary>Every entry of these tables, without default entries.</summary>
+    /// <summary>Reads all entries of these tables, without default entries.</summary>
     /// <exception cref="P4RuntimeException">Failed half-way.</exception>
     IAsyncEnumerable<Entry> ReadAsync(IReadOnlyCollection<TableSchema> tables, CancellationToken cancellationToken);
 
-    /// <summary>Those of these entries that are there, read by their keys.</summary>
+    /// <summary>Reads the existing entries among these keys.</summary>
     /// <exception cref="P4RuntimeException">Failed half-way.</exception>
     IAsyncEnumerable<Entry> ReadEntriesAsync(IReadOnlyCollection<EntryKey> keys, CancellationToken cancellationToken);
 
-    /// <summary>One Write. Never throws for what the target or the network does.</summary>
+    /// <summary>Sends one Write. Failures of the target or the network are results, not exceptions.</summary>
     Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken);
 
-    /// <summary>All ports by name, or null where the target can't list them.</summary>
+    /// <summary>Lists all ports by name with their pipeline numbers; null if the target cannot list them.</summary>
     /// <exception cref="P4RuntimeException">Failed.</exception>
     Task<IReadOnlyDictionary<string, uint>?> ListPortsAsync(CancellationToken cancellationToken);
 
-    /// <summary>The number of a port, or null.</summary>
+    /// <summary>The pipeline number of a port; null if there is no such port.</summary>
     /// <exception cref="P4RuntimeException">Failed.</exception>
     Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken);
 
-    /// <summary>The number that a port has by what its device is; null where the target says it.</summary>
+    /// <summary>The pipeline number that follows from the port's device; null if the target assigns it.</summary>
     uint? ImpliedPort(PortSpec port);
 
-    /// <summary>Creates a port if there is none, and returns its number.</summary>
+    /// <summary>Creates a port if it does not exist, and returns its pipeline number.</summary>
     /// <exception cref="P4RuntimeException">Refused, or the outcome is not known.</exception>
     Task<uint> AddPortAsync(PortSpec port, CancellationToken cancellationToken);
 
-    /// <summary>Removes a port; succeeds when there is none.</summary>
+    /// <summary>Removes a port; succeeds if it does not exist.</summary>
     /// <exception cref="P4RuntimeException">Refused, or the outcome is not known.</exception>
     Task RemovePortAsync(string name, CancellationToken cancellationToken);
 }
 
-/// <summary>Where the connection to the target stands.</summary>
+/// <summary>The state of the connection to the target.</summary>
 /// <param name="State">Disconnected, backup or primary.</param>
-/// <param name="Reason">One line; empty while primary.</param>
-/// <param name="Generation">Larger each time that primary is gained: what was known of the tables before is no longer sure.</param>
+/// <param name="Reason">Why we are not primary, in one line; empty while we are.</param>
+/// <param name="Generation">Incremented each time we become primary: what was known about the tables before is no longer certain.</param>
 internal sealed record TargetConnection(SessionState State, string Reason, long Generation)
 {
     public bool IsPrimary => State == SessionState.Primary;

@@ -6,16 +6,16 @@ using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Target;
 
-/// <summary>What ctl and the metrics read from the target.</summary>
+/// <summary>The target as read by ctl and the metrics.</summary>
 internal interface ITargetView
 {
-    /// <summary>The pipeline that is programmed; without any table while it is not known.</summary>
+    /// <summary>The programmed pipeline; without tables while it is unknown.</summary>
     Pipeline Pipeline { get; }
 
     /// <summary>The pipeline's name in the configuration.</summary>
     string PipelineName { get; }
 
-    /// <summary>Tells compiled pipelines apart; 0 while the pipeline is not known, or has none.</summary>
+    /// <summary>Identifies the compiled pipeline; 0 while it is unknown or has no cookie.</summary>
     ulong Cookie { get; }
 
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
@@ -31,11 +31,11 @@ internal interface ITargetView
     /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>
     Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken);
 
-    /// <summary>What the target lost outside its pipeline's counters; null where it does not tell.</summary>
+    /// <summary>Packets that the target lost outside its pipeline's counters; null if it does not report them.</summary>
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken);
 
-    /// <summary>The state of the target's ports by name; null where it does not tell.</summary>
+    /// <summary>The state of the target's ports by name; null if it does not report it.</summary>
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<IReadOnlyDictionary<string, PortStatus>?> ReadPortsAsync(CancellationToken cancellationToken);
 

@@ -11,7 +11,7 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Target;
 
-/// <summary>A target behind P4Runtime and gNMI: infrap4d or the soft target, it can't tell which.</summary>
+/// <summary>A target reached over P4Runtime and gNMI: infrap4d or the soft target, without distinction.</summary>
 internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
 {
     private static readonly Pipeline Unknown = Pipeline.FromP4Info(new P4.Config.V1.P4Info());
@@ -30,14 +30,14 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     private FetchedPipeline? _fetched;
     private long _poolGeneration = -1;
 
-    /// <summary>Session and client stay the caller's to start and to dispose.</summary>
-    /// <param name="session">For tables.</param>
-    /// <param name="ports">For ports.</param>
-    /// <param name="artifacts">Null: the pipeline is the target's own.</param>
-    /// <param name="node">Says how ports get their numbers, and which pipeline there is.</param>
-    /// <param name="traits">What the target can do; null: it is asked.</param>
-    /// <param name="pool">TAPs that have to be there before the pipeline is pushed.</param>
-    /// <param name="logger">Logs pushes.</param>
+    /// <summary>Creates the target. The caller starts and disposes session and client.</summary>
+    /// <param name="session">The P4Runtime session, for tables.</param>
+    /// <param name="ports">The gNMI client, for ports.</param>
+    /// <param name="artifacts">The pipeline to push; null: the target has its own.</param>
+    /// <param name="node">Determines the port numbering and the pipeline.</param>
+    /// <param name="traits">The target's capabilities; null: they are detected.</param>
+    /// <param name="pool">TAP ports that must exist before the pipeline is pushed.</param>
+    /// <param name="logger">Logs pipelines and detection results.</param>
     public P4Target(P4RuntimeSession session, GnmiClient ports, PipelineArtifacts? artifacts, NodeSettings node, TargetTraits? traits,
         TargetPorts pool, ILogger logger)
     {
@@ -68,7 +68,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
 
     public ulong Cookie => _artifacts?.Cookie ?? Volatile.Read(ref _fetched)?.Cookie ?? 0;
 
-    /// <summary>The ports of the pool are there: with the pipeline that the target runs since it was last reached.</summary>
+    /// <summary>Whether the pool ports exist, together with a pipeline loaded since the target was last reached.</summary>
     private bool HasPool => Interlocked.Read(ref _poolGeneration) == _connection.Generation;
 
     private PortRule PortRule => _node.Devices.PortRule;
@@ -119,7 +119,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && !_traits.TakesPorts)
         {
             throw new P4RuntimeException(
-                e.Code, $"{e.Message}; {_traits.Name} takes a pipeline only when it has its ports, a power of two of them (Target:Ports)",
+                e.Code, $"{e.Message}; {_traits.Name} accepts a pipeline only after its ports exist, a power of two of them (Target:Ports)",
                 e);
         }
 
@@ -181,7 +181,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         }
     }
 
-    // Some targets take no port once they have their pipeline.
+    // Some targets accept no ports once they have a pipeline.
     private async Task PreparePoolAsync(CancellationToken cancellationToken)
     {
         if (_pool.Names.Count == 0)
@@ -192,7 +192,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         var missing = new List<string>();
         foreach (var name in _pool.Names)
         {
-            if (!_pool.MadeByOthers)
+            if (!_pool.CreatedExternally)
             {
                 await _ports.AddPortAsync(name, TapAttributes(_node.Mtu), cancellationToken);
             }
@@ -212,16 +212,16 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     }
 
     private string DescribeMissing(List<string> missing) =>
-        $"the pipeline is not pushed yet: {missing.Count} of the {_pool.Names.Count} Target:Ports {(missing.Count == 1 ? "is" : "are")} "
-        + $"not there ({string.Join(", ", missing)}); "
-        + (_pool.MadeByOthers ? "make them, or set Target:MakePorts to true" : "the target said that it made them: look at its log");
+        $"the pipeline can't be pushed: {missing.Count} of the {_pool.Names.Count} Target:Ports {(missing.Count == 1 ? "does" : "do")} "
+        + $"not exist ({string.Join(", ", missing)}); "
+        + (_pool.CreatedExternally ? "create them, or set Target:MakePorts to true" : "the target reported success: check its log");
 
-    // Where an absent port has a number as well, its type tells.
+    // If the target reports a number even for an absent port, only its type shows whether it exists.
     private async Task<bool> HasPortAsync(string name, CancellationToken cancellationToken) => _traits.TellsAbsentPorts
         ? await _ports.GetPortIdAsync(name, cancellationToken) is not null
         : await _ports.GetPortTypeAsync(name, cancellationToken) is not null;
 
-    // By the rule of MACs every port that can be is there already, and is nobody's in particular.
+    // If numbers derive from MAC addresses, every possible port exists already and belongs to no one in particular.
     public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken) =>
         PortRule == PortRule.Mac || (!_traits.TellsAbsentPorts && !(_pool.Names.Contains(name) && HasPool))
         ? Task.FromResult<uint?>(null)
@@ -238,16 +238,16 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
 
         if (_pool.Names.Contains(port.Name))
         {
-            // Made before the pipeline was pushed. Until then a target may give any number for it.
+            // Created before the pipeline was pushed. Until then the target may report any number for it.
             return (HasPool ? await _ports.GetPortIdAsync(port.Name, cancellationToken) : null)
-                ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name} of Target:Ports is not there");
+                ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name} of Target:Ports does not exist");
         }
 
         if (!_traits.TakesPorts)
         {
             throw new P4RuntimeException(
-                StatusCode.FailedPrecondition, $"{_traits.Name} takes no port at run time, and {port.Name} is not among Target:Ports; an "
-                    + "attachment of the kind tap gets one of those");
+                StatusCode.FailedPrecondition, $"{_traits.Name} accepts no ports at run time, and {port.Name} is not in Target:Ports; use "
+                    + "device kind tap to get one of those");
         }
 
         if (port.IsTap)
@@ -260,16 +260,16 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         }
 
         return await _ports.GetPortIdAsync(port.Name, cancellationToken)
-            ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name}: the target accepted it but gives it no number");
+            ?? throw new P4RuntimeException(StatusCode.NotFound, $"port {port.Name}: the target accepted it but reports no number");
     }
 
     public Task RemovePortAsync(string name, CancellationToken cancellationToken) =>
         PortRule == PortRule.Mac ? Task.CompletedTask : _ports.RemovePortAsync(name, cancellationToken);
 
-    /// <summary>What a TAP of this MTU, in bytes, is asked for with.</summary>
+    /// <summary>The gNMI attributes to request a TAP port with this MTU in bytes.</summary>
     /// <remarks>
-    /// P4-DPDK asks for a pipeline and a memory pool; these are the names of its only ones. It makes the TAP as soon as it
-    /// reads the port's type, with defaults for what was not said before: that goes last.
+    /// P4-DPDK requires a pipeline and a memory pool; these are the names of its only ones. It creates the TAP as soon as it reads the
+    /// port type, with defaults for attributes not set before, so the type comes last.
     /// </remarks>
     public static KeyValuePair<string, string>[] TapAttributes(int mtu) =>
         [new("mtu", mtu.ToString(CultureInfo.InvariantCulture)), new("pipeline-name", "pipe"), new("mempool-name", "MEMPOOL0"),
@@ -285,8 +285,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         ConnectionChanged?.Invoke();
     }
 
-    // Events may overtake each other, so the session's own state is what counts; a primary that was lost and regained in between still is
-    // another generation.
+    // Events may arrive out of order, so the session's own state counts. Losing and regaining primary in between still starts a new
+    // generation.
     private void Refresh(string reason)
     {
         lock (_gate)

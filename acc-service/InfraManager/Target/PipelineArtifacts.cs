@@ -9,12 +9,12 @@ using P4.Config.V1;
 
 namespace ACCOffload.InfraManager.Target;
 
-/// <summary>The compiled pipeline as the target takes it.</summary>
+/// <summary>The compiled pipeline in the form that the target takes.</summary>
 internal sealed class PipelineArtifacts
 {
     public const string PipelineName = "k8s_dp";
 
-    /// <summary>What release 24.01 calls the P4Info beside its package.</summary>
+    /// <summary>The name of the P4Info file beside a release 24.01 package.</summary>
     private const string PackageInfoName = "p4Info.txt";
 
     private PipelineArtifacts(Pipeline pipeline, byte[] deviceConfig, ulong cookie)
@@ -29,10 +29,12 @@ internal sealed class PipelineArtifacts
     /// <summary>The serialized <c>tdi.PipelineConfig</c>.</summary>
     public byte[] DeviceConfig { get; }
 
-    /// <summary>Tells compiled pipelines apart: the first eight bytes of a hash over the P4Info and the device configuration.</summary>
+    /// <summary>
+    /// Identifies the compiled pipeline: the first eight bytes, big-endian, of a SHA-256 hash over P4Info and device configuration.
+    /// </summary>
     public ulong Cookie { get; }
 
-    /// <summary>What InfraManager pushes for this profile; null where the target has its pipeline by itself.</summary>
+    /// <summary>The pipeline that InfraManager pushes for this profile; null if the target has its own.</summary>
     /// <exception cref="InvalidDataException">A file is missing or unusable; one line that names it.</exception>
     public static PipelineArtifacts? Of(PipelineSettings settings, PipelineProfile profile) =>
         profile.IsBuiltIn ? Load(settings.Directory) : settings.Package is { } package ? LoadPackage(package, settings.P4Info) : null;
@@ -77,7 +79,7 @@ internal sealed class PipelineArtifacts
         var infoBytes = ReadFile(path, "set Pipeline:P4Info");
         try
         {
-            // What is not one would be told by the target as INTERNAL, if it lives on.
+            // The target would report an invalid configuration as INTERNAL, or crash.
             var config = PipelineConfig.Parser.ParseFrom(device);
             if (config.P4Name.Length == 0 || config.BfruntimeInfo.IsEmpty || config.Profiles.Count == 0
                 || config.Profiles.Any(p => p.Context.IsEmpty || p.Binary.IsEmpty))
@@ -100,14 +102,14 @@ internal sealed class PipelineArtifacts
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or P4InfoException)
         {
-            throw new InvalidDataException($"the package's P4Info {path} is unusable: {e.Message.ReplaceLineEndings(" ")}; a text that "
-                + "p4c wrote can be read in any case once protoc --encode=p4.config.v1.P4Info has made it binary (Pipeline:P4Info)", e);
+            throw new InvalidDataException($"the package's P4Info {path} is unusable: {e.Message.ReplaceLineEndings(" ")}; if p4c wrote it "
+                + "as text, convert it with protoc --encode=p4.config.v1.P4Info and set Pipeline:P4Info to the result", e);
         }
     }
 
     /// <param name="info">The P4Info.</param>
-    /// <param name="infoBytes">As it lies in its file.</param>
-    /// <param name="deviceConfig">What the target loads.</param>
+    /// <param name="infoBytes">The contents of its file.</param>
+    /// <param name="deviceConfig">The device configuration for the target.</param>
     /// <exception cref="P4InfoException">The P4Info is unusable.</exception>
     public static PipelineArtifacts Create(P4Info info, ReadOnlySpan<byte> infoBytes, byte[] deviceConfig)
     {

@@ -1,7 +1,7 @@
 namespace ACCOffload.InfraManager.Target;
 
 /// <summary>
-/// Where the compiled pipeline is: ours in a directory, or a package of release 24.01 with its P4Info. Without a package another controller
-/// loads it.
+/// The files of the compiled pipeline: ours in a directory, or a release 24.01 package with its P4Info. Without a package another
+/// controller loads the pipeline.
 /// </summary>
 internal sealed record PipelineSettings(string Directory, string? Package, string? P4Info);

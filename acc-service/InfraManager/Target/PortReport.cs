@@ -2,14 +2,14 @@ using System.Collections.Frozen;
 
 namespace ACCOffload.InfraManager.Target;
 
-/// <summary>What the target last said of its ports. Immutable.</summary>
-/// <param name="Problem">Why the target can open no port at all, or can't be asked; empty while neither is so.</param>
-/// <param name="Ports">Why single ports don't pass packets, by name.</param>
+/// <summary>The target's latest report on its ports. Immutable.</summary>
+/// <param name="Problem">Why no port works at all, or why the target cannot be asked; empty when neither is the case.</param>
+/// <param name="Ports">Why individual ports pass no packets, by name.</param>
 internal sealed record PortReport(string Problem, FrozenDictionary<string, string> Ports)
 {
-    /// <summary>Nothing is wrong.</summary>
+    /// <summary>A report without problems.</summary>
     public static PortReport Fine { get; } = new("", FrozenDictionary<string, string>.Empty);
 
-    /// <summary>Why a port does not pass packets; null while it does, or nothing is known of it.</summary>
+    /// <summary>Why a port passes no packets; null if it does, or if nothing is known about it.</summary>
     public string? ProblemOf(string port) => Problem.Length > 0 ? Problem : Ports.GetValueOrDefault(port);
 }

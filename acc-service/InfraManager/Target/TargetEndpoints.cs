@@ -2,10 +2,10 @@ using ACCOffload.P4Runtime.Channels;
 
 namespace ACCOffload.InfraManager.Target;
 
-/// <summary>From the configuration to what a client needs.</summary>
+/// <summary>Converts the configuration to client settings.</summary>
 internal static class TargetEndpoints
 {
-    /// <summary>One of the target's addresses, with the certificates that an address over TLS takes.</summary>
+    /// <summary>The endpoint for one of the target's addresses, with certificates if it uses TLS.</summary>
     public static TargetEndpoint EndpointFor(this TargetSettings target, string address) =>
         address.StartsWith("unix:", StringComparison.Ordinal)
             ? new TargetEndpoint { Address = address }

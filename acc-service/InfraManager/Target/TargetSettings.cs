@@ -11,8 +11,8 @@ internal enum TargetKind
 }
 
 /// <summary>
-/// How the P4Runtime and gNMI server is reached. Addresses are unix:/path or https://host:port. Traits are detected if null. Ports must
-/// exist before the pipeline is pushed.
+/// How to reach the P4Runtime and gNMI server. Addresses are unix:/path or https://host:port. Traits are detected if null. Ports must exist
+/// before the pipeline is pushed.
 /// </summary>
 internal sealed record TargetSettings(
     TargetKind Kind,

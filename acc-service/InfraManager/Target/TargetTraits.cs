@@ -3,15 +3,15 @@ using ACCOffload.InfraManager.State.Node;
 namespace ACCOffload.InfraManager.Target;
 
 /// <summary>
-/// What a kind of target can do, and how. Everything that differs between targets is asked of this value; docs/targets.md says on which
-/// versions it was seen.
+/// The capabilities of a kind of target. Everything that differs between targets is decided by this value; docs/targets.md lists the
+/// versions on which each was observed.
 /// </summary>
 internal sealed record TargetTraits
 {
-    /// <summary>What Stratum, and so every infrap4d, gives as the version of its P4Runtime.</summary>
+    /// <summary>The P4Runtime version string of Stratum, and so of every infrap4d.</summary>
     private const string StratumVersion = "P4RUNTIME_VER";
 
-    /// <summary>The soft target, and any server that keeps to the specification.</summary>
+    /// <summary>The soft target, and any server that follows the specification.</summary>
     public static TargetTraits Soft { get; } = new() { Name = "soft" };
 
     /// <summary>infrap4d for P4-DPDK.</summary>
@@ -35,30 +35,30 @@ internal sealed record TargetTraits
     /// <summary>Its name in the configuration and in status.</summary>
     public required string Name { get; init; }
 
-    /// <summary>A pipeline may be pushed where another one runs. Otherwise that ends the target, and it has to be restarted.</summary>
+    /// <summary>A pipeline can be replaced at run time. Otherwise the push terminates the target, and it has to be restarted.</summary>
     public bool CanReplacePipeline { get; init; } = true;
 
     /// <summary>
-    /// A port can be made at any time, with any name. Otherwise only those of Target:Ports can be used, and the pipeline is taken only
-    /// after them.
+    /// Ports can be created at any time with any name. Otherwise only those of Target:Ports can be used, and a pipeline is accepted only
+    /// after they exist.
     /// </summary>
     public bool TakesPorts { get; init; } = true;
 
     /// <summary>
-    /// The number of a port that is not there is refused. Otherwise 0 is given for it, which is also the first port's number.
+    /// A request for the number of an absent port fails. Otherwise it returns 0, which is also the number of the first port.
     /// </summary>
     public bool TellsAbsentPorts { get; init; } = true;
 
     /// <summary>
-    /// A row's action can be changed in place. Otherwise MODIFY is answered with OK and changes nothing (of a group: the numbers, and
-    /// packets still go to who was in it): the row is deleted and inserted again.
+    /// A row can be modified. Otherwise MODIFY returns OK and changes nothing (for a group, it changes the reported members but not where
+    /// packets go), so a row is deleted and inserted again.
     /// </summary>
     public bool CanModify { get; init; } = true;
 
-    /// <summary>What is answered with OK was done. Otherwise what was written is read back.</summary>
+    /// <summary>A write answered with OK was applied. Otherwise writes are read back.</summary>
     public bool WritesAreReliable { get; init; } = true;
 
-    /// <summary>A counter is read as a whole; otherwise by its indexes.</summary>
+    /// <summary>A counter can be read as a whole. Otherwise it is read index by index.</summary>
     public bool ReadsWholeCounters { get; init; } = true;
 
     /// <summary>The counters of a table's rows can be read.</summary>
@@ -67,16 +67,16 @@ internal sealed record TargetTraits
     /// <summary>Registers can be read.</summary>
     public bool ReadsRegisters { get; init; } = true;
 
-    /// <summary>
-    /// The groups of an action profile can be listed. Otherwise each is read by its number, and what nobody knows of can't be found.
-    /// </summary>
+    /// <summary>The groups of an action profile can be listed. Otherwise each is read by its ID, and unknown ones are not found.</summary>
     public bool ListsGroups { get; init; } = true;
 
-    /// <summary>The traits of a target that gives this P4Runtime version.</summary>
+    /// <summary>The traits of a target that reports this P4Runtime version.</summary>
     public static TargetTraits Of(string apiVersion, PipelineProfile profile) =>
         apiVersion != StratumVersion ? Soft : profile.IsForE2100 ? Es2k : P4Dpdk;
 
-    /// <summary>Null, or why the text is not valid. "auto" gives null: they are detected.</summary>
+    /// <summary>
+    /// Parses the name of a target kind. Returns null, or why the name is invalid. "auto" sets no traits: they are detected.
+    /// </summary>
     public static string? Parse(string text, out TargetTraits? traits)
     {
         traits = text switch

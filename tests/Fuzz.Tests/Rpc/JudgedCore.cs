@@ -62,7 +62,7 @@ internal sealed class JudgedCore : IProgrammer
     public IReadOnlyList<EndpointView> Endpoints => [.. Model.Endpoints.Values.Select(e => new EndpointView(e, 7, true))];
 
     public IReadOnlyDictionary<ServiceKey, ServiceView> Services =>
-        Model.Services.ToDictionary(s => s.Key, s => new ServiceView(s.Value, true));
+        Model.Services.Values.ToDictionary(s => s.Key, s => new ServiceView(s, true));
 
     public SnatState Snat => Model.Snat.Current;
 

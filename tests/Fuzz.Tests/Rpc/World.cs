@@ -33,7 +33,7 @@ internal sealed class World(NetworkModel model)
     {
         var address = new EndpointAddress(spec.Origin, spec.Key);
         var existing = _endpoints.GetValueOrDefault(address);
-        var same = existing is not null && existing.SameContent(spec);
+        var same = existing is not null && existing.HasSameContent(spec);
         if (spec.Origin == ApiOrigin.Offload && !IsCurrentEpoch(spec.Stamp))
         {
             return false;
@@ -92,7 +92,7 @@ internal sealed class World(NetworkModel model)
 
         var address = new EndpointAddress(spec.Origin, spec.Key);
         var held = model.Endpoints.Find(address)?.Spec;
-        FuzzFailure.Unless(held is not null && held.SameContent(spec)
+        FuzzFailure.Unless(held is not null && held.HasSameContent(spec)
             && held.Stamp >= spec.Stamp, $"{spec.Key} was accepted, but the model holds {held}");
         if (_endpoints.TryGetValue(address, out var before) && ReferenceEquals(before, held))
         {
@@ -156,7 +156,7 @@ internal sealed class World(NetworkModel model)
         {
             var now = model.Endpoints.Find(new EndpointAddress(ApiOrigin.Offload, key))?.Spec;
             FuzzFailure.Unless(now is not null
-                && (now.SameContent(spec) || now.Stamp > sync.Stamp), $"{key} was listed, but the model holds {now}");
+                && (now.HasSameContent(spec) || now.Stamp > sync.Stamp), $"{key} was listed, but the model holds {now}");
         }
 
         FuzzFailure.Unless(model.Endpoints.Values.All(e => _endpoints.ContainsKey(e.Address) || listed.ContainsKey(e.Key)),
@@ -167,7 +167,7 @@ internal sealed class World(NetworkModel model)
             _endpoints.Add(endpoint.Address, endpoint.Spec);
         }
 
-        _tombstones = new(model.Tombstones);
+        _tombstones = model.Tombstones.Values.ToDictionary(t => t.Address);
         _lastSync = sync.Sequence;
     }
 
@@ -212,7 +212,7 @@ internal sealed class World(NetworkModel model)
             FuzzFailure.Unless(IsValid(spec), $"{endpoint.Address} breaks the rules: {spec}");
         }
 
-        FuzzFailure.Unless(model.Tombstones.All(t => _tombstones.GetValueOrDefault(t.Key) == t.Value), "tombstones differ");
+        FuzzFailure.Unless(model.Tombstones.Values.All(t => _tombstones.GetValueOrDefault(t.Address) == t), "tombstones differ");
     }
 
     public static bool IsValid(EndpointSpec spec) =>

@@ -66,7 +66,7 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
     public async Task A_refusal_has_its_code_and_message()
     {
         const string Message = "addresses[0]: 10.244.1.2 belongs to another endpoint";
-        _api.Core.Refusal = IntentException.Held("addresses[0]", "10.244.1.2 belongs to another endpoint");
+        _api.Core.Refusal = IntentException.AlreadyExists("addresses[0]", "10.244.1.2 belongs to another endpoint");
         await AssertRejectedAsync(
             StatusCode.AlreadyExists, Message, async () => await _client.CreateNetworkAsync(Requests.CreateNetwork()));
         await AssertRejectedAsync(

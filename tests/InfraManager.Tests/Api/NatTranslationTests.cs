@@ -104,19 +104,19 @@ public sealed class NatTranslationTests : IAsyncLifetime
     /// <summary>Addresses of the fixture: node 192.0.2.2, host interface 200.1.1.2, pods 10.244.1.0/24, services 10.96.0.0/12.</summary>
     [Theory]
     [InlineData(
-        "1.1.1.1", 53, "endpoint: 1.1.1.1 is in none of Node:VirtualRanges and Node:ExternalRanges, and none of Node:NodeAddresses")]
-    [InlineData("192.0.2.2", 22, "endpoint: port 22 of this node's own address 192.0.2.2 is outside Node:NodePorts (30000-32767)")]
-    [InlineData("192.0.2.2", 50002, "endpoint: port 50002 of this node's own address 192.0.2.2 is outside Node:NodePorts (30000-32767)")]
+        "1.1.1.1", 53, "endpoint: 1.1.1.1 is in none of Node:VirtualRanges, Node:ExternalRanges and Node:NodeAddresses")]
+    [InlineData("192.0.2.2", 22, "endpoint: port 22 of the node's own address 192.0.2.2 is outside Node:NodePorts (30000-32767)")]
+    [InlineData("192.0.2.2", 50002, "endpoint: port 50002 of the node's own address 192.0.2.2 is outside Node:NodePorts (30000-32767)")]
     [InlineData(
-        "192.0.2.1", 50002, "endpoint: 192.0.2.1 is in none of Node:VirtualRanges and Node:ExternalRanges, and none of Node:NodeAddresses")]
+        "192.0.2.1", 50002, "endpoint: 192.0.2.1 is in none of Node:VirtualRanges, Node:ExternalRanges and Node:NodeAddresses")]
     [InlineData(
-        "10.244.9.7", 80, "endpoint: 10.244.9.7 is in none of Node:VirtualRanges and Node:ExternalRanges, and none of Node:NodeAddresses")]
-    [InlineData("10.244.1.7", 80, "endpoint: 10.244.1.7 lies in the pod range 10.244.1.0/24")]
-    [InlineData("200.1.1.2", 30080, "endpoint: 200.1.1.2 is the host interface's (Node:HostAddresses)")]
-    [InlineData("169.254.1.1", 80, "endpoint: 169.254.1.1 is the gateway's")]
+        "10.244.9.7", 80, "endpoint: 10.244.9.7 is in none of Node:VirtualRanges, Node:ExternalRanges and Node:NodeAddresses")]
+    [InlineData("10.244.1.7", 80, "endpoint: 10.244.1.7 is in the pod range 10.244.1.0/24")]
+    [InlineData("200.1.1.2", 30080, "endpoint: 200.1.1.2 is an address of the host interface (Node:HostAddresses)")]
+    [InlineData("169.254.1.1", 80, "endpoint: 169.254.1.1 is the gateway's address")]
     [InlineData(
-        "169.254.169.254", 80, "endpoint: 169.254.169.254 is not reachable from elsewhere (loopback, link-local, multicast or reserved)")]
-    [InlineData("239.1.2.3", 80, "endpoint: 239.1.2.3 is not reachable from elsewhere (loopback, link-local, multicast or reserved)")]
+        "169.254.169.254", 80, "endpoint: 169.254.169.254 is not a routable unicast address (loopback, link-local, multicast or reserved)")]
+    [InlineData("239.1.2.3", 80, "endpoint: 239.1.2.3 is not a routable unicast address (loopback, link-local, multicast or reserved)")]
     public async Task An_address_outside_the_service_ranges_is_rejected(string address, uint port, string message)
     {
         foreach (var real in new[] { false, true })
@@ -143,7 +143,7 @@ public sealed class NatTranslationTests : IAsyncLifetime
         await using var api = await ApiFixture.StartAsync(servicesFrom: "agent", virtualRanges: "");
         var client = new InfraAgent.InfraAgentClient(api.Connect(api.Pki.IssueHost()));
         await AssertRejectedAsync(
-            "endpoint: 10.96.0.10 is not known to be a service's: set Node:VirtualRanges to the cluster's service ranges",
+            "endpoint: 10.96.0.10 is not a known service address: set Node:VirtualRanges to the cluster's service ranges",
             async () => await client.NatTranslationAddAsync(Web("10.244.1.2")));
         // Existing services can still be removed.
         AssertAccepted(await client.NatTranslationDeleteAsync(Web()));
@@ -163,8 +163,8 @@ public sealed class NatTranslationTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("0.0.0.0/0", "prefix: 0.0.0.0/0 is larger than any cluster's range, at least /8")]
-    [InlineData("224.0.0.0/8", "prefix: 224.0.0.0/8 holds no unicast addresses")]
+    [InlineData("0.0.0.0/0", "prefix: 0.0.0.0/0 is too large, the minimum prefix length is 8")]
+    [InlineData("224.0.0.0/8", "prefix: 224.0.0.0/8 contains no unicast addresses")]
     public async Task An_implausible_prefix_is_rejected_but_can_be_removed(string prefix, string message)
     {
         await AssertRejectedAsync(
@@ -204,7 +204,7 @@ public sealed class NatTranslationTests : IAsyncLifetime
     [Fact]
     public async Task A_refusal_of_the_programmer_is_returned()
     {
-        _api.Core.Refusal = IntentException.Held("ports[0].frontends[0]", "10.96.0.10:80/TCP belongs to service default/web");
+        _api.Core.Refusal = IntentException.AlreadyExists("ports[0].frontends[0]", "10.96.0.10:80/TCP belongs to service default/web");
         var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.NatTranslationAddAsync(Web("10.244.1.2")));
         Assert.Equal(StatusCode.AlreadyExists, e.StatusCode);
         Assert.Contains("belongs to service default/web", e.Status.Detail, StringComparison.Ordinal);

@@ -188,7 +188,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     [Theory]
     [InlineData(null, "key: missing")]
     [InlineData("", "key.container_id: empty")]
-    [InlineData("a\nb", "key.container_id: holds a control character")]
+    [InlineData("a\nb", "key.container_id: contains a control character")]
     public async Task A_malformed_detach_names_the_field(string? container, string message)
     {
         var key = container is null ? null : new Protos.V1.AttachmentKey { Network = "n", ContainerId = container, InterfaceName = "eth0" };

@@ -82,7 +82,7 @@ public sealed class CtlServicesTests : IAsyncLifetime
     [Theory]
     [InlineData("address: nonsense is not an IP address (InvalidArgument)", "nonsense", "80", "10.1.2.3")]
     [InlineData("address: 1.1.1.1 is in none of Node:VirtualRanges", "1.1.1.1", "53/udp", "10.1.2.3")]
-    [InlineData("address: port 22 of this node's own address 192.0.2.2 is outside Node:NodePorts", "192.0.2.2", "22", "10.1.2.3")]
+    [InlineData("address: port 22 of the node's own address 192.0.2.2 is outside Node:NodePorts", "192.0.2.2", "22", "10.1.2.3")]
     [InlineData("backends[0]: 10.96.0.1 is a service address", "10.96.0.10", "80", "10.96.0.1")]
     [InlineData("backends[0]: x is not an IP address (InvalidArgument)", "10.96.0.10", "80", "x")]
     [InlineData("ports[0].port: 70000 is outside 1..65535 (InvalidArgument)", "10.96.0.10", "70000", "10.1.2.3")]

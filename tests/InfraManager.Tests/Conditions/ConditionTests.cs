@@ -92,7 +92,7 @@ public sealed class ConditionTests
     }
 
     [Theory]
-    [InlineData(nameof(TargetState.Away))]
+    [InlineData(nameof(TargetState.Disconnected))]
     [InlineData(nameof(TargetState.Backup))]
     public async Task The_pipeline_of_an_unavailable_target_is_unknown(string state)
     {

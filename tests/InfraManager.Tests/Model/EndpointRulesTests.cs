@@ -15,7 +15,7 @@ public class EndpointRulesTests
         { "169.254.1.1", "gateway" },
         { "192.0.2.10", "node address" },
         { "200.1.1.2", "host address" },
-        { "10.96.0.10", "virtual addresses" },
+        { "10.96.0.10", "virtual address range" },
         { "fd00::1", "not IPv4" },
         { "::ffff:10.244.1.1", "not IPv4" },
         { "255.255.255.255", "outside" },

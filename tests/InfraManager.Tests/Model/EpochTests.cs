@@ -22,8 +22,8 @@ public class EpochTests
         _judge.Attach(TestNode.Pod(1, 5), _context);
         _judge.Attach(TestNode.Pod(2) with { Origin = ApiOrigin.InfraAgent }, _context);
         var second = Begin("b");
-        Assert.Equal((2UL, "a"), (second.Epoch, second.Before));
-        Assert.Equal([TestNode.Key(1)], second.Held.Select(s => s.Key));
+        Assert.Equal((2UL, "a"), (second.Epoch, second.PreviousAgent));
+        Assert.Equal([TestNode.Key(1)], second.Attachments.Select(s => s.Key));
     }
 
     [Fact]
@@ -41,8 +41,8 @@ public class EpochTests
             Refused(epoch);
         }
 
-        Assert.Contains("the current one is 2 of agent b", Refused(1).Message, StringComparison.Ordinal);
-        Assert.Empty(_model.Endpoints);
+        Assert.Contains("the current epoch is 2 of agent b", Refused(1).Message, StringComparison.Ordinal);
+        Assert.Empty(_model.Endpoints.Values);
         _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context);
         // Repeats are checked too: an agent that has lost its epoch must learn of it.
         Begin("c");
@@ -75,7 +75,7 @@ public class EpochTests
         Assert.Equal([new RequestStamp(1, 5), new RequestStamp(1, 3)],
             _model.Endpoints.Values.OrderBy(e => e.Key.ContainerId).Select(e => e.Spec.Stamp));
         _judge.Sync(new SyncIntent("node-1", 1, 6, []), _context);
-        Assert.Empty(_model.Endpoints);
+        Assert.Empty(_model.Endpoints.Values);
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public class EpochTests
         // A change is no new one, and the other API has its own.
         _judge.Attach(TestNode.Pod(1, 2, ip: 4998), _context);
         _judge.Attach(TestNode.Pod(4999) with { Origin = ApiOrigin.InfraAgent }, _context);
-        Assert.Equal(Protos.ProtocolLimits.MaxAttachments, Begin("b").Held.Count);
+        Assert.Equal(Protos.ProtocolLimits.MaxAttachments, Begin("b").Attachments.Count);
     }
 
     private BeginOutcome Begin(string agent) => _judge.Begin(new BeginIntent("node-1", agent));

@@ -25,7 +25,7 @@ public class JudgeTests
         var first = Attach(TestNode.Pod(1, 1));
         var second = Attach(TestNode.Pod(1, 1));
         Assert.Same(first, second);
-        Assert.Single(_model.Endpoints);
+        Assert.Single(_model.Endpoints.Values);
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public class JudgeTests
         Assert.Equal(first.Id, second.Id);
         Assert.Equal(9UL, _model.Endpoints.Find(first.Id)!.Spec.Sequence);
         Sync(5);
-        Assert.Single(_model.Endpoints);
+        Assert.Single(_model.Endpoints.Values);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public class JudgeTests
         Refused(IntentError.PermissionDenied, () => _judge.Detach(TestNode.Detach(theirs, 9)));
         _judge.Begin(new BeginIntent("node-2", "agent-2"));
         _judge.Sync(new SyncIntent("node-2", 1, 9, []), _context);
-        Assert.Single(_model.Endpoints);
+        Assert.Single(_model.Endpoints.Values);
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public class JudgeTests
         Assert.True(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 6)));
         Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(1, 5)));
         Sync(10);
-        Assert.Empty(_model.Tombstones);
+        Assert.Empty(_model.Tombstones.Values);
         Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(1, 7)));
         Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(2, 9)));
         Attach(TestNode.Pod(2, 11));
@@ -120,7 +120,7 @@ public class JudgeTests
     {
         Attach(TestNode.Pod(1, 5));
         Assert.False(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 4)));
-        Assert.Single(_model.Endpoints);
+        Assert.Single(_model.Endpoints.Values);
     }
 
     [Fact]
@@ -165,7 +165,7 @@ public class JudgeTests
         _judge.Detach(TestNode.Detach(TestNode.Pod(1), 12));
         var outcome = Sync(10, TestNode.Pod(1, 3));
         Assert.Equal(IntentError.FailedPrecondition, outcome.Failures.Single().Error.Code);
-        Assert.Empty(_model.Endpoints);
+        Assert.Empty(_model.Endpoints.Values);
     }
 
     [Fact]
@@ -190,7 +190,7 @@ public class JudgeTests
     public void While_the_target_is_away_sync_removes_and_adds_fail()
     {
         Attach(TestNode.Pod(1, 1));
-        AdmissionContext away = new() { AddsRefused = IntentException.Away("away") };
+        AdmissionContext away = new() { AddsRefused = IntentException.Unavailable("away") };
         var outcome = _judge.Sync(TestNode.Sync(10, TestNode.Pod(2, 2)), away);
         Assert.Equal((0, 0, 1, 1), (outcome.Kept, outcome.Added, outcome.Removed, outcome.Failures.Count));
         Refused(IntentError.Unavailable, () => _judge.Attach(TestNode.Pod(3, 20), away));
@@ -253,7 +253,7 @@ public class JudgeTests
     private string Dump() => string.Join('\n', [
         .. _model.Endpoints.Values.OrderBy(e => e.Id)
             .Select(e => $"{e.Id} {e.Spec.Key} {e.Spec.PortName} {e.Spec.Mac} {string.Join(',', e.Spec.Addresses)} {e.Spec.Stamp}"),
-        .. _model.Agents.Select(f => f.ToString()).Order(),
+        .. _model.Agents.Keys.Select(k => $"{k}: {_model.Agents.Of(k)}").Order(),
         .. _model.Tombstones.Values.Select(t => t.ToString()).Order(),
         .. _model.PortRemovals.Keys.Order()]);
 }

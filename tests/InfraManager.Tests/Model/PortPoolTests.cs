@@ -41,7 +41,7 @@ public class PortPoolTests
         Assert.Equal(lent, Attach(Tap(1, 2)).Spec.PortName);
         Assert.Equal(lent, Attach(Tap(1, 3) with { PortName = lent }).Spec.PortName);
         Assert.Equal(lent, Attach(Tap(1, 4, mac: 9)).Spec.PortName);
-        Assert.Single(_model.Endpoints);
+        Assert.Single(_model.Endpoints.Values);
     }
 
     [Fact]

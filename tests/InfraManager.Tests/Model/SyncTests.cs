@@ -177,7 +177,7 @@ public class SyncTests
                 {
                     if (!failed.Contains(item.Key))
                     {
-                        Assert.True(after[item.Key].SameContent(item));
+                        Assert.True(after[item.Key].HasSameContent(item));
                     }
                     else
                     {

@@ -117,7 +117,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
                 BackoffMax = TimeSpan.FromMilliseconds(50)
             }, NullLogger.Instance);
         _gnmi = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _gnmi, TestPipeline.Artifacts, node, traits, new TargetPorts(Pool, MadeByOthers: false),
+        _view = new P4Target(_session, _gnmi, TestPipeline.Artifacts, node, traits, new TargetPorts(Pool, CreatedExternally: false),
             NullLogger.Instance);
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
         _programmer = new Programmer(node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);

@@ -170,8 +170,8 @@ public sealed class DpdkPackageTests
         await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Dpdk2401, PackageInfo.Es2k(), wait: false);
         await Eventually.TrueAsync(
             () => harness.Programmer.Status.TargetReason.StartsWith(
-                "the target's pipeline is not that of dpdk-24.01: pipeline k8s_dp has no table 'k8s_dp_control.arpt_to_port_table'",
-                StringComparison.Ordinal),
+                "the target's pipeline does not match profile dpdk-24.01: pipeline k8s_dp has no table "
+                + "'k8s_dp_control.arpt_to_port_table'", StringComparison.Ordinal),
             () => harness.Programmer.Status.TargetReason);
     }
 

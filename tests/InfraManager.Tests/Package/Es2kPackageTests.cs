@@ -217,10 +217,11 @@ public sealed class Es2kPackageTests
     [Theory]
     [InlineData("table", "tx_balance", "has no table 'k8s_dp_control.tx_balance'")]
     [InlineData("action", "set_default_lb_dest", "table tx_balance has no action 'k8s_dp_control.set_default_lb_dest'")]
-    [InlineData("param", "set_dest_mac_vport", "action set_dest_mac_vport of table ipv4_to_port_table_tx has 1 parameters, not 2")]
-    [InlineData("width", "set_source_ip", "parameter 1 (arg0) of action set_source_ip of table rx_src_ip is 8 bits wide; 24 are needed")]
+    [InlineData("param", "set_dest_mac_vport", "action set_dest_mac_vport of table ipv4_to_port_table_tx has 1 parameters, expected 2")]
+    [InlineData("width", "set_source_ip",
+        "parameter 1 (arg0) of action set_source_ip of table rx_src_ip is 8 bits wide, expected at least 24")]
     [InlineData("key", "rx_src_ip", "table rx_src_ip has no match field 'hdrs.l4_port[meta.common.depth].sport'")]
-    [InlineData("kind", "arp_to_port_table", "table arp_to_port_table matches hdrs.arp.tpa as Lpm, not exactly")]
+    [InlineData("kind", "arp_to_port_table", "table arp_to_port_table matches hdrs.arp.tpa as Lpm, expected an exact match")]
     public async Task A_pipeline_that_is_another_is_refused_with_the_name_of_what_is_missing(string what, string name, string text)
     {
         var info = PackageInfo.Es2k();
@@ -249,7 +250,7 @@ public sealed class Es2kPackageTests
         }
 
         await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Es2k2401, info, wait: false);
-        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("is not that of es2k-24.01",
+        await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("does not match profile es2k-24.01",
             StringComparison.Ordinal), () => harness.Programmer.Status.TargetReason);
         Assert.Contains(text, harness.Programmer.Status.TargetReason, StringComparison.Ordinal);
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.AttachAsync(PackageHarness.Pod(1)));

@@ -72,7 +72,7 @@ public sealed class PackageLimitsTests
         var rows = harness.Server.Lines();
         var e = await Assert.ThrowsAsync<IntentException>(() => harness.SetAsync(TestService.Of(2, TestService.Pod(1))));
         Assert.Equal((IntentError.AlreadyExists, "ports[0].backends"), (e.Code, e.Field));
-        Assert.Contains("10.244.0.1:8080 serves service default/service-1", e.Message, StringComparison.Ordinal);
+        Assert.Contains("10.244.0.1:8080 is a backend of service default/service-1", e.Message, StringComparison.Ordinal);
         Assert.Equal(rows, harness.Server.Lines());
         // Another protocol or port is another backend.
         await harness.SetAsync(TestService.Of(3, TestService.Pod(1, port: 9090)));
@@ -186,8 +186,7 @@ public sealed class PackageLimitsTests
 
         var e = Assert.Throws<IntentException>(() => judge.Attach(Vport(254), context));
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
-        Assert.Equal(
-            "device: 254 ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's configuration)", e.Message);
+        Assert.Equal("device: all 254 ports are in use (Devices:MaxPorts in the ACC's configuration)", e.Message);
         Assert.Equal(254, model.Endpoints.Count);
         // What is there may come again and change, and one more has room when one is gone.
         judge.Attach(Vport(7), context);
@@ -225,7 +224,7 @@ public sealed class PackageLimitsTests
         };
         var taker = TestNode.Pod(1) with { Mac = MacAddress.Parse("02:09:00:00:00:01") };
         var e = Assert.Throws<IntentException>(() => new EndpointAdmission(model, node).Attach(taker, context));
-        Assert.Equal("device.mac: 02:09:00:00:00:01 stands for port 25, which is the ACC's own", e.Message);
+        Assert.Equal("device.mac: 02:09:00:00:00:01 maps to port 25, which the ACC uses itself", e.Message);
         // Where the target gives numbers, a MAC stands for none.
         new EndpointAdmission(model, node with { Devices = DeviceRules.None }).Attach(taker, context);
     }

@@ -21,10 +21,10 @@ public sealed class DrainTests
         await core.RestartAsync();
         await core.SettledAsync();
         Assert.Single(Backends(core, 2));
-        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.LongestDrain - 60);
+        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.MaxDrainSeconds - 60);
         await Task.Delay(100);
         Assert.Single(Backends(core, 2));
-        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.LongestDrain + 1);
+        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.MaxDrainSeconds + 1);
         await core.UntilAsync(() => Backends(core, 2).Length == 0, "the backend ends");
         await core.SettledAsync();
         Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.RemotePod(1))]), ServiceTables.Render(core.Target.Rows));
@@ -41,7 +41,7 @@ public sealed class DrainTests
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
         await core.RemoveAsync(TestService.Key(1));
         Assert.Single(Backends(core, 1));
-        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.LongestDrain + 1);
+        core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.MaxDrainSeconds + 1);
         await core.UntilAsync(() => core.Programmer.Services.Count == 0, "the service is gone");
         await core.SettledAsync();
         Assert.Equal("", ServiceTables.Render(core.Target.Rows));
@@ -98,15 +98,15 @@ public sealed class DrainTests
         time.Shift = TimeSpan.FromSeconds(10);
         Set(TestService.Of(1));
         time.Shift = TimeSpan.FromSeconds(20);
-        Backend[] many = [.. Enumerable.Range(10, ServiceAdmission.MostDrains - 2).Select(i => TestService.RemotePod(i))];
+        Backend[] many = [.. Enumerable.Range(10, ServiceAdmission.MaxDrains - 2).Select(i => TestService.RemotePod(i))];
         Set(TestService.Of(2, many));
         Set(TestService.Of(2));
-        Assert.Equal(ServiceAdmission.MostDrains, model.Services.Drains.Count);
+        Assert.Equal(ServiceAdmission.MaxDrains, model.Services.Drains.Count);
         Assert.Equal(2, model.Services.Find(TestService.Key(1))!.Ports[0].Backends.Count);
         Set(TestService.Of(3, TestService.RemotePod(3)));
         time.Shift = TimeSpan.FromSeconds(30);
         Set(TestService.Of(3));
-        Assert.Equal(ServiceAdmission.MostDrains, model.Services.Drains.Count);
+        Assert.Equal(ServiceAdmission.MaxDrains, model.Services.Drains.Count);
         Assert.Equal(TestService.RemotePod(2).Key, Assert.Single(model.Services.Find(TestService.Key(1))!.Ports[0].Backends).Key);
 
         void Set(ServiceSpec spec)

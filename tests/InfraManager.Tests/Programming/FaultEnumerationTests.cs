@@ -52,6 +52,6 @@ public class FaultEnumerationTests
         var crashes = await CrashScenario.CrashAtAsync(async () => await CoreHarness.StartAsync(), Enum.Parse<CrashPoint>(name));
 
         // What is owed to the disk takes a disk that fails.
-        Assert.Equal(name != nameof(CrashPoint.BeforeDebtCommit), crashes > 0);
+        Assert.Equal(name != nameof(CrashPoint.BeforePendingCommit), crashes > 0);
     }
 }

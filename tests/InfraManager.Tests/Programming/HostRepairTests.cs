@@ -23,7 +23,7 @@ public class HostRepairTests
         await core.RestartAsync();
 
         var begun = await core.BeginAsync();
-        Assert.Equal(5, begun.Held.Count);
+        Assert.Equal(5, begun.Attachments.Count);
         var outcome = await core.SyncAsync(new SyncIntent("node-1", begun.Epoch, 1, [TestNode.Pod(7, 1, ip: 3)]));
 
         Assert.Equal((1, 5), (outcome.Added, outcome.Removed));
@@ -84,7 +84,7 @@ public class HostRepairTests
 
         Assert.Equal(2, (await core.SettledAsync()).Count);
         var begun = await core.BeginAsync();
-        Assert.Equal((1UL, 2), (begun.Epoch, begun.Held.Count));
+        Assert.Equal((1UL, 2), (begun.Epoch, begun.Attachments.Count));
         var outcome = await core.SyncAsync(new SyncIntent("node-1", 1, 1, [TestNode.Pod(1, Most, epoch: Most)]));
         Assert.Equal((1, 1), (outcome.Kept, outcome.Removed));
         await core.AttachAsync(TestNode.Pod(3, 2));

@@ -172,7 +172,7 @@ public sealed class IdMarkTests
         await core.RestartAsync();
         var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(TestService.Of(2, TestService.Remote(2))));
         Assert.Equal(IntentError.ResourceExhausted, error.Code);
-        Assert.StartsWith("all 2^32 numbers", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith("all 2^32 IDs", error.Message, StringComparison.Ordinal);
         // Everything else goes on.
         await core.AttachAsync(TestNode.Pod(1));
         await core.DetachAsync(TestNode.Pod(1));

@@ -170,7 +170,7 @@ public class ProgrammerTests
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 5)).Removed);
         var sync = await core.SyncAsync(TestNode.Sync(6, TestNode.Pod(2, 2), TestNode.Pod(5, 5)));
         Assert.Equal((1, 0, 1, 1), (sync.Kept, sync.Added, sync.Removed, sync.Failures.Count));
-        Assert.Equal(TargetState.Away, core.Programmer.Status.TargetState);
+        Assert.Equal(TargetState.Disconnected, core.Programmer.Status.TargetState);
         Assert.Equal(15, core.EndpointRows.Count);
         await core.RestartAsync(ready: false);
         core.Target.Connect();

@@ -64,7 +64,7 @@ public class TargetTraitsTests
 
         var refused = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(2, 1)));
 
-        Assert.Contains("was acknowledged and not done", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("was acknowledged but not applied", refused.Message, StringComparison.Ordinal);
         Assert.Contains("pods", refused.Message, StringComparison.Ordinal);
         Assert.Equal(TestNode.Key(1), Assert.Single(await core.SettledAsync()).Endpoint.Key);
         core.Target.Forgets = _ => false;

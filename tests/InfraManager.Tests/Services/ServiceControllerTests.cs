@@ -114,7 +114,7 @@ public sealed class ServiceControllerTests : IAsyncLifetime
     public async Task A_transient_failure_is_retried_with_the_latest_state()
     {
         var failing = true;
-        _sink.OnSubmit = i => failing ? throw IntentException.Away("the target is away: no route") : Task.CompletedTask;
+        _sink.OnSubmit = i => failing ? throw IntentException.Unavailable("the target is away: no route") : Task.CompletedTask;
         Put(Kube.Web());
         _controller.MarkSynced();
         await Eventually.TrueAsync(() => _controller.GetStatus().Waiting == "the target is away: no route", "not reported");

@@ -82,7 +82,7 @@ public sealed class ServicePlannerTests
         Assert.Equal((_now, 2UL), (left.Ports[0].Backends[1].Since, left.Ports[0].Backends[1].Uid));
         Assert.Equal(IdOf(one, 2), left.Ports[0].Backends[1].Id);
         // Nothing changes until its time is over, whatever else does.
-        _now += ServicePlanner.LongestDrain - 1;
+        _now += ServicePlanner.MaxDrainSeconds - 1;
         var later = _planner.Next(left, Spec(Named(1), Named(4)))!;
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining", "10.244.1.4:8080"], Show(later));
         _now++;

@@ -28,7 +28,7 @@ public sealed class ServiceStoreTests : IDisposable
         // What was given out is not given out again, even when its owner is gone.
         Set(loaded, state.Key, null);
         var again = Load();
-        Assert.Empty(again.Services);
+        Assert.Empty(again.Services.Values);
         Assert.Equal(model.ServiceIds.Last + 1, again.ServiceIds.Next());
     }
 
@@ -42,7 +42,7 @@ public sealed class ServiceStoreTests : IDisposable
         Assert.Equal([state.Key], model.Services.UnsavedKeys);
         Assert.Equal(["services", "numbers"], model.Tables.Where(t => t.HasUnsaved).Select(t => t.Name));
         model.Undo();
-        Assert.Empty(model.Services);
+        Assert.Empty(model.Services.Values);
         Assert.True(model.ServiceIds.Next() > state.Ports.SelectMany(p => p.Backends).Max(b => b.Id));
     }
 
@@ -64,7 +64,7 @@ public sealed class ServiceStoreTests : IDisposable
         }
         var model = Load();
         Assert.Equal(["acc1"], model.PortRemovals.Keys);
-        Assert.Empty(model.Services);
+        Assert.Empty(model.Services.Values);
         var state = Plan(model, Spec("web"))!;
         Set(model, state.Key, state);
         Assert.Equal(state, Load().Services.Find(state.Key));
@@ -104,8 +104,8 @@ public sealed class ServiceStoreTests : IDisposable
     }
 
     private static ServiceState? Plan(NetworkModel model, ServiceSpec spec) =>
-        new ServicePlanner("node-1", model.ServiceIds.Next, _ => 0, model.Services.NumberOf,
-            model.Services.FrontendNumberOf).Next(null, spec);
+        new ServicePlanner("node-1", model.ServiceIds.Next, _ => 0, model.Services.EndpointIdOf,
+            model.Services.FrontendIdOf).Next(null, spec);
 
     private static ServiceSpec Spec(string name) => new(new ServiceKey("default", name),
     [

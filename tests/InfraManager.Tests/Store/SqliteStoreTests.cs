@@ -42,7 +42,7 @@ public sealed class SqliteStoreTests : IDisposable
         using var again = Open();
         var model = again.Load();
         var loaded = Assert.Single(model.Endpoints.Values);
-        Assert.True(loaded.Spec.SameContent(endpoint.Spec));
+        Assert.True(loaded.Spec.HasSameContent(endpoint.Spec));
         Assert.Equal((endpoint.Id, endpoint.OwnsPort, endpoint.Spec.Stamp), (loaded.Id, loaded.OwnsPort, loaded.Spec.Stamp));
         Assert.Equal(agent, model.Agents.Of("node-1"));
         Assert.Equal(tombstone, Assert.Single(model.Tombstones.Values));

@@ -85,7 +85,7 @@ internal sealed class Oracle
         _ => throw new InvalidOperationException(),
     };
 
-    private static bool Same(EndpointSpec? a, EndpointSpec? b) => a is null ? b is null : b is not null && a.SameContent(b);
+    private static bool Same(EndpointSpec? a, EndpointSpec? b) => a is null ? b is null : b is not null && a.HasSameContent(b);
 
     private static string Text(EndpointSpec? spec) =>
         spec is null ? "absent" : $"{string.Join(',', spec.Addresses)} {spec.Mac} {spec.PortName} {spec.Stamp}";

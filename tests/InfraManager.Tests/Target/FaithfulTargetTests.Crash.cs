@@ -24,7 +24,7 @@ public sealed partial class FaithfulTargetTests
         var crashes = await CrashScenario.CrashAtAsync(Crashable.StartAsync, Enum.Parse<CrashPoint>(point));
 
         // Ports of the pool are not removed, and the disk does not fail.
-        Assert.Equal(point is not (nameof(CrashPoint.AfterPortRemoval) or nameof(CrashPoint.BeforeDebtCommit)), crashes > 0);
+        Assert.Equal(point is not (nameof(CrashPoint.AfterPortRemoval) or nameof(CrashPoint.BeforePendingCommit)), crashes > 0);
     }
 
     private sealed class Crashable(FaithfulTargetTests node) : ICrashHarness

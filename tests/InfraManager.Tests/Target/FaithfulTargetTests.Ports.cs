@@ -53,7 +53,7 @@ public sealed partial class FaithfulTargetTests
 
         var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, TestNode.PortName(1)));
 
-        Assert.Contains("gives it no number", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("reports no number", refused.Message, StringComparison.Ordinal);
         Assert.Equal(0, _programmer.Status.Endpoints);
     }
 

@@ -177,7 +177,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         {
             // Two of them would do for a pipeline: a power of two.
             var missing = string.Join(", ", Pool[made..]);
-            await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains($"not there ({missing})",
+            await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains($"not exist ({missing})",
                 StringComparison.Ordinal), () => $"status names {missing}: {_programmer.Status}");
             Assert.Equal((made, 0), (_target.Ports.Count, _target.Pushes));
             await others.AddPortAsync(Pool[made], P4Target.TapAttributes(1500), default);
@@ -236,7 +236,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
 
         var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, TestNode.PortName(1)));
 
-        Assert.Contains("an attachment of the kind tap gets one of those", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("use device kind tap to get one of those", refused.Message, StringComparison.Ordinal);
         Assert.Equal(0, _programmer.Status.Endpoints);
     }
 

@@ -105,7 +105,7 @@ public class ServerFaultTests
         await harness.ReadyAsync();
         await harness.Server.StopAsync();
         var start = TimeProvider.System.GetTimestamp();
-        while (harness.Programmer.Status.TargetState != TargetState.Away)
+        while (harness.Programmer.Status.TargetState != TargetState.Disconnected)
         {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < TimeSpan.FromSeconds(60), "not noticed");
             await Task.Delay(2);

@@ -45,7 +45,7 @@ internal static class ServiceFrontends
 
     /// <summary>All frontends of a Service with their kinds; none if it has too many to be served.</summary>
     public static IEnumerable<(FrontendKey Key, FrontendKind Kind)> Of(ServiceObject service, ServiceContext context) =>
-        IsServed(service, context) && ServiceBounds.WhyNotFrontends(CountOf(service, context)) is null
+        IsServed(service, context) && ServiceBounds.FrontendCountProblem(CountOf(service, context)) is null
             ? service.Ports.SelectMany(p => Of(service, p, context)).DistinctBy(f => f.Key)
             : [];
 
@@ -71,7 +71,7 @@ internal sealed record ServiceContext(
         new(node.Name, node.NodeAddresses, zone, AddressFamily.InterNetwork, node);
 
     /// <summary>Why no service can be served at the address; null if one can.</summary>
-    public string? FrontendProblem(IPAddress address) => Node is null ? null : ServiceRules.WhyNoFrontend(address, Node);
+    public string? FrontendProblem(IPAddress address) => Node is null ? null : ServiceRules.FrontendProblem(address, Node);
 
     public bool IsServed(IPAddress address) => address.AddressFamily == Family;
 }

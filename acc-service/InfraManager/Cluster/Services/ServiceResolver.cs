@@ -28,7 +28,7 @@ internal static class ServiceResolver
             return null;
         }
 
-        if (ServiceBounds.WhyNotFrontends(ServiceFrontends.CountOf(service, context)) is { } tooManyFrontends)
+        if (ServiceBounds.FrontendCountProblem(ServiceFrontends.CountOf(service, context)) is { } tooManyFrontends)
         {
             return new ServiceSpec(key, []).Withdrawn($"is not served: {tooManyFrontends}");
         }
@@ -40,7 +40,7 @@ internal static class ServiceResolver
             .ToLookup(x => (x.Port.Name!, x.Port.Protocol), x => new PortOfSlice(x.Slice, x.Port.Port));
         // An upper bound, checked before duplicates are removed: there may be too many to process.
         var backendCount = service.Ports.Sum(p => byPort[(p.Name, p.Protocol)].Sum(s => (long)s.Slice.Endpoints.Count));
-        var tooManyBackends = ServiceBounds.WhyNotBackends(backendCount);
+        var tooManyBackends = ServiceBounds.BackendCountProblem(backendCount);
         if (tooManyBackends is not null)
         {
             byPort = Array.Empty<PortOfSlice>().ToLookup(_ => ("", default(ProtocolType)));
@@ -88,7 +88,7 @@ internal static class ServiceResolver
     {
         SequenceOf<IPNetwork> ranges =
             [.. service.SourceRanges.Where(r => context.IsServed(r.BaseAddress)).OrderBy(r => r.ToString(), StringComparer.Ordinal)];
-        var problem = service.SourceRangesProblem.Length > 0 ? service.SourceRangesProblem : ServiceBounds.WhyNotRanges(ranges.Count);
+        var problem = service.SourceRangesProblem.Length > 0 ? service.SourceRangesProblem : ServiceBounds.RangeCountProblem(ranges.Count);
         if (problem is null)
         {
             return new AccessList(ranges, false);

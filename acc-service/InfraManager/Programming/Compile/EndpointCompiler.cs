@@ -8,9 +8,7 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming.Compile;
 
-/// <summary>
-/// Compiles an endpoint into its table entries: a pure function of the endpoint, its port's number and the node's settings.
-/// </summary>
+/// <summary>Compiles an endpoint into table entries: a pure function of the endpoint, its port number and the node's settings.</summary>
 internal sealed class EndpointCompiler
 {
     private readonly NodeSettings _node;
@@ -38,8 +36,8 @@ internal sealed class EndpointCompiler
 
     /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
     /// <param name="endpoint">The endpoint.</param>
-    /// <param name="port">Its port's number.</param>
-    /// <param name="hostPort">That of the host's interface; null while there is none.</param>
+    /// <param name="port">The pipeline number of its port.</param>
+    /// <param name="hostPort">The pipeline number of the host's port; null while there is none.</param>
     public Entry[] Compile(Endpoint endpoint, uint port, uint? hostPort = null)
     {
         var entries = new List<Entry>(2 + (3 * endpoint.Spec.Addresses.Count));
@@ -82,7 +80,7 @@ internal sealed class EndpointCompiler
         Span<byte> ip = stackalloc byte[16];
         foreach (var address in _node.AddressesOf(endpoint.Spec))
         {
-            // The pipeline's routes carry IPv4; the configuration may name addresses of both families.
+            // The pipeline routes IPv4 only, but the configuration may contain addresses of both families.
             if (address.AddressFamily != AddressFamily.InterNetwork)
             {
                 continue;
@@ -91,14 +89,14 @@ internal sealed class EndpointCompiler
             var bytes = Bytes(address, ip);
             entries.Add(_routes.Lpm("dst_ip", bytes, bytes.Length * 8).Action("to_port")
                 .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
-            // Nobody beyond the uplink speaks as the node.
+            // Packets from the uplink must not use the node's addresses as their source.
             entries.Add(_localSources.Exact("src_ip", bytes).Action("node_source").Build());
         }
     }
 
     private void CompileUplink(List<Entry> entries, ulong mac, uint port, uint? hostPort)
     {
-        // ARP is the host's business: without it nobody speaks for the node there.
+        // The host answers ARP on the uplink. Without it nothing answers for the node there.
         if (hostPort is { } arpPort)
         {
             entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac).Build());
@@ -130,7 +128,7 @@ internal sealed class EndpointCompiler
         return buffer[..written];
     }
 
-    // A pipeline that misses a name must be refused at start, not at the first attachment.
+    // A pipeline without one of the names must be refused at start, not at the first attachment.
     private void ProbeNames()
     {
         var mac = new ACCOffload.NativeInterop.Addresses.MacAddress(0x020000000001);

@@ -4,14 +4,14 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile;
 
 /// <summary>
-/// A row of <c>held</c> that says up to which number ids may have been given that learned flows name. It is on the target because the
-/// learned flows are: both go with the pipeline, whatever becomes of the database. The pipeline looks only kinds 1 and 2 up, so the row
-/// meets no packet. It is there before the first row with an id beyond the one before it, and goes up in steps, so that ids seldom cost a
-/// row.
+/// The high-water mark of IDs that learned flows may refer to, kept as a row of <c>held</c>. It is stored on the target because the flows
+/// are: both disappear with the pipeline, whatever happens to the database. The pipeline looks up only kinds 1 and 2, so the row matches no
+/// packet. It is written before the first row with an ID beyond the previous mark, and advances in steps, so that new IDs rarely need a
+/// write.
 /// </summary>
 internal sealed class IdMark
 {
-    /// <summary>How many ids a row stands for.</summary>
+    /// <summary>The number of IDs by which the mark advances.</summary>
     public const uint Step = 4096;
 
     private const ulong Kind = 3;
@@ -27,13 +27,13 @@ internal sealed class IdMark
         For(1);
     }
 
-    /// <summary>The mark that covers an id, and all before it.</summary>
+    /// <summary>The mark that covers an ID and all smaller ones.</summary>
     public static uint Covering(uint id) => (uint)Math.Min(uint.MaxValue, ((ulong)id + Step - 1) / Step * Step);
 
-    /// <summary>The row for ids up to this one. Not thread-safe.</summary>
+    /// <summary>The row that covers IDs up to this one. Not thread-safe.</summary>
     public Entry For(uint id) => _held.Exact("kind", Kind).Exact("value", Covering(id)).Action("hold").Build();
 
-    /// <summary>The mark of a row; 0 for a row that is not a mark.</summary>
+    /// <summary>The mark in a row; 0 for a row that is not a mark.</summary>
     public uint Of(Entry row) => ReferenceEquals(row.Table, _table) && Number(row, "kind") == Kind ? (uint)Number(row, "value") : 0;
 
     private static ulong Number(Entry row, string field)

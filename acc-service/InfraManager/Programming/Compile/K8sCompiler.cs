@@ -31,7 +31,7 @@ internal sealed class K8sCompiler : ModelCompiler
 
     public override bool HasMarks => true;
 
-    /// <summary>The uplink needs the host's port, too.</summary>
+    /// <summary>Compiles an owner; the uplink also needs the host's port.</summary>
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
         OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port

@@ -1,19 +1,19 @@
 namespace ACCOffload.InfraManager.Programming.Compile;
 
-/// <summary>The numbers of the pools that a source can be rewritten from; the last two are the pipeline's own.</summary>
+/// <summary>The numbers of the source port pools for masquerading; the last two are used by the pipeline itself.</summary>
 internal static class MasqueradePools
 {
     public const uint None = 0;
 
-    /// <summary>Flows through services whose replies have to come back here.</summary>
+    /// <summary>Flows through services whose replies must return to this node.</summary>
     public const uint Services = 1;
 
-    /// <summary>Pods' flows that leave the cluster.</summary>
+    /// <summary>Pod flows that leave the cluster.</summary>
     public const uint Outgoing = 2;
 
-    /// <summary>Who reaches himself.</summary>
+    /// <summary>Flows of a backend to itself through a service.</summary>
     public const uint Hairpin = 254;
 
-    /// <summary>Two flows that would be one at their backend.</summary>
+    /// <summary>Flows that would otherwise be identical to another one at their backend.</summary>
     public const uint Collisions = 255;
 }

@@ -8,8 +8,7 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile;
 
 /// <summary>
-/// Compiles what is masqueraded and how, the gateway, and what is not routed into table entries: a pure function of the node's settings and
-/// natOutgoing.
+/// Compiles masquerading, the gateway and the unrouted ranges into table entries: a pure function of the node's settings and natOutgoing.
 /// </summary>
 internal sealed class NodeCompiler
 {
@@ -53,7 +52,7 @@ internal sealed class NodeCompiler
         entries.Add(Pool(MasqueradePools.Outgoing, snat.Address!));
         var everywhere = new IPNetwork(IPAddress.Any, 0);
         entries.Add(Outgoing(everywhere).Action("masquerade_source").Param("pool", MasqueradePools.Outgoing).Build());
-        // The node and its pods know each other by their own addresses, whatever the prefixes are.
+        // The node and its pods see each other's own addresses, whatever the prefixes are.
         var own = _node.PodRanges.Concat(_node.NodeAddresses.Concat(_node.HostAddresses).Append(_node.Gateway).Where(IsServed)
             .Select(a => new IPNetwork(a, 32)));
         foreach (var kept in snat.Prefixes.Concat(own).Where(p => IsServed(p.BaseAddress) && p != everywhere).Distinct())
@@ -64,8 +63,8 @@ internal sealed class NodeCompiler
         return [.. entries];
     }
 
-    // What nobody has of the node's own ranges would else go out by the default route, and come back. A way that the configuration gives
-    // goes before.
+    // Without these routes, packets to unassigned addresses of the node's own ranges would leave by the default route and come back.
+    // Configured routes take precedence.
     private void AddRoutes(List<Entry> entries)
     {
         var given = (_node.Uplink?.Routes ?? []).Select(r => r.Destination).ToHashSet();

@@ -4,9 +4,10 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile;
 
 /// <summary>
-/// Rows of `held` that drop packets while a row that they need is replaced, on a target that can't modify one. Only rows whose absence
-/// would let packets through have one: without a bucket or a class of port the pipeline drops by itself, and without an endpoint nothing
-/// new is led there. Routes of less than a whole address change only with the configuration, and a shorter one serves meanwhile.
+/// Rows of <c>held</c>, which drop packets while the row that they need is replaced, on a target that cannot modify rows. Only rows whose
+/// absence would let packets through need one: without a bucket or a port class the pipeline drops packets anyway, and without an endpoint
+/// it sends nothing new there. Routes shorter than a full address change only with the configuration, and a shorter route applies
+/// meanwhile.
 /// </summary>
 internal sealed class RowHolds
 {
@@ -22,7 +23,7 @@ internal sealed class RowHolds
         Of(Address, [192, 0, 2, 1]);
     }
 
-    /// <summary>The row that holds what would meet this one; null where none is needed. Not thread-safe.</summary>
+    /// <summary>The hold for packets that would match this row; null when none is needed. Not thread-safe.</summary>
     public Entry? For(Entry row) => row.Table.Alias switch
     {
         "pods" => Of(Address, Value(row, "dst_ip").Span),

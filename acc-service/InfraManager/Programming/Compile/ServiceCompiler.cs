@@ -8,13 +8,13 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile;
 
 /// <summary>
-/// Compiles a service into its table entries, as docs/programming.md, "Services in the pipeline", lays down: a pure function of the
-/// service. Services that share a real address and port compile to the same row of <c>endpoints</c>; of a frontend that one has after the
-/// other, to the same of <c>frontends</c>.
+/// Compiles a service into table entries (docs/programming.md, "Services in the pipeline"): a pure function of the service. Services that
+/// share a real address and port compile to the same row of <c>endpoints</c>; services that have the same frontend one after the other
+/// compile to the same row of <c>frontends</c>.
 /// </summary>
 internal sealed class ServiceCompiler
 {
-    // As FIRST_SUCCESSOR in p4src.
+    // FIRST_SUCCESSOR in p4src.
     private const ulong FirstSuccessor = 0x10000;
 
     private readonly EntryBuilder _endpoints;
@@ -113,10 +113,10 @@ internal sealed class ServiceCompiler
         Buckets(entries, set.Id, 2 * FirstSuccessor, set.Substitutes);
     }
 
-    /// <param name="entries">Takes the rows.</param>
-    /// <param name="set">Its id.</param>
-    /// <param name="first">The first bucket's number.</param>
-    /// <param name="backends">Their ids; 0 for nobody.</param>
+    /// <param name="entries">Receives the rows.</param>
+    /// <param name="set">The set's ID.</param>
+    /// <param name="first">The number of the first bucket.</param>
+    /// <param name="backends">The backend IDs; 0 for none.</param>
     private void Buckets(List<Entry> entries, uint set, ulong first, SequenceOf<uint> backends)
     {
         for (var i = 0; i < backends.Count; i++)
@@ -130,8 +130,8 @@ internal sealed class ServiceCompiler
     }
 
     /// <summary>
-    /// Flows through it go on; for all others it is as if it was not there. Not where another frontend has the address: its row serves
-    /// them.
+    /// Adds the rows of a retired frontend: its flows continue, and other packets are treated as if it did not exist. If another frontend
+    /// has the address, that one's row serves the flows.
     /// </summary>
     private void Retired(List<Entry> entries, FrontendState frontend)
     {
@@ -183,7 +183,7 @@ internal sealed class ServiceCompiler
         return buffer[..written];
     }
 
-    // A pipeline that misses a name must be refused at start, not at the first service.
+    // A pipeline without one of the names must be refused at start, not at the first service.
     private void ProbeNames()
     {
         var address = new IPAddress([192, 0, 2, 1]);

@@ -4,10 +4,10 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming.Pipelines;
 
-/// <summary>The tables of our own pipeline.</summary>
+/// <summary>The table order of our own pipeline.</summary>
 internal sealed class K8sTableOrder : TableOrder
 {
-    // A backend gives its flows up only when nobody is sent to it any more.
+    // A backend drains only after no more new flows are sent to it.
     private const int DrainRank = 8;
 
     public static K8sTableOrder Instance { get; } = new();
@@ -30,12 +30,12 @@ internal sealed class K8sTableOrder : TableOrder
     public override bool IsLearned(TableSchema table) =>
         table.Alias is "flows" or "replies" or "affinities" or "fragments" or "answers" or "periods";
 
-    public override bool IsHold(TableSchema table) => table.Alias is "held";
+    public override bool IsHoldTable(TableSchema table) => table.Alias is "held";
 
     public override bool HasIds(TableSchema table) =>
         table.Alias is "endpoints" or "backends" or "buckets" or "source_ranges" or "frontends" or "services";
 
-    public override bool IsBackends(TableSchema table) => table.Alias is "backends";
+    public override bool IsBackendTable(TableSchema table) => table.Alias is "backends";
 
-    public override bool IsWayToPod(TableSchema table) => table.Alias is "pods";
+    public override bool IsPodRoute(TableSchema table) => table.Alias is "pods";
 }

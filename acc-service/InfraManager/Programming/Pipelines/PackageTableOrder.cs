@@ -3,7 +3,7 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming.Pipelines;
 
-/// <summary>The tables of the packages of release 24.01; no name means two things.</summary>
+/// <summary>The table order of the release 24.01 packages. No table name has different meanings in the two packages.</summary>
 internal sealed class PackageTableOrder : TableOrder
 {
     public static PackageTableOrder Instance { get; } = new();
@@ -27,11 +27,11 @@ internal sealed class PackageTableOrder : TableOrder
         },
     };
 
-    public override bool IsBackends(TableSchema table) => NameOf(table) is "write_dest_ip_table";
+    public override bool IsBackendTable(TableSchema table) => NameOf(table) is "write_dest_ip_table";
 
-    public override bool IsWayToPod(TableSchema table) => NameOf(table) is "ipv4_to_port_table" or "ipv4_to_port_table_tx"
+    public override bool IsPodRoute(TableSchema table) => NameOf(table) is "ipv4_to_port_table" or "ipv4_to_port_table_tx"
         or "ipv4_to_port_table_tx_tcp" or "ipv4_to_port_table_tx_service" or "ipv4_to_port_table_rx";
 
-    // An alias that is the whole name ends with what the table is called.
+    // An alias may be the full name, which ends with the table's short name.
     private static ReadOnlySpan<char> NameOf(TableSchema table) => table.Alias.AsSpan(table.Alias.LastIndexOf('.') + 1);
 }

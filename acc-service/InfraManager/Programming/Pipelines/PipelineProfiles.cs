@@ -6,7 +6,7 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming.Pipelines;
 
-/// <summary>The profiles that there are.</summary>
+/// <summary>All pipeline profiles.</summary>
 internal static class PipelineProfiles
 {
     /// <summary>Our own pipeline, which is pushed to the target.</summary>
@@ -22,7 +22,7 @@ internal static class PipelineProfiles
 
     private static PipelineProfile[] All => [K8sDp, Es2k2401, Dpdk2401];
 
-    /// <summary>Null, or why the text is not valid.</summary>
+    /// <summary>Finds a profile by name. Returns null, or why the name is invalid.</summary>
     public static string? Parse(string text, out PipelineProfile profile)
     {
         var found = Array.Find(All, p => p.Name == text);
@@ -54,7 +54,7 @@ internal static class PipelineProfiles
         public override ServiceLimits Services { get; } = new()
         {
             Name = "es2k-24.01",
-            // What 24.01's own manager gives out: six bits of a service, six of an endpoint.
+            // The range that the 24.01 manager uses: six bits for the service, six for the endpoint.
             MaxPointers = 4095,
             OwnBackendsOnly = true,
             HasAllBuckets = true,
@@ -64,7 +64,7 @@ internal static class PipelineProfiles
 
         public override PortRule? PortRule => State.Node.PortRule.Mac;
 
-        /// <summary>The vport that has the gateway's MAC address, unless the configuration names another.</summary>
+        /// <summary>The vport with the gateway's MAC address, unless the configuration names another.</summary>
         public override uint? ArpPortOf(NodeSettings node) => node.ArpPort ?? VportNumbers.PortOf(node.GatewayMac);
 
         public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new Es2kCompiler(pipeline, node);
@@ -81,7 +81,7 @@ internal static class PipelineProfiles
         public override ServiceLimits Services { get; } = new()
         {
             Name = "dpdk-24.01",
-            // Backends are members of an action profile, and P4-DPDK dies of a group with the 1,025th of them.
+            // Backends are members of an action profile, and P4-DPDK crashes on a group when the profile has 1,025 members or more.
             MaxPointers = 1023,
         };
 
@@ -91,7 +91,7 @@ internal static class PipelineProfiles
 
         public override uint? ArpPortOf(NodeSettings node) => node.ArpPort ?? DefaultArpPort;
 
-        /// <summary>All but the ARP responder's. Ports get their numbers in the order in which they are made.</summary>
+        /// <summary>All ports except that of the ARP responder. Ports are numbered in creation order.</summary>
         public override IReadOnlyList<string> LentPorts(IReadOnlyList<string> names, NodeSettings node) =>
             [.. names.Where((_, number) => number != ArpPortOf(node))];
 

@@ -1,7 +1,7 @@
 namespace ACCOffload.InfraManager.Programming.Queue;
 
 /// <summary>
-/// Lets one consumer sleep until a producer has something. Setting it costs a producer one read while the consumer is awake.
+/// Lets one consumer sleep until a producer signals. While the consumer is awake, signalling costs a producer a fence and a read.
 /// </summary>
 internal sealed class ConsumerSignal
 {
@@ -12,7 +12,7 @@ internal sealed class ConsumerSignal
 
     public void Set()
     {
-        // A full fence: what was published before must be seen by the consumer that goes to sleep after.
+        // A full fence: the consumer must see what was published before it goes to sleep.
         Interlocked.MemoryBarrier();
         if (ReferenceEquals(Volatile.Read(ref _state), Awake))
         {
@@ -35,7 +35,7 @@ internal sealed class ConsumerSignal
             }
             catch (TimeoutException)
             {
-                // Nothing came: the caller looks at its clocks.
+                // The limit passed; the caller checks its timers.
             }
         }
 

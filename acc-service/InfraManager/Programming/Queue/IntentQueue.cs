@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace ACCOffload.InfraManager.Programming.Queue;
 
 /// <summary>
-/// A bounded queue from many producers to one consumer, without locks. A producer never waits: it is refused when the items' or the bytes'
-/// budget is full. Items of one producer keep their order.
+/// A bounded lock-free queue for many producers and one consumer. A producer never waits: it is refused when the item or byte budget is
+/// used up. Items of one producer stay in order.
 /// </summary>
 internal sealed class IntentQueue<T>
     where T : class
@@ -17,29 +17,29 @@ internal sealed class IntentQueue<T>
     private int _items;
     private int _closed;
 
-    /// <param name="maxItems">Most items at a time.</param>
-    /// <param name="maxBytes">Budget for the sizes that the producers state.</param>
+    /// <param name="maxItems">The maximum number of queued items.</param>
+    /// <param name="maxBytes">The maximum total of the sizes stated by the producers.</param>
     public IntentQueue(int maxItems, long maxBytes)
     {
         _maxItems = maxItems;
         _maxBytes = maxBytes;
     }
 
-    /// <summary>Items that wait or are about to. Never less than can be taken, so 0 means that nothing waits.</summary>
+    /// <summary>The number of queued items, including those about to be published. 0 means that the queue is empty.</summary>
     public int Count => Volatile.Read(ref _items);
 
     public long Bytes => Volatile.Read(ref _bytes);
 
     public bool IsClosed => Volatile.Read(ref _closed) != 0;
 
-    /// <summary>Never waits. An item larger than the whole budget is refused always.</summary>
+    /// <summary>Adds an item without waiting. An item larger than the whole budget is always refused.</summary>
     public EnqueueResult TryEnqueue(T item, int bytes)
     {
         if (IsClosed)
         {
             return EnqueueResult.Closed;
         }
-        // Room is taken before the item goes in, so the bounds hold at every moment.
+        // Reserve space before publishing the item, so that the bounds always hold.
         if (Interlocked.Add(ref _bytes, bytes) > _maxBytes)
         {
             Interlocked.Add(ref _bytes, -bytes);
@@ -58,7 +58,9 @@ internal sealed class IntentQueue<T>
         return EnqueueResult.Accepted;
     }
 
-    /// <summary>For the one consumer. False when nothing is there; a producer that is about to publish will signal.</summary>
+    /// <summary>
+    /// Takes an item; called by the consumer only. Returns false if there is none; a producer about to publish will signal.
+    /// </summary>
     public bool TryDequeue(out T item)
     {
         if (!_queue.TryDequeue(out var taken))
@@ -74,7 +76,7 @@ internal sealed class IntentQueue<T>
     }
 
     /// <summary>
-    /// Refuses new items from now on; what was accepted can still be taken. A producer in the middle of its call may still get through.
+    /// Refuses new items from now on; accepted ones can still be taken. A producer in the middle of a call may still succeed.
     /// </summary>
     public void Close()
     {
@@ -85,7 +87,7 @@ internal sealed class IntentQueue<T>
     /// <summary>Wakes the consumer without an item.</summary>
     public void Wake() => _signal.Set();
 
-    /// <summary>For the one consumer: returns when something happened since the last return, or after the limit.</summary>
+    /// <summary>Waits for a signal since the last return, or until the limit; called by the consumer only.</summary>
     public Task WaitAsync(TimeSpan limit, TimeProvider time) => _signal.WaitAsync(limit, time);
 }
 

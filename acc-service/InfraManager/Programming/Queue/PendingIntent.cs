@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming.Queue;
 
-/// <summary>A queued intent and the caller that waits for its outcome.</summary>
+/// <summary>A queued intent and its waiting caller.</summary>
 internal abstract class PendingIntent(Intent intent)
 {
     private const int Queued = 0;
@@ -16,21 +16,21 @@ internal abstract class PendingIntent(Intent intent)
 
     public Intent Intent { get; } = intent;
 
-    /// <summary>When it was posted, as a timestamp of <see cref="Stopwatch"/>.</summary>
+    /// <summary>When it was queued, as a timestamp of <see cref="Stopwatch"/>.</summary>
     public long Posted { get; } = Stopwatch.GetTimestamp();
 
     public int Bytes { get; } = intent.EstimatedBytes;
 
-    /// <summary>Why it fails, as decided last; null when it was admitted.</summary>
+    /// <summary>Why it fails, by the latest decision; null when it is admitted.</summary>
     public IntentException? Refusal { get; private set; }
 
-    /// <summary>The programmer takes the intent. False when the caller gave up before.</summary>
+    /// <summary>Takes the intent for processing. Returns false when the caller gave up before.</summary>
     public bool TryDrain() => Interlocked.CompareExchange(ref _state, Drained, Queued) == Queued;
 
-    /// <summary>The caller gives up. False when the intent is drained: then it takes its course.</summary>
+    /// <summary>Gives up for the caller. Returns false when the intent was taken already and will be executed.</summary>
     public bool TryWithdraw() => Interlocked.CompareExchange(ref _state, Withdrawn, Queued) == Queued;
 
-    /// <summary>Decides the intent against the model; may be called again, which replaces the decision.</summary>
+    /// <summary>Decides the intent. A further call replaces the decision.</summary>
     public void Admit(AdmissionControl admission, AdmissionContext context)
     {
         try
@@ -44,11 +44,11 @@ internal abstract class PendingIntent(Intent intent)
         }
     }
 
-    /// <summary>The intent is to fail, unless it is decided again.</summary>
+    /// <summary>Makes the intent fail, unless it is decided again.</summary>
     public void Refuse(IntentException error) => Refusal = error;
 
-    /// <summary>Answers the caller as decided.</summary>
-    /// <param name="portOf">The number of a port on the target.</param>
+    /// <summary>Answers the caller according to the decision.</summary>
+    /// <param name="portOf">The pipeline number of a port by name; null while unknown.</param>
     public void Answer(Func<string, uint?> portOf)
     {
         if (Refusal is { } refusal)
@@ -61,7 +61,7 @@ internal abstract class PendingIntent(Intent intent)
         }
     }
 
-    /// <summary>Answers the caller with a failure, whatever was decided.</summary>
+    /// <summary>Answers the caller with a failure, regardless of the decision.</summary>
     public abstract void Fail(IntentException error);
 
     protected abstract void Decide(AdmissionControl admission, AdmissionContext context);
@@ -72,7 +72,7 @@ internal abstract class PendingIntent(Intent intent)
 /// <inheritdoc cref="PendingIntent"/>
 internal sealed class PendingIntent<TOutcome>(Intent<TOutcome> intent) : PendingIntent(intent)
 {
-    // The programmer must not run a caller's continuation.
+    // A caller's continuation must not run on the programmer's loop.
     private readonly TaskCompletionSource<TOutcome> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [AllowNull]

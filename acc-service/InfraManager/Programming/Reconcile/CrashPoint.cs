@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.Programming.Reconcile;
 
-/// <summary>The instants between which a batch changes something outside memory. Tests stop the process at each of them.</summary>
+/// <summary>The points between steps of a batch that change something outside memory. Tests stop the process at each of them.</summary>
 internal enum CrashPoint
 {
     AfterAdmission,
@@ -18,10 +18,8 @@ internal enum CrashPoint
     ReconcilePipeline,
     ReconcileRead,
     ReconcileWritten,
-    BeforeDebtCommit,
+    BeforePendingCommit,
 }
 
-/// <summary>
-/// Thrown by a test's hook: the programmer stops where it is, as if the process had died. Nobody is answered, nothing is cleaned up.
-/// </summary>
+/// <summary>Thrown by a test hook: the programmer stops as if the process had died, without answering callers or cleaning up.</summary>
 internal sealed class SimulatedCrashException : Exception;

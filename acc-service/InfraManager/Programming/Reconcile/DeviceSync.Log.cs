@@ -12,14 +12,14 @@ internal sealed partial class DeviceSync
     private partial void LogRecovered(TimeSpan elapsed);
 
     [LoggerMessage(Level = LogLevel.Information,
-        Message = "reconciled: {Inserted} entries inserted, {Modified} modified, {Deleted} deleted; {Total} wanted, {Pending} not as "
-            + "wanted")]
+        Message = "reconciled: {Inserted} entries inserted, {Modified} modified, {Deleted} deleted; {Total} desired, {Pending} still "
+            + "different")]
     private partial void LogReconciled(long inserted, long modified, long deleted, long total, int pending);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "reconciliation was not finished: {Reason}; trying again")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "reconciliation failed: {Reason}; retrying")]
     private partial void LogReconcileFailed(string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Owner} is not wholly programmed: {Reason}; trying again")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Owner} is not completely programmed: {Reason}; retrying")]
     private partial void LogIncomplete(OwnerId owner, string reason);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the target refused: {Reason}")]
@@ -31,6 +31,6 @@ internal sealed partial class DeviceSync
     [LoggerMessage(Level = LogLevel.Warning, Message = "the target refused port {Port}: {Reason}")]
     private partial void LogPortRefused(string port, string reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "port {Port} could not be removed from the target: {Reason}; trying again")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "port {Port} could not be removed from the target: {Reason}; retrying")]
     private partial void LogPortRemovalFailed(string port, string reason);
 }

@@ -15,20 +15,20 @@ internal sealed partial class DeviceSync
     private readonly HashSet<string> _orphans = [];
     private readonly HashSet<string> _attempted = [];
 
-    /// <summary>Called with the name of a port that the model says is to be removed, once it is gone.</summary>
+    /// <summary>Called with the name of a port in <see cref="State.Model.NetworkModel.PortRemovals"/> once it is removed.</summary>
     public required Action<string> PortRemoved { get; init; }
 
     private bool HasPortsToRemove => _model.PortRemovals.Count > 0 || _orphans.Count > 0;
 
-    /// <summary>The port's number, null while not known. 0 is a number like any other.</summary>
+    /// <summary>The pipeline number of the port; null while unknown. 0 is a valid number.</summary>
     public uint? PortOf(string name) => _ports.TryGetValue(name, out var port) ? port : null;
 
-    /// <summary>Was on the target before us: not ours to remove.</summary>
+    /// <summary>Whether the port existed on the target before and is therefore not ours to remove.</summary>
     public bool IsForeignPort(string name) => _foreign.Contains(name);
 
     /// <summary>
-    /// Ports that were asked for since the last call, answered or not, and that no endpoint has. Those of the pool are there for the next
-    /// one.
+    /// Returns and clears the ports that were requested since the last call, successfully or not, and that no endpoint uses. Pool ports are
+    /// excluded: they stay for the next attachment.
     /// </summary>
     public List<string> TakeStrayPorts()
     {
@@ -37,8 +37,8 @@ internal sealed partial class DeviceSync
         return stray;
     }
 
-    /// <summary>Looks whether ports that are not of our making are there already, so that they are never taken for ours.</summary>
-    public async Task LookForForeignAsync(IEnumerable<string> names, CancellationToken cancellationToken)
+    /// <summary>Checks whether these ports exist already without being created by us, so that they are never removed as ours.</summary>
+    public async Task FindForeignPortsAsync(IEnumerable<string> names, CancellationToken cancellationToken)
     {
         foreach (var name in names)
         {
@@ -57,13 +57,13 @@ internal sealed partial class DeviceSync
             }
             catch (Exception e) when (e is P4RuntimeException or DeviceLostException)
             {
-                // Whoever needs the port meets the same failure where it counts.
+                // The same failure is reported when the port is needed.
                 return;
             }
         }
     }
 
-    /// <summary>Removes the ports that nobody needs. A failure is logged and tried again later.</summary>
+    /// <summary>Removes unused ports. A failure is logged and retried later.</summary>
     public async Task RemovePortsAsync(CancellationToken cancellationToken)
     {
         if (!HasPortsToRemove || !IsReady || Tables.HasPendingDeletes())
@@ -109,7 +109,7 @@ internal sealed partial class DeviceSync
         CancellationToken cancellationToken)
     {
         Endpoint[] all = [.. endpoints];
-        // A device that was exchanged under its name has another number now.
+        // A device that was replaced under the same name may have another number now.
         foreach (var endpoint in all)
         {
             if (_target.ImpliedPort(PortSpec.Of(endpoint.Spec, _node.Mtu)) is { } number)
@@ -125,7 +125,7 @@ internal sealed partial class DeviceSync
         }
 
         var byPort = missing.ToLookup(e => e.Spec.PortName);
-        // Those that share a port ask for it once.
+        // Endpoints that share a port request it once.
         foreach (var some in missing.DistinctBy(e => e.Spec.PortName).Chunk(PortsAtOnce))
         {
             var calls = new List<Task<uint>>(some.Length);
@@ -149,7 +149,7 @@ internal sealed partial class DeviceSync
                         e.Code switch
                         {
                             StatusCode.ResourceExhausted => IntentError.ResourceExhausted,
-                            // The target can't open its link now: not this request's fault.
+                            // The target cannot open its link at the moment, which is not the request's fault.
                             StatusCode.FailedPrecondition => IntentError.Unavailable,
                             _ => IntentError.Internal,
                         },
@@ -175,8 +175,8 @@ internal sealed partial class DeviceSync
         Hook(CrashPoint.AfterPorts);
     }
 
-    /// <exception cref="P4RuntimeException">Definitely refused.</exception>
-    /// <exception cref="DeviceLostException">No answer, or none that says what happened.</exception>
+    /// <exception cref="P4RuntimeException">The target definitely refused the call.</exception>
+    /// <exception cref="DeviceLostException">There was no answer, or its outcome is unknown.</exception>
     private async Task<T> PortCallAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(_options.PortLimit, _time);
@@ -195,8 +195,8 @@ internal sealed partial class DeviceSync
             _mayChangeLate = true;
             throw new DeviceLostException(
                 cancellationToken.IsCancellationRequested
-                    ? "stopped in the middle of a port call"
-                    : $"no answer about a port within {_options.PortLimit.TotalSeconds:0.#} s", e);
+                    ? "shut down during a port call"
+                    : $"no answer to a port call within {_options.PortLimit.TotalSeconds:0.#} s", e);
         }
     }
 

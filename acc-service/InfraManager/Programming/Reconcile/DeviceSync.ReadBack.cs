@@ -10,10 +10,10 @@ namespace ACCOffload.InfraManager.Programming.Reconcile;
 internal sealed partial class DeviceSync
 {
     private const int EntriesPerProgress = 4096;
-    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(5);
 
     /// <summary>Waits for the target and reads it back, within the limit.</summary>
-    /// <exception cref="DeviceLostException">It did not come back in time.</exception>
+    /// <exception cref="DeviceLostException">The target was not read back in time.</exception>
     private async Task RecoverAsync(TimeSpan within, CancellationToken cancellationToken)
     {
         var start = _time.GetTimestamp();
@@ -49,7 +49,7 @@ internal sealed partial class DeviceSync
             }
         }
 
-        throw new DeviceLostException(_target.Connection is { IsPrimary: false } c ? $"the target is away: {c.Reason}" : reason);
+        throw new DeviceLostException(_target.Connection is { IsPrimary: false } c ? $"the target is not available: {c.Reason}" : reason);
     }
 
     private async Task WaitPrimaryAsync(CancellationToken cancellationToken)
@@ -74,16 +74,16 @@ internal sealed partial class DeviceSync
     }
 
     /// <summary>
-    /// Learns what the target has: ports, pipeline, rows. Ports of a pool are made together with the pipeline, and have numbers only
-    /// afterwards; others come first, since some targets take them only before it.
+    /// Reads what the target has: ports, pipeline, rows. Pool ports are created together with the pipeline and get their numbers only then.
+    /// Other ports come first, because some targets accept them only before the pipeline.
     /// </summary>
-    /// <exception cref="DeviceLostException">Could not be finished.</exception>
+    /// <exception cref="DeviceLostException">The target could not be read completely.</exception>
     private async Task ReadBackAsync(CancellationToken cancellationToken)
     {
         var connection = _target.Connection;
         if (!connection.IsPrimary)
         {
-            throw new DeviceLostException($"the target is away: {connection.Reason}");
+            throw new DeviceLostException($"the target is not available: {connection.Reason}");
         }
 
         await CallAsync(
@@ -102,7 +102,7 @@ internal sealed partial class DeviceSync
         bool pushed;
         try
         {
-            pushed = await CallAsync(() => BeatingAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken);
+            pushed = await CallAsync(() => WithHeartbeatAsync(_target.EnsurePipelineAsync(cancellationToken)), cancellationToken);
             TakePipeline();
             _pipelineProblem = "";
         }
@@ -117,7 +117,7 @@ internal sealed partial class DeviceSync
         {
             await FindPortsAsync(cancellationToken);
         }
-        // Groups that can't be listed are asked for by the numbers that the model gives them.
+        // Groups that cannot be listed are read by the IDs that the model assigns to them.
         if (!_target.Traits.ListsGroups && !_allDeclared)
         {
             Declare([.. ModelCompiler.OwnersOf(_model).Where(o => o.Kind == OwnerKind.Service)]);
@@ -132,7 +132,7 @@ internal sealed partial class DeviceSync
 
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
         {
-            throw new DeviceLostException("the connection to the target was lost meanwhile");
+            throw new DeviceLostException("the connection to the target was lost during the read-back");
         }
 
         _generation = connection.Generation;
@@ -140,11 +140,11 @@ internal sealed partial class DeviceSync
     }
 
     /// <summary>
-    /// Waits for a call that may take minutes and has a limit of its own, such as a push to hardware: not a stuck programmer.
+    /// Reports progress while waiting for a call that may take minutes and has its own time limit, such as a push to hardware.
     /// </summary>
-    private async Task<T> BeatingAsync<T>(Task<T> call)
+    private async Task<T> WithHeartbeatAsync<T>(Task<T> call)
     {
-        while (await Task.WhenAny(call, Task.Delay(Beat, _time)) != call)
+        while (await Task.WhenAny(call, Task.Delay(HeartbeatInterval, _time)) != call)
         {
             _progress();
         }
@@ -162,10 +162,10 @@ internal sealed partial class DeviceSync
                 TableSchema[] groups = lists ? [] : [.. tables.Where(t => t.Kind == TableKind.ProfileGroups)];
                 Tables.BeginReadBack(tables);
                 var count =
-                    await TakeInAsync(_target.ReadAsync(groups.Length == 0 ? tables : [.. tables.Except(groups)], cancellationToken));
+                    await ReadEntriesAsync(_target.ReadAsync(groups.Length == 0 ? tables : [.. tables.Except(groups)], cancellationToken));
                 if (groups.Length > 0)
                 {
-                    count += await TakeInAsync(_target.ReadEntriesAsync(Tables.KeysOf(groups), cancellationToken));
+                    count += await ReadEntriesAsync(_target.ReadEntriesAsync(Tables.KeysOf(groups), cancellationToken));
                 }
 
                 Tables.EndReadBack();
@@ -176,7 +176,7 @@ internal sealed partial class DeviceSync
         Hook(CrashPoint.ReconcileRead);
     }
 
-    /// <summary>Reads back what was just written: those rows where they are few, otherwise their tables.</summary>
+    /// <summary>Reads back what was just written: single rows if they are few, otherwise their tables.</summary>
     private async Task ReadTouchedAsync(TouchedRows touched, CancellationToken cancellationToken)
     {
         if (touched.KeysAmong(Tables.DesiredCount) is not { } keys)
@@ -207,7 +207,7 @@ internal sealed partial class DeviceSync
         Hook(CrashPoint.ReconcileRead);
     }
 
-    private async Task<long> TakeInAsync(IAsyncEnumerable<Entry> entries)
+    private async Task<long> ReadEntriesAsync(IAsyncEnumerable<Entry> entries)
     {
         long count = 0;
         await foreach (var entry in entries)

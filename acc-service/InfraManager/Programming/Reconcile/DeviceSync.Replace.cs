@@ -4,9 +4,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Reconcile;
 
 /// <content>
-/// Changes of rows on a target that can't modify them: each is deleted and inserted again, one after the other, so that packets miss a row
-/// for as short as possible. What would be let through meanwhile is held (<see cref="State.Node.ModelCompiler.HoldFor"/>). If this process
-/// ends in between, the hold stays until the row is back.
+/// Changes rows on a target that cannot modify them: each row is deleted and inserted again, one at a time, so that it is missing as
+/// briefly as possible. Where a missing row would let packets through, a hold drops them meanwhile (<see
+/// cref="State.Node.ModelCompiler.HoldFor"/>). If this process dies in between, the hold stays until the row is back.
 /// </content>
 internal sealed partial class DeviceSync
 {
@@ -28,7 +28,7 @@ internal sealed partial class DeviceSync
 
             if (_compiler?.HoldFor(update.Entry) is { } hold)
             {
-                await ReplaceHeldAsync(update, hold, pass, cancellationToken);
+                await ReplaceUnderHoldAsync(update, hold, pass, cancellationToken);
             }
             else if (update.Entry.Table.Kind == TableKind.ProfileGroups)
             {
@@ -41,41 +41,39 @@ internal sealed partial class DeviceSync
         }
     }
 
-    private async Task ReplaceHeldAsync(EntryUpdate update, Entry hold, WritePass pass, CancellationToken cancellationToken)
+    private async Task ReplaceUnderHoldAsync(EntryUpdate update, Entry hold, WritePass pass, CancellationToken cancellationToken)
     {
-        var aside = pass.Aside();
+        var side = pass.CreateSidePass();
         Tables.Expect(hold.Key);
-        await WriteOneAsync(UpdateKind.Insert, hold, aside, cancellationToken);
-        if (aside.Refused.TryGetValue(hold.Key, out var refused))
+        await WriteOneAsync(UpdateKind.Insert, hold, side, cancellationToken);
+        if (side.Refused.TryGetValue(hold.Key, out var refused))
         {
-            // Without it packets would go astray: the row stays as it was.
+            // Without the hold packets would be misrouted: keep the old row.
             Tables.FoundAbsent(hold.Key);
             Tables.Refused(update);
             pass.Refused[update.Entry.Key] = refused;
             return;
         }
 
-        if (aside.Doubt is { } doubt)
+        if (side.Doubt is { } doubt)
         {
-            // Held or not is read back before the row is tried again.
+            // Whether the hold is present is read back before the row is retried.
             pass.Doubt ??= doubt;
             return;
         }
 
         await ReplaceRowAsync(update, pass, cancellationToken);
-        // A row that could not be inserted again stays held, until it is tried again.
+        // If the row could not be inserted again, the hold stays until the retry succeeds.
         if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)
         {
-            await WriteOneAsync(UpdateKind.Delete, hold, aside, cancellationToken);
+            await WriteOneAsync(UpdateKind.Delete, hold, side, cancellationToken);
         }
 
-        pass.Corrected |= aside.Corrected;
-        pass.Doubt ??= aside.Doubt;
+        pass.Corrected |= side.Corrected;
+        pass.Doubt ??= side.Doubt;
     }
 
-    /// <summary>
-    /// Rows find a group by the target's own number for it, which may be another one afterwards: they are made anew as well.
-    /// </summary>
+    /// <summary>Replaces a group and the rows that refer to it: they use the target's own number of the group, which may change.</summary>
     private async Task ReplaceGroupAsync(EntryUpdate update, WritePass pass, CancellationToken cancellationToken)
     {
         var leading = Tables.LeadingTo(update.Entry);
@@ -87,7 +85,7 @@ internal sealed partial class DeviceSync
         await ReplaceRowAsync(update, pass, cancellationToken);
         foreach (var row in leading)
         {
-            // After a doubt all is read back before anything is written again.
+            // If an outcome is unknown, everything is read back before anything else is written.
             if (!pass.Refused.ContainsKey(row.Key) && pass.Doubt is null)
             {
                 await WriteOneAsync(UpdateKind.Insert, row, pass, cancellationToken);
@@ -98,7 +96,7 @@ internal sealed partial class DeviceSync
     private async Task ReplaceRowAsync(EntryUpdate update, WritePass pass, CancellationToken cancellationToken)
     {
         await WriteOneAsync(UpdateKind.Delete, update.Entry, pass, cancellationToken);
-        // A row that stays is there as it was.
+        // If the delete was refused, the old row is still there.
         if (!pass.Refused.ContainsKey(update.Entry.Key) && pass.Doubt is null)
         {
             await WriteOneAsync(UpdateKind.Insert, update.Entry, pass, cancellationToken);

@@ -7,16 +7,16 @@ namespace ACCOffload.InfraManager.Programming.Reconcile;
 
 internal sealed partial class DeviceSync
 {
-    // A device that refuses everything must not fill the journal.
+    // A device that refuses everything must not flood the log.
     private const int MaxRefusalLogs = 5;
 
-    /// <summary>Writes what is left to write.</summary>
-    /// <param name="refusals">Takes the owners whose rows were refused, with the reason.</param>
-    /// <param name="mode">How outcomes are judged.</param>
-    /// <param name="touched">Takes the rows that were written; null where nobody asks.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>How many updates were applied.</returns>
-    /// <exception cref="DeviceLostException">An outcome is not known.</exception>
+    /// <summary>Writes all outstanding updates.</summary>
+    /// <param name="refusals">Receives the owners of refused rows, with the reason.</param>
+    /// <param name="mode">How outcomes are interpreted.</param>
+    /// <param name="touched">Receives the written rows; null when they are not needed.</param>
+    /// <param name="cancellationToken">Cancels the writes.</param>
+    /// <returns>The number of applied updates.</returns>
+    /// <exception cref="DeviceLostException">An outcome is unknown.</exception>
     private async Task<long> FlushAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, TouchedRows? touched,
         CancellationToken cancellationToken)
     {
@@ -41,7 +41,7 @@ internal sealed partial class DeviceSync
             if (!mode.HoldBack || pass.Refused.Count == refused)
             {
                 await WriteAllAsync(plan.Superseded, pass, cancellationToken);
-                await WriteAllAsync(plan.Openings, pass, cancellationToken);
+                await WriteAllAsync(plan.Deferred, pass, cancellationToken);
             }
 
             if (!pass.Corrected)
@@ -65,14 +65,15 @@ internal sealed partial class DeviceSync
         }
 
         Hook(CrashPoint.AfterWrites);
-        Attribute(pass, refusals);
+        AttributeRefusals(pass, refusals);
         return pass.Applied;
     }
 
     /// <summary>
-    /// Writes the mark of the ids before any row that may hold one beyond the former mark. Where that is refused, so is every row that may.
+    /// Writes the high-water mark of IDs before any row that may contain an ID beyond the former mark. If the mark is refused, those rows
+    /// count as refused too.
     /// </summary>
-    /// <returns>False where it is not known whether the target has the mark: nothing more is written then.</returns>
+    /// <returns>False when it is unknown whether the target has the mark: nothing more is written then.</returns>
     private async Task<bool> WriteMarkAsync(TablePlan plan, WritePass pass, CancellationToken cancellationToken)
     {
         var marks = _compiler is { HasMarks: true } compiler ? plan.TakeChanges(u => compiler.MarkOf(u.Entry) > 0) : [];
@@ -119,20 +120,23 @@ internal sealed partial class DeviceSync
         }
     }
 
-    /// <summary>What was acknowledged and is not on the target counts as refused, and is tried again later.</summary>
+    /// <summary>Treats rows that were acknowledged but are not on the target as refused; they are retried later.</summary>
     private void RefuseNotApplied(Dictionary<OwnerId, IntentException> refusals)
     {
         var pass = new WritePass(default);
         foreach (var update in Tables.Plan().All)
         {
-            Refuse(update,
-                StatusCode.DataLoss, $"{update.Kind.ToString().ToUpperInvariant()} {update.Entry.Key} was acknowledged and not done", pass);
+            Refuse(
+                update, StatusCode.DataLoss,
+                $"{update.Kind.ToString().ToUpperInvariant()} {update.Entry.Key} was acknowledged but not applied", pass);
         }
 
-        Attribute(pass, refusals);
+        AttributeRefusals(pass, refusals);
     }
 
-    /// <summary>One Write; where the target refuses it as a whole without saying which update is wrong, its halves.</summary>
+    /// <summary>
+    /// Sends one Write. If the target rejects it as a whole without naming the faulty update, both halves are sent separately.
+    /// </summary>
     private async Task WriteAsync(ReadOnlyMemory<EntryUpdate> updates, WritePass pass, CancellationToken cancellationToken)
     {
         if (pass.Touched is { } touched)
@@ -157,7 +161,7 @@ internal sealed partial class DeviceSync
 
                 break;
             case WriteOutcome.Failed:
-                TakeIn(updates.Span, result.Errors, pass);
+                ApplyErrors(updates.Span, result.Errors, pass);
                 break;
             case WriteOutcome.Rejected
                 when result.Code is not (StatusCode.PermissionDenied or StatusCode.Unauthenticated or StatusCode.FailedPrecondition):
@@ -171,7 +175,7 @@ internal sealed partial class DeviceSync
                 await WriteAsync(updates[(updates.Length / 2)..], pass, cancellationToken);
                 break;
             default:
-                // Not primary any more, no pipeline, not sent, or no answer.
+                // No longer primary, no pipeline, not sent, or no answer.
                 _mayChangeLate |= result.Outcome == WriteOutcome.Unknown;
                 throw new DeviceLostException(result.Message);
         }
@@ -193,12 +197,12 @@ internal sealed partial class DeviceSync
             _mayChangeLate = true;
             throw new DeviceLostException(
                 cancellationToken.IsCancellationRequested
-                    ? "stopped in the middle of a Write"
+                    ? "shut down during a Write"
                     : $"no answer to a Write within {allowed.TotalSeconds:0.#} s", e);
         }
     }
 
-    private void TakeIn(ReadOnlySpan<EntryUpdate> updates, IReadOnlyList<UpdateError> errors, WritePass pass)
+    private void ApplyErrors(ReadOnlySpan<EntryUpdate> updates, IReadOnlyList<UpdateError> errors, WritePass pass)
     {
         var next = 0;
         for (var i = 0; i < updates.Length; i++)
@@ -213,7 +217,7 @@ internal sealed partial class DeviceSync
             switch (updates[i].Kind, error.Code)
             {
                 case (UpdateKind.Insert, StatusCode.AlreadyExists):
-                    // Drift: something is there that we did not know of. It becomes ours.
+                    // Drift: the target has a row that we did not know of. It becomes ours.
                     Tables.Doubt(updates[i]);
                     pass.Corrected = true;
                     break;
@@ -248,7 +252,7 @@ internal sealed partial class DeviceSync
         Tables.Refused(update);
         var error = code == StatusCode.ResourceExhausted ? IntentError.ResourceExhausted : IntentError.Internal;
         pass.Refused[update.Entry.Key] = new IntentException(error, $"the target refused an entry: {message}") { IsLasting = true };
-        // What is tried again and refused again is told once.
+        // A retried row with the same refusal is logged once.
         if (!_loggedRefusals.Note(update.Entry.Key, message))
         {
             return;
@@ -264,8 +268,8 @@ internal sealed partial class DeviceSync
         }
     }
 
-    /// <summary>Finds the owners whose wanted rows were refused. A refused delete is nobody's failure: it is tried again.</summary>
-    private void Attribute(WritePass pass, Dictionary<OwnerId, IntentException> refusals)
+    /// <summary>Finds the owners of refused rows. A refused delete is no owner's failure: it is retried.</summary>
+    private void AttributeRefusals(WritePass pass, Dictionary<OwnerId, IntentException> refusals)
     {
         if (pass.Refused.Count == 0)
         {
@@ -284,20 +288,20 @@ internal sealed partial class DeviceSync
         }
     }
 
-    /// <param name="Verify">What was written is read back.</param>
-    /// <param name="DoubtIsRefusal">Codes that leave open whether an update was applied count as refusals, since reading back did not help
-    /// before.</param>
-    /// <param name="HoldBack">Once a change is refused, rows that it would have superseded stay: the caller takes the change back.</param>
-    /// <param name="Counts">Counts what is done.</param>
+    /// <param name="Verify">Written rows are read back.</param>
+    /// <param name="DoubtIsRefusal">Codes that leave open whether an update was applied count as refusals, because reading back did not
+    /// help before.</param>
+    /// <param name="HoldBack">If a change is refused, rows that it supersedes are kept: the caller rolls the change back.</param>
+    /// <param name="Counts">Counts the applied updates.</param>
     private readonly record struct PassMode(bool Verify, bool DoubtIsRefusal, bool HoldBack = false, Counts? Counts = null);
 
     private sealed class WritePass(PassMode mode, TouchedRows? touched = null)
     {
-        /// <summary>Takes the rows that are written; null where nobody asks.</summary>
+        /// <summary>Receives the written rows; null when they are not needed.</summary>
         public TouchedRows? Touched => touched;
 
-        /// <summary>A pass for what is written beside this one: judged alike, and neither counted nor blamed with it.</summary>
-        public WritePass Aside() => new(mode with { Counts = null }, touched);
+        /// <summary>A pass for auxiliary writes: with the same mode, but neither counted nor attributed with this one.</summary>
+        public WritePass CreateSidePass() => new(mode with { Counts = null }, touched);
 
         public bool DoubtIsRefusal => mode.DoubtIsRefusal;
 
@@ -307,7 +311,7 @@ internal sealed partial class DeviceSync
 
         public long Applied { get; set; }
 
-        /// <summary>The target held something else than was known, so there is more to write.</summary>
+        /// <summary>Whether the target had something unexpected, so that there is more to write.</summary>
         public bool Corrected { get; set; }
 
         public bool HasCorrected { get; set; }

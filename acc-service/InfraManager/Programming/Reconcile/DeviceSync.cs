@@ -9,9 +9,9 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Reconcile;
 
 /// <summary>
-/// Brings the target to what the model says: ports, then table rows. Knows what the target holds as long as every answer arrived; otherwise
-/// reads it back first. A change, a rollback, a start and a repair all come down to <see cref="PassAsync"/>. Used by the programmer's loop
-/// alone.
+/// Programs the target with the desired state: ports first, then table rows. As long as every answer arrives it knows what the target has;
+/// otherwise it reads the target back first. Changes, rollbacks, starts and repairs all use <see cref="PassAsync"/>. Used by the
+/// programmer's loop only.
 /// </summary>
 internal sealed partial class DeviceSync
 {
@@ -35,7 +35,7 @@ internal sealed partial class DeviceSync
     private uint _mark;
     private readonly LoggedRefusals _loggedRefusals = new();
 
-    /// <exception cref="P4InfoException">The pipeline, which is known already, lacks something; the message names it.</exception>
+    /// <exception cref="P4InfoException">The pipeline is known and lacks something; the message names it.</exception>
     public DeviceSync(
         NetworkModel model, ITarget target, NodeSettings node, ProgrammerOptions options, TimeProvider time, ILogger logger,
         Action progress)
@@ -52,8 +52,8 @@ internal sealed partial class DeviceSync
     }
 
     /// <summary>
-    /// Called when the target was read back: with the mark of its ids, 0 for none, and whether its pipeline, and with it all learned flows,
-    /// is new.
+    /// Called after the target was read back, with its high-water mark of IDs (0 for none) and whether its pipeline was just loaded, which
+    /// means that it has no learned flows.
     /// </summary>
     public required Action<uint, bool> MarkRead { get; init; }
 
@@ -65,60 +65,60 @@ internal sealed partial class DeviceSync
 
     public ReconcileCounts LastReconcile { get; private set; } = ReconcileCounts.None;
 
-    /// <summary>A reply was lost and the tables were not read back since.</summary>
+    /// <summary>Whether a reply was lost and the tables were not read back since.</summary>
     public bool OutcomeUnknown { get; private set; }
 
-    /// <summary>Primary, and what the target holds is known since.</summary>
+    /// <summary>Whether we are primary and know what the target has.</summary>
     public bool IsReady => !_mustReadBack && _target.Connection is { IsPrimary: true } c && c.Generation == _generation;
 
-    /// <summary>The target held something else than was known: the tables are worth an audit.</summary>
+    /// <summary>Whether the target had something unexpected, so that an audit is worthwhile.</summary>
     public bool SuspectsDrift { get; set; }
 
     /// <summary>
-    /// Whether a call's outcome was unknown since this was last asked. The target may still carry it out after the tables were read back,
-    /// so an audit is due once it must have.
+    /// Returns and clears whether a call's outcome was unknown. The target may still execute such a call after the tables were read back,
+    /// so an audit is due later.
     /// </summary>
     public bool TakeLateChanges() => (_mayChangeLate, _mayChangeLate = false).Item1;
 
-    /// <summary>Ready, and the tables equal the model.</summary>
+    /// <summary>Whether the target is ready and its tables equal the model.</summary>
     public bool IsReconciled => IsReady && Tables.DirtyCount == 0;
 
-    /// <summary>Why the target can't be programmed; one line.</summary>
+    /// <summary>Why the target cannot be programmed, in one line.</summary>
     public string NotReadyReason => _target.Connection switch
     {
-        { IsPrimary: false } c => $"the target is away: {c.Reason}",
+        { IsPrimary: false } c => $"the target is not available: {c.Reason}",
         _ when _pipelineProblem.Length > 0 => _pipelineProblem,
         _ when OutcomeUnknown => "the target did not answer; its tables are being read back",
         _ => "the target's tables are being compared with the model",
     };
 
-    /// <summary>Why the target's pipeline can't be used; empty while it can.</summary>
+    /// <summary>Why the target's pipeline cannot be used; empty while it can.</summary>
     public string PipelineProblem => _pipelineProblem;
 
-    /// <summary>Nothing is left but rows that the target refuses to delete, and ports that wait for them: that seldom changes.</summary>
+    /// <summary>Whether only rows are left that the target refuses to delete, and ports waiting for them: that seldom changes.</summary>
     public bool HasOnlyRefusedDeletes =>
         Tables.HasOnlyRefusedDeletes() && _model.Endpoints.Values.All(e => _ports.ContainsKey(e.Spec.PortName));
 
-    /// <summary>Something is left that only trying again can mend.</summary>
+    /// <summary>Whether something is left that needs a retry.</summary>
     public bool HasLeftovers =>
         Tables.HasRefused() || _model.Endpoints.Values.Any(e => !_ports.ContainsKey(e.Spec.PortName)) || HasPortsToRemove;
 
-    /// <summary>Takes another model, as read from the store; what the target holds counts as unknown.</summary>
+    /// <summary>Switches to a model reloaded from the store; what the target has counts as unknown.</summary>
     public void Restart(NetworkModel model)
     {
         _model = model;
         Tables = new TableState(_node.Profile.Order);
         _declared.Clear();
         _allDeclared = false;
-        Lose();
+        Invalidate();
     }
 
-    /// <summary>Takes over what the model says of these owners, for a target that can't be reached now.</summary>
+    /// <summary>Updates the desired rows of these owners while the target is not reachable.</summary>
     public void Declare(IReadOnlyCollection<OwnerId> owners) => Declare(owners, []);
 
     /// <summary>
-    /// Makes the target hold what the model says of these owners (and of everything else that is left to write). A lost reply is followed
-    /// by reading back and finishing, within <see cref="ProgrammerOptions.OutcomeLimit"/>.
+    /// Programs the desired state of these owners, and whatever else is left to write. After a lost reply the target is read back and the
+    /// rest is written, within <see cref="ProgrammerOptions.OutcomeLimit"/>.
     /// </summary>
     public async Task<RealiseResult> RealiseAsync(IReadOnlyCollection<OwnerId> owners, CancellationToken cancellationToken)
     {
@@ -149,7 +149,7 @@ internal sealed partial class DeviceSync
                 since ??= _time.GetTimestamp();
                 lost = e.Message;
                 LogLost(e.Message);
-                Lose();
+                Invalidate();
                 OutcomeUnknown = true;
                 if (cancellationToken.IsCancellationRequested)
                 {
@@ -162,7 +162,7 @@ internal sealed partial class DeviceSync
         return new RealiseResult(lost, new Dictionary<OwnerId, IntentException>());
     }
 
-    /// <summary>Reads the target back and repairs every difference. False if that could not be finished.</summary>
+    /// <summary>Reads the target back and repairs all differences. Returns false if that could not be completed.</summary>
     public async Task<bool> ReconcileAsync(bool isAudit, CancellationToken cancellationToken)
     {
         try
@@ -189,40 +189,39 @@ internal sealed partial class DeviceSync
         }
         catch (DeviceLostException e)
         {
-            Lose();
+            Invalidate();
             LogReconcileFailed(e.Message);
             return false;
         }
     }
 
-    /// <summary>Tries refused rows, missing ports and outstanding port removals again.</summary>
+    /// <summary>Retries refused rows, missing ports and outstanding port removals.</summary>
     public async Task RetryAsync(CancellationToken cancellationToken)
     {
         try
         {
             Tables.RetryRefused();
-            // What is tried again may be what was acknowledged and not done before; where answers are no proof, what is written is read
-            // back anyway.
+            // A retried row may have been acknowledged before without being applied. Where writes are unreliable, they are read back
+            // anyway.
             await PassAsync([], [], new PassMode(Verify: _target.Traits.WritesAreReliable, DoubtIsRefusal: true), cancellationToken);
             await RemovePortsAsync(cancellationToken);
         }
         catch (DeviceLostException e)
         {
             LogLost(e.Message);
-            Lose();
+            Invalidate();
             OutcomeUnknown = true;
         }
     }
 
     /// <summary>
-    /// One way to the desired state: ports of the endpoints, everyone's rows, writes. Whatever else is not as it should be is mended with
-    /// it.
+    /// The single path to the desired state: ports of the endpoints, rows of the owners, writes. Repairs all other differences too.
     /// </summary>
     private async Task PassAsync(
         IReadOnlyCollection<OwnerId> owners, Dictionary<OwnerId, IntentException> refusals, PassMode mode,
         CancellationToken cancellationToken)
     {
-        // Whoever is given an id moves the mark.
+        // Allocating an ID moves the high-water mark.
         HashSet<OwnerId> all = _allDeclared ? [.. owners, OwnerId.Ids] : [.. owners, .. ModelCompiler.OwnersOf(_model)];
         foreach (var endpoint in _model.Endpoints.Values)
         {
@@ -235,7 +234,7 @@ internal sealed partial class DeviceSync
 
         await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken);
         AddFollowers(all);
-        // It leads ARP to the host, whose port may be known only now.
+        // The uplink sends ARP to the host, whose port may have just become known.
         if (_model.Endpoints.Uplink is { } uplink)
         {
             all.Add(OwnerId.OfEndpoint(uplink.Id));
@@ -250,7 +249,7 @@ internal sealed partial class DeviceSync
             var applied = await FlushAsync(refusals, mode, touched, cancellationToken);
             if (!IsReady)
             {
-                throw new DeviceLostException("the connection to the target was lost meanwhile");
+                throw new DeviceLostException("the connection to the target was lost during the write");
             }
 
             if (applied == 0 || (isReliable && !mode.Verify))
@@ -280,27 +279,27 @@ internal sealed partial class DeviceSync
     private IEnumerable<Endpoint> EndpointsAmong(IEnumerable<OwnerId> owners) =>
         owners.Where(o => o.Kind == OwnerKind.Endpoint).Select(o => _model.Endpoints.Find(o.Id)).OfType<Endpoint>();
 
-    /// <summary>Services whose entries hold something of the endpoints at hand.</summary>
+    /// <summary>Adds the services whose entries depend on these endpoints.</summary>
     private void AddFollowers(HashSet<OwnerId> owners)
     {
         if (_compiler is not { ServicesFollowEndpoints: true } || !owners.Any(o => o.Kind == OwnerKind.Endpoint))
         {
             return;
         }
-        // The host's interface is found by the node's addresses, also when it has gone.
+        // The host interface is found by the node's addresses, even after it was removed.
         List<IPAddress> addresses = [.. EndpointsAmong(owners).SelectMany(e => e.Spec.Addresses).Concat(_node.NodeAddresses)
             .Concat(_node.HostAddresses)];
-        owners.UnionWith(addresses.SelectMany(_model.Services.With).Select(s => OwnerId.OfService(s.Id)));
+        owners.UnionWith(addresses.SelectMany(_model.Services.WithBackend).Select(s => OwnerId.OfService(s.Id)));
     }
 
     private void Declare(IReadOnlyCollection<OwnerId> owners, Dictionary<OwnerId, IntentException> refusals)
     {
-        // Of a pipeline that is not known nothing can be said; once it is, all are declared.
+        // Nothing can be compiled for an unknown pipeline; once it is known, all owners are declared.
         if (_compiler is not { } compiler)
         {
             return;
         }
-        // All are released first: what one gives up another may want with other contents.
+        // Release all first: another owner may want a released row with other contents.
         foreach (var owner in owners)
         {
             Tables.Release(owner);
@@ -312,7 +311,7 @@ internal sealed partial class DeviceSync
 
         foreach (var owner in owners)
         {
-            // Without a port an endpoint has no rows yet; it is declared again when its port is known.
+            // An endpoint without a port has no rows; it is declared again when its port is known.
             if (compiler.Compile(owner, _model, PortOf) is not { } entries)
             {
                 continue;
@@ -320,7 +319,7 @@ internal sealed partial class DeviceSync
 
             if (Tables.Acquire(owner, entries) is { } conflict)
             {
-                refusals.TryAdd(owner, new IntentException(IntentError.AlreadyExists, $"another owner holds {conflict}"));
+                refusals.TryAdd(owner, new IntentException(IntentError.AlreadyExists, $"another owner has {conflict}"));
             }
             else if (owner.Kind == OwnerKind.Endpoint && PortOf(_model.Endpoints.Find(owner.Id)!.Spec.PortName) is { } port)
             {
@@ -331,8 +330,8 @@ internal sealed partial class DeviceSync
         _progress();
     }
 
-    /// <summary>Takes the target's pipeline over where it is another one than before: what was known of rows is of no use then.</summary>
-    /// <exception cref="DeviceLostException">It is not what the node's profile says.</exception>
+    /// <summary>Switches to the target's pipeline if it changed; what was known about rows is then invalid.</summary>
+    /// <exception cref="DeviceLostException">The pipeline does not match the node's profile.</exception>
     private void TakePipeline()
     {
         if (_target.Pipeline is not { } pipeline || ReferenceEquals(_compiler?.Pipeline, pipeline))
@@ -347,7 +346,7 @@ internal sealed partial class DeviceSync
         catch (P4InfoException e)
         {
             _compiler = null;
-            throw new DeviceLostException($"the target's pipeline is not that of {_node.Profile.Name}: {e.Message}", e);
+            throw new DeviceLostException($"the target's pipeline does not match profile {_node.Profile.Name}: {e.Message}", e);
         }
         finally
         {
@@ -357,7 +356,7 @@ internal sealed partial class DeviceSync
         }
     }
 
-    private void Lose()
+    private void Invalidate()
     {
         _mustReadBack = true;
         _generation = -1;
@@ -365,7 +364,7 @@ internal sealed partial class DeviceSync
 
     private void Hook(CrashPoint point) => _options.FaultHook?.Invoke(point);
 
-    /// <summary>What a reconciliation did, by kind.</summary>
+    /// <summary>Counts the updates of a reconciliation by kind.</summary>
     private sealed class Counts
     {
         private long _inserted;

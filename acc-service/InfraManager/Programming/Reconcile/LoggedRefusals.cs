@@ -3,37 +3,36 @@ using ACCOffload.P4Runtime.Entries;
 namespace ACCOffload.InfraManager.Programming.Reconcile;
 
 /// <summary>
-/// The refusals that were logged, so that a row that is tried again is not told of again. Holds some hundred bytes for each of at most
-/// 1,024 rows.
+/// Remembers logged refusals, so that a retried row is not logged again. Uses a few hundred bytes for each of at most 1,024 rows.
 /// </summary>
 internal sealed class LoggedRefusals
 {
     private const int MaxRows = 1024;
-    private readonly Dictionary<EntryKey, string> _told = [];
+    private readonly Dictionary<EntryKey, string> _logged = [];
 
-    /// <summary>Whether this is news: another reason than the last one of the row, or the first.</summary>
+    /// <summary>Whether the refusal should be logged: it is the row's first, or has another reason than the previous one.</summary>
     public bool Note(EntryKey key, string reason)
     {
-        if (_told.GetValueOrDefault(key) == reason)
+        if (_logged.GetValueOrDefault(key) == reason)
         {
             return false;
         }
 
-        if (_told.Count >= MaxRows)
+        if (_logged.Count >= MaxRows)
         {
-            _told.Clear();
+            _logged.Clear();
         }
 
-        _told[key] = reason;
+        _logged[key] = reason;
         return true;
     }
 
-    /// <summary>The row is as wanted: the next refusal is news.</summary>
+    /// <summary>Forgets a row that was written: its next refusal is logged.</summary>
     public void Forget(EntryKey key)
     {
-        if (_told.Count > 0)
+        if (_logged.Count > 0)
         {
-            _told.Remove(key);
+            _logged.Remove(key);
         }
     }
 }

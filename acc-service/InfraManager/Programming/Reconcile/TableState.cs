@@ -9,45 +9,45 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Reconcile;
 
 /// <summary>
-/// What the tables should hold, by owner, and what they hold as far as is known. The difference between the two is what is left to write,
-/// whether it came from a change, a rollback, a restart or a drift. Rows wanted by several owners are one row, counted. A row costs 44
-/// bytes beside its <see cref="Entry"/>. Touched by the programmer alone.
+/// The desired rows of the tables by owner, and the actual rows as far as is known. The difference is what is left to write, whether it
+/// comes from a change, a rollback, a restart or drift. A row that several owners want is stored once, with a count. A row costs 44 bytes
+/// besides its <see cref="Entry"/>. Used by the programmer only.
 /// </summary>
 internal sealed class TableState(TableOrder order)
 {
-    /// <summary>Room for fewer rows than these is not worth giving back.</summary>
-    private const int SmallRoom = 16384;
+    /// <summary>Capacity below this number of rows is not worth trimming.</summary>
+    private const int MinTrimCapacity = 16384;
 
     private readonly Dictionary<EntryKey, Row> _rows = [];
     private readonly Dictionary<OwnerId, Entry[]> _owners = [];
     private readonly HashSet<EntryKey> _dirty = [];
     private readonly TableTally _tally = new();
 
-    /// <summary>Who wanted a row last that nobody wants any more, if anybody ever did.</summary>
+    /// <summary>The last owner of a row that nobody wants any more.</summary>
     private readonly Dictionary<EntryKey, OwnerId> _formerOwners = [];
 
-    /// <summary>Rows that some owner wants.</summary>
+    /// <summary>The number of rows that some owner wants.</summary>
     public long DesiredCount { get; private set; }
 
-    /// <summary>Rows that are not on the target as wanted, as far as is known.</summary>
+    /// <summary>The number of rows known to differ from the target.</summary>
     public int DirtyCount => _dirty.Count;
 
-    /// <summary>The same by table.</summary>
+    /// <summary>Both numbers by table.</summary>
     public TableTally Tally => _tally;
 
     public IReadOnlyCollection<OwnerId> Owners => _owners.Keys;
 
     public ReadOnlySpan<Entry> EntriesOf(OwnerId owner) => _owners.GetValueOrDefault(owner);
 
-    /// <summary>The keys of all rows of these tables that are wanted, or are on the target as far as is known.</summary>
+    /// <summary>The keys of all rows of these tables that are desired, or known to be on the target.</summary>
     public List<EntryKey> KeysOf(IReadOnlyCollection<TableSchema> tables) => [.. _rows.Keys.Where(k => tables.Contains(k.Table))];
 
-    /// <summary>Rows that lead to this group of an action profile, and are on the target as wanted.</summary>
+    /// <summary>The rows that refer to this action profile group and are programmed.</summary>
     public List<Entry> LeadingTo(Entry group) =>
         [.. _rows.Values.Where(r => r.IsClean && r.Desired!.Action.Kind == ActionKind.ProfileGroup
             && r.Desired.ActionData.SequenceEqual(group.Key.Data)).Select(r => r.Desired!)];
 
-    /// <summary>Whether every row of the owner is on the target as far as is known.</summary>
+    /// <summary>Whether every row of the owner is known to be on the target.</summary>
     public bool IsProgrammed(OwnerId owner)
     {
         if (!_owners.TryGetValue(owner, out var entries))
@@ -71,7 +71,7 @@ internal sealed class TableState(TableOrder order)
         return true;
     }
 
-    /// <summary>The owner no longer wants anything.</summary>
+    /// <summary>Removes all rows of the owner from the desired state.</summary>
     public void Release(OwnerId owner)
     {
         if (!_owners.Remove(owner, out var entries))
@@ -87,14 +87,14 @@ internal sealed class TableState(TableOrder order)
                 row.Desired = null;
                 _formerOwners[entry.Key] = owner;
                 DesiredCount--;
-                _tally.Want(entry.Key.Table, -1);
+                _tally.CountWanted(entry.Key.Table, -1);
             }
 
             Touch(entry.Key, ref row);
         }
     }
 
-    /// <summary>The owner, which holds nothing, wants these entries, each key once. The array becomes ours.</summary>
+    /// <summary>Sets the rows of an owner that has none; each key once. Takes ownership of the array.</summary>
     /// <returns>Null, or the entry that another owner wants with other contents; then nothing was changed.</returns>
     public Entry? Acquire(OwnerId owner, Entry[] entries)
     {
@@ -111,12 +111,12 @@ internal sealed class TableState(TableOrder order)
         {
             var key = entries[i].Key;
             ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, key, out var known);
-            // One object for all that is the same: with hundreds of thousands of rows that counts.
+            // Share one object per row: with hundreds of thousands of rows that matters.
             if (row.Owners++ == 0)
             {
                 row.Desired = row.Actual?.SameAs(entries[i]) == true ? row.Actual : entries[i];
                 DesiredCount++;
-                _tally.Want(key.Table, 1);
+                _tally.CountWanted(key.Table, 1);
                 if (known)
                 {
                     _formerOwners.Remove(key);
@@ -130,9 +130,7 @@ internal sealed class TableState(TableOrder order)
         return null;
     }
 
-    /// <summary>
-    /// Starts taking in what these tables of the target hold; what is not seen in them until <see cref="EndReadBack"/> is not there.
-    /// </summary>
+    /// <summary>Starts reading these tables back. Rows not seen until <see cref="EndReadBack"/> are not on the target.</summary>
     public void BeginReadBack(IReadOnlyCollection<TableSchema> tables)
     {
         HashSet<TableSchema> read = [.. tables];
@@ -152,7 +150,8 @@ internal sealed class TableState(TableOrder order)
     }
 
     /// <summary>
-    /// A row that no owner wants is about to be written for the moment: unless it is deleted again, it is left to delete.
+    /// Marks a row that no owner wants as possibly present, before it is written temporarily. Unless it is deleted again, its deletion
+    /// stays planned.
     /// </summary>
     public void Expect(EntryKey key)
     {
@@ -170,7 +169,7 @@ internal sealed class TableState(TableOrder order)
         }
     }
 
-    /// <summary>What is left to write, except what the target refused and nothing changed since.</summary>
+    /// <summary>The updates that are left to write, without refused ones that did not change since.</summary>
     public TablePlan Plan()
     {
         var plan = new TablePlan([], [], [], []);
@@ -187,10 +186,10 @@ internal sealed class TableState(TableOrder order)
             {
                 plan.Changes.Add(update);
             }
-            else if (order.IsHold(key.Table))
+            else if (order.IsHoldTable(key.Table))
             {
-                // Once what it holds packets for is there again.
-                plan.Openings.Add(update);
+                // Delete a hold only after the row that it stands in for is back.
+                plan.Deferred.Add(update);
             }
             else if (_formerOwners.TryGetValue(key, out var former) && _owners.ContainsKey(former))
             {
@@ -198,7 +197,7 @@ internal sealed class TableState(TableOrder order)
             }
             else if (key.Table.Kind == TableKind.ProfileMembers)
             {
-                // A group that goes on may still list it.
+                // A group that remains may still list the member.
                 plan.Superseded.Add(update);
             }
             else
@@ -214,7 +213,7 @@ internal sealed class TableState(TableOrder order)
     /// <summary>The target applied the update.</summary>
     public void Applied(EntryUpdate update) => SetActual(update.Entry.Key, update.Kind == UpdateKind.Delete ? null : update.Entry);
 
-    /// <summary>The row may be there, with whatever contents: it is written or deleted without trust in what was known.</summary>
+    /// <summary>Marks a row as possibly present with unknown contents, so that it is written or deleted in any case.</summary>
     public void Doubt(EntryUpdate update)
     {
         var key = update.Entry.Key;
@@ -223,7 +222,7 @@ internal sealed class TableState(TableOrder order)
         Touch(key, ref row);
     }
 
-    /// <summary>The target says that it has no row of this key.</summary>
+    /// <summary>The target reported that it has no row with this key.</summary>
     public void FoundAbsent(EntryKey key)
     {
         if (_rows.ContainsKey(key))
@@ -232,7 +231,7 @@ internal sealed class TableState(TableOrder order)
         }
     }
 
-    /// <summary>The target refused the update: it is not tried again until the row changes or <see cref="RetryRefused"/>.</summary>
+    /// <summary>The target refused the update. It is not retried until the row changes or <see cref="RetryRefused"/> is called.</summary>
     public void Refused(EntryUpdate update)
     {
         var key = update.Entry.Key;
@@ -243,15 +242,15 @@ internal sealed class TableState(TableOrder order)
 
         ref var row = ref Find(key);
         row.Marks |= RowMarks.Refused;
-        _tally.Stuck(key, row.Desired is not null, row.Actual is not null || row.Marks.HasFlag(RowMarks.Unknown));
+        _tally.ReportStuck(key, row.Desired is not null, row.Actual is not null || row.Marks.HasFlag(RowMarks.Unknown));
     }
 
-    /// <summary>Lets refused rows be tried again.</summary>
+    /// <summary>Makes refused rows eligible for writing again.</summary>
     /// <returns>Whether there were any.</returns>
     public bool RetryRefused()
     {
         var any = false;
-        _tally.LoosenAll();
+        _tally.ClearAllStuck();
         foreach (var key in _dirty)
         {
             ref var row = ref Find(key);
@@ -262,28 +261,28 @@ internal sealed class TableState(TableOrder order)
         return any;
     }
 
-    /// <summary>Whether the target refuses to delete rows, and nothing else is left.</summary>
+    /// <summary>Whether all that is left are deletes that the target refused.</summary>
     public bool HasOnlyRefusedDeletes() =>
         _dirty.Count > 0 && _dirty.All(k => Find(k) is { Desired: null } row && row.Marks.HasFlag(RowMarks.Refused));
 
     public bool HasRefused() => _dirty.Any(k => Find(k).Marks.HasFlag(RowMarks.Refused));
 
-    /// <summary>Whether rows that nobody wants are still on the target.</summary>
+    /// <summary>Whether unwanted rows are still on the target.</summary>
     public bool HasPendingDeletes() => _dirty.Any(k => Find(k).Desired is null);
 
-    /// <summary>Gives back the room that many changes at once took, such as a start's, when nothing is left to write.</summary>
-    /// <returns>Whether there was any that counts.</returns>
-    public bool GiveBackRoom()
+    /// <summary>Releases spare capacity after a large number of changes, such as a start, when nothing is left to write.</summary>
+    /// <returns>Whether a significant amount was released.</returns>
+    public bool TrimMemory()
     {
-        if (_dirty.Count > 0 || _dirty.Capacity <= SmallRoom)
+        if (_dirty.Count > 0 || _dirty.Capacity <= MinTrimCapacity)
         {
             return false;
         }
 
         _dirty.TrimExcess();
         _formerOwners.TrimExcess();
-        // The next few rows must not double it again.
-        _rows.TrimExcess(_rows.Count + (_rows.Count / 8) + SmallRoom);
+        // Leave some room, so that the next few rows do not double the capacity again.
+        _rows.TrimExcess(_rows.Count + (_rows.Count / 8) + MinTrimCapacity);
         return true;
     }
 
@@ -292,7 +291,7 @@ internal sealed class TableState(TableOrder order)
         ref var row = ref CollectionsMarshal.GetValueRefOrNullRef(_rows, key);
         if (Unsafe.IsNullRef(ref row))
         {
-            throw new InvalidOperationException($"no row {key}");
+            throw new InvalidOperationException($"row {key} is unknown");
         }
 
         return ref row;
@@ -306,11 +305,11 @@ internal sealed class TableState(TableOrder order)
         Touch(key, ref row);
     }
 
-    /// <summary>The row is invalid afterwards.</summary>
+    /// <summary>Updates the bookkeeping of a changed row. The reference may be invalid afterwards.</summary>
     private void Touch(EntryKey key, ref Row row)
     {
         row.Marks &= ~RowMarks.Refused;
-        _tally.Loosen(key);
+        _tally.ClearStuck(key);
         if (row.Actual is { } actual && !ReferenceEquals(actual, row.Desired) && row.Desired?.SameAs(actual) == true)
         {
             row.Actual = row.Desired;
@@ -332,7 +331,7 @@ internal sealed class TableState(TableOrder order)
     {
         if (isDirty ? _dirty.Add(key) : _dirty.Remove(key))
         {
-            _tally.Differ(key.Table, isDirty ? 1 : -1);
+            _tally.CountDifference(key.Table, isDirty ? 1 : -1);
         }
     }
 
@@ -341,12 +340,12 @@ internal sealed class TableState(TableOrder order)
     {
         None = 0,
 
-        /// <summary>The target has the row, but not known with which contents.</summary>
+        /// <summary>The target may have the row, with unknown contents.</summary>
         Unknown = 1,
 
         Refused = 2,
 
-        /// <summary>The target listed it in the present, or last, reading back.</summary>
+        /// <summary>The target listed the row in the current or last read-back.</summary>
         Seen = 4,
     }
 

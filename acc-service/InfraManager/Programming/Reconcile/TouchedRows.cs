@@ -3,13 +3,13 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming.Reconcile;
 
-/// <summary>The rows that were written, for reading them back on a target whose answers can't be trusted.</summary>
+/// <summary>The rows that were written, to be read back on a target whose answers are unreliable.</summary>
 internal sealed class TouchedRows
 {
-    // A bound on what is remembered.
-    private const int MostByKey = 1024;
+    // Bounds the memory.
+    private const int MaxKeys = 1024;
 
-    // One row by its key takes P4-DPDK as long as so many rows of a whole table (docs/performance.md).
+    // Reading one row by key takes P4-DPDK as long as reading this many rows of a whole table (docs/performance.md).
     private const int RowsPerKey = 16;
 
     private readonly HashSet<EntryKey> _keys = [];
@@ -18,15 +18,15 @@ internal sealed class TouchedRows
     /// <summary>The tables that were written.</summary>
     public IReadOnlyCollection<TableSchema> Tables => _tables;
 
-    /// <summary>The keys of all rows that were written; null where reading their tables takes less time.</summary>
-    /// <param name="rows">How many rows the target holds.</param>
+    /// <summary>The keys of all written rows; null when reading their tables is faster.</summary>
+    /// <param name="rows">The number of rows on the target.</param>
     public IReadOnlyCollection<EntryKey>? KeysAmong(long rows) =>
-        _keys.Count <= MostByKey && (long)_keys.Count * RowsPerKey <= rows ? _keys : null;
+        _keys.Count <= MaxKeys && (long)_keys.Count * RowsPerKey <= rows ? _keys : null;
 
     public void Add(EntryKey key)
     {
         _tables.Add(key.Table);
-        if (_keys.Count <= MostByKey)
+        if (_keys.Count <= MaxKeys)
         {
             _keys.Add(key);
         }

@@ -4,8 +4,8 @@ using ACCOffload.P4Runtime.Entries;
 namespace ACCOffload.InfraManager.Programming.Reconcile;
 
 /// <summary>
-/// Orders updates into Writes. A target may reorder the updates of one Write, so what depends on something goes into a later one: deletes
-/// from the last table to the first, then inserts and modifies from the first table to the last.
+/// Orders updates into Writes. A target may reorder the updates within one Write, so dependent updates go into later ones: deletes from the
+/// last table to the first, then inserts and modifies from the first table to the last.
 /// </summary>
 internal static class WritePlan
 {

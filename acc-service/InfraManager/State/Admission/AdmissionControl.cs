@@ -5,26 +5,26 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Decides intents against the model, one after the other: each either changes the model as asked, wholly, or throws and leaves it as it
-/// was. Relies on <see cref="Intent{TOutcome}.Validate"/> for what needs no other state.
+/// Decides intents against the model one at a time. Each either changes the model completely as requested, or throws and leaves it
+/// unchanged. <see cref="Intent{TOutcome}.Validate"/> has checked what needs no other state.
 /// </summary>
 /// <param name="model">The desired state.</param>
 /// <param name="node">The node.</param>
-/// <param name="time">The clock; null for the system's.</param>
+/// <param name="time">The clock; null for the system clock.</param>
 internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, TimeProvider? time = null)
 {
     public EndpointAdmission Endpoints { get; } = new(model, node);
 
     public ServiceAdmission Services { get; } = new(model, node, time);
 
-    /// <summary>Decides the intent, and lets services follow the endpoints that it adds or removes.</summary>
+    /// <summary>Decides the intent, and updates services for the endpoints that it adds or removes.</summary>
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public TOutcome Admit<TOutcome>(Intent<TOutcome> intent, AdmissionContext context)
     {
         var mark = model.Mark;
         var outcome = intent.Admit(this, context);
 
-        // What follows for services is nobody's request: if the target refuses it, it is tried again.
+        // Nobody requested these changes to services: if the target refuses one, it is retried.
         Services.Follow(mark, context.Progress);
         return outcome;
     }
@@ -36,7 +36,7 @@ internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, Ti
         Endpoints.Pool.Undo();
     }
 
-    /// <summary>The decisions so far stay.</summary>
+    /// <summary>Makes the decisions so far final.</summary>
     public void Forget()
     {
         model.Forget();

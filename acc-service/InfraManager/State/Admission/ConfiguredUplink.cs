@@ -5,10 +5,10 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;
 
-/// <summary>The uplink's endpoint, which the configuration states: it is not stored, and no request changes it.</summary>
+/// <summary>The endpoint of the configured uplink. It is not stored, and no request can change it.</summary>
 internal static class ConfiguredUplink
 {
-    /// <exception cref="UplinkTakenException">An attachment holds the port or the MAC address.</exception>
+    /// <exception cref="UplinkTakenException">An attachment has the port or the MAC address.</exception>
     public static void AddTo(NetworkModel model, NodeSettings node)
     {
         if (node.Uplink is not { } uplink)
@@ -38,5 +38,5 @@ internal static class ConfiguredUplink
     }
 }
 
-/// <summary>An attachment holds what the configured uplink needs.</summary>
+/// <summary>An attachment has the port or MAC address of the configured uplink.</summary>
 internal sealed class UplinkTakenException(string message) : Exception(message);

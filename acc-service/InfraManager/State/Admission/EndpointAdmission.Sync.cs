@@ -5,25 +5,26 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <content>
-/// Sync. What changes is taken out of the model first, so that addresses, MACs and ports may move among the listed in any way, and then put
-/// in again as listed, each once. An item that fails gets back what it had; who took something of that fails as well and gets back his own.
-/// Nothing fails twice, so the work grows with the list and not with its square.
+/// Sync. Changed endpoints are first removed from the model, so that addresses, MACs and ports can move among the listed items in any way,
+/// and are then added as listed. An item that fails gets its former state back; an item that took something from it fails as well and gets
+/// its own former state back. No item fails twice, so the work is linear in the list.
 /// </content>
 internal sealed partial class EndpointAdmission
 {
-    /// <exception cref="IntentException">Not of the current epoch, or older than a Sync already seen; the model is unchanged.</exception>
+    /// <exception cref="IntentException">The epoch is not the current one, or a newer Sync was already seen; the model is
+    /// unchanged.</exception>
     public SyncOutcome Sync(SyncIntent sync, AdmissionContext context)
     {
         CheckEpoch(sync.Node, ApiOrigin.Offload, sync.Epoch);
         var agent = model.Agents.Of(sync.Node);
         if (sync.Sequence < agent.Sequence)
         {
-            throw IntentException.Stale("sequence", $"{sync.Stamp} is older than the Sync {agent.Floor} that was already seen");
+            throw IntentException.Stale("sequence", $"{sync.Stamp} is older than the last Sync {agent.Floor}");
         }
 
         var listed = CountKeys(sync);
         var removed = RemoveUnlisted(sync, listed);
-        // Nothing can be held under an invalid key, so the answer does not repeat it.
+        // No attachment can exist under an invalid key, so the answer does not echo it.
         List<SyncItemFailure> failures = [.. sync.Unreadable.Select(u => u with { Key = Usable(u.Key) })];
         List<ListedChange> changes = [];
         var kept = 0;
@@ -49,7 +50,7 @@ internal sealed partial class EndpointAdmission
         Apply(changes, context);
         failures.AddRange(changes.Where(c => c.Error is not null).Select(c => new SyncItemFailure(c.Spec.Key, c.Index, c.Error!)));
         model.Agents.Set(sync.Node, agent with { Sequence = sync.Sequence });
-        // What an older number would do is refused by that alone.
+        // Requests older than the Sync are refused by its stamp, so they need no tombstones.
         RemoveTombstones(sync.Node, t => t.Stamp < sync.Stamp);
         return new SyncOutcome(kept, changes.Count(c => c.Error is null), removed, [.. failures.OrderBy(f => f.Index)]);
     }
@@ -66,7 +67,7 @@ internal sealed partial class EndpointAdmission
         return counts;
     }
 
-    /// <summary>The items that could be read, with their place in the list that was sent.</summary>
+    /// <summary>The readable items with their index in the list as sent.</summary>
     private static IEnumerable<(int Index, EndpointSpec Item)> Indexed(SyncIntent sync)
     {
         HashSet<int> unreadable = [.. sync.Unreadable.Select(u => u.Index)];
@@ -82,7 +83,7 @@ internal sealed partial class EndpointAdmission
         }
     }
 
-    private static AttachmentKey? Usable(AttachmentKey? key) => key is { } known && EndpointRules.WhyNoKey(known) is null ? known : null;
+    private static AttachmentKey? Usable(AttachmentKey? key) => key is { } known && EndpointRules.KeyProblem(known) is null ? known : null;
 
     private int RemoveUnlisted(SyncIntent sync, Dictionary<AttachmentKey, int> listed)
     {
@@ -92,7 +93,7 @@ internal sealed partial class EndpointAdmission
         return gone.Count;
     }
 
-    /// <returns>Null when all is as listed, or newer.</returns>
+    /// <returns>Null when the endpoint is as listed, or newer.</returns>
     private ListedChange? FindChange(int index, EndpointSpec item, int times, SyncIntent sync, AdmissionContext context)
     {
         EndpointRules.CheckKey(item.Key);
@@ -109,14 +110,14 @@ internal sealed partial class EndpointAdmission
         var existing = model.Endpoints.Find(new EndpointAddress(item.Origin, item.Key));
         CheckNode(existing?.Spec.Node, item.Node);
         item = Pool.Keep(item, existing);
-        if (existing is not null && (existing.Spec.Stamp > sync.Stamp || IsAsHeld(item, existing)))
+        if (existing is not null && (existing.Spec.Stamp > sync.Stamp || IsUnchanged(item, existing)))
         {
             return null;
         }
 
         if (existing is null && model.Tombstones.Find(new EndpointAddress(item.Origin, item.Key)) is { } gone && gone.Stamp > sync.Stamp)
         {
-            throw new IntentException(IntentError.FailedPrecondition, $"detached by a newer request ({gone.Stamp})");
+            throw new IntentException(IntentError.FailedPrecondition, $"a newer request ({gone.Stamp}) detached this attachment");
         }
 
         EndpointRules.CheckContents(item, node);
@@ -124,7 +125,7 @@ internal sealed partial class EndpointAdmission
         {
             throw refused;
         }
-        // The list is as of the Sync, so nothing in it is newer: a number beyond that would stand against every Sync to come.
+        // Nothing in the list is newer than the Sync: a larger stamp would win over every later Sync.
         return new ListedChange(index,
             item.Stamp > sync.Stamp ? item with { Epoch = sync.Epoch, Sequence = sync.Sequence } : item, existing);
     }
@@ -141,8 +142,8 @@ internal sealed partial class EndpointAdmission
 
         var applied = new Dictionary<long, ListedChange>();
         var order = new Stack<ListedChange>();
-        // What was there before goes first: a new one never takes the last place from it. Who asks for any port comes after those who have
-        // theirs.
+        // Existing endpoints come first, so that a new one never takes their last place. Requests for any pool port come after those that
+        // already have one.
         foreach (var change in changes.OrderBy(c => c.Before is null).ThenBy(c => node.Devices.IsLentTo(c.Spec)))
         {
             try
@@ -181,8 +182,7 @@ internal sealed partial class EndpointAdmission
     }
 
     /// <summary>
-    /// Restores what a failed item had. All that was there before was there together, so only what the list put in its place can be in the
-    /// way.
+    /// Restores the former state of a failed item. All former states were valid together, so only items of this list can be in the way.
     /// </summary>
     private void GiveBack(ListedChange failed, Dictionary<long, ListedChange> applied, Stack<ListedChange> order)
     {
@@ -196,16 +196,16 @@ internal sealed partial class EndpointAdmission
                     continue;
                 }
 
-                while (TakerOf(before) is { } taker)
+                while (BlockerOf(before) is { } taker)
                 {
                     Fail(applied[taker.Id],
-                        IntentException.Held("attachments", $"{change.Spec.Key} could not be changed and keeps what this one was to get"));
+                        IntentException.AlreadyExists("attachments", $"{change.Spec.Key} could not change and keeps what this item needs"));
                 }
 
                 model.Endpoints.Put(before);
             }
 
-            // What shared a port before and was given back its own may be one too many now.
+            // An endpoint that shared a port and was restored with its own port may exceed the limit now.
             if (node.Devices.MaxPorts is 0 || model.Endpoints.CountPorts() <= node.Devices.MaxPorts || !order.TryPop(out var last))
             {
                 return;
@@ -215,8 +215,8 @@ internal sealed partial class EndpointAdmission
             {
                 Fail(last,
                     new IntentException(
-                        IntentError.ResourceExhausted, $"{node.Devices.MaxPorts} ports are in use (Devices:MaxPorts of the ACC's "
-                            + "configuration)", "device"));
+                        IntentError.ResourceExhausted,
+                        $"all {node.Devices.MaxPorts} ports are in use (Devices:MaxPorts in the ACC's configuration)", "device"));
             }
         }
 
@@ -230,7 +230,7 @@ internal sealed partial class EndpointAdmission
         }
     }
 
-    private Endpoint? TakerOf(Endpoint before)
+    private Endpoint? BlockerOf(Endpoint before)
     {
         var spec = before.Spec;
         if (model.Endpoints.OtherHolderOf(spec.Mac, before.Id, before.Id) is { } mac && !spec.SharesMacWith(mac.Spec))
@@ -254,17 +254,17 @@ internal sealed partial class EndpointAdmission
             ?? (spec.Kind == EndpointKind.Host ? model.Endpoints.Host : null);
     }
 
-    /// <summary>An item that is not as the model has it.</summary>
+    /// <summary>A listed item that differs from the model.</summary>
     private sealed class ListedChange(int index, EndpointSpec spec, Endpoint? before)
     {
         public int Index => index;
 
         public EndpointSpec Spec { get; set; } = spec;
 
-        /// <summary>Null: it is new.</summary>
+        /// <summary>The former endpoint; null for a new one.</summary>
         public Endpoint? Before => before;
 
-        /// <summary>As put into the model; null while it is not, or when it failed.</summary>
+        /// <summary>The endpoint in the model; null while it is not added, or when it failed.</summary>
         public Endpoint? Now { get; set; }
 
         public IntentException? Error { get; set; }

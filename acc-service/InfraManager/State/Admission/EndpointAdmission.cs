@@ -7,11 +7,11 @@ using ACCOffload.Protos;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Decides intents against the model, one after the other: each either changes it as asked, wholly, or throws and leaves it as it was.
+/// Decides intents about endpoints one at a time. Each either changes the model completely as requested, or throws and leaves it unchanged.
 /// </summary>
 internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings node)
 {
-    /// <summary>The ports that are lent.</summary>
+    /// <summary>Lends the pool ports.</summary>
     public PortPool Pool { get; } = new(model, node);
 
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
@@ -20,7 +20,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         var existing = model.Endpoints.Find(new EndpointAddress(spec.Origin, spec.Key));
         CheckNode(existing?.Spec.Node, spec.Node);
         spec = Pool.Keep(spec, existing);
-        var same = existing is not null && IsAsHeld(spec, existing);
+        var same = existing is not null && IsUnchanged(spec, existing);
         if (!spec.Stamp.IsUnordered)
         {
             CheckEpoch(spec.Node, spec.Origin, spec.Epoch);
@@ -32,7 +32,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
 
         if (same && context.AddsRefused is null)
         {
-            // A repeat that is newer must outlive an older Sync, so its stamp counts.
+            // A newer repetition must outlive an older Sync, so its stamp is recorded.
             if (spec.Stamp <= existing!.Spec.Stamp)
             {
                 context.Changed(OwnerId.OfEndpoint(existing.Id), existing.Key);
@@ -43,8 +43,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         return Apply(Pool.Lend(spec), existing, context);
     }
 
-    /// <returns>False when there was nothing to remove.</returns>
-    /// <exception cref="IntentException">Another node's; the model is unchanged.</exception>
+    /// <returns>Whether there was an endpoint to remove.</returns>
+    /// <exception cref="IntentException">The endpoint belongs to another node; the model is unchanged.</exception>
     public bool Detach(DetachIntent intent)
     {
         var address = new EndpointAddress(intent.Origin, intent.Key);
@@ -74,24 +74,24 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
     }
 
     /// <summary>
-    /// Hands out the node's next epoch. What an earlier one still sends is refused from now on, so nothing of it has to be remembered.
+    /// Assigns the node's next epoch. Requests of earlier epochs are refused from now on, so nothing about them has to be remembered.
     /// </summary>
-    /// <exception cref="IntentException">There is no next one; the model is unchanged.</exception>
+    /// <exception cref="IntentException">The epochs are used up; the model is unchanged.</exception>
     public BeginOutcome Begin(BeginIntent intent)
     {
         var before = model.Agents.Of(intent.Node);
         if (before.Epoch == ulong.MaxValue)
         {
-            throw new IntentException(IntentError.ResourceExhausted, "all are used up; inframanager ctl host-reset starts over", "epoch");
+            throw new IntentException(IntentError.ResourceExhausted, "no epoch is left; restart with inframanager ctl host-reset", "epoch");
         }
 
         model.Agents.Set(intent.Node, new AgentState(before.Epoch + 1, 0, intent.Agent));
         RemoveTombstones(intent.Node, _ => true);
         return new BeginOutcome(before.Epoch + 1, before.Name,
-            [.. Told(intent.Node).Where(e => e.Spec.Origin == ApiOrigin.Offload).Select(e => e.Spec)]);
+            [.. FromHost(intent.Node).Where(e => e.Spec.Origin == ApiOrigin.Offload).Select(e => e.Spec)]);
     }
 
-    /// <summary>The operator's removal: nothing that a host sent can stand against it.</summary>
+    /// <summary>Removes endpoints for the operator, regardless of stamps.</summary>
     public RemovalOutcome Remove(RemoveEndpointsIntent intent)
     {
         List<Endpoint> gone = [.. model.Endpoints.Values.Where(e => e.Spec.Origin != ApiOrigin.Configuration && intent.Matches(e.Spec))];
@@ -100,15 +100,15 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
     }
 
     /// <summary>
-    /// Forgets all that a node's host told. The epoch ends and none is handed out in its place, so the agent has to begin again.
+    /// Forgets everything that a node's host requested. The current epoch ends and no new one is assigned, so the agent has to begin again.
     /// </summary>
     public RemovalOutcome Reset(ResetHostIntent intent)
     {
-        List<Endpoint> gone = [.. Told(intent.Node)];
+        List<Endpoint> gone = [.. FromHost(intent.Node)];
         gone.ForEach(Remove);
         RemoveTombstones(intent.Node, _ => true);
         var last = model.Agents.Of(intent.Node).Epoch;
-        // Nothing with an older number is left, so an absurd one need not be exceeded.
+        // Nothing with an older epoch is left, so an absurdly large one can be reset.
         model.Agents.Set(intent.Node, new AgentState(last > long.MaxValue ? 1 : last + 1, 0, ""));
         return new RemovalOutcome([.. gone.Select(e => e.Spec)]);
     }
@@ -123,17 +123,17 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
 
     private Endpoint Apply(EndpointSpec spec, Endpoint? existing, AdmissionContext context)
     {
-        var over = EndedBy(spec, existing);
-        CheckFree(spec, existing, over);
-        CheckRoom(spec, existing is null && over is null, existing, over);
+        var superseded = SupersededBy(spec, existing);
+        CheckFree(spec, existing, superseded);
+        CheckRoom(spec, existing is null && superseded is null, existing, superseded);
         if (context.AddsRefused is { } refused)
         {
             throw refused;
         }
 
-        if (over is not null)
+        if (superseded is not null)
         {
-            Remove(over);
+            Remove(superseded);
         }
 
         var endpoint = new Endpoint(existing?.Id ?? model.Endpoints.NextId(), spec, OwnsPort(spec, existing, context));
@@ -149,10 +149,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         return endpoint;
     }
 
-    /// <summary>
-    /// Whether the model holds it as the request has it. A name that is made up where a port is to be lent is of no use to either.
-    /// </summary>
-    private bool IsAsHeld(EndpointSpec spec, Endpoint existing) => existing.Spec.SameContent(spec) && !node.Devices.IsLentTo(spec);
+    /// <summary>Whether the endpoint is unchanged. A placeholder port name always needs a pool port first.</summary>
+    private bool IsUnchanged(EndpointSpec spec, Endpoint existing) => existing.Spec.HasSameContent(spec) && !node.Devices.IsLentTo(spec);
 
     private bool OwnsPort(EndpointSpec spec, Endpoint? existing, AdmissionContext context) =>
         existing is not null && existing.Spec.PortName == spec.PortName
@@ -161,10 +159,10 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
                 && (model.PortRemovals.ContainsKey(spec.PortName) || !context.IsForeignPort(spec.PortName));
 
     /// <summary>
-    /// A 24.01 agent doesn't tell its manager of a DEL whose namespace is gone. When it gives that device to the next pod, the old
-    /// attachment has proved to be over.
+    /// A 24.01 agent does not report a DEL whose namespace is gone. If it gives the device to the next pod, the old attachment must be
+    /// over.
     /// </summary>
-    private Endpoint? EndedBy(EndpointSpec spec, Endpoint? self) =>
+    private Endpoint? SupersededBy(EndpointSpec spec, Endpoint? self) =>
         spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && model.Endpoints.HolderOfPort(spec.PortName) is { } holder
             && holder.Id != self?.Id
         && holder.Spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && holder.Spec.Node == spec.Node
@@ -180,8 +178,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         }
     }
 
-    /// <summary>What a node's host told, through either API.</summary>
-    private IEnumerable<Endpoint> Told(string nodeName) =>
+    /// <summary>The endpoints that a node's host requested, through either API.</summary>
+    private IEnumerable<Endpoint> FromHost(string nodeName) =>
         model.Endpoints.Values.Where(e => e.Spec.Node == nodeName && e.Spec.Origin != ApiOrigin.Configuration);
 
     private void RemoveTombstones(string nodeName, Func<Tombstone, bool> which)
@@ -200,77 +198,77 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         }
 
         throw IntentException.Stale("epoch", epoch < agent.Epoch
-            ? $"{epoch} is over, the current one is {agent.Epoch}{(agent.Name.Length > 0 ? $" of agent {agent.Name}" : "")}; call Begin "
-                + "for a new one"
-            : $"{epoch} was not handed out; call Begin for one (an agent that does not is older than this ACC: update host-stub)");
+            ? $"{epoch} has ended, the current epoch is {agent.Epoch}{(agent.Name.Length > 0 ? $" of agent {agent.Name}" : "")}; call "
+                + "Begin for a new one"
+            : $"{epoch} was never assigned; call Begin to get one (an agent that does not is older than this ACC: update host-stub)");
     }
 
     private void CheckNotStale(EndpointSpec spec, Endpoint? existing)
     {
         if (existing is not null && existing.Spec.Stamp > spec.Stamp)
         {
-            throw IntentException.Stale("sequence", $"a newer request ({existing.Spec.Stamp}) already set this attachment");
+            throw IntentException.Stale("sequence", $"a newer request ({existing.Spec.Stamp}) set this attachment");
         }
 
         if (spec.Origin == ApiOrigin.Offload && model.Agents.Of(spec.Node).Floor is var floor && spec.Stamp < floor)
         {
-            throw IntentException.Stale("sequence", $"older than the Sync {floor}");
+            throw IntentException.Stale("sequence", $"{spec.Stamp} is older than the last Sync {floor}");
         }
 
         if (model.Tombstones.Find(new EndpointAddress(spec.Origin, spec.Key)) is { } gone && gone.Stamp > spec.Stamp)
         {
-            throw IntentException.Stale("sequence", $"a newer request ({gone.Stamp}) already removed this attachment");
+            throw IntentException.Stale("sequence", $"a newer request ({gone.Stamp}) removed this attachment");
         }
     }
 
     private bool IsBehindFloor(DetachIntent intent) =>
         intent.Origin == ApiOrigin.Offload && model.Agents.Of(intent.Node).Floor > intent.Stamp;
 
-    /// <summary>Whether nobody else holds what the endpoint is to have.</summary>
-    private void CheckFree(EndpointSpec spec, Endpoint? existing, Endpoint? over)
+    /// <summary>Checks that no other endpoint has the MAC, port, address or role that this one asks for.</summary>
+    private void CheckFree(EndpointSpec spec, Endpoint? existing, Endpoint? superseded)
     {
-        long self = existing?.Id ?? 0, other = over?.Id ?? 0;
+        long self = existing?.Id ?? 0, other = superseded?.Id ?? 0;
         if (model.Endpoints.OtherHolderOf(spec.Mac, self, other) is { } sameMac && !spec.SharesMacWith(sameMac.Spec))
         {
-            throw IntentException.Held("device.mac", $"{spec.Mac} belongs to another endpoint");
+            throw IntentException.AlreadyExists("device.mac", $"{spec.Mac} belongs to another endpoint");
         }
 
         if (model.Endpoints.OtherHolderOfPort(spec.PortName, self, other) is { } samePort && !spec.SharesPortWith(samePort.Spec))
         {
-            throw IntentException.Held("device.port_name", $"{spec.PortName} belongs to another endpoint");
+            throw IntentException.AlreadyExists("device.port_name", $"{spec.PortName} belongs to another endpoint");
         }
 
         var number = VportNumbers.PortOf(spec.Mac);
         if (node.Devices.PortRule == PortRule.Mac && model.Endpoints.OtherHolderOfNumber(number, self, other) is { } sameNumber
             && !spec.SharesMacWith(sameNumber.Spec))
         {
-            throw IntentException.Held(
-                "device.mac", $"{spec.Mac} stands for port {number}, which {sameNumber.Spec.Mac} of another endpoint stands for, too");
+            throw IntentException.AlreadyExists(
+                "device.mac", $"{spec.Mac} maps to port {number}, and so does {sameNumber.Spec.Mac} of another endpoint");
         }
 
         if (node.OwnPorts.Contains(number))
         {
-            throw IntentException.Held("device.mac", $"{spec.Mac} stands for port {number}, which is the ACC's own");
+            throw IntentException.AlreadyExists("device.mac", $"{spec.Mac} maps to port {number}, which the ACC uses itself");
         }
 
         for (var i = 0; i < spec.Addresses.Count; i++)
         {
             var address = spec.Addresses[i];
-            if (Held(model.Endpoints.HolderOf(address)))
+            if (IsTaken(model.Endpoints.HolderOf(address)))
             {
-                throw IntentException.Held($"addresses[{i}]", $"{address} belongs to another endpoint");
+                throw IntentException.AlreadyExists($"addresses[{i}]", $"{address} belongs to another endpoint");
             }
         }
 
-        if (spec.Kind == EndpointKind.Host && Held(model.Endpoints.Host))
+        if (spec.Kind == EndpointKind.Host && IsTaken(model.Endpoints.Host))
         {
-            throw IntentException.Held("kind", "the node already has a host interface");
+            throw IntentException.AlreadyExists("kind", "the node already has a host interface");
         }
 
-        bool Held(Endpoint? holder) => holder is not null && holder.Id != self && holder.Id != other;
+        bool IsTaken(Endpoint? holder) => holder is not null && holder.Id != self && holder.Id != other;
     }
 
-    /// <summary>Whether one more port, and one more endpoint if it is a new one, may be in use.</summary>
+    /// <summary>Checks the limits for one more port in use, and for one more endpoint if it is new.</summary>
     private void CheckRoom(EndpointSpec spec, bool isNew, params ReadOnlySpan<Endpoint?> replaced)
     {
         if (isNew && model.Endpoints.CountOf(spec.Node, spec.Origin) >= ProtocolLimits.MaxAttachments)
@@ -279,12 +277,11 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
                 IntentError.ResourceExhausted, $"the node already has the maximum of {ProtocolLimits.MaxAttachments} attachments", "key");
         }
 
-        if (node.Devices.MaxPorts is > 0 and var most && model.Endpoints.HolderOfPort(spec.PortName) is null
-            && model.Endpoints.CountPorts(replaced) >= most)
+        if (node.Devices.MaxPorts is > 0 and var max && model.Endpoints.HolderOfPort(spec.PortName) is null
+            && model.Endpoints.CountPorts(replaced) >= max)
         {
             throw new IntentException(
-                IntentError.ResourceExhausted, $"{most} ports are in use, which is all that there may be (Devices:MaxPorts of the ACC's "
-                    + "configuration)", "device");
+                IntentError.ResourceExhausted, $"all {max} ports are in use (Devices:MaxPorts in the ACC's configuration)", "device");
         }
     }
 }

@@ -10,8 +10,8 @@ using ACCOffload.Protos;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// The rules that need no other endpoint: what a request must look like, and which addresses this node's endpoints may have. Field names
-/// are those of the proto.
+/// Rules that need no other endpoint: the form of a request, and the addresses that endpoints of this node may have. Field names are those
+/// of the proto.
 /// </summary>
 internal static class EndpointRules
 {
@@ -33,12 +33,12 @@ internal static class EndpointRules
     {
         if (!Enum.IsDefined(spec.Kind))
         {
-            throw IntentException.Invalid("kind", "neither pod nor host");
+            throw IntentException.Invalid("kind", "must be pod or host");
         }
 
         if (!Enum.IsDefined(spec.Device))
         {
-            throw IntentException.Invalid("device.kind", "unknown");
+            throw IntentException.Invalid("device.kind", "unknown device kind");
         }
 
         CheckPortName(spec.PortName);
@@ -58,17 +58,17 @@ internal static class EndpointRules
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void CheckKey(AttachmentKey key)
     {
-        if (WhyNoKey(key) is { } refusal)
+        if (KeyProblem(key) is { } refusal)
         {
             throw refusal;
         }
     }
 
-    /// <summary>Null, or why nothing can be held under the key: INVALID_ARGUMENT, with the field.</summary>
-    public static IntentException? WhyNoKey(AttachmentKey key) =>
-        WhyNotText("key.network", key.Network, ProtocolLimits.MaxNameBytes)
-        ?? WhyNotText("key.container_id", key.ContainerId, ProtocolLimits.MaxNameBytes)
-        ?? WhyNotText("key.interface_name", key.InterfaceName, ProtocolLimits.MaxPortNameBytes);
+    /// <summary>Null, or why the key is invalid: INVALID_ARGUMENT with the field.</summary>
+    public static IntentException? KeyProblem(AttachmentKey key) =>
+        TextProblem("key.network", key.Network, ProtocolLimits.MaxNameBytes)
+        ?? TextProblem("key.container_id", key.ContainerId, ProtocolLimits.MaxNameBytes)
+        ?? TextProblem("key.interface_name", key.InterfaceName, ProtocolLimits.MaxPortNameBytes);
 
     /// <summary>Checks how many attachments a Sync lists.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT: more than a node may have.</exception>
@@ -80,7 +80,7 @@ internal static class EndpointRules
         }
     }
 
-    /// <summary>Checks a Sync as a whole; what is wrong with one attachment only is that attachment's failure.</summary>
+    /// <summary>Checks a Sync as a whole. An error in a single attachment fails only that attachment.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void Check(SyncIntent sync)
     {
@@ -100,19 +100,19 @@ internal static class EndpointRules
         CheckText("agent", name, ProtocolLimits.MaxAgentNameBytes);
         if (name.AsSpan().ContainsAnyExcept(AgentNameChars))
         {
-            throw IntentException.Invalid("agent", "only letters, digits and . _ - may be in it");
+            throw IntentException.Invalid("agent", "only letters, digits and . _ - are allowed");
         }
     }
 
     private static void CheckText(string field, string? text, int limit, bool mayBeEmpty = false)
     {
-        if (WhyNotText(field, text, limit, mayBeEmpty) is { } refusal)
+        if (TextProblem(field, text, limit, mayBeEmpty) is { } refusal)
         {
             throw refusal;
         }
     }
 
-    private static IntentException? WhyNotText(string field, string? text, int limit, bool mayBeEmpty = false)
+    private static IntentException? TextProblem(string field, string? text, int limit, bool mayBeEmpty = false)
     {
         if (string.IsNullOrEmpty(text))
         {
@@ -124,7 +124,7 @@ internal static class EndpointRules
             return IntentException.Invalid(field, $"longer than {limit} bytes");
         }
 
-        return text.Any(char.IsControl) ? IntentException.Invalid(field, "holds a control character") : null;
+        return text.Any(char.IsControl) ? IntentException.Invalid(field, "contains a control character") : null;
     }
 
     private static void CheckPortName(string name)
@@ -132,7 +132,7 @@ internal static class EndpointRules
         CheckText("device.port_name", name, ProtocolLimits.MaxPortNameBytes);
         if (name.AsSpan().ContainsAnyExcept(PortNameChars) || name is "." or "..")
         {
-            throw IntentException.Invalid("device.port_name", "only letters, digits and . _ : @ - may be in it");
+            throw IntentException.Invalid("device.port_name", "only letters, digits and . _ : @ - are allowed");
         }
     }
 
@@ -140,7 +140,7 @@ internal static class EndpointRules
     {
         if (spec.Mac.IsZero)
         {
-            throw IntentException.Invalid("device.mac", "all zero");
+            throw IntentException.Invalid("device.mac", "must not be all zero");
         }
 
         if (spec.Mac.IsMulticast)
@@ -150,7 +150,7 @@ internal static class EndpointRules
 
         if (spec.Mac.Equals(node.GatewayMac))
         {
-            throw IntentException.Invalid("device.mac", $"{spec.Mac} is the gateway's");
+            throw IntentException.Invalid("device.mac", $"{spec.Mac} is the gateway's MAC address");
         }
     }
 
@@ -158,7 +158,7 @@ internal static class EndpointRules
     {
         if (spec.Addresses.Count == 0 && spec.Kind == EndpointKind.Pod)
         {
-            throw IntentException.Invalid("addresses", "empty; a pod needs one");
+            throw IntentException.Invalid("addresses", "empty; a pod needs at least one");
         }
 
         if (spec.Addresses.Count > ProtocolLimits.MaxAddresses)
@@ -178,7 +178,7 @@ internal static class EndpointRules
                 }
             }
 
-            // The pipeline carries IPv4; a mapped address is one in disguise and would escape the comparisons below.
+            // The pipeline carries IPv4 only. An IPv4-mapped IPv6 address would evade the comparisons below.
             if (address.AddressFamily != AddressFamily.InterNetwork)
             {
                 throw IntentException.Invalid(field, $"{address} is not IPv4; this pipeline carries IPv4 only");
@@ -199,7 +199,7 @@ internal static class EndpointRules
     {
         if (address.Equals(node.Gateway))
         {
-            throw IntentException.Invalid(field, $"{address} is the gateway's");
+            throw IntentException.Invalid(field, $"{address} is the gateway's address");
         }
 
         if (node.NodeAddresses.Contains(address))
@@ -216,7 +216,7 @@ internal static class EndpointRules
         {
             if (range.Contains(address))
             {
-                throw IntentException.Invalid(field, $"{address} is in the range {range} of virtual addresses");
+                throw IntentException.Invalid(field, $"{address} is in the virtual address range {range}");
             }
         }
 

@@ -11,41 +11,41 @@ namespace ACCOffload.InfraManager.State.Admission;
 /// <summary>A request to change the model. Immutable.</summary>
 internal abstract record Intent
 {
-    /// <summary>What the intent costs in memory while it is queued, in bytes, roughly.</summary>
+    /// <summary>The estimated memory in bytes that the intent uses while it is queued.</summary>
     public abstract int EstimatedBytes { get; }
 
-    /// <summary>Whether it can only be carried out while the target can be reached and its ports pass packets.</summary>
+    /// <summary>Whether it requires a reachable target whose ports pass packets.</summary>
     public virtual bool NeedsTarget => false;
 
-    /// <summary>Whether the target's refusal of one attachment fails that attachment only, and not the whole intent.</summary>
+    /// <summary>Whether a refusal of one attachment by the target fails only that attachment, not the whole intent.</summary>
     public virtual bool FailsByAttachment => false;
 
-    /// <summary>Whether the caller is answered only after an attempt to remove the ports that it no longer needs.</summary>
+    /// <summary>Whether the caller is answered only after an attempt to remove ports that are no longer needed.</summary>
     public virtual bool RemovesPorts => false;
 
-    /// <summary>The ports that it may put into use.</summary>
+    /// <summary>The ports that it may start to use.</summary>
     public virtual IEnumerable<string> PortNames => [];
 }
 
-/// <summary>A request that is answered with an outcome of its own kind.</summary>
+/// <summary>A request with a specific outcome type.</summary>
 internal abstract record Intent<TOutcome> : Intent
 {
     /// <summary>
-    /// Checks everything that needs the node's settings only. Called once, before the intent is queued; what follows relies on it.
+    /// Checks everything that needs only the node's settings. Called once, before the intent is queued; later steps rely on it.
     /// </summary>
-    /// <returns>The intent to admit: without what the pipeline can't do.</returns>
-    /// <exception cref="IntentException">Refused, mostly INVALID_ARGUMENT, with the field.</exception>
+    /// <returns>The intent to admit, without anything that the pipeline cannot do.</returns>
+    /// <exception cref="IntentException">Refused; usually INVALID_ARGUMENT with the field.</exception>
     public virtual Intent<TOutcome> Validate(NodeSettings node) => this;
 
     /// <summary>Decides the intent against the model. Called by <see cref="AdmissionControl"/> only.</summary>
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public abstract TOutcome Admit(AdmissionControl admission, AdmissionContext context);
 
-    /// <summary>Adds to the outcome what is known only after the target was programmed.</summary>
+    /// <summary>Adds results that are known only after the target was programmed.</summary>
     public virtual TOutcome Complete(TOutcome outcome, Func<string, uint?> portOf) => outcome;
 }
 
-/// <summary>Create, repeat or change an attachment.</summary>
+/// <summary>Creates, repeats or changes an attachment.</summary>
 internal sealed record AttachIntent(EndpointSpec Spec) : Intent<AttachOutcome>
 {
     public override int EstimatedBytes => Spec.EstimatedBytes;
@@ -67,7 +67,7 @@ internal sealed record AttachIntent(EndpointSpec Spec) : Intent<AttachOutcome>
         outcome with { Port = portOf(outcome.Endpoint.Spec.PortName) };
 }
 
-/// <summary>Remove an attachment, if it is there and not newer than the intent.</summary>
+/// <summary>Removes an attachment if it exists and is not newer than the intent.</summary>
 internal sealed record DetachIntent(string Node, ApiOrigin Origin, AttachmentKey Key, ulong Epoch, ulong Sequence) : Intent<DetachOutcome>
 {
     public RequestStamp Stamp => new(Epoch, Sequence);
@@ -87,14 +87,14 @@ internal sealed record DetachIntent(string Node, ApiOrigin Origin, AttachmentKey
 }
 
 /// <summary>
-/// Every attachment that the node's agent has: what the model holds beyond the list, of this node and the Offload API, and not newer than
-/// (<paramref name="Epoch"/>, <paramref name="Sequence"/>), goes.
+/// All attachments that the node's agent has. Other endpoints of this node and the Offload API that are not newer than (<paramref
+/// name="Epoch"/>, <paramref name="Sequence"/>) are removed.
 /// </summary>
 internal sealed record SyncIntent(string Node, ulong Epoch, ulong Sequence, IReadOnlyList<EndpointSpec> Attachments) : Intent<SyncOutcome>
 {
     public RequestStamp Stamp => new(Epoch, Sequence);
 
-    /// <summary>Items that could not be read: each is a failure, and what the model holds under its key stays.</summary>
+    /// <summary>Items that could not be read. Each is reported as a failure, and an endpoint under its key is kept.</summary>
     public IReadOnlyList<SyncItemFailure> Unreadable { get; init; } = [];
 
     public override int EstimatedBytes => 192 + Attachments.Sum(a => a.EstimatedBytes) + (Unreadable.Count * 512);
@@ -105,9 +105,7 @@ internal sealed record SyncIntent(string Node, ulong Epoch, ulong Sequence, IRea
 
     public override IEnumerable<string> PortNames => Attachments.Select(a => a.PortName);
 
-    /// <summary>
-    /// Checks the list as a whole. Each attachment is checked when it is admitted, and only if the model does not hold it already.
-    /// </summary>
+    /// <summary>Checks the list as a whole. Each attachment is checked when it is admitted, unless the model already has it.</summary>
     public override Intent<SyncOutcome> Validate(NodeSettings node)
     {
         EndpointRules.Check(this);
@@ -117,9 +115,9 @@ internal sealed record SyncIntent(string Node, ulong Epoch, ulong Sequence, IRea
     public override SyncOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Endpoints.Sync(this, context);
 }
 
-/// <summary>An agent's process starts, or has lost its epoch: it gets the next one.</summary>
+/// <summary>An agent starts, or has lost its epoch, and gets the next one.</summary>
 /// <param name="Node">The agent's node.</param>
-/// <param name="Agent">The name that the process gives itself.</param>
+/// <param name="Agent">The name that the agent process uses for itself.</param>
 internal sealed record BeginIntent(string Node, string Agent) : Intent<BeginOutcome>
 {
     public override int EstimatedBytes => 192 + (2 * (Node.Length + Agent.Length));
@@ -133,7 +131,7 @@ internal sealed record BeginIntent(string Node, string Agent) : Intent<BeginOutc
     public override BeginOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Endpoints.Begin(this);
 }
 
-/// <summary>The operator removes the endpoints that match, whichever API they came through. What is not given matches all.</summary>
+/// <summary>The operator removes the endpoints that match all given criteria, whichever API created them.</summary>
 internal sealed record RemoveEndpointsIntent : Intent<RemovalOutcome>
 {
     public AttachmentKey? Key { get; init; }
@@ -150,7 +148,7 @@ internal sealed record RemoveEndpointsIntent : Intent<RemovalOutcome>
     {
         if (this is { Key: null, Address: null, Mac: null })
         {
-            throw IntentException.Invalid("key", "missing, and so are address and mac");
+            throw IntentException.Invalid("key", "missing; give a key, an address or a MAC address");
         }
 
         if (Key is { } key)
@@ -168,7 +166,7 @@ internal sealed record RemoveEndpointsIntent : Intent<RemovalOutcome>
             && (Mac is not { } mac || spec.Mac == mac);
 }
 
-/// <summary>The operator forgets everything that the node's host stated, and ends its epoch.</summary>
+/// <summary>The operator removes everything that the node's host requested, and ends its epoch.</summary>
 internal sealed record ResetHostIntent(string Node) : Intent<RemovalOutcome>
 {
     public override int EstimatedBytes => 192;
@@ -178,14 +176,14 @@ internal sealed record ResetHostIntent(string Node) : Intent<RemovalOutcome>
     public override RemovalOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Endpoints.Reset(this);
 }
 
-/// <summary>The desired state of a service as a whole, whatever it was before; or that it is gone.</summary>
+/// <summary>Sets the complete desired state of a service, or removes the service.</summary>
 /// <param name="Key">Which service.</param>
-/// <param name="Spec">Null: removed.</param>
+/// <param name="Spec">Null: the service is removed.</param>
 internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent<ServiceOutcome>
 {
     /// <summary>
-    /// Set where the node's agent or an operator asks for the service, which may then claim configured addresses only and has to be served
-    /// in full; null where the cluster's API server states it.
+    /// Set when the node's agent or an operator requests the service: it may then claim configured addresses only, and must be served in
+    /// full. Null when the service comes from the cluster's API server.
     /// </summary>
     public ServiceClaim? Claim { get; init; }
 
@@ -211,7 +209,7 @@ internal sealed record ServiceIntent(ServiceKey Key, ServiceSpec? Spec) : Intent
     public override ServiceOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Services.Set(this, context);
 }
 
-/// <summary>Ends the backends that have drained for as long as they may. The programmer's own.</summary>
+/// <summary>Ends drains that have reached the time limit. Submitted by the programmer itself.</summary>
 internal sealed record EndDrainsIntent : Intent<ServiceOutcome>
 {
     public override int EstimatedBytes => 128;
@@ -223,12 +221,12 @@ internal sealed record EndDrainsIntent : Intent<ServiceOutcome>
     }
 }
 
-/// <summary>A change of what is masqueraded on its way out of the cluster.</summary>
+/// <summary>Changes the masquerading of traffic that leaves the cluster.</summary>
 internal abstract record SnatIntent : Intent<SnatOutcome>
 {
     public override int EstimatedBytes => 128;
 
-    /// <summary>Whether it only takes away, which every pipeline can do.</summary>
+    /// <summary>Whether it only removes something, which every pipeline supports.</summary>
     public abstract bool IsRemoval { get; }
 
     public abstract SnatState Apply(SnatState state);
@@ -236,10 +234,10 @@ internal abstract record SnatIntent : Intent<SnatOutcome>
     public override SnatOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.Services.Set(this, context);
 }
 
-/// <summary>Sets the source that pods' traffic gets; null: it keeps its own.</summary>
+/// <summary>Sets the source address for pod traffic; null: the source is kept.</summary>
 internal sealed record SnatAddressIntent(IPAddress? Address) : SnatIntent
 {
-    /// <summary>The address's field in the request.</summary>
+    /// <summary>The name of the address field in the request.</summary>
     public string Field { get; init; } = "address";
 
     public override bool IsRemoval => Address is null;
@@ -257,7 +255,7 @@ internal sealed record SnatAddressIntent(IPAddress? Address) : SnatIntent
     public override SnatState Apply(SnatState state) => state with { Address = Address };
 }
 
-/// <summary>Adds or removes a prefix whose destinations see a pod's own address.</summary>
+/// <summary>Adds or removes a prefix of destinations that see the pod's own address.</summary>
 internal sealed record SnatPrefixIntent(IPNetwork Prefix, bool IsAdded) : SnatIntent
 {
     public override bool IsRemoval => !IsAdded;

@@ -6,25 +6,23 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Lends the ports of Target:Ports to attachments. Who holds one is in the model; here is only whose turn it is, so that a port is used
-/// again as late as possible and one that can't be used does not stop every ADD.
+/// Lends the ports of Target:Ports to attachments. The model records who has which port; this class only remembers whose turn is next, so
+/// that a port is reused as late as possible and one broken port does not fail every ADD.
 /// </summary>
 internal sealed class PortPool(NetworkModel model, NodeSettings node)
 {
     private int _next;
     private int _keptNext;
 
-    /// <summary>
-    /// The spec with the port that the attachment holds already, where a port of the pool is lent to it; otherwise as it is.
-    /// </summary>
+    /// <summary>The spec with the pool port that the attachment already has; unchanged when it has none.</summary>
     public EndpointSpec Keep(EndpointSpec spec, Endpoint? existing) =>
         node.Devices.IsLentTo(spec) && existing is { Spec: { Device: DeviceKind.Tap, PortName: var held } }
             && node.Devices.Pool.Contains(held)
             ? spec with { PortName = held }
             : spec;
 
-    /// <summary>The spec with a free port of the pool, where it is to have one and names none; otherwise as it is.</summary>
-    /// <exception cref="IntentException">RESOURCE_EXHAUSTED: all are lent.</exception>
+    /// <summary>The spec with a free pool port if it needs one; otherwise unchanged.</summary>
+    /// <exception cref="IntentException">RESOURCE_EXHAUSTED: all pool ports are in use.</exception>
     public EndpointSpec Lend(EndpointSpec spec)
     {
         if (!node.Devices.IsLentTo(spec))
@@ -46,13 +44,13 @@ internal sealed class PortPool(NetworkModel model, NodeSettings node)
         }
 
         throw new IntentException(
-            IntentError.ResourceExhausted, $"all {pool.Count} ports of the target are in use, and it takes no others (Target:Ports of the "
-                + "ACC's configuration)", "device");
+            IntentError.ResourceExhausted,
+            $"all {pool.Count} pool ports are in use, and the target cannot add ports (Target:Ports in the ACC's configuration)", "device");
     }
 
-    /// <summary>Takes back the turns since the last <see cref="Forget"/>, together with the model's changes.</summary>
+    /// <summary>Restores the turn as of the last <see cref="Forget"/>, together with the model's changes.</summary>
     public void Undo() => _next = _keptNext;
 
-    /// <summary>The turns so far stay.</summary>
+    /// <summary>Makes the current turn final.</summary>
     public void Forget() => _keptNext = _next;
 }

@@ -8,13 +8,13 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Decides intents about services against the model, as <see cref="EndpointAdmission"/> does those about endpoints: each either changes it
-/// as asked, wholly, or throws and leaves it as it was. And keeps services true to the pods that come and go.
+/// Decides intents about services, as <see cref="EndpointAdmission"/> does for endpoints: each either changes the model completely as
+/// requested, or throws and leaves it unchanged. It also updates services as their pods come and go.
 /// </summary>
 internal sealed class ServiceAdmission
 {
-    /// <summary>Backends of other nodes that drain, of all services. The oldest give way to new ones.</summary>
-    public const int MostDrains = 16384;
+    /// <summary>The maximum number of draining backends on other nodes, over all services. New ones displace the oldest.</summary>
+    public const int MaxDrains = 16384;
 
     private readonly NetworkModel _model;
     private readonly NodeSettings _node;
@@ -22,34 +22,34 @@ internal sealed class ServiceAdmission
     private readonly PointerPool? _pointers;
     private readonly ServicePlanner _planner;
 
-    /// <param name="model">What is decided against.</param>
+    /// <param name="model">The desired state.</param>
     /// <param name="node">The node.</param>
-    /// <param name="time">The clock; null for the system's.</param>
+    /// <param name="time">The clock; null for the system clock.</param>
     public ServiceAdmission(NetworkModel model, NodeSettings node, TimeProvider? time = null)
     {
         _model = model;
         _node = node;
         _time = time ?? TimeProvider.System;
         _pointers = _node.Profile.Services is { } package ? new PointerPool(model, package.MaxPointers) : null;
-        _planner = new ServicePlanner(_node.Name, _model.ServiceIds.Next, _model.Endpoints.PodAt, _model.Services.NumberOf,
-            _model.Services.FrontendNumberOf)
+        _planner = new ServicePlanner(_node.Name, _model.ServiceIds.Next, _model.Endpoints.PodAt, _model.Services.EndpointIdOf,
+            _model.Services.FrontendIdOf)
         {
             Pointers = _pointers is null ? null : _pointers.Next,
-            // A package can't tell a backend that drains from others.
+            // A package cannot distinguish a draining backend from others.
             Now = _node.Profile.Services is null ? Now : null,
             BucketsFor = _node.Profile.Services is null ? BucketAssignment.CountFor : _node.Profile.Services.BucketsFor,
         };
     }
 
     /// <summary>
-    /// Takes over what was made for another pipeline. Services that can't be in this one are removed: whoever watches the cluster makes
-    /// them anew. Numbers that a package's services have are not given out to others.
+    /// Adapts services that were planned for another pipeline. Services that this one cannot serve are removed; the cluster watch adds them
+    /// again. IDs that a package's services use are not allocated to others.
     /// </summary>
     public void Adapt()
     {
-        if (_model.Services.Values.SelectMany(PointerPool.Of).DefaultIfEmpty().Max() is var most && most > _model.ServiceIds.Last)
+        if (_model.Services.Values.SelectMany(PointerPool.Of).DefaultIfEmpty().Max() is var max && max > _model.ServiceIds.Last)
         {
-            _model.ServiceIds.SetLast(most);
+            _model.ServiceIds.SetLast(max);
         }
 
         if (_node.Profile.Services is not { } package)
@@ -67,19 +67,19 @@ internal sealed class ServiceAdmission
     }
 
     /// <summary>
-    /// Goes on with numbers after the target's mark. Those beyond <paramref name="trusted"/> that services have were given before the mark
-    /// was known, and are replaced: they were on no target yet, and there they may name something else.
+    /// Continues numbering after the target's high-water mark. IDs of services beyond <paramref name="trusted"/> were allocated before the
+    /// mark was known and are replaced: they were never on the target, where they may stand for something else.
     /// </summary>
-    /// <returns>The owners of entries that are others now.</returns>
-    public IReadOnlySet<OwnerId> GoOnFrom(uint mark, uint trusted)
+    /// <returns>The owners whose entries changed.</returns>
+    public IReadOnlySet<OwnerId> ContinueFrom(uint mark, uint trusted)
     {
         _model.ServiceIds.SetLast(Math.Max(mark, _model.ServiceIds.Last));
         return Renumber(trusted);
     }
 
-    /// <summary>Begins with the first number again, when no learned flow can hold one.</summary>
-    /// <returns>The owners of entries that are others now.</returns>
-    public IReadOnlySet<OwnerId> BeginAnew()
+    /// <summary>Restarts numbering, when no learned flow can refer to an ID.</summary>
+    /// <returns>The owners whose entries changed.</returns>
+    public IReadOnlySet<OwnerId> RestartNumbering()
     {
         _model.ServiceIds.SetLast(0);
         return Renumber(0);
@@ -103,9 +103,9 @@ internal sealed class ServiceAdmission
             return new ServiceOutcome(null);
         }
 
-        // What is planned stays so until a specification or a pod changes, and then it is planned at once.
+        // A plan stays valid until a specification or a pod changes, and then it is replaced at once.
         _pointers?.Begin();
-        if (intent.Spec is not null && EndReplaced(intent.Spec))
+        if (intent.Spec is not null && EndReplacedDrains(intent.Spec))
         {
             former = _model.Services.Find(intent.Key);
         }
@@ -145,7 +145,7 @@ internal sealed class ServiceAdmission
         if (next.Prefixes.Count > SnatRules.MaxPrefixes)
         {
             throw new IntentException(
-                IntentError.ResourceExhausted, $"there are {SnatRules.MaxPrefixes} prefixes already, no more are taken", "prefix");
+                IntentError.ResourceExhausted, $"there are already {SnatRules.MaxPrefixes} prefixes, the maximum", "prefix");
         }
 
         _model.Snat.Set(next);
@@ -153,51 +153,50 @@ internal sealed class ServiceAdmission
         return new SnatOutcome(_model.Snat.Current);
     }
 
-    /// <summary>
-    /// Gives services what follows from the endpoints and services that were added and removed since <paramref name="mark"/>.
-    /// </summary>
-    /// <param name="mark">Of the model, before the change.</param>
+    /// <summary>Updates services for the endpoints and services that were added or removed since <paramref name="mark"/>.</summary>
+    /// <param name="mark">The model's mark before the change.</param>
     /// <param name="progress">Called between services: a pod may be a backend of many.</param>
     public void Follow(int mark, Action? progress = null)
     {
         FollowPods(mark, progress);
-        if (_model.Services.Drains.Count > MostDrains)
+        if (_model.Services.Drains.Count > MaxDrains)
         {
-            End(_model.Services.Drains.All.Take(_model.Services.Drains.Count - MostDrains), progress);
+            End(_model.Services.Drains.All.Take(_model.Services.Drains.Count - MaxDrains), progress);
         }
 
         GiveBack(mark);
     }
 
-    /// <summary>Whether a backend has drained for as long as it may.</summary>
+    /// <summary>Whether a drain has reached the time limit.</summary>
     public bool HasOverdueDrains => _model.Services.Drains.Oldest is { } oldest && IsOverdue(oldest);
 
-    /// <summary>Ends the backends that have drained for as long as they may.</summary>
+    /// <summary>Ends drains that have reached the time limit.</summary>
     public void EndOverdueDrains(Action? progress = null) => End(_model.Services.Drains.All.TakeWhile(IsOverdue), progress);
 
-    private bool IsOverdue(Drain drain) => Now() - drain.Since >= ServicePlanner.LongestDrain;
+    private bool IsOverdue(Drain drain) => Now() - drain.Since >= ServicePlanner.MaxDrainSeconds;
 
     private long Now() => _time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>
-    /// A pod that gets an address ends what the one before it had there. Pods on a host's network share its address: one that was there
-    /// already replaces nobody.
+    /// A pod that gets an address ends the drain of the previous pod there. Pods on the host network share an address: a pod that was
+    /// already known replaces none.
     /// </summary>
-    private bool EndReplaced(ServiceSpec spec)
+    private bool EndReplacedDrains(ServiceSpec spec)
     {
         if (_model.Services.Drains.Count == 0)
         {
             return false;
         }
 
-        List<Drain> over = [.. spec.Ports.SelectMany(p => p.Backends)
+        List<Drain> replaced = [.. spec.Ports.SelectMany(p => p.Backends)
             .Where(b => b.Uid != 0 && _model.Services.Drains.At(b.Address).Count > 0).DistinctBy(b => (b.Address, b.Uid))
             .Where(b => !IsKnown(b)).SelectMany(b => _model.Services.Drains.At(b.Address).Where(d => d.Uid != b.Uid)).Distinct()];
-        End(over, null);
-        return over.Count > 0;
+        End(replaced, null);
+        return replaced.Count > 0;
     }
 
-    private bool IsKnown(Backend backend) => _model.Services.With(backend.Address).SelectMany(s => s.Ports).SelectMany(p => p.Backends)
+    private bool IsKnown(Backend backend) => _model.Services.WithBackend(backend.Address)
+        .SelectMany(s => s.Ports).SelectMany(p => p.Backends)
         .Any(b => b.Uid == backend.Uid && b.Since == 0 && b.Key.Address.Equals(backend.Address));
 
     private void End(IEnumerable<Drain> drains, Action? progress)
@@ -219,7 +218,7 @@ internal sealed class ServiceAdmission
             addresses.UnionWith(_model.Endpoints.Find(id)?.Spec.Addresses ?? []);
         }
 
-        foreach (var service in addresses.SelectMany(_model.Services.With).DistinctBy(s => s.Id).OrderBy(s => s.Id).ToList())
+        foreach (var service in addresses.SelectMany(_model.Services.WithBackend).DistinctBy(s => s.Id).OrderBy(s => s.Id).ToList())
         {
             progress?.Invoke();
             _pointers?.Begin();
@@ -231,7 +230,7 @@ internal sealed class ServiceAdmission
     {
         var given = new Dictionary<uint, uint>();
         ServiceState[] former = [.. _model.Services.Values.Where(s => Renumbering.NumbersOf(s).Any(n => n > trusted)).OrderBy(s => s.Id)];
-        // What services share must not have two numbers for a moment.
+        // Remove all first: an ID that services share must never map to two IDs.
         foreach (var service in former)
         {
             _model.Services.Set(service.Key, null);
@@ -263,8 +262,7 @@ internal sealed class ServiceAdmission
     }
 
     /// <summary>
-    /// Plans a service again for what it is wanted to be. Without numbers for what is new it goes: what it had would lead to pods that are
-    /// no more.
+    /// Plans a service again. If no IDs are left for new parts, the service is removed: its old entries would lead to pods that are gone.
     /// </summary>
     private void Replan(ServiceState former, ServiceState service)
     {
@@ -281,8 +279,7 @@ internal sealed class ServiceAdmission
     }
 
     /// <summary>
-    /// A frontend that nobody has any more goes to who had it before, if flows through that one's still go on: without a row of its own it
-    /// would lose them.
+    /// Returns a released frontend to its former service if flows through it continue there: without a row of its own they would be lost.
     /// </summary>
     private void GiveBack(int mark)
     {
@@ -306,13 +303,15 @@ internal sealed class ServiceAdmission
                 var key = KeyOf(spec.Ports[i].Protocol, spec.Ports[i].Frontends[j]);
                 if (_model.Services.HolderOf(key) is { } holder && holder.Key != spec.Key && IsLive(holder, key))
                 {
-                    throw IntentException.Held($"ports[{i}].frontends[{j}]", $"{key} belongs to service {holder.Key}");
+                    throw IntentException.AlreadyExists($"ports[{i}].frontends[{j}]", $"{key} belongs to service {holder.Key}");
                 }
             }
         }
     }
 
-    /// <summary>A package finds the frontend of a reply by the backend's address and port alone.</summary>
+    /// <summary>
+    /// Checks that no other service uses the backends: a package finds the frontend of a reply by the backend's address and port alone.
+    /// </summary>
     private void CheckBackends(ServiceSpec spec)
     {
         if (_node.Profile.Services is not { } package)
@@ -324,11 +323,11 @@ internal sealed class ServiceAdmission
         {
             foreach (var backend in spec.Ports[i].Backends.Where(b => (b.InCluster || b.InLocal) && spec.Ports[i].Frontends.Count > 0))
             {
-                if (Sharers(spec.Key, backend.Key, spec.Ports[i].Protocol)
+                if (BackendsShared(spec.Key, backend.Key, spec.Ports[i].Protocol)
                     .FirstOrDefault(s => s.Backend is { Draining: false }) is { Service: { } other })
                 {
-                    throw IntentException.Held($"ports[{i}].backends", $"{backend.Key} serves service {other.Key}, and {package.Name} can "
-                        + "translate a backend's replies to one address only");
+                    throw IntentException.AlreadyExists($"ports[{i}].backends", $"{backend.Key} is a backend of service {other.Key}, and "
+                        + $"{package.Name} can translate a backend's replies to one address only");
                 }
             }
         }
@@ -366,16 +365,17 @@ internal sealed class ServiceAdmission
 
         foreach (var (port, key) in next.Ports.SelectMany(p => p.Backends.Where(b => !b.Draining).Select(b => (p, b.Key))).ToList())
         {
-            foreach (var (other, _) in Sharers(by, key, port.Protocol).DistinctBy(s => s.Service.Id).ToList())
+            foreach (var (other, _) in BackendsShared(by, key, port.Protocol).DistinctBy(s => s.Service.Id).ToList())
             {
                 _model.Services.Set(other.Key, ServicePlanner.GiveUp(_model.Services.Find(other.Key)!, key, port.Protocol));
             }
         }
     }
 
-    private IEnumerable<(ServiceState Service, BackendState Backend)> Sharers(ServiceKey mine, BackendKey key, ProtocolType protocol) =>
-        from service in _model.Services.With(key.Address)
-        where service.Key != mine
+    private IEnumerable<(ServiceState Service, BackendState Backend)> BackendsShared(
+        ServiceKey self, BackendKey key, ProtocolType protocol) =>
+        from service in _model.Services.WithBackend(key.Address)
+        where service.Key != self
         from port in service.Ports
         where port.Protocol == protocol
         from backend in port.Backends
@@ -383,7 +383,7 @@ internal sealed class ServiceAdmission
         select (service, backend);
 
     /// <summary>
-    /// A service that is gone but for its last flows gives its frontends up; the flows stay, since the new one's rows serve them, too.
+    /// A removed service with remaining flows gives up its frontends. The flows continue, because the new service's rows serve them too.
     /// </summary>
     private void TakeOver(ServiceState by)
     {

@@ -7,7 +7,7 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// The rules that need no other service: what a service must look like for the pipeline to serve it. Field names are those of the
+/// Rules that need no other service: what a service must look like for the pipeline to serve it. Field names are those of the
 /// specification.
 /// </summary>
 internal static class ServiceRules
@@ -17,8 +17,8 @@ internal static class ServiceRules
 
     /// <param name="spec">The service.</param>
     /// <param name="node">The node.</param>
-    /// <param name="claim">Names the request's fields where the host sets the service, which may not have every address; null where the
-    /// cluster does.</param>
+    /// <param name="claim">Set when the host requests the service: restricts its addresses and names the request's fields. Null for
+    /// services of the cluster.</param>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void Check(ServiceSpec spec, NodeSettings node, ServiceClaim? claim = null)
     {
@@ -28,12 +28,12 @@ internal static class ServiceRules
             throw IntentException.Invalid("ports", "empty");
         }
 
-        if (ServiceBounds.WhyNotFrontends(spec.Ports.Sum(p => (long)p.Frontends.Count)) is { } frontendsProblem)
+        if (ServiceBounds.FrontendCountProblem(spec.Ports.Sum(p => (long)p.Frontends.Count)) is { } frontendsProblem)
         {
             throw IntentException.Invalid("ports", frontendsProblem);
         }
 
-        if (ServiceBounds.WhyNotBackends(spec.Ports.Sum(p => (long)p.Backends.Count)) is { } backendsProblem)
+        if (ServiceBounds.BackendCountProblem(spec.Ports.Sum(p => (long)p.Backends.Count)) is { } backendsProblem)
         {
             throw IntentException.Invalid("ports", backendsProblem);
         }
@@ -46,7 +46,7 @@ internal static class ServiceRules
             var field = $"ports[{i}]";
             if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp or ServiceText.Sctp))
             {
-                throw IntentException.Invalid($"{field}.protocol", "neither TCP, UDP nor SCTP");
+                throw IntentException.Invalid($"{field}.protocol", "must be TCP, UDP or SCTP");
             }
 
             if (!names.Add((port.Protocol, port.Port)))
@@ -71,8 +71,8 @@ internal static class ServiceRules
         CheckName("name", key.Name);
     }
 
-    /// <summary>Null, or why clients can't be served at the address: somebody else would lose his traffic.</summary>
-    public static string? WhyNoFrontend(IPAddress address, NodeSettings node)
+    /// <summary>Null, or why the address cannot be a frontend: traffic to someone else would be lost.</summary>
+    public static string? FrontendProblem(IPAddress address, NodeSettings node)
     {
         if (address.AddressFamily != AddressFamily.InterNetwork)
         {
@@ -81,19 +81,19 @@ internal static class ServiceRules
 
         if (address.Equals(node.Gateway))
         {
-            return $"{address} is the gateway's";
+            return $"{address} is the gateway's address";
         }
 
         if (IsReserved(address))
         {
-            return $"{address} is not reachable from elsewhere (loopback, link-local, multicast or reserved)";
+            return $"{address} is not a routable unicast address (loopback, link-local, multicast or reserved)";
         }
 
         foreach (var range in node.PodRanges)
         {
             if (range.Contains(address))
             {
-                return $"{address} lies in the pod range {range}";
+                return $"{address} is in the pod range {range}";
             }
         }
 
@@ -108,8 +108,8 @@ internal static class ServiceRules
             var frontend = port.Frontends[i];
             var mine = $"{field}.frontends[{i}]";
             var key = new FrontendKey(frontend.Address, port.Protocol, frontend.Port);
-            var reason = WhyNoFrontend(frontend.Address, node)
-                ?? (claim is null ? null : ServiceClaim.WhyNoFrontend(frontend.Address, frontend.Port, node));
+            var reason = FrontendProblem(frontend.Address, node)
+                ?? (claim is null ? null : ServiceClaim.FrontendProblem(frontend.Address, frontend.Port, node));
             if (reason is not null)
             {
                 throw IntentException.Invalid(claim?.FrontendField ?? $"{mine}.address", reason);
@@ -123,18 +123,18 @@ internal static class ServiceRules
 
             if (port.Protocol == ServiceText.Sctp && port.Backends.FirstOrDefault(b => b.Port != frontend.Port) is { } other)
             {
-                throw IntentException.Invalid($"{mine}.port", $"SCTP to a changed port ({frontend.Port} to {other.Port}) is not "
-                    + "supported: its checksum can't be mended");
+                throw IntentException.Invalid($"{mine}.port", $"SCTP with a port change ({frontend.Port} to {other.Port}) is not "
+                    + "supported: the pipeline cannot update the SCTP checksum");
             }
 
-            if (ServiceBounds.WhyNotRanges(frontend.SourceRanges.Count) is { } rangesProblem)
+            if (ServiceBounds.RangeCountProblem(frontend.SourceRanges.Count) is { } rangesProblem)
             {
                 throw IntentException.Invalid($"{mine}.source_ranges", rangesProblem);
             }
 
             if (frontend.IsClosed && frontend.SourceRanges.Count > 0)
             {
-                throw IntentException.Invalid($"{mine}.source_ranges", "nobody may send, and still there are ranges of who may");
+                throw IntentException.Invalid($"{mine}.source_ranges", "must be empty for a closed frontend");
             }
 
             for (var j = 0; j < frontend.SourceRanges.Count; j++)
@@ -154,7 +154,7 @@ internal static class ServiceRules
         {
             var backend = port.Backends[i];
             var mine = $"{field}.backends[{i}]";
-            if (claim is not null && ServiceClaim.WhyNoBackend(backend.Address, node) is { } notClaimed)
+            if (claim is not null && ServiceClaim.BackendProblem(backend.Address, node) is { } notClaimed)
             {
                 throw IntentException.Invalid(claim.BackendField(backend.Address), notClaimed);
             }
@@ -166,8 +166,8 @@ internal static class ServiceRules
 
             if (IsReserved(backend.Address))
             {
-                throw IntentException.Invalid($"{mine}.address", $"{backend.Address} is not reachable from elsewhere (loopback, "
-                    + "link-local, multicast or reserved)");
+                throw IntentException.Invalid($"{mine}.address",
+                    $"{backend.Address} is not a routable unicast address (loopback, link-local, multicast or reserved)");
             }
 
             CheckPort($"{mine}.port", backend.Port);
@@ -195,7 +195,7 @@ internal static class ServiceRules
 
         if (name.AsSpan().IndexOfAnyExceptInRange('!', '~') >= 0)
         {
-            throw IntentException.Invalid(field, "holds something else than visible ASCII characters");
+            throw IntentException.Invalid(field, "only visible ASCII characters are allowed");
         }
     }
 

@@ -5,19 +5,19 @@ using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.State.Admission;
 
-/// <summary>A service as it is told without a cluster: addresses that are served, and addresses that serve.</summary>
+/// <summary>A service as described without a cluster: virtual addresses and backends.</summary>
 internal static class SimpleService
 {
-    /// <summary>One port of it.</summary>
+    /// <summary>One port of the service.</summary>
     /// <param name="Protocol">TCP, UDP or SCTP.</param>
     /// <param name="Number">The port at the virtual address.</param>
-    /// <param name="NodePort">At the node's addresses; 0 for none.</param>
-    /// <param name="Backends">Real addresses and ports, each once; all get new flows.</param>
+    /// <param name="NodePort">The port at the node's addresses; 0 for none.</param>
+    /// <param name="Backends">Real addresses and ports without duplicates; all get new flows.</param>
     internal sealed record Port(ProtocolType Protocol, ushort Number, ushort NodePort, IReadOnlyList<BackendKey> Backends);
 
     /// <summary>
-    /// What should be: everyone may send, from inside with his own address, from outside with one of the node's, so that replies come back
-    /// here.
+    /// The desired state: all sources are allowed. Flows from inside keep their source; flows from outside get one of the node's addresses,
+    /// so that replies return here.
     /// </summary>
     public static ServiceSpec Of(ServiceKey key, IPAddress address, IEnumerable<Port> ports, int affinitySeconds, NodeSettings node) => new(
         key,
@@ -45,7 +45,7 @@ internal static class SimpleService
         }
     }
 
-    /// <summary>Where a backend is, by its address alone.</summary>
+    /// <summary>Where a backend runs, judged by its address alone.</summary>
     public static BackendPlace PlaceOf(IPAddress address, NodeSettings node) =>
         node.NodeAddresses.Contains(address) || node.HostAddresses.Contains(address) ? BackendPlace.Host
         : node.PodRanges.Any(r => r.Contains(address)) ? BackendPlace.Local

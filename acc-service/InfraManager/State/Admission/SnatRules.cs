@@ -5,16 +5,16 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;
 
-/// <summary>The rules for masquerading that need no other state.</summary>
+/// <summary>Rules for masquerading that need no other state.</summary>
 internal static class SnatRules
 {
     public const int MaxPrefixes = 1024;
 
-    private const int ShortestPrefix = 8;
+    private const int MinPrefixLength = 8;
 
-    /// <param name="address">The source that pods' traffic is to get.</param>
-    /// <param name="node">Whose addresses it may be.</param>
-    /// <param name="field">The address in the request.</param>
+    /// <param name="address">The source address for pod traffic.</param>
+    /// <param name="node">The node that must have the address.</param>
+    /// <param name="field">The field of the address in the request.</param>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void CheckAddress(IPAddress address, NodeSettings node, string field)
     {
@@ -29,7 +29,7 @@ internal static class SnatRules
             throw IntentException.Invalid(field, $"{address} is not a unicast address");
         }
 
-        // Replies to another host's address would go to that host, and its replies would come here.
+        // Replies to another host's address would go to that host.
         if (!node.NodeAddresses.Contains(address) && !node.HostAddresses.Contains(address))
         {
             throw IntentException.Invalid(field, $"{address} is not one of this node's addresses (Node:NodeAddresses, Node:HostAddresses)");
@@ -44,20 +44,20 @@ internal static class SnatRules
             throw IntentException.Invalid("prefix", $"{prefix} is not IPv4; this pipeline carries IPv4 only");
         }
 
-        // A prefix that was accepted once can always be removed.
+        // A prefix that was accepted can always be removed.
         if (!isAdded)
         {
             return;
         }
 
-        if (prefix.PrefixLength < ShortestPrefix)
+        if (prefix.PrefixLength < MinPrefixLength)
         {
-            throw IntentException.Invalid("prefix", $"{prefix} is larger than any cluster's range, at least /{ShortestPrefix}");
+            throw IntentException.Invalid("prefix", $"{prefix} is too large, the minimum prefix length is {MinPrefixLength}");
         }
 
         if (prefix.BaseAddress.GetAddressBytes()[0] is 0 or 127 or >= 224)
         {
-            throw IntentException.Invalid("prefix", $"{prefix} holds no unicast addresses");
+            throw IntentException.Invalid("prefix", $"{prefix} contains no unicast addresses");
         }
     }
 }

@@ -3,15 +3,15 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Endpoints;
 
-/// <summary>What is known of a node's agent.</summary>
-/// <param name="Epoch">The epoch that was handed out last; only requests of this epoch are accepted. 0: none was yet.</param>
-/// <param name="Sequence">The number of the newest Sync within the epoch.</param>
-/// <param name="Name">The process that has the epoch, as it calls itself; empty after the operator ended it.</param>
+/// <summary>The state of a node's agent.</summary>
+/// <param name="Epoch">The epoch that was assigned last; only its requests are accepted. 0: none yet.</param>
+/// <param name="Sequence">The sequence number of the newest Sync within the epoch.</param>
+/// <param name="Name">The name of the agent process that has the epoch; empty after the operator ended it.</param>
 internal sealed record AgentState(ulong Epoch, ulong Sequence, string Name)
 {
     public static AgentState None { get; } = new(0, 0, "");
 
-    /// <summary>What is older than this is refused.</summary>
+    /// <summary>Requests older than this are refused.</summary>
     public RequestStamp Floor => new(Epoch, Sequence);
 }
 
@@ -24,7 +24,7 @@ internal sealed class AgentTable(StateJournal journal) : StateTable<string, Agen
 
     public override IReadOnlyList<string> ValueColumns => ["epoch", "sequence", "name"];
 
-    /// <summary>The node's agent; <see cref="AgentState.None"/> if none ever began.</summary>
+    /// <summary>The node's agent; <see cref="AgentState.None"/> if it never began.</summary>
     public AgentState Of(string node) => Find(node) ?? AgentState.None;
 
     protected override void WriteKey(RowWriter row, string key) => row.Add(key);

@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Endpoints;
 
-/// <summary>The endpoints by id, with indexes over everything that two of them must not share.</summary>
+/// <summary>The endpoints by ID, with indexes over everything that two of them must not share.</summary>
 internal sealed class EndpointTable(StateJournal journal) : StateTable<long, Endpoint>(journal)
 {
     private readonly Dictionary<EndpointAddress, Endpoint> _byAddress = [];
@@ -30,7 +30,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
 
     public override string LoadOrder => "id";
 
-    /// <summary>The host's endpoint, of which there is one.</summary>
+    /// <summary>The host's endpoint; at most one.</summary>
     public Endpoint? Host { get; private set; }
 
     /// <summary>The configured uplink's endpoint.</summary>
@@ -43,28 +43,28 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
     public IReadOnlyCollection<Endpoint> HoldersOf(MacAddress mac) => _byMac.All(mac);
 
     /// <inheritdoc cref="HolderIndex{TKey}.Other"/>
-    public Endpoint? OtherHolderOf(MacAddress mac, long self, long over) => _byMac.Other(mac, self, over);
+    public Endpoint? OtherHolderOf(MacAddress mac, long self, long superseded) => _byMac.Other(mac, self, superseded);
 
     /// <inheritdoc cref="HolderIndex{TKey}.Other"/>
-    public Endpoint? OtherHolderOfPort(string port, long self, long over) => _byPort.Other(port, self, over);
+    public Endpoint? OtherHolderOfPort(string port, long self, long superseded) => _byPort.Other(port, self, superseded);
 
-    /// <summary>An endpoint, none of the two, whose MAC stands for the same port number; null if there is none.</summary>
-    public Endpoint? OtherHolderOfNumber(uint number, long self, long over) => _byNumber.Other(number, self, over);
+    /// <summary>An endpoint other than the two whose MAC maps to the same port number; null if there is none.</summary>
+    public Endpoint? OtherHolderOfNumber(uint number, long self, long superseded) => _byNumber.Other(number, self, superseded);
 
     public Endpoint? HolderOf(IPAddress address) => _byIp.GetValueOrDefault(address);
 
-    /// <summary>The id of the pod on this node that has the address; 0 if none has.</summary>
+    /// <summary>The endpoint ID of this node's pod with the address; 0 if there is none.</summary>
     public long PodAt(IPAddress address) => HolderOf(address) is { Spec.Kind: EndpointKind.Pod } pod ? pod.Id : 0;
 
-    /// <summary>Any holder of the port.</summary>
+    /// <summary>Any endpoint that uses the port.</summary>
     public Endpoint? HolderOfPort(string port) => _byPort.Any(port);
 
     public IReadOnlyCollection<Endpoint> HoldersOfPort(string port) => _byPort.All(port);
 
-    /// <summary>How many endpoints a node has through an API.</summary>
+    /// <summary>The number of endpoints that a node has through an API.</summary>
     public int CountOf(string node, ApiOrigin origin) => _counts.GetValueOrDefault((node, origin));
 
-    /// <summary>How many ports attachments have, besides those that these alone hold.</summary>
+    /// <summary>The number of ports in use by attachments, without those that only <paramref name="except"/> uses.</summary>
     public int CountPorts(params ReadOnlySpan<Endpoint?> except)
     {
         var count = _byPort.Count - (Uplink is null ? 0 : 1);
@@ -91,30 +91,30 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         var spec = value.Spec;
         if (Other(Find(value.Address), value) is { } sameKey)
         {
-            return $"attachment {value.Key} is endpoint {sameKey.Id}";
+            return $"attachment {value.Key} already exists as endpoint {sameKey.Id}";
         }
 
         if (OtherHolderOf(spec.Mac, value.Id, value.Id) is { } sameMac && !sameMac.Spec.SharesMacWith(spec))
         {
-            return $"MAC {spec.Mac} is held by {sameMac.Key}";
+            return $"MAC {spec.Mac} belongs to {sameMac.Key}";
         }
 
         if (OtherHolderOfPort(spec.PortName, value.Id, value.Id) is { } samePort && !samePort.Spec.SharesPortWith(spec))
         {
-            return $"port {spec.PortName} is held by {samePort.Key}";
+            return $"port {spec.PortName} belongs to {samePort.Key}";
         }
 
         foreach (var ip in spec.Addresses)
         {
             if (Other(HolderOf(ip), value) is { } sameIp)
             {
-                return $"address {ip} is held by {sameIp.Key}";
+                return $"address {ip} belongs to {sameIp.Key}";
             }
         }
 
         if (spec.Kind == EndpointKind.Host && Other(Host, value) is { } host)
         {
-            return $"the host's interface is {host.Key}";
+            return $"the host interface is already {host.Key}";
         }
 
         return null;

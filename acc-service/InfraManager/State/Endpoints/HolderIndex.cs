@@ -1,38 +1,40 @@
 namespace ACCOffload.InfraManager.State.Endpoints;
 
-/// <summary>Who holds something, by its name. Mostly one does; children of one parent share, by the thousand if need be.</summary>
+/// <summary>
+/// Endpoints by something they hold. Usually one endpoint holds it; children of one parent share it, possibly by the thousand.
+/// </summary>
 internal sealed class HolderIndex<TKey>
     where TKey : notnull
 {
     private readonly Dictionary<TKey, Endpoint> _single = [];
     private readonly Dictionary<TKey, Dictionary<long, Endpoint>> _shared = [];
 
-    /// <summary>How many different things are held.</summary>
+    /// <summary>The number of distinct keys.</summary>
     public int Count => _single.Count;
 
     public IReadOnlyCollection<Endpoint> All(TKey key) =>
         _shared.TryGetValue(key, out var many) ? many.Values : _single.TryGetValue(key, out var one) ? [one] : [];
 
-    /// <summary>Any of them, or null.</summary>
+    /// <summary>Any holder, or null.</summary>
     public Endpoint? Any(TKey key) => _single.GetValueOrDefault(key);
 
     /// <summary>
-    /// A holder that is none of the two, or null. Holders of one thing all share it with each other, so whoever can share it with one can
-    /// with all.
+    /// A holder other than the two, or null. All holders of one key can share it with each other, so an endpoint that can share it with one
+    /// can share it with all.
     /// </summary>
-    public Endpoint? Other(TKey key, long self, long over)
+    public Endpoint? Other(TKey key, long self, long superseded)
     {
         if (!_single.TryGetValue(key, out var any))
         {
             return null;
         }
 
-        if (any.Id != self && any.Id != over)
+        if (any.Id != self && any.Id != superseded)
         {
             return any;
         }
 
-        return _shared.TryGetValue(key, out var many) ? many.Values.FirstOrDefault(e => e.Id != self && e.Id != over) : null;
+        return _shared.TryGetValue(key, out var many) ? many.Values.FirstOrDefault(e => e.Id != self && e.Id != superseded) : null;
     }
 
     public void Add(TKey key, Endpoint endpoint)

@@ -2,10 +2,10 @@ using ACCOffload.InfraManager.State.Tables;
 
 namespace ACCOffload.InfraManager.State.Endpoints;
 
-/// <summary>A port of ours that no endpoint needs any more and that the target still has.</summary>
+/// <summary>Marks a port that we created, that no endpoint needs any more, and that the target still has.</summary>
 internal sealed record PortRemoval
 {
-    // The key is all there is.
+    // The row has no values besides its key.
     public static PortRemoval Pending { get; } = new();
 }
 

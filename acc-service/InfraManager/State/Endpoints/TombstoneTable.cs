@@ -3,16 +3,16 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Endpoints;
 
-/// <summary>Records that a request with this stamp removed an attachment: an older Attach that arrives late is refused.</summary>
+/// <summary>Records that a request with this stamp removed an attachment, so that an older Attach that arrives late is refused.</summary>
 internal sealed record Tombstone(EndpointAddress Address, string Node, RequestStamp Stamp);
 
-/// <summary>The tombstones by what they stand for. The oldest give way to new ones.</summary>
+/// <summary>The tombstones by endpoint. New ones displace the oldest.</summary>
 internal sealed class TombstoneTable(StateJournal journal) : StateTable<EndpointAddress, Tombstone>(journal)
 {
-    /// <summary>Bounds what a host can make us remember by detaching what never was attached.</summary>
+    /// <summary>Bounds the memory that a host can use by detaching endpoints that never existed.</summary>
     public const int MaxCount = 8192;
 
-    // Removed tombstones leave their place behind.
+    // Entries of removed tombstones remain until the next cleanup.
     private readonly Queue<EndpointAddress> _order = new();
 
     public override string Name => "tombstones";

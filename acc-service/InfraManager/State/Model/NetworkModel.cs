@@ -5,9 +5,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Model;
 
-/// <summary>
-/// The desired state: all tables, and one journal over them. Not thread-safe: the programmer alone changes it. Every change can be undone.
-/// </summary>
+/// <summary>The desired state: all tables and one undo journal over them. Not thread-safe: only the programmer changes it.</summary>
 internal sealed class NetworkModel
 {
     private readonly StateJournal _journal = new();
@@ -24,7 +22,7 @@ internal sealed class NetworkModel
         Tables = [Endpoints, Agents, Tombstones, Services, ServiceIds, Snat, PortRemovals];
     }
 
-    /// <summary>All of them, in the order in which they are loaded.</summary>
+    /// <summary>All tables, in load order.</summary>
     public IReadOnlyList<StateTable> Tables { get; }
 
     public EndpointTable Endpoints { get; }
@@ -41,19 +39,19 @@ internal sealed class NetworkModel
 
     public PortRemovalTable PortRemovals { get; }
 
-    /// <summary>How many changes were recorded since the last <see cref="Forget"/>.</summary>
+    /// <summary>The number of changes recorded since the last <see cref="Forget"/>.</summary>
     public int Mark => _journal.Mark;
 
-    /// <summary>Whether the store lacks changes.</summary>
+    /// <summary>Whether there are changes that the store does not have yet.</summary>
     public bool HasUnsaved => Tables.Any(t => t.HasUnsaved);
 
     /// <summary>Undoes everything since the last <see cref="Forget"/>, newest first.</summary>
     public void Undo() => _journal.Undo();
 
-    /// <summary>Drops the records: what was changed stays.</summary>
+    /// <summary>Drops the undo records and keeps the changes.</summary>
     public void Forget() => _journal.Forget();
 
-    /// <summary>The owners of the target's entries that follow from what changed since the last <see cref="Forget"/>.</summary>
+    /// <summary>Adds the owners of the table entries affected by the changes since the last <see cref="Forget"/>.</summary>
     public void AddChangedOwners(ISet<OwnerId> owners)
     {
         foreach (var table in Tables)

@@ -5,9 +5,11 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Model;
 
-/// <summary>natOutgoing: pods' traffic to anywhere but <paramref name="Prefixes"/> gets the source <paramref name="Address"/>.</summary>
-/// <param name="Address">Null: nothing is rewritten.</param>
-/// <param name="Prefixes">Where a pod's own address is understood, in order; while there is none nothing is rewritten either.</param>
+/// <summary>
+/// natOutgoing: pod traffic to destinations outside <paramref name="Prefixes"/> gets the source <paramref name="Address"/>.
+/// </summary>
+/// <param name="Address">Null: no source is rewritten.</param>
+/// <param name="Prefixes">Destinations that see the pod's own address, in order. While the list is empty no source is rewritten.</param>
 internal sealed record SnatState(IPAddress? Address, SequenceOf<IPNetwork> Prefixes)
 {
     public static SnatState None { get; } = new(null, []);
@@ -15,7 +17,7 @@ internal sealed record SnatState(IPAddress? Address, SequenceOf<IPNetwork> Prefi
     public bool IsActive => Address is not null && Prefixes.Count > 0;
 }
 
-/// <summary>What is masqueraded on its way out of the cluster: one row at most.</summary>
+/// <summary>The masquerading configuration of traffic that leaves the cluster: at most one row.</summary>
 internal sealed class SnatTable(StateJournal journal) : StateTable<long, SnatState>(journal)
 {
     private const long OnlyKey = 1;

@@ -5,19 +5,19 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.State.Node;
 
-/// <summary>How a port's number in the pipeline is found.</summary>
+/// <summary>How the pipeline number of a port is determined.</summary>
 internal enum PortRule
 {
-    /// <summary>The target says it: the soft target, P4-DPDK.</summary>
+    /// <summary>The target reports it over gNMI: the soft target and P4-DPDK.</summary>
     Gnmi,
 
     /// <summary>
-    /// It is the second byte of the device's MAC, which is the VSI's number, plus 16: the hardware package of release 24.01.
+    /// It is the second byte of the device's MAC address, which is the VSI number, plus 16: the hardware package of release 24.01.
     /// </summary>
     Mac,
 }
 
-/// <summary>A range of MAC addresses: those that begin with the same bits.</summary>
+/// <summary>A range of MAC addresses: all addresses with the same leading <paramref name="PrefixLength"/> bits.</summary>
 internal readonly record struct MacRange(MacAddress Base, int PrefixLength)
 {
     private ulong Mask => PrefixLength == 0 ? 0 : ~0UL << (48 - PrefixLength) & 0xffff_ffff_ffff;
@@ -27,39 +27,41 @@ internal readonly record struct MacRange(MacAddress Base, int PrefixLength)
     public override string ToString() => $"{Base}/{PrefixLength}";
 }
 
-/// <summary>Which devices the host may attach: the ACC's word, not the host's. An empty list restricts nothing.</summary>
+/// <summary>
+/// Which devices the host may attach, as configured on the ACC; the host has no say in it. An empty list allows everything.
+/// </summary>
 internal sealed record DeviceRules
 {
-    /// <summary>Of vports, by release 24.01's hardware.</summary>
+    /// <summary>The number of vports that the hardware of release 24.01 supports.</summary>
     public const int MaxVports = 254;
 
     public static readonly DeviceRules None = new();
 
     public IReadOnlyList<DeviceKind> Kinds { get; init; } = [];
 
-    /// <summary>Names of ports; one that ends with * stands for all that begin so.</summary>
+    /// <summary>Port names; a trailing * matches any suffix.</summary>
     public IReadOnlyList<string> Ports { get; init; } = [];
 
     public IReadOnlyList<MacRange> Macs { get; init; } = [];
 
     public PortRule PortRule { get; init; }
 
-    /// <summary>Most ports that endpoints may have; 0: as many as the target takes.</summary>
+    /// <summary>The maximum number of ports in use by endpoints; 0: no limit beyond the target's own.</summary>
     public int MaxPorts { get; init; }
 
-    /// <summary>The ports of Target:Ports that are lent to attachments; empty where each has a port of its own.</summary>
+    /// <summary>The ports of Target:Ports that are lent to attachments; empty where each attachment gets a port of its own.</summary>
     public IReadOnlyList<string> Pool { get; init; } = [];
 
-    /// <summary>The ports of the pool that none of these endpoints has, in the order of the configuration.</summary>
+    /// <summary>The pool ports that none of these endpoints uses, in configuration order.</summary>
     public IEnumerable<string> FreePorts(IEnumerable<EndpointSpec> endpoints) =>
         Pool.Except(endpoints.Select(e => e.PortName), StringComparer.Ordinal);
 
     /// <summary>
-    /// Whether the attachment is to get any port of the pool: its agent made a name up for it. One that was lent a port names it.
+    /// Whether the attachment is to get a free pool port: its agent generated a placeholder name. Once a port is lent, the spec names it.
     /// </summary>
     public bool IsLentTo(EndpointSpec spec) => UsesPool(spec) && AgentPortName.Is(spec.PortName);
 
-    /// <exception cref="IntentException">PERMISSION_DENIED, or INVALID_ARGUMENT for a port that the target can't have; with the
+    /// <exception cref="IntentException">PERMISSION_DENIED, or INVALID_ARGUMENT for a port that the target cannot provide; names the
     /// field.</exception>
     public void Check(EndpointSpec spec)
     {

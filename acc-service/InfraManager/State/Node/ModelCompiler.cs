@@ -5,34 +5,34 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.State.Node;
 
-/// <summary>Compiles whatever owns table entries, for one pipeline: pure functions of the model. Not thread-safe.</summary>
+/// <summary>Compiles the owners of table entries for one pipeline: pure functions of the model. Not thread-safe.</summary>
 internal abstract class ModelCompiler(Pipeline pipeline)
 {
     public Pipeline Pipeline { get; } = pipeline;
 
-    /// <summary>The tables that are written, read and compared; those that the data plane fills are not among them.</summary>
+    /// <summary>The tables that are written, read and compared, without those that the data plane fills.</summary>
     public abstract IReadOnlyList<TableSchema> Tables { get; }
 
-    /// <summary>Whether services' entries hold their backends' ports and MAC addresses.</summary>
+    /// <summary>Whether the entries of services contain the ports and MAC addresses of their backends.</summary>
     public virtual bool ServicesFollowEndpoints => false;
 
-    /// <summary>Whether the target is told which ids were given out.</summary>
+    /// <summary>Whether a high-water mark of the allocated IDs is kept on the target.</summary>
     public virtual bool HasMarks => false;
 
-    /// <summary>Everything that owns entries.</summary>
+    /// <summary>All owners of entries.</summary>
     public static IEnumerable<OwnerId> OwnersOf(NetworkModel model) =>
         model.Endpoints.Keys.Select(OwnerId.OfEndpoint)
             .Concat(model.Services.Values.Select(s => OwnerId.OfService(s.Id)))
             .Append(OwnerId.Node).Append(OwnerId.Ids);
 
-    /// <summary>The owner's entries, each key once; null when it is gone, or is an endpoint whose port is not known yet.</summary>
+    /// <summary>The owner's entries with unique keys; null when the owner is gone or is an endpoint whose port number is unknown.</summary>
     public abstract Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf);
 
     /// <summary>
-    /// The row that holds packets while this one is replaced; null where none is needed, or the pipeline has no such rows.
+    /// The entry that drops packets while this row is replaced; null when none is needed or the pipeline has no such table.
     /// </summary>
     public virtual Entry? HoldFor(Entry row) => null;
 
-    /// <summary>The id up to which ids were given out, if the row says so; 0 otherwise.</summary>
+    /// <summary>The high-water mark of allocated IDs that the row records; 0 for any other row.</summary>
     public virtual uint MarkOf(Entry row) => 0;
 }

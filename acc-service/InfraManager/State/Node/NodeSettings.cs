@@ -5,12 +5,12 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Node;
 
-/// <summary>What the configuration says of the node. Validated by the configuration's reader; immutable.</summary>
+/// <summary>The node's configuration. Validated when it is read; immutable.</summary>
 internal sealed record NodeSettings
 {
     public required string Name { get; init; }
 
-    /// <summary>Ranges that pod addresses come from.</summary>
+    /// <summary>The ranges of pod addresses.</summary>
     public required IReadOnlyList<IPNetwork> PodRanges { get; init; }
 
     /// <summary>The node's addresses on the node network.</summary>
@@ -22,45 +22,48 @@ internal sealed record NodeSettings
     /// <summary>Ranges of service addresses.</summary>
     public IReadOnlyList<IPNetwork> VirtualRanges { get; init; } = [];
 
-    /// <summary>Ranges of addresses outside the cluster that services set by the agent or by hand may have.</summary>
+    /// <summary>Ranges of addresses outside the cluster allowed for services set by the agent or by an operator.</summary>
     public IReadOnlyList<IPNetwork> ExternalRanges { get; init; } = [];
 
-    /// <summary>Ports of the node's own addresses that such services may have.</summary>
+    /// <summary>Ports of the node's own addresses allowed for such services.</summary>
     public PortSpan NodePorts { get; init; } = new(30000, 32767);
 
-    /// <summary>The dummy gateway.</summary>
+    /// <summary>The virtual gateway of the pods.</summary>
     public required IPAddress Gateway { get; init; }
 
     public required MacAddress GatewayMac { get; init; }
 
-    /// <summary>The pipeline that the target runs.</summary>
+    /// <summary>The pipeline that runs on the target.</summary>
     public required PipelineProfile Profile { get; init; }
 
     /// <summary>
-    /// The number of the port that the gateway's ARP answers come from, for pipelines that lead ARP to one; null: by the pipeline's rule.
+    /// The pipeline number of the port that answers ARP for the gateway, for pipelines that send ARP to a port; null: the pipeline's
+    /// default.
     /// </summary>
     public uint? ArpPort { get; init; }
 
-    /// <summary>MAC addresses of the ACC's own vports, where ports are numbered by them: no endpoint gets those ports.</summary>
+    /// <summary>
+    /// MAC addresses of the ACC's own vports, where port numbers derive from MAC addresses. Endpoints cannot use these ports.
+    /// </summary>
     public IReadOnlyList<MacAddress> OwnMacs { get; init; } = [];
 
-    /// <summary>The ports that those stand for, and the one that ARP for the gateway is led to.</summary>
+    /// <summary>The port numbers of <see cref="OwnMacs"/>, and the port that receives ARP for the gateway.</summary>
     public IEnumerable<uint> OwnPorts => Devices.PortRule != PortRule.Mac ? []
         : OwnMacs.Select(VportNumbers.PortOf).Concat(Profile.ArpPortOf(this) is { } arpPort ? [arpPort] : []);
 
-    /// <summary>The addresses by which an endpoint is reached: the host's are also those that the configuration gives the node.</summary>
+    /// <summary>The endpoint's addresses; for the host these include the configured host and node addresses.</summary>
     public IEnumerable<IPAddress> AddressesOf(EndpointSpec spec) =>
         spec.Kind == EndpointKind.Host ? spec.Addresses.Concat(HostAddresses).Concat(NodeAddresses).Distinct() : spec.Addresses;
 
     /// <summary>Which devices the node's host may attach.</summary>
     public DeviceRules Devices { get; init; } = DeviceRules.None;
 
-    /// <summary>Source ports of masqueraded flows: the node's own stack uses none of them.</summary>
+    /// <summary>Source ports of masqueraded flows. The node's own stack must not use them.</summary>
     public PortRange MasqueradePorts { get; init; } = new(12000, 18000);
 
-    /// <summary>Null: the node network is not reached through the pipeline.</summary>
+    /// <summary>Null: the node network is not reachable through the pipeline.</summary>
     public UplinkSettings? Uplink { get; init; }
 
-    /// <summary>Bytes.</summary>
+    /// <summary>The MTU of ports whose endpoint sets none, in bytes.</summary>
     public int Mtu { get; init; } = 1500;
 }

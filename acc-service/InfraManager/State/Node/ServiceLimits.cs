@@ -5,33 +5,33 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>
-/// What a pipeline's services can't do, as those of a 24.01 package. A backend's replies are translated by a table keyed on its address and
-/// port, so it serves one frontend.
+/// The restrictions of a pipeline's services, such as those of a 24.01 package. The table that translates replies is keyed on the backend's
+/// address and port, so a backend can serve only one frontend.
 /// </summary>
 internal sealed record ServiceLimits
 {
     /// <summary>
-    /// As the hash of a flow is six bits wide in the package for the E2100, and a group of the one for P4-DPDK has room for no more than
-    /// twice that.
+    /// The flow hash of the E2100 package is six bits wide. A group of the P4-DPDK package has room for twice as many, which is not worth a
+    /// second limit.
     /// </summary>
     private const int MaxBuckets = 64;
 
-    /// <summary>Of the package.</summary>
+    /// <summary>The package's name, for messages.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The largest number by which a row of the translating tables is pointed to; the smallest is 1.</summary>
+    /// <summary>The largest pointer to a row of the translation tables; the smallest is 1.</summary>
     public required uint MaxPointers { get; init; }
 
-    /// <summary>Backends are found by port and MAC, so those of other nodes are not.</summary>
+    /// <summary>Backends are reached by port and MAC address, so backends on other nodes are not supported.</summary>
     public bool OwnBackendsOnly { get; init; }
 
-    /// <summary>Every value of the hash has a bucket, however few the backends are.</summary>
+    /// <summary>Every hash value needs a bucket, however few backends there are.</summary>
     public bool HasAllBuckets { get; init; }
 
-    /// <summary>How many buckets a set of so many backends has.</summary>
+    /// <summary>The number of buckets for a set with this many backends.</summary>
     public int BucketsFor(int backends) => backends == 0 ? 0 : HasAllBuckets ? MaxBuckets : Math.Min(backends, MaxBuckets);
 
-    /// <summary>The same without what the package can't do, which is told among the problems.</summary>
+    /// <summary>The specification without what the package cannot do; the omissions are listed as problems.</summary>
     public ServiceSpec Limit(ServiceSpec spec)
     {
         var problems = new List<ServiceProblem>();
@@ -40,7 +40,7 @@ internal sealed record ServiceLimits
         return problems.Count == 0 ? spec : spec with { Ports = [.. ports], Problems = [.. spec.Problems.Concat(problems).Distinct()] };
     }
 
-    /// <summary>As <see cref="Limit(ServiceSpec)"/>, but refuses to leave out what was asked for by name.</summary>
+    /// <summary>Like <see cref="Limit(ServiceSpec)"/>, but refuses a specification whose frontends or affinity would be dropped.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT.</exception>
     public ServiceSpec Demand(ServiceSpec spec)
     {

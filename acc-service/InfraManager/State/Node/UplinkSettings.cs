@@ -4,14 +4,14 @@ using ACCOffload.NativeInterop.Addresses;
 namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>The port to the node network.</summary>
-/// <param name="Port">Its name at the target.</param>
-/// <param name="Mac">The node's MAC address there: what neighbours send to. Each node of a network has its own.</param>
-/// <param name="Routes">What lies beyond it.</param>
-/// <param name="Mtu">The largest packets that it takes, in bytes; 0: all that endpoints send.</param>
+/// <param name="Port">The port's name on the target.</param>
+/// <param name="Mac">The node's MAC address on the node network, which neighbours send to. Each node has its own.</param>
+/// <param name="Routes">The destinations beyond the uplink.</param>
+/// <param name="Mtu">The largest IP packet that the uplink takes, in bytes; 0: no limit below that of the endpoints.</param>
 internal sealed record UplinkSettings(string Port, MacAddress Mac, IReadOnlyList<UplinkRoute> Routes, int Mtu = 0);
 
-/// <summary>A way beyond the uplink.</summary>
-/// <param name="Destination">Of all that match, the longest prefix counts.</param>
+/// <summary>A route through the uplink.</summary>
+/// <param name="Destination">The longest matching prefix wins.</param>
 /// <param name="NextHop">The MAC address of the router, or of the neighbour itself.</param>
 internal readonly record struct UplinkRoute(IPNetwork Destination, MacAddress NextHop)
 {

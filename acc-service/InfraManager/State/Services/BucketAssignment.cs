@@ -3,22 +3,21 @@ using System.Runtime.InteropServices;
 namespace ACCOffload.InfraManager.State.Services;
 
 /// <summary>
-/// Which backend each bucket of a set leads to. Evenly filled (the counts of two backends differ by one at most), and of all even
-/// assignments one that leaves most buckets as they were. Pure and deterministic.
+/// Assigns a backend to each bucket of a set. The assignment is even (bucket counts of two backends differ by at most one) and, among the
+/// even ones, keeps as many buckets as possible. Pure and deterministic.
 /// </summary>
 internal static class BucketAssignment
 {
-    /// <summary>Beyond this many backends some get no bucket on this node.</summary>
-    public const int MostBuckets = 1023;
+    /// <summary>The maximum number of buckets in a set. With more backends, some get no bucket on this node.</summary>
+    public const int MaxBuckets = 1023;
 
     /// <summary>
-    /// One bucket for each backend: the pipeline scales its hash to any number of buckets, so a flow is as likely to meet the one as the
-    /// other.
+    /// One bucket per backend: the pipeline scales its hash to any number of buckets, so all backends are equally likely.
     /// </summary>
-    public static int CountFor(int backends) => Math.Min(backends, MostBuckets);
+    public static int CountFor(int backends) => Math.Min(backends, MaxBuckets);
 
-    /// <param name="former">The buckets as they were; may be more or fewer than wanted.</param>
-    /// <param name="backends">The eligible ones, each once. Of equally good ones the first is taken.</param>
+    /// <param name="former">The previous buckets; may be more or fewer than wanted.</param>
+    /// <param name="backends">The eligible backends, without duplicates. Ties go to the first.</param>
     /// <param name="count">The number of buckets wanted.</param>
     public static T[] Assign<T>(IReadOnlyList<T> former, IReadOnlyList<T> backends, int count)
         where T : notnull
@@ -43,7 +42,7 @@ internal static class BucketAssignment
                 isFree[i] = true;
             }
         }
-        // Round by round, so that neighbours in the hash's range are different backends.
+        // Round-robin, so that neighbouring hash values go to different backends.
         var next = 0;
         for (var i = 0; i < count; i++)
         {
@@ -64,7 +63,7 @@ internal static class BucketAssignment
         return buckets;
     }
 
-    /// <summary>How many buckets each backend gets: the share, and one more for those that hold more than the share already.</summary>
+    /// <summary>The number of buckets per backend: the share, plus one for those that already have more than the share.</summary>
     private static Dictionary<T, int> Targets<T>(IReadOnlyList<T> former, IReadOnlyList<T> backends, int count)
         where T : notnull
     {

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>The backends of all services that drain elsewhere, by age and by address. Not thread-safe.</summary>
+/// <summary>The draining backends on other nodes, of all services, by age and by address. Not thread-safe.</summary>
 internal sealed class DrainIndex
 {
     private readonly SortedSet<Drain> _byAge = [];
@@ -13,10 +13,10 @@ internal sealed class DrainIndex
     /// <summary>The oldest first.</summary>
     public IEnumerable<Drain> All => _byAge;
 
-    /// <summary>The one that has drained for longest; null where none drains.</summary>
+    /// <summary>The backend that has been draining longest; null when none is.</summary>
     public Drain? Oldest => _byAge.Count > 0 ? _byAge.Min : null;
 
-    /// <summary>Those of this address.</summary>
+    /// <summary>The draining backends with this address.</summary>
     public IReadOnlyList<Drain> At(IPAddress address) => _byAddress.TryGetValue(address, out var drains) ? drains : [];
 
     public void Add(ServiceState service) => Each(service, drain =>

@@ -1,15 +1,15 @@
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>Gives a service other numbers. Pure but for the numbers that it takes.</summary>
+/// <summary>Replaces the IDs of a service. Pure apart from allocating the new IDs.</summary>
 internal static class Renumbering
 {
-    /// <summary>All numbers that the service has, 0 among them where it has none.</summary>
+    /// <summary>All IDs in use by the service; includes 0 where an ID is not set.</summary>
     public static IEnumerable<uint> NumbersOf(ServiceState service) => service.Ports.SelectMany(p => p.Frontends.Select(f => f.Id)
             .Concat(p.Backends.SelectMany(b => new[] { b.Id, b.EndpointId })).Append(p.Cluster.Id).Append(p.Local.Id))
         .Concat(service.Ranges.Select(r => r.Id)).Append(service.Id);
 
     /// <param name="service">The service.</param>
-    /// <param name="other">The number in a number's place; the same one each time.</param>
+    /// <param name="other">Maps each ID to its replacement; the same one each time.</param>
     public static ServiceState Of(ServiceState service, Func<uint, uint> other) => service with
     {
         Id = other(service.Id),

@@ -3,12 +3,15 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>How far ids were given out.</summary>
-internal sealed record IdCounter(uint Last);
+/// <summary>The last allocated ID. Mutable: a service has thousands of IDs, and each one advances it.</summary>
+internal sealed record IdCounter(uint Last)
+{
+    public uint Last { get; set; } = Last;
+}
 
 /// <summary>
-/// The counters of the ids that services, frontends, backends and the like have in the pipeline. Durable, so that no id is given out twice;
-/// never taken back, since an id whose change was undone may have been on the target for a moment, where flows learned it.
+/// The counter of pipeline IDs, which services, frontends, backends and the like share. Durable, so that no ID is allocated twice. Undo
+/// does not take an ID back: it may have been on the target for a moment, where flows learned it.
 /// </summary>
 internal sealed class ServiceIdTable(StateJournal journal) : StateTable<string, IdCounter>(journal)
 {
@@ -21,18 +24,18 @@ internal sealed class ServiceIdTable(StateJournal journal) : StateTable<string, 
 
     public override IReadOnlyList<string> ValueColumns => ["last"];
 
-    /// <summary>The last id that was given out; 0 for none.</summary>
+    /// <summary>The last allocated ID; 0 when there is none.</summary>
     public uint Last => Find(LastKey)?.Last ?? 0;
 
     /// <summary>
-    /// The last id that was given out while the target's own mark of them was known, if others were given out since; null if none were.
+    /// The last ID allocated while the target's high-water mark was known, if more were allocated since; null if none were.
     /// </summary>
     public uint? Trusted => Find(TrustedKey)?.Last;
 
     protected override bool CanUndo => false;
 
-    /// <summary>An id that was never given out since the target has its pipeline.</summary>
-    /// <exception cref="IntentException">RESOURCE_EXHAUSTED: all 2^32 - 1 are.</exception>
+    /// <summary>Allocates an ID that was not used since the target's pipeline was loaded.</summary>
+    /// <exception cref="IntentException">RESOURCE_EXHAUSTED: all 2^32 - 1 IDs are used up.</exception>
     public uint Next()
     {
         var last = Last;
@@ -40,8 +43,8 @@ internal sealed class ServiceIdTable(StateJournal journal) : StateTable<string, 
         {
             throw new IntentException(
                 IntentError.ResourceExhausted,
-                "all 2^32 numbers of frontends and backends were given out, and the target's learned flows may hold any of them; "
-                    + "restart the target: it forgets them, and numbers start again")
+                "all 2^32 IDs of frontends and backends are used up, and the target's learned flows may refer to any of them; restart the "
+                    + "target, which drops the flows and restarts numbering")
             {
                 IsLasting = true,
             };
@@ -51,7 +54,18 @@ internal sealed class ServiceIdTable(StateJournal journal) : StateTable<string, 
         return last + 1;
     }
 
-    public void SetLast(uint id) => Set(LastKey, new IdCounter(id));
+    public void SetLast(uint id)
+    {
+        if (Find(LastKey) is not { } counter)
+        {
+            Set(LastKey, new IdCounter(id));
+        }
+        else if (counter.Last != id)
+        {
+            counter.Last = id;
+            RecordInPlace(LastKey);
+        }
+    }
 
     public void SetTrusted(uint? id) => Set(TrustedKey, id is { } known ? new IdCounter(known) : null);
 

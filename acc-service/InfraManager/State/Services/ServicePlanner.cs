@@ -5,43 +5,41 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Services;
 
 /// <summary>
-/// Assigns ids and buckets to what a service should be, from what was assigned before. Pure but for the ids that it takes.
+/// Assigns IDs and buckets to the desired state of a service, based on the previous assignment. Pure apart from allocating IDs.
 /// </summary>
-/// <param name="nodeName">Lets each node prefer others of the backends, where there are more than buckets.</param>
-/// <param name="newId">A number that was never given out, not 0.</param>
-/// <param name="podAt">The pod of this node that has an address, 0 for none. Flows to a pod go on until it is detached, and never go to the
-/// next one.</param>
-/// <param name="endpointId">The id of an incarnation that some service has as a backend; 0 where none has.</param>
-/// <param name="frontendId">The id of a frontend that some service has or had, while flows through it go on; 0 where none has.</param>
+/// <param name="nodeName">Seeds the choice of backends when there are more than buckets, so that nodes choose different ones.</param>
+/// <param name="newId">Allocates an unused ID other than 0.</param>
+/// <param name="podAt">The endpoint ID of this node's pod with an address, 0 for none. Flows to a pod continue until it is detached, and
+/// never go to its successor.</param>
+/// <param name="endpointId">The ID of an incarnation that some service has as a backend; 0 when none has.</param>
+/// <param name="frontendId">The ID of a frontend that some service has, or had while its flows continue; 0 when there is none.</param>
 internal sealed class ServicePlanner(
     string nodeName, Func<uint> newId, Func<IPAddress, long> podAt, Func<IncarnationKey, uint> endpointId,
     Func<FrontendKey, uint> frontendId)
 {
-    /// <summary>Of one address and port, the one that gets flows and those that drain.</summary>
-    private const int MostIncarnations = 8;
+    /// <summary>Incarnations of one address and port: the one that gets flows, and those that drain.</summary>
+    private const int MaxIncarnations = 8;
 
     /// <summary>
-    /// How long, in seconds, what left the slices may keep its connections: as long as the pipeline remembers a silent one.
+    /// How long, in seconds, a backend that left the slices may keep its connections: as long as the pipeline remembers an idle one.
     /// </summary>
-    public const long LongestDrain = 43200;
+    public const long MaxDrainSeconds = 43200;
 
-    /// <summary>
-    /// The time, in seconds since 1970; null: what is not this node's keeps nothing once it is not in the slices any more.
-    /// </summary>
+    /// <summary>The current time in Unix seconds; null: backends on other nodes keep nothing once they leave the slices.</summary>
     public Func<long>? Now { get; init; }
 
     /// <summary>
-    /// Numbers of frontends and backends, which a package's rows point to: 0 where there are no more. Null: they are numbers like all
-    /// others.
+    /// Allocates the pointers that a package's rows use as IDs of frontends and backends; returns 0 when none is left. Null: they are
+    /// allocated like all other IDs.
     /// </summary>
     public Func<uint>? Pointers { get; init; }
 
-    /// <summary>How many buckets a set of so many backends has.</summary>
+    /// <summary>The number of buckets for a set with this many backends.</summary>
     public Func<int, int> BucketsFor { get; init; } = BucketAssignment.CountFor;
 
     /// <param name="former">Null for a new service.</param>
-    /// <param name="spec">Null: the service is gone.</param>
-    /// <returns>Null when nothing is left of the service, no flow either.</returns>
+    /// <param name="spec">Null: the service was deleted.</param>
+    /// <returns>Null when nothing is left of the service, not even flows.</returns>
     public ServiceState? Next(ServiceState? former, ServiceSpec? spec)
     {
         var old = former?.Ports.Select((p, i) => new Former(p, i < former.Spec.Ports.Count ? former.Spec.Ports[i] : null))
@@ -53,24 +51,25 @@ internal sealed class ServicePlanner(
             old.Remove((port.Protocol, port.Port), out var was);
             ports.Add(Plan(was, port, given));
         }
-        // In their former order, so that the outcome is a function of what went in.
+        // In their former order, so that the result depends only on the inputs.
         foreach (var gone in former?.Ports ?? [])
         {
-            if (old.TryGetValue((gone.Protocol, gone.Port), out var was) && Drained(was) is { Backends.Count: > 0 } rest)
+            if (old.TryGetValue((gone.Protocol, gone.Port), out var was) && PlanRemovedPort(was) is { Backends.Count: > 0 } rest)
             {
                 ports.Add(rest);
             }
         }
-        // One that can't be served is kept without ports, so that it is shown.
+        // A service that cannot be served is kept without ports, so that it is shown.
         if (ports.Count == 0 && spec is not { IsUnserved: true })
         {
             return null;
         }
 
-        return new ServiceState(former?.Id ?? newId(), spec ?? new ServiceSpec(former!.Key, []), OnceEach(ports), Ranges(former, spec));
+        return new ServiceState(
+            former?.Id ?? newId(), spec ?? new ServiceSpec(former!.Key, []), ResolveDuplicates(ports), Ranges(former, spec));
     }
 
-    /// <summary>The same without these backends, before it is planned again.</summary>
+    /// <summary>The state without these backends, to be planned again.</summary>
     public static ServiceState Without(ServiceState state, IReadOnlySet<uint> backends) => state with
     {
         Ports = [.. state.Ports.Select(p => p.Backends.Any(b => backends.Contains(b.Id))
@@ -78,12 +77,12 @@ internal sealed class ServicePlanner(
             : p)],
     };
 
-    /// <summary>The same with these frontends, which are retired, given up: another service has them now.</summary>
+    /// <summary>The state with these retired frontends given up: another service has them now.</summary>
     public static ServiceState GiveUp(ServiceState state, IReadOnlySet<FrontendKey> keys) =>
         state with { Ports = [.. state.Ports.Select(p => Take(p, keys, true))] };
 
     /// <summary>
-    /// The same without the backends of this key that only drain: another service has the address and port now. Null when nothing is left.
+    /// The state without the draining backends of this address and port, which another service has now. Null when nothing is left.
     /// </summary>
     public static ServiceState? GiveUp(ServiceState state, BackendKey key, ProtocolType protocol)
     {
@@ -93,14 +92,12 @@ internal sealed class ServicePlanner(
         return left.Length == 0 && !state.Spec.IsUnserved ? null : state with { Ports = [.. left] };
     }
 
-    /// <summary>
-    /// The same with frontends that were given up, and that nobody else has any more, taken back for what is left of their flows.
-    /// </summary>
+    /// <summary>The state with given-up frontends that no other service has any more taken back for the remaining flows.</summary>
     public static ServiceState TakeBack(ServiceState state, IReadOnlySet<FrontendKey> keys)
     {
         var left = keys.ToHashSet();
         var ports = state.Ports.ToArray();
-        // Of several ports that had one, the last.
+        // If several ports had the frontend, the last one gets it.
         for (var i = ports.Length - 1; i >= 0; i--)
         {
             var mine = ports[i].Frontends.Where(f => f.Taken && left.Contains(f.Key)).Select(f => f.Key).ToHashSet();
@@ -135,12 +132,12 @@ internal sealed class ServicePlanner(
             [.. backends]);
     }
 
-    /// <summary>A port that is gone: nobody gets new flows, and whoever lives keeps those that he has.</summary>
-    private PortState Drained(Former former)
+    /// <summary>A removed port: it gets no new flows, and live backends keep those that they have.</summary>
+    private PortState PlanRemovedPort(Former former)
     {
         var port = former.Port;
         var ended = former.Ended;
-        BackendState[] left = [.. port.Backends.Select(b => Left(b, port.Protocol, ended)).OfType<BackendState>()];
+        BackendState[] left = [.. port.Backends.Select(b => KeepDraining(b, port.Protocol, ended)).OfType<BackendState>()];
         return port with
         {
             Frontends = Frontends(port, [], left.Length > 0),
@@ -170,9 +167,9 @@ internal sealed class ServicePlanner(
     private uint FrontendIdOf(FrontendKey key) => frontendId(key) is var known and not 0 ? known : NewPointer();
 
     /// <summary>
-    /// Within a service, too, a frontend that moved to another port is that one's; of retired ones the last keeps the address.
+    /// Resolves frontends that moved between ports of the service: the live one has the address; among retired ones the last.
     /// </summary>
-    private static SequenceOf<PortState> OnceEach(List<PortState> ports)
+    private static SequenceOf<PortState> ResolveDuplicates(List<PortState> ports)
     {
         var holders = new Dictionary<FrontendKey, PortState>();
         foreach (var (port, frontend) in ports.SelectMany(p => p.Frontends.Select(f => (p, f))).Where(x => !x.f.Taken)
@@ -197,7 +194,7 @@ internal sealed class ServicePlanner(
         var active = new HashSet<BackendKey>();
         foreach (var was in former?.Backends ?? [])
         {
-            // Detached: nothing that knew the pod may reach who comes after it.
+            // The pod was detached: old flows must not reach the next pod with its address.
             if (was.Pod != podAt(was.Key.Address))
             {
                 continue;
@@ -209,8 +206,8 @@ internal sealed class ServicePlanner(
             {
                 active.Add(was.Key);
             }
-            // Of a pod that is no more, another one with its address keeps nothing.
-            if (isListed && !stays && IsAnother(was, now!))
+            // Another pod has the address now and inherits no flows.
+            if (isListed && !stays && IsReplacedPod(was, now!))
             {
                 continue;
             }
@@ -219,12 +216,12 @@ internal sealed class ServicePlanner(
             {
                 next.Add(was with { Place = now!.Place, Draining = !stays, Uid = now.Uid == 0 ? was.Uid : now.Uid, Since = 0 });
             }
-            else if (Left(was, port.Protocol, ended) is { } left)
+            else if (KeepDraining(was, port.Protocol, ended) is { } left)
             {
                 next.Add(left);
             }
         }
-        // What never got a flow has none to keep: only eligible ones are new.
+        // A backend that never got a flow has nothing to keep, so only eligible ones are added.
         foreach (var b in port.Backends.Where(b => (b.InCluster || b.InLocal) && active.Add(b.Key)))
         {
             var incarnation = new IncarnationKey(b.Key, port.Protocol, podAt(b.Address));
@@ -234,12 +231,12 @@ internal sealed class ServicePlanner(
                     Draining: false, b.Uid));
             }
         }
-        // Readiness that comes and goes leaves an incarnation behind each time; the oldest have the fewest flows.
+        // Each flap of readiness leaves an incarnation behind; the oldest have the fewest flows.
         return [.. next.GroupBy(b => b.Key).OrderBy(g => g.Key)
-            .SelectMany(g => g.OrderBy(b => !b.Draining).ThenBy(b => b.Id).TakeLast(MostIncarnations))];
+            .SelectMany(g => g.OrderBy(b => !b.Draining).ThenBy(b => b.Id).TakeLast(MaxIncarnations))];
     }
 
-    /// <summary>One number for all services, and all ports of this one, that have the incarnation.</summary>
+    /// <summary>One ID per incarnation, shared by all services and by all ports of this one.</summary>
     private uint EndpointIdOf(IncarnationKey incarnation, Dictionary<IncarnationKey, uint> given)
     {
         if (endpointId(incarnation) is var known and not 0)
@@ -257,14 +254,13 @@ internal sealed class ServicePlanner(
 
     private uint NewPointer() => (Pointers ?? newId)();
 
-    private static bool IsAnother(BackendState was, Backend now) => was.Uid != 0 && now.Uid != 0 && was.Uid != now.Uid;
+    private static bool IsReplacedPod(BackendState was, Backend now) => was.Uid != 0 && now.Uid != 0 && was.Uid != now.Uid;
 
     /// <summary>
-    /// A backend that is in the slices no more, as long as it keeps its connections: a pod of this node until it is detached; another one
-    /// as long as it may live, which is so if the cluster named the pod and it was not about to end. Of UDP nothing stays with who gets no
-    /// new flows.
+    /// Decides whether a backend that left the slices keeps its connections. A pod of this node does until it is detached. Another one does
+    /// for a limited time, if the cluster named the pod and it was not terminating. UDP flows are not kept.
     /// </summary>
-    private BackendState? Left(BackendState was, ProtocolType protocol, HashSet<BackendKey>? ended)
+    private BackendState? KeepDraining(BackendState was, ProtocolType protocol, HashSet<BackendKey>? ended)
     {
         if (was.Pod != 0)
         {
@@ -277,9 +273,9 @@ internal sealed class ServicePlanner(
         }
 
         var now = Now();
-        // A clock that was wrong then counts from now on.
+        // If the clock was ahead when the backend left, counting starts now.
         var since = was.Since is 0 || was.Since > now ? now : was.Since;
-        return (was.Since == 0 && ended?.Contains(was.Key) == true) || now - since >= LongestDrain
+        return (was.Since == 0 && ended?.Contains(was.Key) == true) || now - since >= MaxDrainSeconds
             ? null
             : was with { Draining = true, Since = since };
     }
@@ -304,19 +300,19 @@ internal sealed class ServicePlanner(
         return new SetState(former.Id, [.. buckets], successors, substitutes);
     }
 
-    /// <summary>A port as it was.</summary>
-    /// <param name="Port">What was assigned to it.</param>
-    /// <param name="Spec">What was wanted; null where it was gone already.</param>
+    /// <summary>The previous state of a port.</summary>
+    /// <param name="Port">The previous assignment.</param>
+    /// <param name="Spec">The previous specification; null when the port had been removed already.</param>
     private sealed record Former(PortState Port, ServicePortSpec? Spec)
     {
-        /// <summary>Those that were about to end when they were last seen.</summary>
+        /// <summary>The backends that were terminating when last seen.</summary>
         public HashSet<BackendKey> Ended => [.. (Spec?.Backends ?? []).Where(b => b.Terminating).Select(b => b.Key)];
     }
 
     private SequenceOf<RangesState> Ranges(ServiceState? former, ServiceSpec? spec)
     {
         var lists = new List<SequenceOf<IPNetwork>>();
-        // All frontends of a service share one list, as a rule: comparing it with itself costs nothing, as hashing it would.
+        // Frontends of a service usually share one list. Comparing it with itself is cheap; hashing it is not.
         foreach (var frontend in (spec?.Ports ?? []).SelectMany(p => p.Frontends).Where(f => f.IsClosed || f.SourceRanges.Count > 0))
         {
             if (!lists.Contains(frontend.SourceRanges))

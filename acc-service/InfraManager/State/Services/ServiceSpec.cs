@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>Names a service.</summary>
+/// <summary>Identifies a service.</summary>
 internal readonly record struct ServiceKey(string Namespace, string Name) : IComparable<ServiceKey>
 {
     public int CompareTo(ServiceKey other)
@@ -16,7 +16,7 @@ internal readonly record struct ServiceKey(string Namespace, string Name) : ICom
     public override string ToString() => $"{Namespace}/{Name}";
 }
 
-/// <summary>What a client sends to: the key of a frontend.</summary>
+/// <summary>The address, protocol and port that clients send to; identifies a frontend.</summary>
 internal readonly record struct FrontendKey(IPAddress Address, ProtocolType Protocol, ushort Port)
 {
     public override string ToString() => Address.AddressFamily == AddressFamily.InterNetworkV6
@@ -24,19 +24,19 @@ internal readonly record struct FrontendKey(IPAddress Address, ProtocolType Prot
         : $"{Address}:{Port}/{ServiceText.Protocol(Protocol)}";
 }
 
-/// <summary>Who gets a new flow.</summary>
+/// <summary>Where a new flow goes.</summary>
 internal enum FlowTarget
 {
-    /// <summary>One of the backends that are <see cref="Backend.InCluster"/>.</summary>
+    /// <summary>To a backend that is <see cref="Backend.InCluster"/>.</summary>
     Cluster = 0,
 
-    /// <summary>One of the backends that are <see cref="Backend.InLocal"/>.</summary>
+    /// <summary>To a backend that is <see cref="Backend.InLocal"/>.</summary>
     Local = 1,
 
-    /// <summary>Nobody: there is no backend anywhere. The client is told.</summary>
+    /// <summary>Rejected, because the service has no backend; the client is notified.</summary>
     Refuse = 2,
 
-    /// <summary>Nobody: the traffic policy is Local, and the backends are on other nodes.</summary>
+    /// <summary>Dropped: the traffic policy is Local and all backends are on other nodes.</summary>
     Drop = 3,
 }
 
@@ -49,14 +49,14 @@ internal enum FrontendKind
 }
 
 /// <summary>An address and port that clients send to.</summary>
-/// <param name="Address">The virtual address, or one of the node's.</param>
+/// <param name="Address">The virtual address, or one of the node's addresses.</param>
 /// <param name="Port">The port.</param>
-/// <param name="Kind">Why there is this frontend.</param>
-/// <param name="Inside">Who gets flows of the node itself and its pods.</param>
-/// <param name="Outside">Who gets flows that come in by the uplink.</param>
-/// <param name="MasqueradeInside">Whether flows from inside get a source address of the node's.</param>
-/// <param name="MasqueradeOutside">Whether flows from outside do, so that their replies come back here.</param>
-/// <param name="SourceRanges">Who may send; empty for everyone. Others are dropped.</param>
+/// <param name="Kind">Where the frontend comes from.</param>
+/// <param name="Inside">Where flows from the node and its pods go.</param>
+/// <param name="Outside">Where flows that arrive through the uplink go.</param>
+/// <param name="MasqueradeInside">Whether flows from inside get one of the node's addresses as their source.</param>
+/// <param name="MasqueradeOutside">Whether flows from outside do, so that replies return to this node.</param>
+/// <param name="SourceRanges">The sources that may send; empty allows all. Other sources are dropped.</param>
 internal sealed record Frontend(
     IPAddress Address,
     ushort Port,
@@ -67,7 +67,9 @@ internal sealed record Frontend(
     bool MasqueradeOutside,
     SequenceOf<IPNetwork> SourceRanges)
 {
-    /// <summary>Nobody may send, because the list of who may can't be applied. There are no source ranges then.</summary>
+    /// <summary>
+    /// Every source is denied, because the list of allowed sources cannot be applied. <see cref="SourceRanges"/> is empty then.
+    /// </summary>
     public bool IsClosed { get; init; }
 }
 
@@ -76,20 +78,20 @@ internal enum BackendPlace
     /// <summary>A pod of this node.</summary>
     Local = 0,
 
-    /// <summary>This node itself: a pod on the host network, or a process.</summary>
+    /// <summary>This node itself: a pod on the host network, or a host process.</summary>
     Host = 1,
 
-    /// <summary>Anywhere else.</summary>
+    /// <summary>Any other place.</summary>
     Remote = 2,
 }
 
-/// <summary>One endpoint of a service's port, with what kube-proxy decides on it.</summary>
+/// <summary>One endpoint of a service port, with what kube-proxy would decide for it.</summary>
 /// <param name="Address">The real address.</param>
 /// <param name="Port">The real port.</param>
-/// <param name="Place">Where it is.</param>
-/// <param name="Ready">Gets new flows.</param>
-/// <param name="Serving">Answers, perhaps while it ends.</param>
-/// <param name="Terminating">Ends.</param>
+/// <param name="Place">Where the backend runs.</param>
+/// <param name="Ready">Whether it gets new flows.</param>
+/// <param name="Serving">Whether it responds, possibly while terminating.</param>
+/// <param name="Terminating">Whether the pod is terminating.</param>
 /// <param name="InCluster">Eligible where the traffic policy is Cluster.</param>
 /// <param name="InLocal">Eligible where the traffic policy is Local.</param>
 internal sealed record Backend(IPAddress Address, ushort Port, BackendPlace Place, bool Ready, bool Serving, bool Terminating,
@@ -97,11 +99,11 @@ internal sealed record Backend(IPAddress Address, ushort Port, BackendPlace Plac
 {
     public BackendKey Key => new(Address, Port);
 
-    /// <summary>Tells the pod behind it from others that had or get the address; 0 where the cluster names none.</summary>
+    /// <summary>Distinguishes the pod from earlier and later pods with the same address; 0 when the cluster names no pod.</summary>
     public ulong Uid { get; init; }
 }
 
-/// <summary>Names a backend within a service's port.</summary>
+/// <summary>Identifies a backend within a service port.</summary>
 internal readonly record struct BackendKey(IPAddress Address, ushort Port) : IComparable<BackendKey>
 {
     public int CompareTo(BackendKey other)
@@ -118,12 +120,12 @@ internal readonly record struct BackendKey(IPAddress Address, ushort Port) : ICo
 }
 
 /// <summary>One port of a service.</summary>
-/// <param name="Name">As in the Service; empty where the only port has none.</param>
+/// <param name="Name">As in the Service; empty when the only port has no name.</param>
 /// <param name="Protocol">TCP, UDP or SCTP.</param>
 /// <param name="Port">As in the Service.</param>
-/// <param name="AffinitySeconds">How long a client keeps its backend; 0: each flow is balanced.</param>
-/// <param name="Frontends">In order of address and port; each once.</param>
-/// <param name="Backends">Every endpoint of the slices, in order of address and port, each once; also those that get nothing.</param>
+/// <param name="AffinitySeconds">How long a client keeps its backend, in seconds; 0: each flow is balanced.</param>
+/// <param name="Frontends">In order of address and port, without duplicates.</param>
+/// <param name="Backends">All endpoints of the slices in order of address and port, without duplicates, including ineligible ones.</param>
 internal sealed record ServicePortSpec(
     string Name,
     ProtocolType Protocol,
@@ -132,35 +134,37 @@ internal sealed record ServicePortSpec(
     SequenceOf<Frontend> Frontends,
     SequenceOf<Backend> Backends);
 
-/// <summary>Something of a service that is not served, and why.</summary>
+/// <summary>A part of a service that is not served, and why.</summary>
 /// <param name="Subject">Such as <c>port dns</c>, <c>frontend 192.0.2.1:80/TCP</c>.</param>
 /// <param name="Reason">One line.</param>
 internal sealed record ServiceProblem(string Subject, string Reason)
 {
-    /// <summary>The subject of what concerns all of the service.</summary>
+    /// <summary>The subject of problems that concern the whole service.</summary>
     public const string WholeService = "service";
 
-    /// <summary>The subject of what concerns its list of source ranges.</summary>
+    /// <summary>The subject of problems with the list of source ranges.</summary>
     public const string AccessList = "access list";
 }
 
 /// <summary>
-/// What should be for one service: a pure function of the Service, its slices, and the node. Equal values mean that nothing is to be done.
+/// The desired state of one service: a pure function of the Service, its slices and the node. If it is unchanged, there is nothing to do.
 /// </summary>
 internal sealed record ServiceSpec(ServiceKey Key, SequenceOf<ServicePortSpec> Ports)
 {
-    /// <summary>Where the load balancer asks whether this node has a backend; 0 for nowhere.</summary>
+    /// <summary>The port where the load balancer checks whether this node has a backend; 0 for none.</summary>
     public ushort HealthCheckNodePort { get; init; }
 
-    /// <summary>Ready backends on this node, for the load balancer; addresses, not ports, are counted.</summary>
+    /// <summary>The number of addresses with ready backends on this node, for the load balancer's health check.</summary>
     public int ReadyHere { get; init; }
 
     public SequenceOf<ServiceProblem> Problems { get; init; } = [];
 
-    /// <summary>Nothing of it is served, for the reason among the problems: its frontends refuse, or it has no ports here.</summary>
+    /// <summary>
+    /// The service is not served, for the reason listed in <see cref="Problems"/>: its frontends refuse, or it has no ports here.
+    /// </summary>
     public bool IsUnserved { get; init; }
 
-    /// <summary>The same, with nothing served: its frontends refuse, and load balancers' health checks fail.</summary>
+    /// <summary>The specification with nothing served: frontends refuse flows, and load balancer health checks fail.</summary>
     public ServiceSpec Refused(string reason) => Unserved(reason, [.. Ports.Select(p => p with
     {
         Frontends = [.. p.Frontends.Select(f =>
@@ -168,7 +172,7 @@ internal sealed record ServiceSpec(ServiceKey Key, SequenceOf<ServicePortSpec> P
         Backends = [],
     })]);
 
-    /// <summary>The same, with nothing served and no frontend: its addresses are as if there was no such service.</summary>
+    /// <summary>The specification without ports: its addresses are treated as if the service did not exist.</summary>
     public ServiceSpec Withdrawn(string reason) => Unserved(reason, []);
 
     private ServiceSpec Unserved(string reason, SequenceOf<ServicePortSpec> ports) => this with
@@ -179,7 +183,7 @@ internal sealed record ServiceSpec(ServiceKey Key, SequenceOf<ServicePortSpec> P
         Problems = [new ServiceProblem(ServiceProblem.WholeService, reason), .. Problems],
     };
 
-    /// <summary>In memory, roughly.</summary>
+    /// <summary>The estimated memory use in bytes.</summary>
     public int EstimatedBytes =>
         256 + (2 * (Key.Namespace.Length + Key.Name.Length)) + Ports.Sum(p => 128 + (160 * p.Frontends.Count) + (96 * p.Backends.Count));
 }

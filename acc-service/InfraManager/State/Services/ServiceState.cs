@@ -5,26 +5,26 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Services;
 
 /// <summary>
-/// A service as the model holds it: what should be, and what was assigned to it. Immutable and durable; ids never change while what they
-/// name is there, and are not given out again, because entries that the data plane learned hold them.
+/// A service in the model: its desired state and the IDs assigned to it. Immutable and durable. An ID does not change while its object
+/// exists and is not allocated again, because entries learned by the data plane refer to it.
 /// </summary>
-/// <param name="Id">Names the owner of the service's table entries.</param>
-/// <param name="Spec">As wanted; without ports when the service is gone and its last flows end.</param>
-/// <param name="Ports">What was assigned, in the order of the spec's ports; ports that are gone but still drain come last.</param>
-/// <param name="Ranges">The lists of source ranges that frontends name, each once.</param>
+/// <param name="Id">Identifies the owner of the service's table entries.</param>
+/// <param name="Spec">The desired state; without ports once the service is deleted and its last flows are ending.</param>
+/// <param name="Ports">The assignments, in the order of the spec's ports; removed ports that still drain come last.</param>
+/// <param name="Ranges">The distinct lists of source ranges that frontends use.</param>
 internal sealed record ServiceState(uint Id, ServiceSpec Spec, SequenceOf<PortState> Ports, SequenceOf<RangesState> Ranges)
 {
     public ServiceKey Key => Spec.Key;
 }
 
-/// <summary>What was assigned to one port of a service.</summary>
-/// <param name="Protocol">With the port, names it.</param>
+/// <summary>The assignments of one service port.</summary>
+/// <param name="Protocol">Identifies the port, together with its number.</param>
 /// <param name="Port">As in the Service.</param>
-/// <param name="Frontends">An id for each frontend, and for those that are gone while a backend drains.</param>
+/// <param name="Frontends">The frontends, and removed ones while a backend drains.</param>
 /// <param name="Cluster">The set of <see cref="FlowTarget.Cluster"/>.</param>
 /// <param name="Local">The set of <see cref="FlowTarget.Local"/>.</param>
-/// <param name="Backends">Eligible ones, one for each address and port, and those that keep their flows until they are gone; in order of
-/// key and id.</param>
+/// <param name="Backends">Eligible backends, one per address and port, and those that keep their flows for now; ordered by key and
+/// ID.</param>
 internal sealed record PortState(
     ProtocolType Protocol,
     ushort Port,
@@ -33,24 +33,23 @@ internal sealed record PortState(
     SetState Local,
     SequenceOf<BackendState> Backends);
 
-/// <summary>A frontend that replies are translated back to.</summary>
-/// <param name="Key">What clients send to.</param>
-/// <param name="Id">
-/// Names the address, port and protocol in the pipeline: who has them after another has the same id, as learned flows of before hold it.
-/// </param>
-/// <param name="Retired">It is no more, but flows through it end by themselves. What is new goes to its address as if it had never
-/// been.</param>
-/// <param name="Taken">Retired, and another frontend has its address and port now. When that one goes first, this one has them
-/// again.</param>
+/// <summary>A frontend, which replies are translated back to.</summary>
+/// <param name="Key">The address, protocol and port that clients send to.</param>
+/// <param name="Id">Identifies address, port and protocol in the pipeline. A later owner of the same frontend gets the same ID, because
+/// learned flows refer to it.</param>
+/// <param name="Retired">The frontend was removed, but its flows continue until they end. New flows to its address are treated as if it
+/// never existed.</param>
+/// <param name="Taken">Retired, and another frontend has the address and port now. If that one is removed first, this one gets them
+/// back.</param>
 internal sealed record FrontendState(FrontendKey Key, uint Id, bool Retired, bool Taken = false);
 
-/// <summary>A set of buckets. Id 0 and no buckets: not in use.</summary>
-/// <param name="Id">Names the set in the pipeline.</param>
-/// <param name="Buckets">The backend's id by bucket.</param>
-/// <param name="Succession">The backend's id by bucket, for flows whose backend takes no more; 0 for nobody. Empty until a backend first
-/// goes: the buckets are it until then.</param>
-/// <param name="Substitutes">By bucket of the succession, who took over from a backend that drains; 0 where none does, empty where none
-/// does at all.</param>
+/// <summary>A set of buckets. ID 0 without buckets: not in use.</summary>
+/// <param name="Id">Identifies the set in the pipeline.</param>
+/// <param name="Buckets">The backend ID of each bucket.</param>
+/// <param name="Succession">The backend ID of each successor bucket, for flows whose backend is gone; 0 for none. Empty until a backend
+/// goes for the first time: until then the buckets are used.</param>
+/// <param name="Substitutes">For each successor bucket, the backend that takes over from a draining one; 0 for none, empty when there are
+/// none at all.</param>
 internal sealed record SetState(uint Id, SequenceOf<uint> Buckets, SequenceOf<uint> Succession = default,
     SequenceOf<uint> Substitutes = default)
 {
@@ -58,27 +57,27 @@ internal sealed record SetState(uint Id, SequenceOf<uint> Buckets, SequenceOf<ui
 }
 
 /// <summary>
-/// A list of source ranges; an empty one denies every source: that of closed frontends. Another list has another id: who may send changes
-/// at once, not range by range.
+/// A list of source ranges; an empty one denies every source, as for closed frontends. A changed list gets a new ID, so that it takes
+/// effect at once and not range by range.
 /// </summary>
 internal sealed record RangesState(uint Id, SequenceOf<IPNetwork> Ranges);
 
 /// <summary>
-/// A backend that may have flows. One that came back after it was taken out has another id: the flows that moved on must not be drawn back,
-/// those that stayed keep the old one.
+/// A backend that may have flows. A backend that was removed and came back gets a new ID: flows that moved away stay where they are, and
+/// flows that stayed keep the old ID.
 /// </summary>
-/// <param name="Key">Its real address and port.</param>
-/// <param name="Id">Names it in the pipeline.</param>
-/// <param name="EndpointId">Names, in the pipeline, this incarnation of address, port and protocol; every service that has it gives the
-/// same.</param>
-/// <param name="Pod">The id of the endpoint that holds the address on this node; 0 for none. With another holder it is another
+/// <param name="Key">The real address and port.</param>
+/// <param name="Id">Identifies the backend in the pipeline.</param>
+/// <param name="EndpointId">Identifies this incarnation of address, port and protocol in the pipeline; shared by all services that have
+/// it.</param>
+/// <param name="Pod">The ID of the endpoint that has the address on this node; 0 for none. A different endpoint makes it another
 /// incarnation.</param>
-/// <param name="Place">Where it is.</param>
-/// <param name="Draining">Gets no new flows; those that it has go on.</param>
-/// <param name="Uid">Tells the pod behind it from others that had or get the address; 0 where the cluster named none.</param>
-/// <param name="Since">When it left the slices, in seconds since 1970, if it is not this node's; 0 while it is in them.</param>
+/// <param name="Place">Where the backend runs.</param>
+/// <param name="Draining">It gets no new flows; existing ones continue.</param>
+/// <param name="Uid">Distinguishes the pod from earlier and later pods with the same address; 0 when the cluster named no pod.</param>
+/// <param name="Since">When it left the slices, in Unix seconds, if it is on another node; 0 while it is in them.</param>
 internal sealed record BackendState(BackendKey Key, uint Id, uint EndpointId, long Pod, BackendPlace Place, bool Draining, ulong Uid = 0,
     long Since = 0);
 
-/// <summary>One incarnation of a real address, port and protocol: what the pipeline's endpoint ids name.</summary>
+/// <summary>One incarnation of a real address, port and protocol, which an endpoint ID in the pipeline stands for.</summary>
 internal readonly record struct IncarnationKey(BackendKey Key, ProtocolType Protocol, long Pod);

@@ -8,8 +8,8 @@ using ACCOffload.NativeInterop.Addresses;
 namespace ACCOffload.InfraManager.State.Services;
 
 /// <summary>
-/// The durable form of a service: JSON, in which numbers of enumerations and names of properties are part of the schema: they change only
-/// with a migration.
+/// The stored form of a service: JSON. Enumeration numbers and property names are part of the database schema, so they change only with a
+/// migration.
 /// </summary>
 [JsonSourceGenerationOptions(
     GenerationMode = JsonSourceGenerationMode.Metadata,
@@ -46,26 +46,26 @@ internal sealed partial class ServiceStateJson : JsonSerializerContext
 {
     public static string Write(ServiceState state) => JsonSerializer.Serialize(state, Default.ServiceState);
 
-    /// <exception cref="FormatException">It makes no sense.</exception>
+    /// <exception cref="FormatException">The text is not a valid service.</exception>
     public static ServiceState Read(string text)
     {
         try
         {
-            return JsonSerializer.Deserialize(text, Default.ServiceState) ?? throw new FormatException("a service is null");
+            return JsonSerializer.Deserialize(text, Default.ServiceState) ?? throw new FormatException("stored service is null");
         }
         catch (JsonException e)
         {
-            throw new FormatException($"a service can't be read: {e.Message}", e);
+            throw new FormatException($"stored service is invalid: {e.Message}", e);
         }
     }
 }
 
 internal sealed class AddressConverter : JsonConverter<IPAddress>
 {
-    /// <summary>More than one service has, as a rule.</summary>
-    private const int Most = 1024;
+    /// <summary>More addresses than a service usually has.</summary>
+    private const int MaxCached = 1024;
 
-    // A service names the address of a backend twice, as wanted and as assigned: one object for both.
+    // A service contains each backend address twice, in the specification and in the assignment: share one object.
     [ThreadStatic]
     private static Dictionary<string, IPAddress>? _recent;
 
@@ -83,7 +83,7 @@ internal sealed class AddressConverter : JsonConverter<IPAddress>
             throw new JsonException("not an IP address");
         }
 
-        if (recent.Count == Most)
+        if (recent.Count == MaxCached)
         {
             recent.Clear();
         }
@@ -108,7 +108,7 @@ internal sealed class SequenceConverter<T> : JsonConverter<SequenceOf<T>>
 {
     public override SequenceOf<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         [.. JsonSerializer.Deserialize(ref reader, (JsonTypeInfo<T[]>)options.GetTypeInfo(typeof(T[])))
-            ?? throw new JsonException("a list is null")];
+            ?? throw new JsonException("list is null")];
 
     public override void Write(Utf8JsonWriter writer, SequenceOf<T> value, JsonSerializerOptions options) =>
         JsonSerializer.Serialize(writer, [.. value], (JsonTypeInfo<T[]>)options.GetTypeInfo(typeof(T[])));

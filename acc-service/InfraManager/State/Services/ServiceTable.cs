@@ -6,7 +6,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>The services by key, and indexes over what they hold, so that a change looks at nothing that it does not concern.</summary>
+/// <summary>The services by key, with indexes over their contents, so that a change visits only the services that it affects.</summary>
 internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey, ServiceState>(journal)
 {
     private readonly Dictionary<uint, ServiceState> _byId = [];
@@ -21,43 +21,43 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
 
     public override IReadOnlyList<string> ValueColumns => ["state"];
 
-    /// <summary>The backends on other nodes that drain.</summary>
+    /// <summary>The draining backends on other nodes.</summary>
     public DrainIndex Drains { get; } = new();
 
     public ServiceState? Find(uint id) => _byId.GetValueOrDefault(id);
 
-    /// <summary>The service that has the frontend, or had it last while its flows end.</summary>
+    /// <summary>The service that has the frontend, or was the last to have it while its flows continue.</summary>
     public ServiceState? HolderOf(FrontendKey key) => _holders.TryGetValue(key, out var id) ? _byId[id] : null;
 
-    /// <summary>The newest of the services that gave the frontend up while flows through it go on.</summary>
+    /// <summary>The newest service that gave up the frontend while flows through it continue.</summary>
     public ServiceState? FormerHolderOf(FrontendKey key) => _former.TryGetValue(key, out var ids) ? _byId[ids.Order().Last()] : null;
 
-    /// <summary>The services that have a backend of this address, oldest first.</summary>
-    public IReadOnlyList<ServiceState> With(IPAddress address) =>
+    /// <summary>The services that have a backend with this address, oldest first.</summary>
+    public IReadOnlyList<ServiceState> WithBackend(IPAddress address) =>
         _byAddress.TryGetValue(address, out var ids) ? [.. ids.Order().Select(id => _byId[id])] : [];
 
-    /// <summary>The number of an incarnation that some service has as a backend; 0 where none does.</summary>
-    public uint NumberOf(IncarnationKey key) => _incarnations.TryGetValue(key, out var found) ? found.Id : 0;
+    /// <summary>The ID of an incarnation that some service has as a backend; 0 when none has.</summary>
+    public uint EndpointIdOf(IncarnationKey key) => _incarnations.TryGetValue(key, out var found) ? found.Id : 0;
 
-    /// <summary>The number of a frontend that some service has, or had while its flows end; 0 where none does.</summary>
-    public uint FrontendNumberOf(FrontendKey key) =>
+    /// <summary>The ID of a frontend that some service has, or had while its flows continue; 0 when there is none.</summary>
+    public uint FrontendIdOf(FrontendKey key) =>
         (HolderOf(key) ?? FormerHolderOf(key))?.Ports.SelectMany(p => p.Frontends).First(f => f.Key == key).Id ?? 0;
 
     public override string? ConflictOf(ServiceState value)
     {
         if (_byId.TryGetValue(value.Id, out var other) && other.Key != value.Key)
         {
-            return $"service {value.Key} has the id of {other.Key}";
+            return $"services {value.Key} and {other.Key} have the same id {value.Id}";
         }
 
         foreach (var port in value.Ports)
         {
             if (port.Frontends.FirstOrDefault(f => !f.Taken && HolderOf(f.Key) is { } h && h.Key != value.Key) is { } frontend)
             {
-                return $"frontend {frontend.Key} is held by {HolderOf(frontend.Key)!.Key} and {value.Key}";
+                return $"frontend {frontend.Key} belongs to both {HolderOf(frontend.Key)!.Key} and {value.Key}";
             }
 
-            if (port.Backends.FirstOrDefault(b => NumberOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0
+            if (port.Backends.FirstOrDefault(b => EndpointIdOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0
                 && n != b.EndpointId) is { } backend)
             {
                 return $"backend {backend.Key} of {value.Key} has two endpoint ids";
@@ -92,7 +92,7 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
     {
         var key = new ServiceKey(row.Text(), row.Text());
         var state = ServiceStateJson.Read(row.Text());
-        return state.Key == key ? (key, state) : throw new FormatException($"service {key} is stored as {state.Key}");
+        return state.Key == key ? (key, state) : throw new FormatException($"service {key} is stored under the name {state.Key}");
     }
 
     private void Index(ServiceState state)
@@ -161,7 +161,7 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
     }
 
     /// <summary>
-    /// A service may be there for several reasons, such as two backends of one address: the first removal takes its id away.
+    /// A service may be indexed for several reasons, such as two backends with one address. The first removal removes its ID.
     /// </summary>
     private static void Remove<TKey>(Dictionary<TKey, IdSet> index, TKey key, uint id)
         where TKey : notnull
@@ -175,7 +175,7 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
 
     private readonly record struct Incarnation(uint Id, int Count);
 
-    /// <summary>A few ids, nearly always one: a set of its own for each of 100,000 addresses would cost more than all else.</summary>
+    /// <summary>A set of service IDs, nearly always just one: a hash set for each of 100,000 addresses would dominate memory use.</summary>
     private struct IdSet
     {
         private uint _one;
@@ -193,7 +193,7 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
             }
         }
 
-        /// <summary>True when nothing is left.</summary>
+        /// <summary>Removes an ID. Returns whether the set is empty now.</summary>
         public bool Remove(uint id)
         {
             if (_one == id)

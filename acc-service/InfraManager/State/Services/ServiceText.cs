@@ -2,10 +2,10 @@ using System.Net.Sockets;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>Services in words.</summary>
+/// <summary>Text forms of service properties.</summary>
 internal static class ServiceText
 {
-    /// <summary>SCTP's number (IANA); System.Net has no name for it.</summary>
+    /// <summary>SCTP's IP protocol number (IANA), which System.Net does not define.</summary>
     public const ProtocolType Sctp = (ProtocolType)132;
 
     public static string Protocol(ProtocolType protocol) => protocol switch

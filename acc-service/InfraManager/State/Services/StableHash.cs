@@ -2,7 +2,9 @@ using System.Text;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>A hash that is the same in every process (FNV-1a, 64 bit, mixed once more): only spreads, guards nothing.</summary>
+/// <summary>
+/// A hash that is the same in every process (64-bit FNV-1a with a final mix). It spreads values; it is not cryptographic.
+/// </summary>
 internal static class StableHash
 {
     private const ulong Offset = 14695981039346656037;
@@ -15,7 +17,7 @@ internal static class StableHash
         var hash = Add(Offset, Encoding.UTF8.GetBytes(seed));
         hash = Add(hash, address[..length]);
         hash = Add(hash, [(byte)(key.Port >> 8), (byte)key.Port]);
-        // FNV's high bits depend little on the last bytes.
+        // FNV's high bits depend too little on the last bytes.
         hash ^= hash >> 32;
         return hash * 0x9E3779B97F4A7C15;
     }

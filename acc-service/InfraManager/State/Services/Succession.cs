@@ -3,25 +3,25 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Services;
 
 /// <summary>
-/// Where flows of a set go whose backend takes no more (docs/programming.md, "A flow follows its backend"): buckets that change only when a
-/// backend of theirs goes, so that a flow that moved stays where it went. Pure and deterministic.
+/// Where flows go when their backend is gone (docs/programming.md, "A flow follows its backend"). A successor bucket changes only when its
+/// own backend goes, so that a moved flow stays where it went. Pure and deterministic.
 /// </summary>
 internal static class Succession
 {
-    // One bucket would give all flows of a backend to one other, however many come later.
-    private const int FewestBuckets = 8;
+    // With a single bucket, all flows of a backend would move to one other backend, even if more are added later.
+    private const int MinBuckets = 8;
 
-    /// <param name="former">The set as it was.</param>
-    /// <param name="eligible">The backends that take new flows, each once. Of equally good ones the first is taken.</param>
-    /// <param name="draining">Those that keep the flows they have.</param>
+    /// <param name="former">The previous set.</param>
+    /// <param name="eligible">The backends that take new flows, without duplicates. Ties go to the first.</param>
+    /// <param name="draining">The backends that keep their existing flows.</param>
     public static (SequenceOf<uint> Successors, SequenceOf<uint> Substitutes) Next(SetState former, IReadOnlyList<uint> eligible,
         IReadOnlySet<uint> draining)
     {
         var shares = eligible.ToDictionary(b => b, _ => 0);
-        // Until a backend goes no flow has to move.
+        // No flow has to move before a backend goes.
         var successors = former.Succession.Count > 0 ? [.. former.Succession] : former.Buckets.All(shares.ContainsKey)
             ? []
-            : Beginning(former.Buckets);
+            : Expand(former.Buckets);
         if (successors.Length == 0)
         {
             return ([], []);
@@ -35,29 +35,29 @@ internal static class Succession
 
         for (var i = 0; i < successors.Length; i++)
         {
-            var stood = i < former.Substitutes.Count ? former.Substitutes[i] : 0;
-            // Of two that drain the later one has the newer connections.
-            if (draining.Contains(stood) || (!Lives(successors[i]) && shares.ContainsKey(stood)))
+            var substitute = i < former.Substitutes.Count ? former.Substitutes[i] : 0;
+            // Of two draining backends, the later one has the newer connections.
+            if (draining.Contains(substitute) || (!KeepsFlows(successors[i]) && shares.ContainsKey(substitute)))
             {
-                (successors[i], stood) = (stood, 0);
+                (successors[i], substitute) = (substitute, 0);
             }
 
-            if (!Lives(successors[i]))
+            if (!KeepsFlows(successors[i]))
             {
-                (successors[i], stood) = (Pick(), 0);
+                (successors[i], substitute) = (Pick(), 0);
             }
 
             if (draining.Contains(successors[i]))
             {
-                substitutes[i] = shares.ContainsKey(stood) ? stood : Pick();
+                substitutes[i] = shares.ContainsKey(substitute) ? substitute : Pick();
             }
         }
 
         return ([.. successors], [.. substitutes.Any(s => s != 0) ? substitutes : []]);
 
-        bool Lives(uint backend) => shares.ContainsKey(backend) || draining.Contains(backend);
+        bool KeepsFlows(uint backend) => shares.ContainsKey(backend) || draining.Contains(backend);
 
-        // Nobody, where none takes flows: the service refuses them then.
+        // 0 when no backend takes flows: the service refuses them then.
         uint Pick()
         {
             if (eligible.Count == 0)
@@ -71,15 +71,15 @@ internal static class Succession
         }
     }
 
-    /// <summary>The set as it was, in buckets enough: until now flows that moved went by its own.</summary>
-    private static uint[] Beginning(SequenceOf<uint> buckets)
+    /// <summary>Repeats the set's buckets until there are enough. Flows that moved so far followed the set's own buckets.</summary>
+    private static uint[] Expand(SequenceOf<uint> buckets)
     {
         if (buckets.Count == 0)
         {
             return [];
         }
 
-        var each = (FewestBuckets + buckets.Count - 1) / buckets.Count;
+        var each = (MinBuckets + buckets.Count - 1) / buckets.Count;
         return [.. Enumerable.Range(0, buckets.Count * each).Select(i => buckets[i / each])];
     }
 }

@@ -2,12 +2,12 @@ using System.Data.Common;
 
 namespace ACCOffload.InfraManager.State.Tables;
 
-/// <summary>Gives the columns of the reader's present row, one after the other, in the table's order.</summary>
+/// <summary>Reads the columns of the current row one after the other, in the table's order.</summary>
 internal sealed class RowReader(DbDataReader reader)
 {
     private int _column;
 
-    /// <summary>Goes on to the next row. False when there is none.</summary>
+    /// <summary>Advances to the next row. False when there is none.</summary>
     public bool Next()
     {
         _column = 0;
@@ -23,15 +23,15 @@ internal sealed class RowReader(DbDataReader reader)
     /// <exception cref="OverflowException">The number is outside the type's range.</exception>
     public uint UInt32() => checked((uint)Int64());
 
-    /// <summary>The number with the same bits as the signed one that is stored.</summary>
+    /// <summary>Reads an unsigned number, which is stored as the signed number with the same bits.</summary>
     public ulong UInt64() => unchecked((ulong)Int64());
 
     public bool Bool() => Int64() != 0;
 
-    /// <summary>The parts of a text that are separated by commas.</summary>
+    /// <summary>Reads a comma-separated list.</summary>
     public string[] List() => Text().Split(',', StringSplitOptions.RemoveEmptyEntries);
 
-    /// <exception cref="FormatException">No member has the number.</exception>
+    /// <exception cref="FormatException">The enumeration has no member with this number.</exception>
     public T Enum<T>()
         where T : struct, Enum
     {

@@ -1,20 +1,20 @@
 namespace ACCOffload.InfraManager.State.Tables;
 
 /// <summary>
-/// The changes of all tables of a model in the order in which they were made, so that they can be undone. It only says which table changed;
-/// what the row was before is in the table. Not thread-safe.
+/// Records the changes of all tables of a model in order, so that they can be undone. It records only which table changed; the table
+/// keeps the former row. Not thread-safe.
 /// </summary>
 internal sealed class StateJournal
 {
     private readonly List<StateTable> _changed = [];
 
-    /// <summary>How many changes were recorded since the last <see cref="Forget"/>.</summary>
+    /// <summary>The number of changes recorded since the last <see cref="Forget"/>.</summary>
     public int Mark => _changed.Count;
 
     /// <summary>The table of the newest change; null when nothing is recorded.</summary>
     public StateTable? Last => _changed.Count > 0 ? _changed[^1] : null;
 
-    /// <returns>The change's position: the mark before it.</returns>
+    /// <returns>The position of the change, which is the mark before it.</returns>
     public int Record(StateTable table)
     {
         _changed.Add(table);
@@ -32,7 +32,7 @@ internal sealed class StateJournal
         _changed.Clear();
     }
 
-    /// <summary>Drops the records; the changes stay.</summary>
+    /// <summary>Drops the records and keeps the changes.</summary>
     public void Forget()
     {
         foreach (var table in _changed)

@@ -1,10 +1,8 @@
-using System.Collections;
-using System.Diagnostics.CodeAnalysis;
 using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Tables;
 
-/// <summary>What the journal and the store need to know of a table, whatever its rows are.</summary>
+/// <summary>What the journal and the store need to know about a table, independent of its row type.</summary>
 internal abstract class StateTable
 {
     /// <summary>The name of the table in the database.</summary>
@@ -13,85 +11,75 @@ internal abstract class StateTable
     /// <summary>The columns of the primary key.</summary>
     public abstract IReadOnlyList<string> KeyColumns { get; }
 
-    /// <summary>The other columns; together with the key's, in the order in which a row is written and read.</summary>
+    /// <summary>The other columns. A row is written and read in the order: key columns, then value columns.</summary>
     public virtual IReadOnlyList<string> ValueColumns => [];
 
-    /// <summary>The column that gives the order of loading; null where any order does.</summary>
+    /// <summary>The column to sort by when loading; null when the order does not matter.</summary>
     public virtual string? LoadOrder => null;
 
-    /// <summary>Whether the database lacks changes.</summary>
+    /// <summary>Whether there are changes that the database does not have yet.</summary>
     public abstract bool HasUnsaved { get; }
 
-    /// <summary>Takes the present row of the database in.</summary>
-    /// <exception cref="FormatException">It is invalid. Other exceptions of conversion mean the same.</exception>
+    /// <summary>Adds the current row of the reader.</summary>
+    /// <exception cref="FormatException">The row is invalid. Other conversion exceptions mean the same.</exception>
     /// <exception cref="InvalidOperationException">It conflicts with another row.</exception>
     public abstract void Load(RowReader row);
 
     /// <summary>
-    /// Writes the present value, or the absence, of every row that changed since <see cref="MarkSaved"/>; writing a row twice does no harm.
+    /// Writes the current value, or the deletion, of every row that changed since <see cref="MarkSaved"/>. Writing a row twice is harmless.
     /// </summary>
-    /// <param name="put">Takes the columns of the key, then the others.</param>
-    /// <param name="delete">Takes the columns of the key.</param>
+    /// <param name="put">Takes the key columns, then the value columns.</param>
+    /// <param name="delete">Takes the key columns.</param>
     public abstract void WriteUnsaved(RowWriter put, RowWriter delete);
 
-    /// <summary>What <see cref="WriteUnsaved"/> wrote is durable.</summary>
+    /// <summary>What <see cref="WriteUnsaved"/> wrote is durable now.</summary>
     public abstract void MarkSaved();
 
-    /// <summary>Adds the owners of the target's entries that follow from the rows that changed since the journal was emptied.</summary>
+    /// <summary>Adds the owners of the table entries affected by the recorded changes.</summary>
     public abstract void AddChangedOwners(ISet<OwnerId> owners);
 
-    /// <summary>The journal's: undoes the newest change.</summary>
+    /// <summary>Undoes the newest change. Called by the journal.</summary>
     internal abstract void UndoLast();
 
-    /// <summary>The journal's: drops the records of changes.</summary>
+    /// <summary>Drops the change records. Called by the journal.</summary>
     internal abstract void ForgetChanges();
 }
 
 /// <summary>
-/// One kind of durable state: rows by key, with whatever indexes a derived class keeps over them, a record of changes for the journal, and
-/// the form in which the store keeps a row. Not thread-safe: the programmer alone changes it.
+/// One kind of durable state: rows by key, with indexes kept by the derived class, change records for the journal, and the stored form of
+/// a row. Not thread-safe: only the programmer changes it.
 /// </summary>
-/// <param name="journal">The model's.</param>
-internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTable, IReadOnlyDictionary<TKey, TValue>
+/// <param name="journal">The model's journal.</param>
+internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTable
     where TKey : notnull
     where TValue : class
 {
     private readonly Dictionary<TKey, TValue> _rows = [];
     private readonly List<(int Position, TKey Key, TValue? Old)> _changes = [];
 
-    // Also of changes that were undone: they may have been committed in between.
+    // Includes rows whose change was undone: they may have been committed in between.
     private readonly HashSet<TKey> _unsaved = [];
 
     public int Count => _rows.Count;
 
-    public IEnumerable<TKey> Keys => _rows.Keys;
+    public IReadOnlyCollection<TKey> Keys => _rows.Keys;
 
     public IReadOnlyCollection<TValue> Values => _rows.Values;
 
-    public TValue this[TKey key] => _rows[key];
-
     public override bool HasUnsaved => _unsaved.Count > 0;
 
-    /// <summary>The keys of the rows that the database does not have as they are.</summary>
+    /// <summary>The keys of the rows that differ from the database.</summary>
     public IReadOnlyCollection<TKey> UnsavedKeys => _unsaved;
 
-    /// <summary>Whether an undone change takes its row back. Otherwise the row keeps the value that it had last.</summary>
+    /// <summary>Whether undo restores the row. Otherwise the row keeps its latest value.</summary>
     protected virtual bool CanUndo => true;
-
-    IEnumerable<TValue> IReadOnlyDictionary<TKey, TValue>.Values => _rows.Values;
 
     public TValue? Find(TKey key) => _rows.GetValueOrDefault(key);
 
     public bool ContainsKey(TKey key) => _rows.ContainsKey(key);
 
-    public bool TryGetValue(TKey key, [MaybeNullWhen(false)] out TValue value) => _rows.TryGetValue(key, out value);
-
-    public IEnumerator<KeyValuePair<TKey, TValue>> GetEnumerator() => _rows.GetEnumerator();
-
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-    /// <summary>Sets a row, or removes it with null. The caller has checked that it conflicts with no other.</summary>
-    /// <exception cref="InvalidOperationException">It does; nothing was changed.</exception>
+    /// <summary>Sets a row, or removes it if the value is null. The caller has checked for conflicts.</summary>
+    /// <exception cref="InvalidOperationException">The row conflicts with another; nothing was changed.</exception>
     public void Set(TKey key, TValue? value)
     {
         var old = Find(key);
@@ -101,24 +89,17 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
         }
 
         ThrowIfConflict(value);
-        _unsaved.Add(key);
-
-        // What can't be undone has to be seen to have changed, no more: once between two changes of other tables is enough.
-        if (CanUndo || !ReferenceEquals(journal.Last, this))
-        {
-            _changes.Add((journal.Record(this), key, old));
-        }
-
+        Record(key, old);
         Replace(key, value);
     }
 
-    /// <summary>Removes a row, if there is one.</summary>
+    /// <summary>Removes a row if it exists.</summary>
     public void Remove(TKey key) => Set(key, null);
 
-    /// <summary>Why the row can't stand beside the others; null when it can.</summary>
+    /// <summary>Why the row conflicts with another one; null when it does not.</summary>
     public virtual string? ConflictOf(TValue value) => null;
 
-    /// <summary>The changes recorded after <paramref name="mark"/> of the journal, oldest first, with the value before each.</summary>
+    /// <summary>The changes recorded since the journal's <paramref name="mark"/>, oldest first, each with the value before it.</summary>
     public IReadOnlyList<(TKey Key, TValue? Old)> ChangesSince(int mark)
     {
         var first = _changes.Count;
@@ -160,7 +141,7 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
     {
         foreach (var (_, key, old) in _changes)
         {
-            // A row that was removed and made anew may be another owner.
+            // A row that was removed and added again may have another owner.
             Add(OwnerOf(key, old));
             Add(OwnerOf(key, Find(key)));
         }
@@ -187,7 +168,7 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
 
     internal sealed override void ForgetChanges() => _changes.Clear();
 
-    /// <summary>Adds a row that was read from the store, or that is never stored.</summary>
+    /// <summary>Adds a row without recording it: one read from the store, or one that is never stored.</summary>
     /// <exception cref="InvalidOperationException">It conflicts with another row.</exception>
     protected void AddUnrecorded(TKey key, TValue value)
     {
@@ -195,15 +176,18 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
         Replace(key, value);
     }
 
-    /// <summary>Brings the indexes up to date after a row was set, replaced, or removed.</summary>
-    /// <param name="key">Its key.</param>
-    /// <param name="old">Null when it was not there.</param>
-    /// <param name="value">Null when it was removed.</param>
+    /// <summary>Records that the value of a row was changed in place, which undo does not revert.</summary>
+    protected void RecordInPlace(TKey key) => Record(key, null);
+
+    /// <summary>Updates the indexes after a row was added, replaced or removed.</summary>
+    /// <param name="key">The row's key.</param>
+    /// <param name="old">Null when the row was added.</param>
+    /// <param name="value">Null when the row was removed.</param>
     protected virtual void OnReplaced(TKey key, TValue? old, TValue? value)
     {
     }
 
-    /// <summary>The owner of the target's entries that follow from a row; null when none do, or the row is null.</summary>
+    /// <summary>The owner of the table entries that the row affects; null when there is none or the row is null.</summary>
     protected virtual OwnerId? OwnerOf(TKey key, TValue? value) => null;
 
     protected abstract void WriteKey(RowWriter row, TKey key);
@@ -212,6 +196,17 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
     protected abstract void WriteValue(RowWriter row, TValue value);
 
     protected abstract (TKey Key, TValue Value) ReadRow(RowReader row);
+
+    private void Record(TKey key, TValue? old)
+    {
+        _unsaved.Add(key);
+
+        // A change that cannot be undone must only be visible: one record between two changes of other tables is enough.
+        if (CanUndo || !ReferenceEquals(journal.Last, this))
+        {
+            _changes.Add((journal.Record(this), key, old));
+        }
+    }
 
     private void ThrowIfConflict(TValue? value)
     {

@@ -1,13 +1,13 @@
 namespace ACCOffload.InfraManager.State.Values;
 
 /// <summary>
-/// The API that an endpoint came through. Sync touches only what came through <see cref="Offload"/>. Stored: never renumber.
+/// The API that created an endpoint. Sync affects only endpoints of <see cref="Offload"/>. Stored: never renumber.
 /// </summary>
 internal enum ApiOrigin
 {
     Offload = 1,
     InfraAgent = 2,
 
-    /// <summary>None: the configuration says that it is there. Never stored.</summary>
+    /// <summary>No API: the endpoint is configured. Never stored.</summary>
     Configuration = 3,
 }

@@ -1,11 +1,11 @@
 namespace ACCOffload.InfraManager.State.Values;
 
-/// <summary>The kind of device an endpoint's port is made of. Stored: never renumber.</summary>
+/// <summary>The kind of device behind an endpoint's port. Stored: never renumber.</summary>
 internal enum DeviceKind
 {
     Veth = 1,
     Tap = 2,
-    /// <summary>Several endpoints on one port and one MAC.</summary>
+    /// <summary>Several endpoints share one port and one MAC address.</summary>
     Ipvlan = 3,
     SubFunction = 4,
     VirtualFunction = 5,

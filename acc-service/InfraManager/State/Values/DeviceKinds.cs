@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.State.Values;
 
-/// <summary>The kinds' names on the wire and in the configuration.</summary>
+/// <summary>The names of the device kinds on the wire and in the configuration.</summary>
 internal static class DeviceKinds
 {
     private static readonly (string Name, DeviceKind Kind)[] All =

@@ -5,9 +5,9 @@ internal enum EndpointKind
 {
     Pod = 1,
 
-    /// <summary>The host's own interface into the pipeline; a node has one.</summary>
+    /// <summary>The host's own interface into the pipeline; at most one per node.</summary>
     Host = 2,
 
-    /// <summary>The node network; a node has one or none, and the configuration says so. Never stored.</summary>
+    /// <summary>The node network; at most one per node, and only by configuration. Never stored.</summary>
     Uplink = 3,
 }

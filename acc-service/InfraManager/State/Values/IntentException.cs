@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.State.Values;
 
-/// <summary>Why an intent was refused; the numbers are those of gRPC's status codes.</summary>
+/// <summary>Why an intent was refused; the numbers are the gRPC status codes.</summary>
 internal enum IntentError
 {
     Cancelled = 1,
@@ -16,8 +16,8 @@ internal enum IntentError
 }
 
 /// <summary>
-/// An intent was refused or failed. The message is one line for the caller; <see cref="Field"/> names the request's field, if one is at
-/// fault.
+/// An intent was refused or failed. The message is one line for the caller; <see cref="Field"/> names the request field at fault, if
+/// there is one.
 /// </summary>
 internal sealed class IntentException : Exception
 {
@@ -30,20 +30,22 @@ internal sealed class IntentException : Exception
     public IntentError Code { get; }
 
     /// <summary>
-    /// Waiting does not help: the target's tables have no room for what is wanted until something else goes. Otherwise a code of a passing
-    /// failure means that the same may well succeed soon.
+    /// Retrying does not help until something else is removed, because the target's tables are full. When this is false, a code for a
+    /// transient failure means that the same request may soon succeed.
     /// </summary>
     public bool IsLasting { get; init; }
 
-    /// <summary>As in the proto, such as <c>device.mac</c> or <c>addresses[1]</c>; empty when no single field is at fault.</summary>
+    /// <summary>
+    /// The field as in the proto, such as <c>device.mac</c> or <c>addresses[1]</c>; empty when no single field is at fault.
+    /// </summary>
     public string Field { get; }
 
     public static IntentException Invalid(string field, string message) => new(IntentError.InvalidArgument, message, field);
 
-    public static IntentException Held(string field, string message) => new(IntentError.AlreadyExists, message, field);
+    public static IntentException AlreadyExists(string field, string message) => new(IntentError.AlreadyExists, message, field);
 
-    /// <summary>The request is older than what was there before, or of an epoch that is not the current one.</summary>
+    /// <summary>The request is older than an earlier one, or not of the current epoch.</summary>
     public static IntentException Stale(string field, string message) => new(IntentError.FailedPrecondition, message, field);
 
-    public static IntentException Away(string reason) => new(IntentError.Unavailable, reason);
+    public static IntentException Unavailable(string reason) => new(IntentError.Unavailable, reason);
 }

@@ -3,16 +3,16 @@ namespace ACCOffload.InfraManager.State.Values;
 /// <summary>The kinds of domain objects that own table entries.</summary>
 internal enum OwnerKind
 {
-    /// <summary>The node itself: what is masqueraded and how.</summary>
+    /// <summary>The node itself: masquerading, the gateway, and destinations that are not routed.</summary>
     Node = 0,
     Endpoint = 1,
     Service = 2,
 
-    /// <summary>The numbers that services have.</summary>
+    /// <summary>The high-water mark of the service IDs.</summary>
     Ids = 3,
 }
 
-/// <summary>Names a domain object that owns a set of table entries, a pure function of the model.</summary>
+/// <summary>Identifies a domain object that owns a set of table entries, which are a pure function of the model.</summary>
 internal readonly record struct OwnerId
 {
     private const int KindShift = 60;

@@ -2,20 +2,20 @@ using System.Numerics;
 
 namespace ACCOffload.InfraManager.State.Values;
 
-/// <summary><paramref name="Count"/> ports from <paramref name="First"/> on, at least one.</summary>
+/// <summary><paramref name="Count"/> consecutive ports starting at <paramref name="First"/>; at least one.</summary>
 internal readonly record struct PortRange(ushort First, int Count)
 {
     /// <summary>
-    /// The lowest mask that leaves each of 0 to <see cref="Count"/> - 1 as it is; so a masked number is below twice the count.
+    /// The smallest bit mask that leaves each of 0 to <see cref="Count"/> - 1 unchanged; a masked number is below twice the count.
     /// </summary>
     public ushort Mask => (ushort)(BitOperations.RoundUpToPowerOf2((uint)Count) - 1);
 
-    // Ports 0 to 1023 are never of a pool, and the count is a parameter of 16 bits.
-    private const int Most = 65536 - 1024;
+    // Ports 0 to 1023 are never part of a range, and the count is a 16-bit action parameter.
+    private const int MaxCount = 65536 - 1024;
 
     public int Last => First + Count - 1;
 
-    /// <summary>Reads <c>first-last</c>. Null, or why the text is not valid.</summary>
+    /// <summary>Parses <c>first-last</c>. Returns null, or why the text is invalid.</summary>
     public static string? Parse(string text, out PortRange range)
     {
         range = default;
@@ -25,7 +25,7 @@ internal readonly record struct PortRange(ushort First, int Count)
         }
 
         range = new PortRange(span.First, span.Last - span.First + 1);
-        return range.Count <= Most ? null : $"has {range.Count} ports, at most {Most}";
+        return range.Count <= MaxCount ? null : $"has {range.Count} ports, at most {MaxCount}";
     }
 
     public override string ToString() => $"{First}-{Last}";

@@ -1,11 +1,11 @@
 namespace ACCOffload.InfraManager.State.Values;
 
-/// <summary>Ports from <paramref name="First"/> to <paramref name="Last"/>, both included.</summary>
+/// <summary>The ports from <paramref name="First"/> to <paramref name="Last"/>, inclusive.</summary>
 internal readonly record struct PortSpan(ushort First, ushort Last)
 {
     public bool Contains(ushort port) => port >= First && port <= Last;
 
-    /// <summary>Reads <c>first-last</c>. Null, or why the text is not valid.</summary>
+    /// <summary>Parses <c>first-last</c>. Returns null, or why the text is invalid.</summary>
     public static string? Parse(string text, out PortSpan span)
     {
         span = default;

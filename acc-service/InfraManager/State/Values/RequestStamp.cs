@@ -1,8 +1,8 @@
 namespace ACCOffload.InfraManager.State.Values;
 
 /// <summary>
-/// A request's place in its agent's order: the agent's start count, then the request's number. Larger is newer. (0, 0) is a request
-/// without an order (a 24.01 agent has none).
+/// A request's position in its agent's order: the epoch, then the request's sequence number. Larger is newer. (0, 0) is a request without
+/// an order, as a 24.01 agent sends.
 /// </summary>
 internal readonly record struct RequestStamp(ulong Epoch, ulong Sequence) : IComparable<RequestStamp>
 {

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace ACCOffload.InfraManager.State.Values;
 
 /// <summary>
-/// An immutable list that equals another with equal elements in the same order, so that records that hold it compare by contents.
+/// An immutable list with value equality: records that contain it compare by its elements.
 /// </summary>
 [CollectionBuilder(typeof(SequenceOf), nameof(SequenceOf.Create))]
 internal readonly struct SequenceOf<T> : IReadOnlyList<T>, IEquatable<SequenceOf<T>>

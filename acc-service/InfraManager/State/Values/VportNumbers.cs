@@ -2,7 +2,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Values;
 
-/// <summary>The numbers that a function's MAC address stands for, by the rule of release 24.01's hardware.</summary>
+/// <summary>The vport numbers that follow from a function's MAC address on the hardware of release 24.01.</summary>
 internal static class VportNumbers
 {
     private const int FirstPort = 16;

@@ -9,7 +9,7 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming.Compile.Package;
 
-/// <summary>Compiles for the package of release 24.01 for P4-DPDK: docs/targets.md says what its tables mean.</summary>
+/// <summary>Compiles for the P4-DPDK package of release 24.01; docs/targets.md explains its tables.</summary>
 internal sealed class DpdkCompiler : ModelCompiler
 {
     private const int IpBits = 32, L4Bits = 16, MacBits = 48, PointerBits = 24, PortBits = 32;
@@ -22,7 +22,7 @@ internal sealed class DpdkCompiler : ModelCompiler
     private readonly Balancer _tcp;
     private readonly Balancer _udp;
 
-    /// <exception cref="P4InfoException">The pipeline is not that package's; the message names what is missing.</exception>
+    /// <exception cref="P4InfoException">The pipeline is not that of the package; the message names what is missing.</exception>
     public DpdkCompiler(Pipeline pipeline, NodeSettings node)
         : base(pipeline)
     {
@@ -44,7 +44,7 @@ internal sealed class DpdkCompiler : ModelCompiler
             ? [.. Endpoint(e.Spec, port)]
             : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s) : null,
-        // Whoever asks for the gateway is led to the port where the ARP responder answers.
+        // ARP requests for the gateway go to the port of the ARP responder.
         _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork && _node.Profile.ArpPortOf(_node) is { } arpPort
             ? [_arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", arpPort)]
             : [],
@@ -73,7 +73,7 @@ internal sealed class DpdkCompiler : ModelCompiler
             BackendState[] active = [.. s.Port.Backends.Where(b => !b.Draining)];
             foreach (var backend in s.Port.Backends)
             {
-                // What is pinned to a backend of UDP that is no more goes to another one: its client would never notice.
+                // UDP flows pinned to a removed backend move to another one: the client does not notice.
                 var to = backend.Draining && s.Port.Protocol == ProtocolType.Udp && active.Length > 0
                     ? active[backend.Id % active.Length]
                     : backend;

@@ -11,9 +11,8 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile.Package;
 
 /// <summary>
-/// Compiles for the package that release 24.01 ships for the E2100: docs/targets.md says what its tables mean. What 24.01 calls a module
-/// pointer, the number of a row that rewrites headers, is here the port's number for endpoints, and a service number for frontends and
-/// backends.
+/// Compiles for the E2100 package of release 24.01; docs/targets.md explains its tables. What 24.01 calls a module pointer, the number of a
+/// row that rewrites headers, is the port number for endpoints, and a service ID for frontends and backends.
 /// </summary>
 internal sealed class Es2kCompiler : ModelCompiler
 {
@@ -36,7 +35,7 @@ internal sealed class Es2kCompiler : ModelCompiler
     private readonly PackageTable _balance;
     private readonly PackageTable _flags;
 
-    /// <exception cref="P4InfoException">The pipeline is not that package's; the message names what is missing.</exception>
+    /// <exception cref="P4InfoException">The pipeline is not that of the package; the message names what is missing.</exception>
     public Es2kCompiler(Pipeline pipeline, NodeSettings node)
         : base(pipeline)
     {
@@ -84,7 +83,7 @@ internal sealed class Es2kCompiler : ModelCompiler
 
     private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port)
     {
-        // Those that share a port share their MAC, and so this row.
+        // Endpoints that share a port also share the MAC address, and so this row.
         yield return _gatewayMac.Row([port], "update_src_dst_mac", _node.GatewayMac.Value, spec.Mac.Value);
         foreach (var ip in PackageAddresses.Of(spec, _node))
         {
@@ -106,7 +105,7 @@ internal sealed class Es2kCompiler : ModelCompiler
             List<(BackendState Backend, MacAddress Mac, uint Port)> reachable = [];
             foreach (var backend in s.Port.Backends)
             {
-                // A pod that is listed may not be attached yet.
+                // A listed pod may not be attached yet.
                 var holder = model.Endpoints.HolderOf(backend.Key.Address)
                     ?? (backend.Place == BackendPlace.Host ? model.Endpoints.Host : null);
                 if (holder is null || portOf(holder.Spec.PortName) is not { } port)
@@ -158,7 +157,7 @@ internal sealed class Es2kCompiler : ModelCompiler
 
     private IEnumerable<Entry> Node()
     {
-        // Whoever asks for the gateway is led to the vport that has its MAC; the ARP responder answers there.
+        // ARP requests for the gateway go to the vport with its MAC address, where the ARP responder answers.
         if (_node.Gateway.AddressFamily == AddressFamily.InterNetwork && _node.Profile.ArpPortOf(_node) is { } arpPort)
         {
             yield return _arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", arpPort);

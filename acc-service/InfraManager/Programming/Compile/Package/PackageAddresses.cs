@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming.Compile.Package;
 
-/// <summary>The IPv4 addresses by which an endpoint is reached, as a package's tables match them.</summary>
+/// <summary>The IPv4 addresses of an endpoint as numbers in host byte order, as the package tables take them.</summary>
 internal static class PackageAddresses
 {
     public static IEnumerable<ulong> Of(EndpointSpec spec, NodeSettings node) =>

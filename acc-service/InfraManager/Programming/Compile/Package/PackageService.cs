@@ -2,13 +2,15 @@ using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Programming.Compile.Package;
 
-/// <summary>One frontend with its backends: what a package calls a service.</summary>
-/// <param name="Port">The backends, and the buckets.</param>
+/// <summary>One frontend with its backends, which is what a package calls a service.</summary>
+/// <param name="Port">The backends and buckets.</param>
 /// <param name="Frontend">What clients send to.</param>
-/// <param name="Set">Who gets new flows; no buckets where nobody does.</param>
+/// <param name="Set">The backends that get new flows; without buckets when none does.</param>
 internal readonly record struct PackageService(PortState Port, FrontendState Frontend, SetState Set)
 {
-    /// <summary>What the limits of a package leave of a service. Frontends that are gone are there while flows through them end.</summary>
+    /// <summary>
+    /// The package services of a service within the package's limits. Retired frontends are included while flows through them continue.
+    /// </summary>
     public static IEnumerable<PackageService> Of(ServiceState service)
     {
         for (var i = 0; i < service.Ports.Count; i++)

@@ -4,23 +4,24 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Programming.Compile.Package;
 
 /// <summary>
-/// A table of a 24.01 package, as its own manager uses it: keys by name, all exact, actions with parameters by position, since the names of
-/// those are not public for each package. Whether the target's table is such a one is found out once, before the first entry.
+/// A table of a 24.01 package, used as the 24.01 manager uses it: exact keys by name and action parameters by position, because not every
+/// package documents the parameter names. The target's schema is checked once, before the first entry.
 /// </summary>
 internal sealed class PackageTable
 {
-    /// <summary>Of the control block that everything in both packages belongs to.</summary>
+    /// <summary>The control block of all tables in both packages.</summary>
     private const string Control = "k8s_dp_control.";
 
     private readonly EntryBuilder _builder;
     private readonly string[] _keys;
     private readonly Dictionary<string, (ActionSchema Action, string[] Params)> _actions = new(StringComparer.Ordinal);
 
-    /// <param name="pipeline">The target's.</param>
-    /// <param name="name">Of the table, without the control block's.</param>
-    /// <param name="keys">The match fields, and the bits that their values need.</param>
-    /// <param name="actions">Their names, and the bits that each parameter needs. None for a table that refers to groups.</param>
-    /// <exception cref="P4InfoException">It is another table than that; the message names what is missing.</exception>
+    /// <param name="pipeline">The target's pipeline.</param>
+    /// <param name="name">The table's name without the control block.</param>
+    /// <param name="keys">The match fields, with the number of bits that their values need.</param>
+    /// <param name="actions">The actions, with the number of bits that each parameter needs. None for a table that refers to
+    /// groups.</param>
+    /// <exception cref="P4InfoException">The target's table differs; the message names what is missing.</exception>
     public PackageTable(Pipeline pipeline, string name, (string Name, int Bits)[] keys, params (string Name, int[] Bits)[] actions)
         : this(pipeline.Table(Control + name), keys, actions)
     {
@@ -36,7 +37,7 @@ internal sealed class PackageTable
             var field = table.Field(key);
             if (field.Kind != MatchKind.Exact)
             {
-                throw new P4InfoException($"table {table.Alias} matches {key} as {field.Kind}, not exactly");
+                throw new P4InfoException($"table {table.Alias} matches {key} as {field.Kind}, expected an exact match");
             }
 
             Fits($"match field {key}", field.BitWidth, bits);
@@ -44,7 +45,7 @@ internal sealed class PackageTable
 
         if (table.Fields.FirstOrDefault(f => !_keys.Contains(f.Name)) is { } unknown)
         {
-            throw new P4InfoException($"table {table.Alias} has a match field '{unknown.Name}' that is not known; known are: "
+            throw new P4InfoException($"table {table.Alias} has an unexpected match field '{unknown.Name}'; expected are: "
                 + $"{string.Join(", ", _keys)}");
         }
 
@@ -54,7 +55,8 @@ internal sealed class PackageTable
             ParamSchema[] parameters = [.. schema.Params.OrderBy(p => p.Id)];
             if (parameters.Length != bits.Length)
             {
-                throw new P4InfoException($"action {action} of table {table.Alias} has {parameters.Length} parameters, not {bits.Length}");
+                throw new P4InfoException(
+                    $"action {action} of table {table.Alias} has {parameters.Length} parameters, expected {bits.Length}");
             }
 
             for (var i = 0; i < bits.Length; i++)
@@ -96,7 +98,7 @@ internal sealed class PackageTable
     {
         if (bits < needed)
         {
-            throw new P4InfoException($"{what} of table {Schema.Alias} is {bits} bits wide; {needed} are needed");
+            throw new P4InfoException($"{what} of table {Schema.Alias} is {bits} bits wide, expected at least {needed}");
         }
     }
 }
