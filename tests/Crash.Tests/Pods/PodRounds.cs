@@ -40,7 +40,7 @@ internal sealed class PodRounds(PodNode node, int seed)
             await node.AssertExactlyAsync([]);
             foreach (var netns in node.Namespaces)
             {
-                Assert.Equal(["lo"], await Traces.LinksAsync(netns));
+                Assert.Equal(["lo"], await LabState.LinksAsync(netns));
             }
 
             var (sent, lost) = await pinging.StopAsync();

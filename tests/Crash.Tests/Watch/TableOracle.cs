@@ -39,7 +39,7 @@ internal static class TableOracle
         var actual = await target.RowsAsync();
         if (services)
         {
-            actual.RemoveWhere(ServiceRows.IsOne);
+            actual.RemoveWhere(ServiceRows.IsServiceRow);
         }
         // The pod range, in the lab's usual configuration or in one for more pods.
         if (actual.RemoveWhere(r => r is "routes dst_ip=af40100/24 unassigned()" or "routes dst_ip=af40000/16 unassigned()") != 1)

@@ -14,7 +14,7 @@ internal sealed class QemuMachine : IAsyncDisposable
     private readonly string _folder;
     private readonly string _netns;
     private readonly string[] _cards;
-    private readonly GuestHands _hands;
+    private readonly GuestShell _guest;
     private BackgroundProcess? _process;
 
     private QemuMachine(string folder, string netns, string[] cards)
@@ -22,7 +22,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         _folder = folder;
         _netns = netns;
         _cards = cards;
-        _hands = new GuestHands(TestAgentSocket, Tail);
+        _guest = new GuestShell(TestAgentSocket, Tail);
     }
 
     /// <summary>
@@ -121,21 +121,21 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     /// <summary>Waits until the test agent responds, which is after systemd has mounted the file systems.</summary>
     public Task ReachAsync(TimeSpan limit) =>
-        _hands.ReachAsync(() => _ = _process!.HasExited
+        _guest.WaitReadyAsync(() => _ = _process!.HasExited
             ? throw new InvalidOperationException($"QEMU exited:\n{_process.Log}\n{Tail()}")
             : true, limit);
 
     /// <summary>Runs a shell command in the machine.</summary>
-    public Task<ShellResult> AskAsync(string command) => _hands.AskAsync(command);
+    public Task<ShellResult> AskAsync(string command) => _guest.RunAsync(command);
 
     /// <summary>Runs a shell command in the machine with a time limit.</summary>
-    public Task<ShellResult> AskAsync(string command, TimeSpan limit) => _hands.AskAsync(command, limit);
+    public Task<ShellResult> AskAsync(string command, TimeSpan limit) => _guest.RunAsync(command, limit);
 
     /// <summary>Runs a command that must succeed and returns its output.</summary>
-    public Task<string> OutputAsync(string command) => _hands.OutputAsync(command);
+    public Task<string> OutputAsync(string command) => _guest.OutputAsync(command);
 
     /// <summary>Repeats a command until it succeeds.</summary>
-    public Task UntilAsync(string command, string what, int seconds = 300) => _hands.UntilAsync(command, what, seconds);
+    public Task UntilAsync(string command, string what, int seconds = 300) => _guest.RunUntilSuccessAsync(command, what, seconds);
 
     /// <summary>Cuts the power.</summary>
     public async Task CutPowerAsync()
@@ -143,7 +143,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         _process!.Kill();
         await _process.DisposeAsync();
         _process = null;
-        _hands.Dispose();
+        _guest.Dispose();
     }
 
     public async ValueTask DisposeAsync()

@@ -34,7 +34,7 @@ public sealed class CrashTests(ITestOutputHelper output)
 
         // Changes during the outage are applied after the restart; flows of the removed endpoint continue.
         await node.Lab.KillManagerAsync();
-        node.Api.Become([web, Objects.Slice("s", "web", [node.Endpoint(2), node.Endpoint(3)])]);
+        node.Api.ReplaceAll([web, Objects.Slice("s", "web", [node.Endpoint(2), node.Endpoint(3)])]);
         await node.Lab.StartManagerAsync();
         await node.SyncedAsync();
         await node.AnswersAsync(node.From(1), Address, "2:8080", "3:8080");
@@ -68,14 +68,14 @@ public sealed class CrashTests(ITestOutputHelper output)
         Needs.Lab();
         await using var node = await ServiceNode.StartAsync(pods: 3);
         await node.SetClusterAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
-        await node.Api.GoAwayAsync();
-        node.Api.Become([]);
+        await node.Api.StopAsync();
+        node.Api.ReplaceAll([]);
         // The soft target is killed too, so its tables are empty at first.
         await node.Lab.KillManagerAsync();
         await node.Lab.StartManagerAsync();
         await node.AnswersAsync(node.From(3), Address, "1:8080", "2:8080");
 
-        await node.Api.ComeBackAsync();
+        await node.Api.RestartAsync();
         await node.SyncedAsync(120);
         await node.AnswersAsync(node.From(3), Address);
     }
@@ -179,7 +179,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             }
 
             cluster[$"{name}-slice"] = Objects.Slice($"{name}-slice", name, (pods ?? []).Select(node.Endpoint));
-            node.Api.Become([.. cluster.Values]);
+            node.Api.ReplaceAll([.. cluster.Values]);
         }
 
         async Task TablesAreAsync()

@@ -61,7 +61,7 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
     {
         if (update != SliceUpdate.After)
         {
-            _node.Api.Become(Cluster(web, other));
+            _node.Api.ReplaceAll(Cluster(web, other));
         }
 
         if (update == SliceUpdate.Before)
@@ -74,7 +74,7 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
         Assert.Equal(address, _node.Pods[next].Address);
         if (update == SliceUpdate.After)
         {
-            _node.Api.Become(Cluster(web, other));
+            _node.Api.ReplaceAll(Cluster(web, other));
         }
 
         await _node.SyncedAsync();

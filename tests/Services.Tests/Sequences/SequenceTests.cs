@@ -59,7 +59,7 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         {
             foreach (var step in direction)
             {
-                _node.Api.Become(step.Cluster(AddressOf));
+                _node.Api.ReplaceAll(step.Cluster(AddressOf));
             }
 
             await _node.SyncedAsync();

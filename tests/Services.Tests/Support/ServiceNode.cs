@@ -139,7 +139,7 @@ internal sealed class ServiceNode : IServiceNode
     /// <summary>Replaces the cluster's services and slices and waits until the node has applied them.</summary>
     public async Task SetClusterAsync(params JsonObject[] cluster)
     {
-        Api.Become(cluster);
+        Api.ReplaceAll(cluster);
         await SyncedAsync();
     }
 
