@@ -220,6 +220,6 @@ public sealed class DiskFullTests
     {
         Assert.True(held.SetEquals(await node.EndpointsAsync()), "endpoints differ from the acknowledged ones");
         await node.SettledAsync();
-        await node.TablesEqualAsync(held);
+        await node.AssertTablesEqualAsync(held);
     }
 }

@@ -32,7 +32,7 @@ internal sealed class AgentPeers : IDisposable
 
     public static async Task<AgentPeers> StartAsync(Lab lab) => new(lab, await lab.AddNamespaceAsync("hostile"));
 
-    public IEnumerable<HostileAct> Acts()
+    public IEnumerable<HostileAction> Actions()
     {
         yield return new("agent-silent", 2, SilentAsync);
         yield return new("agent-garbage", 2, (random, end) => SendAsync(RandomNumberGenerator.GetBytes(random.Next(1, 4096)), end));
@@ -52,7 +52,7 @@ internal sealed class AgentPeers : IDisposable
     public void CloseAll() => _silent.CloseAll();
 
     /// <summary>Whether the agent has closed all connections.</summary>
-    public bool IsGone()
+    public bool HasClosedAll()
     {
         if (_lab.Agent is not { HasExited: false } agent)
         {

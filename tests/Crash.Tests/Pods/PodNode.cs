@@ -72,13 +72,13 @@ internal sealed class PodNode : IAsyncDisposable
                 (s.Address, (string)s.Result!["interfaces"]!.AsArray().Single(i => (string?)i!["name"] == "eth0")!["mac"]!))]);
         _agentPeers = await AgentPeers.StartAsync(Lab);
         Hostile = new HostileTraffic(
-            _accPeers.Acts().Concat(_agentPeers.Acts()),
+            _accPeers.Actions().Concat(_agentPeers.Actions()),
             () =>
             {
                 _accPeers.CloseAll();
                 _agentPeers.CloseAll();
             },
-            () => _accPeers.IsGone() && _agentPeers.IsGone(),
+            () => _accPeers.HasClosedAll() && _agentPeers.HasClosedAll(),
             seed);
     }
 
@@ -191,13 +191,13 @@ internal sealed class PodNode : IAsyncDisposable
 
     public async Task CheckForLeaksAsync()
     {
-        // Connections of hostile peers vary; whatever remains after they are closed is a leak.
+        // Connections of hostile peers vary; those that remain after closing them are leaks.
         using var rest = Hostile is null ? null : await Hostile.PauseAsync();
-        Leaks.Look("inframanager", Lab.Manager);
-        Leaks.Look("soft target", Lab.Target);
-        Leaks.Look("agent", Lab.Agent);
-        Leaks.LookAtWal(Lab.At("inframanager.db"));
-        Leaks.LookAtWal(Lab.At("host-stub.db"));
+        Leaks.Sample("inframanager", Lab.Manager);
+        Leaks.Sample("soft target", Lab.Target);
+        Leaks.Sample("agent", Lab.Agent);
+        Leaks.CheckWal(Lab.At("inframanager.db"));
+        Leaks.CheckWal(Lab.At("host-stub.db"));
     }
 
     public async ValueTask DisposeAsync()

@@ -30,7 +30,7 @@ internal sealed class PodRounds(PodNode node, int seed)
         var random = new Random(HashCode.Combine(seed, round));
         try
         {
-            await using var pinging = new Pinging(node.PermanentPods[0], node.PermanentPods[1]);
+            await using var ping = new ContinuousPing(node.PermanentPods[0], node.PermanentPods[1]);
             var pods = await WhileKillingAsync(random, among, 3, () => AddAsync(random.Next()));
             await node.SettledAsync();
             await node.AssertExactlyAsync(pods);
@@ -43,7 +43,7 @@ internal sealed class PodRounds(PodNode node, int seed)
                 Assert.Equal(["lo"], await LabState.LinksAsync(netns));
             }
 
-            var (sent, lost) = await pinging.StopAsync();
+            var (sent, lost) = await ping.StopAsync();
             PacketsSent += sent;
             if (!among.HasFlag(Victims.Target))
             {

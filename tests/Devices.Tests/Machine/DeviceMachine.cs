@@ -41,7 +41,7 @@ public sealed class DeviceMachine : IAsyncLifetime
 
         var built = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES")!;
         _folder = Directory.CreateTempSubdirectory("accoffload-devices-").FullName;
-        var socket = Path.Combine(_folder, "hands.sock");
+        var socket = Path.Combine(_folder, "guest-agent.sock");
         _guest = new GuestShell(socket, Tail);
         var limit = TimeSpan.FromMinutes(5);
         await Shell.RunAsync(null, Path.Combine(Repository.Root, "tests/Devices.Tests/vm/product"),
@@ -61,7 +61,7 @@ public sealed class DeviceMachine : IAsyncLifetime
             "-drive", $"if=none,id=disk,format=raw,file={_folder}/disk.img,cache=unsafe", "-device", "virtio-blk-pci,drive=disk",
             "-drive", $"if=none,id=product,format=raw,readonly=on,file={_folder}/product.img", "-device", "virtio-blk-pci,drive=product",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
-            "-chardev", $"socket,id=hands,path={socket},server=on,wait=off", "-device", "virtserialport,chardev=hands,name=image-test",
+            "-chardev", $"socket,id=agent,path={socket},server=on,wait=off", "-device", "virtserialport,chardev=agent,name=image-test",
         ];
         var fetched = Path.Combine(built, "qemu/run");
         _process = File.Exists(fetched)
@@ -117,7 +117,7 @@ public sealed class DeviceMachine : IAsyncLifetime
     {
         try
         {
-            await _guest.RunUntilSuccessAsync(command, what, seconds);
+            await _guest.RetryAsync(command, what, seconds);
         }
         catch (TimeoutException e)
         {

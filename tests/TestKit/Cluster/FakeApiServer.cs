@@ -48,7 +48,7 @@ public sealed class FakeApiServer : IAsyncDisposable
 
     public string Address { get; private set; } = "";
 
-    /// <summary>Maximum number of objects per page, whatever the client requests.</summary>
+    /// <summary>Maximum number of objects per page, even if the client requests more.</summary>
     public int MaxPageSize { get; set; } = int.MaxValue;
 
     /// <summary>The version of the last change.</summary>

@@ -81,7 +81,7 @@ public sealed class GuestShell(string socket, Func<string> tail) : IDisposable
     }
 
     /// <summary>Runs a command until it succeeds.</summary>
-    public async Task RunUntilSuccessAsync(string command, string what, int seconds = 300)
+    public async Task RetryAsync(string command, string what, int seconds = 300)
     {
         ShellResult? last = null;
         await Eventually.TrueAsync(async () => (last = await RunAsync(command)).ExitCode == 0,
