@@ -50,7 +50,7 @@ public sealed class NamespaceNetdevs : INetdevs
 
     /// <summary>The name of a link's peer in <see cref="Hardware"/>.</summary>
     /// <param name="name">The link's original name.</param>
-    public string? OtherEnd(string name)
+    public string? PeerName(string name)
     {
         lock (_gate)
         {
