@@ -8,7 +8,7 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// Runs a CNI plugin like a runtime, in the same way for ours and the reference: a process in the host's namespace with the
+/// Runs a CNI plugin like a container runtime, in the same way for ours and the reference: a process in the host's namespace with the
 /// configuration on standard input.
 /// </summary>
 internal sealed class CniHarness
@@ -68,7 +68,7 @@ internal sealed class CniHarness
             ["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={containerId}",
         };
         var info = Shell.StartInfo(null, _plugin, [], variables);
-        // Started by a thread in the namespace, so that no helper program adds to the time.
+        // Started from a thread in the namespace, because a helper such as nsenter would add to the time.
         using var host = NetNamespace.OpenNamed(_lab.HostNamespace);
         var started = 0L;
         using var process = host.Run(() =>

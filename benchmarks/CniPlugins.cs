@@ -77,8 +77,8 @@ internal static partial class CniPlugins
             Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "others"))), "ms", 5);
         report.Add("cni: ADD, before and after the agent (the plugin's process)",
             Statistics.Median(lines.Select(m => whole[m.Groups["id"].Value] - Of(m, "all"))), "ms");
-        foreach (var (part, what) in new[] { ("ipam", "the IPAM plugin"), ("links", "link operations (beside IPAM and the ACC)"),
-            ("acc", "the ACC"), ("store", "the agent's two commits (the first beside the look at the pod)") })
+        foreach (var (part, what) in new[] { ("ipam", "the IPAM plugin"), ("links", "link operations (concurrent with IPAM and the ACC)"),
+            ("acc", "the ACC"), ("store", "the agent's two commits (the first concurrent with the inspection of the pod)") })
         {
             report.Add($"cni: ADD, {what}", Statistics.Median(lines.Select(m => Of(m, part))), "ms");
         }
@@ -96,7 +96,7 @@ internal static partial class CniPlugins
         // The first pair is warm-up: it creates the bridge and loads the executables.
         for (var pair = 0; pair <= pairs; pair++)
         {
-            // The order alternates, so that neither always profits from the other's caches.
+            // The order alternates, so that neither side always benefits from the other's warm caches.
             var (first, second) = pair % 2 == 0 ? (ours, reference) : (reference, ours);
             foreach (var side in new[] { first, second })
             {

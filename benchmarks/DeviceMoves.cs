@@ -13,7 +13,7 @@ namespace ACCOffload.Benchmarks;
 
 /// <summary>
 /// Moves a function into a pod and back with the agent's pool and with the ip tool, alternating on the same links. The hardware is fake
-/// and costs no time, so that only our part is compared. The tool's steps are those of the SR-IOV plugin.
+/// and takes no time, so that only the software is compared. The tool's steps are those of the SR-IOV plugin.
 /// </summary>
 internal static class DeviceMoves
 {
@@ -30,7 +30,7 @@ internal static class DeviceMoves
             using var netdevs = new NamespaceNetdevs(own);
             using var host = new FakeHost(netdevs);
             var physical = host.AddPci(Address, totalVfs: 4, netdev: prefix);
-            physical.OnVf = vf => vf.AddNetdev($"{prefix}v{vf.Number}");
+            physical.OnVfCreated = vf => vf.AddNetdev($"{prefix}v{vf.Number}");
             host.Pci.SetVfCount(Address, 4);
             host.AddDevlink(physical).Activation = port =>
             {
@@ -59,7 +59,7 @@ internal static class DeviceMoves
             report.AddCompared("devices: VF back", Statistics.Median(vfDel), "ms", del);
             report.AddCompared("devices: SF into a pod, warm", Statistics.Median(sfAdd), "ms", add);
             report.AddCompared("devices: SF back", Statistics.Median(sfDel), "ms", del);
-            report.AddCompared("devices: SF into a pod, made by devlink for it", Statistics.Median(coldAdd), "ms", add);
+            report.AddCompared("devices: SF into a pod, created on demand by devlink", Statistics.Median(coldAdd), "ms", add);
             report.AddCompared("devices: SF removed", Statistics.Median(coldDel), "ms", del);
         }
         finally

@@ -11,7 +11,7 @@ using ACCOffload.TestKit.Labs;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// Compares the committed pipeline with another version on our engine, alternating, to show the cost of a change of p4src: datagrams from
+/// Compares the committed pipeline with another version on our engine, alternating, to show the cost of a change to p4src: datagrams from
 /// pod to pod, and a tracked connection through a service.
 /// </summary>
 internal static partial class Pipelines

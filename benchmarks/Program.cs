@@ -4,7 +4,7 @@ using ACCOffload.TestKit;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>Runs the parts in order; exit code 1 if one could not be measured. A missed target is reported but is not a failure.</summary>
+/// <summary>Runs the parts in order. Exits with 1 if one could not be measured; a missed target is reported but is not a failure.</summary>
 internal static class Program
 {
     private static readonly (string Name, Func<BenchOptions, Report, Task> Run)[] Parts =

@@ -18,7 +18,7 @@ namespace ACCOffload.Benchmarks;
 /// <summary>Writes rows of `pods` over P4Runtime to a soft target in a separate process, one per Write and in batches.</summary>
 internal static class TableProgramming
 {
-    // `pods` holds 16384.
+    // The size of `pods` is 16,384.
     private const int Entries = 16_000;
     private static readonly int[] BatchSizes = [64, 256, 1024, 4096];
 

@@ -7,7 +7,7 @@ namespace ACCOffload.Benchmarks.Micro;
 #pragma warning disable CA1001
 public class QueueBenchmarks
 {
-    // Less than the queues' capacity, so that no producer is rejected and waiting for room is not measured.
+    // Less than the queues' capacity: producers are never rejected, so back-pressure is not measured.
     private const int Items = 1 << 15;
     private readonly IQueuePath _intentQueue = new IntentQueuePath();
     private readonly IQueuePath _channel = new ChannelPath();

@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.Programming.Queue;
 namespace ACCOffload.Benchmarks.Micro;
 
 /// <summary>
-/// The queue that the programmer needs: bounded in items and bytes, rejects instead of waiting, and wakes the single consumer.
+/// A queue as the programmer needs it: bounded in items and bytes, rejects instead of blocking, and wakes the single consumer.
 /// </summary>
 internal interface IQueuePath
 {

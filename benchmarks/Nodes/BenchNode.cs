@@ -11,7 +11,7 @@ namespace ACCOffload.Benchmarks.Nodes;
 /// <summary>Helpers for a node whose endpoints are attached without a host.</summary>
 internal static class BenchNode
 {
-    /// <summary>Attaches endpoints without links; the target waits for their ports.</summary>
+    /// <summary>Attaches endpoints without creating links; the target waits for their ports.</summary>
     public static async Task AttachAsync(Lab lab, int endpoints, int parallel)
     {
         using var channel = Channels.Offload(lab);

@@ -4,16 +4,16 @@ using System.Security.Cryptography;
 
 namespace ACCOffload.DpdkOracle;
 
-/// <summary>The C program in <c>swx/</c>, compiled once for a version of its sources.</summary>
+/// <summary>The C program in <c>swx/</c>, compiled once per version of its sources.</summary>
 public static class OracleProgram
 {
     private static readonly Lazy<string?> MissingOnce = new(FindMissing);
     private static readonly Lazy<string> PathOnce = new(Compile);
 
-    /// <summary>Why it can't be compiled here, or null.</summary>
+    /// <summary>Why it can't be compiled here; null if it can.</summary>
     public static string? Missing => MissingOnce.Value;
 
-    /// <summary>Why a test that also advances DPDK's time can't run here, or null: the time stamp counter has to trap.</summary>
+    /// <summary>Why tests that advance DPDK's clock can't run here; null if they can. The time stamp counter must trap.</summary>
     public static string? MissingWithClock =>
         Missing ?? (RuntimeInformation.ProcessArchitecture == Architecture.X64
             ? null
@@ -59,7 +59,7 @@ public static class OracleProgram
             return program;
         }
 
-        // Another test process may do the same: what exists under the name is always whole.
+        // Another test process may compile it at the same time: the rename ensures that the file is always complete.
         var temporary = $"{program}.{Environment.ProcessId}";
         var arguments = $"-O2 -Wall -Wextra -DALLOW_EXPERIMENTAL_API {string.Join(' ', sources.Select(s => $"\"{s}\""))} {flags.Trim()} "
             + $"-o \"{temporary}\"";

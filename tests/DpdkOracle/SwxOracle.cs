@@ -3,7 +3,7 @@ using System.Text;
 
 namespace ACCOffload.DpdkOracle;
 
-/// <summary>A running DPDK pipeline: commands in, answers out (see <c>swx/commands.c</c>).</summary>
+/// <summary>A running DPDK pipeline, controlled by commands (see <c>swx/commands.c</c>).</summary>
 public sealed class SwxOracle : IAsyncDisposable
 {
     private readonly Process _process;
@@ -15,13 +15,13 @@ public sealed class SwxOracle : IAsyncDisposable
         _errors = process.StandardError.ReadToEndAsync();
     }
 
-    /// <summary>Rate of the time stamp counter.</summary>
+    /// <summary>The frequency of the time stamp counter in Hz.</summary>
     public long Frequency { get; private set; }
 
-    /// <summary>Whether time can be advanced.</summary>
+    /// <summary>Whether the clock can be advanced.</summary>
     public bool HasClock { get; private set; }
 
-    /// <summary>Builds the pipeline of a specification.</summary>
+    /// <summary>Starts DPDK with the pipeline of a specification.</summary>
     public static async Task<SwxOracle> StartAsync(string specPath)
     {
         var process = Process.Start(new ProcessStartInfo(OracleProgram.Path, [specPath])
@@ -43,11 +43,11 @@ public sealed class SwxOracle : IAsyncDisposable
         return oracle;
     }
 
-    /// <summary>Runs commands, one a line.</summary>
+    /// <summary>Runs commands, one per line.</summary>
     /// <returns>The answers.</returns>
     public async Task<List<string>> ExchangeAsync(string commands)
     {
-        // Answers are read meanwhile: both pipes are small.
+        // Answers are read concurrently, because both pipes have small buffers.
         var writing = WriteAsync(commands);
         var answers = new List<string>();
         for (; ; )
@@ -74,14 +74,14 @@ public sealed class SwxOracle : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It ended early: the reader says why.
+            // The process exited early; the reader reports why.
         }
     }
 
     private async Task<string> FailureAsync()
     {
         await _process.WaitForExitAsync();
-        throw new InvalidOperationException($"swx ended with code {_process.ExitCode}: {(await _errors).Trim()}");
+        throw new InvalidOperationException($"swx exited with code {_process.ExitCode}: {(await _errors).Trim()}");
     }
 
     public async ValueTask DisposeAsync()

@@ -110,7 +110,7 @@ internal sealed partial class Device
         }
     }
 
-    /// <summary>Inserts, replaces or deletes a row without any controller's request.</summary>
+    /// <summary>Inserts, replaces or deletes a row without a controller's request.</summary>
     public void Drift(TableEntry row, bool delete)
     {
         lock (_gate)
@@ -119,7 +119,7 @@ internal sealed partial class Device
         }
     }
 
-    /// <summary>Closes the TAPs, as the end of the process does.</summary>
+    /// <summary>Closes the TAPs, like the exit of the process.</summary>
     public void CloseLinks()
     {
         lock (_gate)

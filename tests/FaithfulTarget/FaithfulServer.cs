@@ -32,7 +32,7 @@ public sealed class FaithfulServer : IAsyncDisposable
         _ => $"https://localhost:{_port}",
     };
 
-    /// <summary>Completes with the reason when the current process has died and nothing listens any more.</summary>
+    /// <summary>Completes with the reason once the current process has died and stopped listening.</summary>
     public Task<string> Died => _process!.Died;
 
     /// <summary>Whether the process is running.</summary>
@@ -68,7 +68,7 @@ public sealed class FaithfulServer : IAsyncDisposable
     /// <summary>Rows, members, groups and cells returned by Reads.</summary>
     public int EntitiesRead => _log.EntitiesRead;
 
-    /// <summary>Requests to delete a port, granted or not, over all restarts.</summary>
+    /// <summary>Requests to delete a port, successful or not, over all restarts.</summary>
     public int PortDeletes => _log.PortDeletes;
 
     /// <summary>The updates of all Writes in the order of their execution, over all restarts.</summary>
@@ -130,10 +130,10 @@ public sealed class FaithfulServer : IAsyncDisposable
     /// <summary>Sets the direct counter of a row.</summary>
     public void Count(TableEntry row, CounterData data) => _device.Count(row, data);
 
-    /// <summary>Inserts or replaces a row without any controller's request.</summary>
+    /// <summary>Inserts or replaces a row without a controller's request, to simulate drift.</summary>
     public void Put(TableEntry row) => _device.Drift(row, delete: false);
 
-    /// <summary>Removes a row without any controller's request.</summary>
+    /// <summary>Removes a row without a controller's request, to simulate drift.</summary>
     public void Remove(TableEntry row) => _device.Drift(row, delete: true);
 
     public async ValueTask DisposeAsync()

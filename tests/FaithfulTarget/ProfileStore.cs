@@ -138,7 +138,7 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
     public static Outcome Existence(Kind kind, bool exists) => (kind, exists) switch
     {
         (Kind.Insert, true) => new Outcome(StatusCode.AlreadyExists, "the entry already exists"),
-        (Kind.Modify or Kind.Delete, false) => new Outcome(StatusCode.NotFound, "there is no such entry"),
+        (Kind.Modify or Kind.Delete, false) => new Outcome(StatusCode.NotFound, "the entry does not exist"),
         (Kind.Unspecified, _) => Outcome.Invalid("the update has no type"),
         _ => Outcome.Ok,
     };

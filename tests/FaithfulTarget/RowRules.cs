@@ -7,8 +7,8 @@ using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 namespace ACCOffload.FaithfulTarget;
 
 /// <summary>
-/// The specification's rules for a row: which rows are well-formed and when two have the same key. Written from the specification,
-/// not from our client.
+/// The P4Runtime specification's rules for a row: which rows are well-formed, and when two have the same key. Independent of the
+/// product's client.
 /// </summary>
 internal sealed class RowRules(LoadedPipeline pipeline)
 {

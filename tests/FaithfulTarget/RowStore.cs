@@ -165,7 +165,7 @@ internal sealed class RowStore(LoadedPipeline pipeline, ProfileStore profiles, F
         var found = Matching(table, row);
         if (row.Match.Count > 0 && found.Length == 0)
         {
-            return new Outcome(StatusCode.NotFound, "there is no such entry");
+            return new Outcome(StatusCode.NotFound, "the entry does not exist");
         }
 
         into.AddRange(

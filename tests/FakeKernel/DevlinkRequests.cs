@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.FakeKernel;
 
-/// <summary>Answers requests to the devlink family and to generic netlink's controller, as strictly as the kernel does.</summary>
+/// <summary>Answers requests to the devlink family and the generic netlink controller, with the kernel's checks.</summary>
 internal sealed class DevlinkRequests(FakeHost host)
 {
     private const int Nested = 0x8000;
@@ -126,7 +126,7 @@ internal sealed class DevlinkRequests(FakeHost host)
 
         if (pf != device.PfNumber)
         {
-            return (null, new FakeError(Errno.EINVAL, "there is no such PF"));
+            return (null, new FakeError(Errno.EINVAL, "unknown PF"));
         }
 
         var number = Attributes.FindU32(attributes, 164);
@@ -142,7 +142,7 @@ internal sealed class DevlinkRequests(FakeHost host)
 
         if (device.Subfunctions.Count >= device.MaxSubfunctions)
         {
-            return (null, new FakeError(Errno.ENOSPC, "no subfunction is left"));
+            return (null, new FakeError(Errno.ENOSPC, "the maximum number of subfunctions exists"));
         }
 
         if (number is null)
@@ -160,7 +160,7 @@ internal sealed class DevlinkRequests(FakeHost host)
     {
         if (Attributes.FindU16(attributes, 25) is not { } mode || mode > 1)
         {
-            return new FakeError(Errno.EINVAL, "no such mode");
+            return new FakeError(Errno.EINVAL, "unknown mode");
         }
 
         if (device.Subfunctions.Count > 0)
@@ -203,7 +203,7 @@ internal sealed class DevlinkRequests(FakeHost host)
         {
             if (state == 0)
             {
-                port.SwitchOff(notify: false);
+                port.Deactivate(notify: false);
             }
             else if (!port.Active)
             {

@@ -123,7 +123,7 @@ public sealed class FakeHost : IDisposable
         lock (Gate)
         {
             var function = new FakePciFunction(this, address, vendor, device, driver, null) { TotalVfs = totalVfs };
-            function.Show();
+            function.AddToSysfs();
             _functions.Add(function);
             if (netdev is not null)
             {

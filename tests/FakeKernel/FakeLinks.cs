@@ -38,7 +38,7 @@ public sealed class FakeLink
     /// <summary>Its alternative names.</summary>
     public List<string> AlternativeNames { get; } = [];
 
-    internal string? Place { get; init; }
+    internal string? SysfsPath { get; init; }
 }
 
 /// <summary>The simulated links.</summary>
@@ -66,7 +66,7 @@ public sealed class FakeLinks : INetdevs
     public FakeLink Add(string name, Action<FakeLink>? describe = null) => Add(name, default, null, describe);
 
     /// <inheritdoc/>
-    public int Create(string name, MacAddress mac, string place) => Add(name, mac, place, null).Index;
+    public int Create(string name, MacAddress mac, string sysfsPath) => Add(name, mac, sysfsPath, null).Index;
 
     /// <summary>Changes a link and sends a notification.</summary>
     public void Describe(int index, Action<FakeLink> change)
@@ -80,10 +80,10 @@ public sealed class FakeLinks : INetdevs
             }
 
             change(link);
-            if (link.Place is not null)
+            if (link.SysfsPath is not null)
             {
-                SysfsTree.RemoveNetdevs(link.Place);
-                SysfsTree.AddNetdev(link.Place, link.Name, link.Index);
+                SysfsTree.RemoveNetdevs(link.SysfsPath);
+                SysfsTree.AddNetdev(link.SysfsPath, link.Name, link.Index);
             }
             _host.NotifyLinks(RouteRequests.NewLink, RouteRequests.Describe(link));
         }
@@ -100,9 +100,9 @@ public sealed class FakeLinks : INetdevs
             }
 
             _links.Remove(link);
-            if (link.Place is not null)
+            if (link.SysfsPath is not null)
             {
-                SysfsTree.RemoveNetdevs(link.Place);
+                SysfsTree.RemoveNetdevs(link.SysfsPath);
             }
 
             _host.NotifyLinks(RouteRequests.DeleteLink, RouteRequests.Describe(link));
@@ -110,11 +110,11 @@ public sealed class FakeLinks : INetdevs
     }
 
     /// <inheritdoc/>
-    public void Delete(string place)
+    public void Delete(string sysfsPath)
     {
         lock (_host.Gate)
         {
-            foreach (var link in _links.Where(l => l.Place == place).ToArray())
+            foreach (var link in _links.Where(l => l.SysfsPath == sysfsPath).ToArray())
             {
                 Remove(link.Index);
             }
@@ -131,7 +131,7 @@ public sealed class FakeLinks : INetdevs
     {
     }
 
-    private FakeLink Add(string name, MacAddress mac, string? place, Action<FakeLink>? describe)
+    private FakeLink Add(string name, MacAddress mac, string? sysfsPath, Action<FakeLink>? describe)
     {
         lock (_host.Gate)
         {
@@ -140,12 +140,12 @@ public sealed class FakeLinks : INetdevs
                 throw new InvalidOperationException($"link {name} already exists");
             }
 
-            var link = new FakeLink { Index = _nextIndex++, Name = name, Mac = mac, Place = place };
+            var link = new FakeLink { Index = _nextIndex++, Name = name, Mac = mac, SysfsPath = sysfsPath };
             describe?.Invoke(link);
             _links.Add(link);
-            if (place is not null)
+            if (sysfsPath is not null)
             {
-                SysfsTree.AddNetdev(place, name, link.Index);
+                SysfsTree.AddNetdev(sysfsPath, name, link.Index);
             }
 
             _host.NotifyLinks(RouteRequests.NewLink, RouteRequests.Describe(link));

@@ -35,23 +35,23 @@ public sealed class FakePciFunction
     /// <summary>Maximum number of virtual functions.</summary>
     public int TotalVfs { get; init; }
 
-    /// <summary>Maximum number that the driver creates, without an error if it was asked for more.</summary>
-    public int MadeVfs { get; set; } = int.MaxValue;
+    /// <summary>Maximum number of virtual functions that the driver creates; it silently ignores the rest of a larger request.</summary>
+    public int MaxCreatedVfs { get; set; } = int.MaxValue;
 
     /// <summary>The driver's error for a number of functions; null to create them.</summary>
     public Errno? VfError { get; set; }
 
     /// <summary>
-    /// Whether its driver lets a virtual function (first argument) change its netdev's address (third) when the physical function assigned
-    /// the second.
+    /// Whether the driver allows a virtual function (first argument) to change its netdev's address to the third argument if the physical
+    /// function assigned the second.
     /// </summary>
-    public Func<FakePciFunction, MacAddress, MacAddress, bool> VfMayChoose { get; set; } = static (_, _, _) => true;
+    public Func<FakePciFunction, MacAddress, MacAddress, bool> AllowsVfMacChange { get; set; } = static (_, _, _) => true;
 
     /// <summary>The driver's error for the address of a virtual function; null to accept it.</summary>
     public FakeError? RefuseVfMac { get; set; }
 
     /// <summary>Called for each new virtual function when its driver is bound; adds a netdev by default.</summary>
-    public Action<FakePciFunction> OnVf { get; set; } = static vf => vf.AddNetdev($"{vf.Physical!._netdev ?? "fake"}v{vf.Number}");
+    public Action<FakePciFunction> OnVfCreated { get; set; } = static vf => vf.AddNetdev($"{vf.Physical!._netdev ?? "fake"}v{vf.Number}");
 
     /// <summary>Values written to sriov_numvfs.</summary>
     public List<int> Writes { get; } = [];
@@ -64,7 +64,7 @@ public sealed class FakePciFunction
 
     internal List<VfInfo> VfConfiguration { get; } = [];
 
-    internal string Place => _host.Tree.PciPlace(Address);
+    internal string SysfsPath => _host.Tree.PciPath(Address);
 
     /// <summary>The original name of the netdev; null for none.</summary>
     public string? Netdev => _netdev;
@@ -75,25 +75,25 @@ public sealed class FakePciFunction
     {
         lock (_host.Gate)
         {
-            var index = _host.Netdevs.Create(name, Mac, Place);
+            var index = _host.Netdevs.Create(name, Mac, SysfsPath);
             _netdev = name;
             _host.Links.Describe(index, l => (l.ParentBus, l.ParentDevice, l.PermanentMac) = ("pci", Address, Mac));
             return index;
         }
     }
 
-    internal void Show()
+    internal void AddToSysfs()
     {
         _host.Tree.AddPci(Address, _vendor, _device, Driver);
         if (Physical is { } physical)
         {
-            Directory.CreateSymbolicLink(Path.Join(Place, "physfn"), $"../{physical.Address}");
-            Directory.CreateSymbolicLink(Path.Join(physical.Place, $"virtfn{Number}"), $"../{Address}");
+            Directory.CreateSymbolicLink(Path.Join(SysfsPath, "physfn"), $"../{physical.Address}");
+            Directory.CreateSymbolicLink(Path.Join(physical.SysfsPath, $"virtfn{Number}"), $"../{Address}");
         }
         else if (TotalVfs > 0)
         {
-            SysfsTree.Write(Place, "sriov_totalvfs", TotalVfs.ToString(CultureInfo.InvariantCulture));
-            SysfsTree.Write(Place, "sriov_numvfs", "0");
+            SysfsTree.Write(SysfsPath, "sriov_totalvfs", TotalVfs.ToString(CultureInfo.InvariantCulture));
+            SysfsTree.Write(SysfsPath, "sriov_numvfs", "0");
         }
     }
 
@@ -130,20 +130,20 @@ public sealed class FakePciFunction
             function.Remove();
         }
 
-        for (var i = 0; i < Math.Min(count, MadeVfs); i++)
+        for (var i = 0; i < Math.Min(count, MaxCreatedVfs); i++)
         {
             var function = new FakePciFunction(_host, VfAddress(i), _vendor, (ushort)(_device + 1), Driver, this) { Number = i };
-            function.Show();
+            function.AddToSysfs();
             _functions.Add(function);
             VfConfiguration.Add(new VfInfo { Number = i, SpoofCheck = true, Trust = false, LinkState = VfLinkState.Auto });
             _host.Add(function);
-            OnVf(function);
+            OnVfCreated(function);
         }
-        SysfsTree.Write(Place, "sriov_numvfs", _functions.Count.ToString(CultureInfo.InvariantCulture));
+        SysfsTree.Write(SysfsPath, "sriov_numvfs", _functions.Count.ToString(CultureInfo.InvariantCulture));
         return Errno.None;
     }
 
-    /// <summary>Removes it from the bus, with its netdev in whatever namespace.</summary>
+    /// <summary>Removes it from the bus with its netdev, in any namespace.</summary>
     public void Remove()
     {
         lock (_host.Gate)
@@ -161,7 +161,7 @@ public sealed class FakePciFunction
 
             if (_netdev is not null)
             {
-                _host.Netdevs.Delete(Place);
+                _host.Netdevs.Delete(SysfsPath);
             }
 
             _netdev = null;
@@ -169,15 +169,15 @@ public sealed class FakePciFunction
             {
                 physical._functions.Remove(this);
                 physical.VfConfiguration.RemoveAll(v => v.Number == Number);
-                File.Delete(Path.Join(physical.Place, $"virtfn{Number}"));
-                SysfsTree.Write(physical.Place, "sriov_numvfs", physical._functions.Count.ToString(CultureInfo.InvariantCulture));
+                File.Delete(Path.Join(physical.SysfsPath, $"virtfn{Number}"));
+                SysfsTree.Write(physical.SysfsPath, "sriov_numvfs", physical._functions.Count.ToString(CultureInfo.InvariantCulture));
             }
             _host.Tree.RemovePci(Address);
             _host.Remove(this);
         }
     }
 
-    // Virtual functions follow the 128 addresses of the physical function's bus.
+    // The addresses of virtual functions start 128 after the beginning of the physical function's bus.
     private string VfAddress(int number)
     {
         var bus = int.Parse(Address.AsSpan(Address.Length - 7, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);

@@ -6,7 +6,7 @@ namespace ACCOffload.FakeKernel;
 /// <summary>A port of a fake switch and the function behind it.</summary>
 public sealed class FakePort
 {
-    private string? _place;
+    private string? _sysfsPath;
     private int _representor;
 
     internal FakePort(FakeDevlinkDevice device) => Device = device;
@@ -65,7 +65,7 @@ public sealed class FakePort
                 return;
             }
 
-            _place ??= Host.Tree.AddAuxiliary(Device.Function.Address, Device.NextAuxiliary(), SfNumber ?? 0);
+            _sysfsPath ??= Host.Tree.AddAuxiliary(Device.Function.Address, Device.NextAuxiliary(), SfNumber ?? 0);
             Attached = true;
             if (notify)
             {
@@ -79,21 +79,22 @@ public sealed class FakePort
     {
         lock (Host.Gate)
         {
-            if (_place is null || FunctionNetdev is not null)
+            if (_sysfsPath is null || FunctionNetdev is not null)
             {
                 return;
             }
 
             FunctionNetdev = name ?? $"sf{PfNumber}n{SfNumber}";
             var mac = FunctionMac.IsZero ? MacAddress.Random() : FunctionMac;
-            var index = Host.Netdevs.Create(FunctionNetdev, mac, _place);
-            Host.Links.Describe(index, l => (l.ParentBus, l.ParentDevice, l.PermanentMac) = ("auxiliary", Path.GetFileName(_place), mac));
+            var index = Host.Netdevs.Create(FunctionNetdev, mac, _sysfsPath);
+            Host.Links.Describe(
+                index, l => (l.ParentBus, l.ParentDevice, l.PermanentMac) = ("auxiliary", Path.GetFileName(_sysfsPath), mac));
         }
     }
 
     /// <summary>Deactivates the function and removes its netdev; the port stays.</summary>
     /// <param name="notify">Whether the switch's driver sends a notification.</param>
-    public void SwitchOff(bool notify = true)
+    public void Deactivate(bool notify = true)
     {
         lock (Host.Gate)
         {
@@ -138,18 +139,18 @@ public sealed class FakePort
     private void RemoveFunction()
     {
         Attached = false;
-        if (_place is null)
+        if (_sysfsPath is null)
         {
             return;
         }
 
         if (FunctionNetdev is not null)
         {
-            Host.Netdevs.Delete(_place);
+            Host.Netdevs.Delete(_sysfsPath);
         }
 
         FunctionNetdev = null;
-        Host.Tree.RemoveAuxiliary(_place);
-        _place = null;
+        Host.Tree.RemoveAuxiliary(_sysfsPath);
+        _sysfsPath = null;
     }
 }

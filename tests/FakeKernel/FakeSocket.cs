@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.FakeKernel;
 
 /// <summary>
-/// A socket of the fake kernel: requests are answered before Send returns, as by the kernel; notifications arrive at any time.
+/// A socket of the fake kernel. Like the kernel, it answers requests before Send returns; notifications arrive at any time.
 /// </summary>
 internal sealed class FakeSocket(FakeHost host, uint portId, bool generic) : INetlinkSubscription
 {

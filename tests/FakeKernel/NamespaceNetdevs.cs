@@ -8,7 +8,7 @@ namespace ACCOffload.FakeKernel;
 
 /// <summary>
 /// Creates real links for the simulated functions: veth ends whose peers are in a "hardware" namespace. They behave like hardware: removing
-/// a function removes its link in whatever namespace, and when a link's namespace is deleted, the link returns to the host's namespace.
+/// a function removes its link in any namespace, and a link whose namespace is deleted returns to the host's namespace.
 /// </summary>
 public sealed class NamespaceNetdevs : INetdevs
 {
@@ -45,12 +45,12 @@ public sealed class NamespaceNetdevs : INetdevs
     /// <summary>The host's namespace.</summary>
     public NetNamespace Namespace { get; }
 
-    /// <summary>The namespace with the peers of the links, where a pod's packets come out.</summary>
+    /// <summary>The namespace with the peers of the links, which receives the pods' packets.</summary>
     public NetNamespace Hardware => _hardware;
 
     /// <summary>The name of a link's peer in <see cref="Hardware"/>.</summary>
     /// <param name="name">The link's original name.</param>
-    public string? OtherEnd(string name)
+    public string? PeerName(string name)
     {
         lock (_gate)
         {
@@ -59,11 +59,11 @@ public sealed class NamespaceNetdevs : INetdevs
     }
 
     /// <inheritdoc/>
-    public int Create(string name, MacAddress mac, string place)
+    public int Create(string name, MacAddress mac, string sysfsPath)
     {
         lock (_gate)
         {
-            var entry = new Entry(place, name, mac, string.Create(CultureInfo.InvariantCulture, $"hw{_nextEnd++}"));
+            var entry = new Entry(sysfsPath, name, mac, string.Create(CultureInfo.InvariantCulture, $"hw{_nextEnd++}"));
             Make(entry, name);
             _entries.Add(entry);
             return _route.GetLink(name)!.Index;
@@ -71,15 +71,15 @@ public sealed class NamespaceNetdevs : INetdevs
     }
 
     /// <inheritdoc/>
-    public void Delete(string place)
+    public void Delete(string sysfsPath)
     {
         lock (_gate)
         {
-            foreach (var entry in _entries.Where(e => e.Place == place).ToArray())
+            foreach (var entry in _entries.Where(e => e.SysfsPath == sysfsPath).ToArray())
             {
                 _entries.Remove(entry);
                 _hardwareRoute.DeleteLink(entry.EndIndex);
-                SysfsTree.RemoveNetdevs(place);
+                SysfsTree.RemoveNetdevs(sysfsPath);
             }
         }
     }
@@ -125,7 +125,7 @@ public sealed class NamespaceNetdevs : INetdevs
                 .Where(l => l.Kind == "veth" && l.PeerNamespaceId is not null).ToLookup(l => (l.PeerNamespaceId, l.PeerIndex));
             foreach (var entry in _entries)
             {
-                Show(entry, links[(entry.NamespaceId, entry.EndIndex)].FirstOrDefault());
+                UpdateSysfs(entry, links[(entry.NamespaceId, entry.EndIndex)].FirstOrDefault());
             }
         }
     }
@@ -153,13 +153,13 @@ public sealed class NamespaceNetdevs : INetdevs
         _stop.Dispose();
     }
 
-    /// <summary>The place of the function whose link has an index in the host's namespace; null for other links.</summary>
-    internal string? PlaceOf(int index)
+    /// <summary>The sysfsPath of the function whose link has an index in the host's namespace; null for other links.</summary>
+    internal string? SysfsPathOf(int index)
     {
         lock (_gate)
         {
             return _route.GetLink(index) is { PeerNamespaceId: { } ns } link
-                ? _entries.Find(e => e.NamespaceId == ns && e.EndIndex == link.PeerIndex)?.Place
+                ? _entries.Find(e => e.NamespaceId == ns && e.EndIndex == link.PeerIndex)?.SysfsPath
                 : null;
         }
     }
@@ -169,10 +169,10 @@ public sealed class NamespaceNetdevs : INetdevs
         var link = _route.CreateVeth(new VethSpec { Name = name, Mac = entry.Mac, PeerName = entry.End, PeerNamespace = _hardware })!;
         (entry.EndIndex, entry.NamespaceId) = (link.PeerIndex, link.PeerNamespaceId);
         _hardwareRoute.SetUp(link.PeerIndex);
-        Show(entry, link);
+        UpdateSysfs(entry, link);
     }
 
-    // With other tests running, a list may change during every read.
+    // Concurrent tests change the list, which interrupts a dump with EAGAIN.
     private static IReadOnlyList<LinkInfo> List(RouteNetlink route)
     {
         while (true)
@@ -188,7 +188,7 @@ public sealed class NamespaceNetdevs : INetdevs
         }
     }
 
-    private static void Show(Entry entry, LinkInfo? link)
+    private static void UpdateSysfs(Entry entry, LinkInfo? link)
     {
         var shown = link is null ? null : $"{link.Name} {link.Index}";
         if (shown == entry.Shown)
@@ -197,10 +197,10 @@ public sealed class NamespaceNetdevs : INetdevs
         }
 
         entry.Shown = shown;
-        SysfsTree.RemoveNetdevs(entry.Place);
+        SysfsTree.RemoveNetdevs(entry.SysfsPath);
         if (link is not null)
         {
-            SysfsTree.AddNetdev(entry.Place, link.Name, link.Index);
+            SysfsTree.AddNetdev(entry.SysfsPath, link.Name, link.Index);
         }
     }
 
@@ -223,9 +223,9 @@ public sealed class NamespaceNetdevs : INetdevs
         }
     }
 
-    private sealed class Entry(string place, string name, MacAddress mac, string end)
+    private sealed class Entry(string sysfsPath, string name, MacAddress mac, string end)
     {
-        public string Place => place;
+        public string SysfsPath => sysfsPath;
 
         public string Name => name;
 

@@ -171,7 +171,8 @@ internal sealed class RouteRequests(FakeHost host)
 
     private static int Setting(bool? value) => value is null ? -1 : value.Value ? 1 : 0;
 
-    private FakePciFunction? FunctionOf(FakeLink link) => host.Functions.FirstOrDefault(f => f.TotalVfs > 0 && f.Place == link.Place);
+    private FakePciFunction? FunctionOf(FakeLink link) =>
+        host.Functions.FirstOrDefault(f => f.TotalVfs > 0 && f.SysfsPath == link.SysfsPath);
 
     private FakeError? Change(FakeLink link, byte[] request, List<(int Type, byte[] Value)> attributes)
     {

@@ -19,20 +19,20 @@ internal sealed class SysfsTree : IDisposable
 
     public string Root { get; }
 
-    public string PciPlace(string address) => Path.Join(Root, "devices/pci0000:00", address);
+    public string PciPath(string address) => Path.Join(Root, "devices/pci0000:00", address);
 
     public void AddPci(string address, ushort vendor, ushort device, string? driver)
     {
-        var place = PciPlace(address);
-        Directory.CreateDirectory(place);
-        Write(place, "vendor", $"0x{vendor:x4}");
-        Write(place, "device", $"0x{device:x4}");
-        Write(place, "class", "0x020000");
-        Write(place, "numa_node", "-1");
+        var sysfsPath = PciPath(address);
+        Directory.CreateDirectory(sysfsPath);
+        Write(sysfsPath, "vendor", $"0x{vendor:x4}");
+        Write(sysfsPath, "device", $"0x{device:x4}");
+        Write(sysfsPath, "class", "0x020000");
+        Write(sysfsPath, "numa_node", "-1");
         if (driver is not null)
         {
             Directory.CreateDirectory(Path.Join(Root, "bus/pci/drivers", driver));
-            Directory.CreateSymbolicLink(Path.Join(place, "driver"), $"../../../bus/pci/drivers/{driver}");
+            Directory.CreateSymbolicLink(Path.Join(sysfsPath, "driver"), $"../../../bus/pci/drivers/{driver}");
         }
         Directory.CreateSymbolicLink(Path.Join(Root, "bus/pci/devices", address), $"../../../devices/pci0000:00/{address}");
     }
@@ -40,49 +40,49 @@ internal sealed class SysfsTree : IDisposable
     public void RemovePci(string address)
     {
         File.Delete(Path.Join(Root, "bus/pci/devices", address));
-        RemovePlace(PciPlace(address));
+        RemoveDirectory(PciPath(address));
     }
 
     public string AddAuxiliary(string pci, string name, uint sfNumber)
     {
-        var place = Path.Join(PciPlace(pci), name);
-        Directory.CreateDirectory(place);
-        Write(place, "sfnum", sfNumber.ToString(CultureInfo.InvariantCulture));
+        var sysfsPath = Path.Join(PciPath(pci), name);
+        Directory.CreateDirectory(sysfsPath);
+        Write(sysfsPath, "sfnum", sfNumber.ToString(CultureInfo.InvariantCulture));
         Directory.CreateSymbolicLink(Path.Join(Root, "bus/auxiliary/devices", name), $"../../../devices/pci0000:00/{pci}/{name}");
-        return place;
+        return sysfsPath;
     }
 
-    public void RemoveAuxiliary(string place)
+    public void RemoveAuxiliary(string sysfsPath)
     {
-        File.Delete(Path.Join(Root, "bus/auxiliary/devices", Path.GetFileName(place)));
-        RemovePlace(place);
+        File.Delete(Path.Join(Root, "bus/auxiliary/devices", Path.GetFileName(sysfsPath)));
+        RemoveDirectory(sysfsPath);
     }
 
-    public static void Write(string place, string name, string value) => File.WriteAllText(Path.Join(place, name), value + "\n");
+    public static void Write(string sysfsPath, string name, string value) => File.WriteAllText(Path.Join(sysfsPath, name), value + "\n");
 
-    public static void AddNetdev(string place, string name, int index)
+    public static void AddNetdev(string sysfsPath, string name, int index)
     {
-        var directory = Path.Join(place, "net", name);
+        var directory = Path.Join(sysfsPath, "net", name);
         Directory.CreateDirectory(directory);
         Write(directory, "ifindex", index.ToString(CultureInfo.InvariantCulture));
     }
 
-    public static void RemoveNetdevs(string place)
+    public static void RemoveNetdevs(string sysfsPath)
     {
-        var directory = Path.Join(place, "net");
+        var directory = Path.Join(sysfsPath, "net");
         if (Directory.Exists(directory))
         {
             Directory.Delete(directory, recursive: true);
         }
     }
 
-    public void Dispose() => RemovePlace(Root);
+    public void Dispose() => RemoveDirectory(Root);
 
-    private static void RemovePlace(string place)
+    private static void RemoveDirectory(string sysfsPath)
     {
-        if (Directory.Exists(place))
+        if (Directory.Exists(sysfsPath))
         {
-            Directory.Delete(place, recursive: true);
+            Directory.Delete(sysfsPath, recursive: true);
         }
     }
 }

@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.FakeKernel;
 
-/// <summary>The real kernel's rtnetlink, extended with the virtual functions of the fake hardware.</summary>
+/// <summary>The real kernel's rtnetlink with the virtual functions of the fake hardware added.</summary>
 internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNetdevs netdevs) : INetlinkTransport
 {
     private readonly FakeSocket _fake = new(host, real.PortId, generic: false);
@@ -52,14 +52,14 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
             return false;
         }
 
-        if (netdevs.PlaceOf(index) is not { } place)
+        if (netdevs.SysfsPathOf(index) is not { } sysfsPath)
         {
             return false;
         }
 
         lock (host.Gate)
         {
-            if (host.Functions.FirstOrDefault(f => f.TotalVfs > 0 && f.Place == place) is not { } function)
+            if (host.Functions.FirstOrDefault(f => f.TotalVfs > 0 && f.SysfsPath == sysfsPath) is not { } function)
             {
                 return false;
             }
@@ -82,15 +82,15 @@ internal sealed class VfTransport(NetlinkSocket real, FakeHost host, NamespaceNe
 
     private bool Refuses(int index, MacAddress mac)
     {
-        if (netdevs.PlaceOf(index) is not { } place)
+        if (netdevs.SysfsPathOf(index) is not { } sysfsPath)
         {
             return false;
         }
 
         lock (host.Gate)
         {
-            return host.Functions.FirstOrDefault(f => f.Place == place) is { Physical: { } physical } function
-                && !physical.VfMayChoose(function, physical.VfConfiguration.Single(v => v.Number == function.Number).Mac, mac);
+            return host.Functions.FirstOrDefault(f => f.SysfsPath == sysfsPath) is { Physical: { } physical } function
+                && !physical.AllowsVfMacChange(function, physical.VfConfiguration.Single(v => v.Number == function.Number).Mac, mac);
         }
     }
 }

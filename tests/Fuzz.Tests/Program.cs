@@ -47,7 +47,7 @@ internal static class Program
             }
         }
 
-        Console.WriteLine($"fuzz: {targets.Length} targets, {done} inputs, {accepted} accepted, {done - accepted} refused, {failed} "
+        Console.WriteLine($"fuzz: {targets.Length} targets, {done} inputs, {accepted} accepted, {done - accepted} rejected, {failed} "
             + $"failed");
         return failed == 0 && targets.Length > 0 ? 0 : 1;
     }

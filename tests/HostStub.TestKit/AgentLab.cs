@@ -18,8 +18,7 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.TestKit;
 
 /// <summary>
-/// An agent with its environment: ACC, certificates, namespaces and a directory. All names are unique, and everything is removed at the
-/// end.
+/// An agent with its environment: ACC, certificates, namespaces and a directory. All names are unique. Disposal removes everything.
 /// </summary>
 internal sealed class AgentLab : IAsyncDisposable
 {
@@ -115,10 +114,10 @@ internal sealed class AgentLab : IAsyncDisposable
         Agent = null;
     }
 
-    /// <summary>Starts an agent as a separate process, which kills itself after a step ("" for none).</summary>
-    public async Task StartDyingAgentAsync(string step)
+    /// <summary>Starts an agent as a separate process, which kills itself after the given step ("" for none).</summary>
+    public async Task StartCrashingAgentAsync(string step)
     {
-        var start = new ProcessStartInfo("dotnet", [Assembly.GetEntryAssembly()!.Location, "dying-agent", ConfigFile, step]);
+        var start = new ProcessStartInfo("dotnet", [Assembly.GetEntryAssembly()!.Location, "crashing-agent", ConfigFile, step]);
         _process = Process.Start(start)!;
         await Eventually.TrueAsync(() => Request("STATUS", "", "", version: "1.1.0").ExitCode == 0, "the agent process is ready");
     }
@@ -227,7 +226,7 @@ internal sealed class AgentLab : IAsyncDisposable
     }
 
     /// <summary>
-    /// For an Attach whose outcome is unknown: a Sync may state the claim just before it is removed, and the next one tells the ACC.
+    /// For an Attach with an unknown outcome: a Sync may still include the claim just before it is removed; the next Sync removes it.
     /// </summary>
     public async Task AssertNothingLeftAfterSyncAsync()
     {
@@ -283,7 +282,7 @@ internal sealed class AgentLab : IAsyncDisposable
     };
 }
 
-/// <summary>A sandbox as a runtime creates it.</summary>
+/// <summary>A pod sandbox as a container runtime creates it.</summary>
 internal sealed record Pod(string ContainerId, string Namespace)
 {
     public string Path => NetNamespace.NamedPath(Namespace);
@@ -313,7 +312,7 @@ internal sealed record PluginAnswer(int ExitCode, JsonNode? Output, string Text,
 
     public PluginAnswer Failed(int code)
     {
-        Assert.True(ExitCode == 1 && Code == code, $"error {code} was expected, not exit code {ExitCode}: {Text}");
+        Assert.True(ExitCode == 1 && Code == code, $"expected error {code}, got exit code {ExitCode}: {Text}");
         return this;
     }
 }

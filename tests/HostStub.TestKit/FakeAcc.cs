@@ -60,7 +60,7 @@ internal sealed class FakeAcc : IAsyncDisposable
         Port = new Uri(_application.Urls.First()).Port;
     }
 
-    /// <summary>Stops like a machine that is switched off; the port refuses connections.</summary>
+    /// <summary>Stops abruptly, like a machine that is switched off; the port refuses connections.</summary>
     public async Task StopAsync()
     {
         if (_application is null)

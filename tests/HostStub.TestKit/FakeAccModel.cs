@@ -17,7 +17,7 @@ internal sealed class FakeAccModel
     private uint _port;
     private int _probes;
 
-    /// <summary>Names of the RPCs, in order.</summary>
+    /// <summary>The names of the received RPCs, in order.</summary>
     public ConcurrentQueue<string> Calls { get; } = new();
 
     public RpcException? AttachFailure { get; set; }
@@ -26,13 +26,13 @@ internal sealed class FakeAccModel
 
     public RpcException? StatusFailure { get; set; }
 
-    /// <summary>Why the ACC permanently refuses an attachment; null if it accepts it.</summary>
+    /// <summary>Returns why the ACC permanently rejects an attachment; null to accept it.</summary>
     public Func<AttachRequest, string?> Refusal { get; set; } = static _ => null;
 
-    /// <summary>Number of Status requests, which <see cref="Calls"/> does not include.</summary>
+    /// <summary>The number of Status requests, which <see cref="Calls"/> does not include.</summary>
     public int Probes => Volatile.Read(ref _probes);
 
-    /// <summary>Attach is applied, but gets no reply.</summary>
+    /// <summary>Whether Attach is applied without a reply.</summary>
     public bool HangAttach { get; set; }
 
     public bool Ready { get; set; } = true;
@@ -41,7 +41,7 @@ internal sealed class FakeAccModel
 
     public RpcException? BeginFailure { get; set; }
 
-    /// <summary>The current epoch and the agent that has it.</summary>
+    /// <summary>The current epoch; <see cref="Agent"/> began it.</summary>
     public ulong Epoch { get; private set; }
 
     public string Agent { get; private set; } = "";
@@ -75,7 +75,7 @@ internal sealed class FakeAccModel
         }
     }
 
-    /// <summary>Like `inframanager ctl host-reset`.</summary>
+    /// <summary>Resets the host, like `inframanager ctl host-reset`.</summary>
     public void Reset()
     {
         lock (_lock)
@@ -85,7 +85,7 @@ internal sealed class FakeAccModel
         }
     }
 
-    /// <summary>As if the ACC's database were new.</summary>
+    /// <summary>Simulates a new, empty database of the ACC.</summary>
     public void LoseDatabase()
     {
         lock (_lock)
@@ -140,7 +140,7 @@ internal sealed class FakeAccModel
 
             if (!_endpoints.ContainsKey(request.Key) && _endpoints.Count >= ProtocolLimits.MaxAttachments)
             {
-                throw new RpcException(new Status(StatusCode.ResourceExhausted, "key: the node has all that there may be"));
+                throw new RpcException(new Status(StatusCode.ResourceExhausted, "key: the node has the maximum number of attachments"));
             }
 
             foreach (var other in _endpoints.Values)

@@ -13,7 +13,7 @@ public sealed class CrashTests
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
-        await lab.StartDyingAgentAsync(step);
+        await lab.StartCrashingAgentAsync(step);
 
         (await lab.RunAsync("ADD", pod)).Failed(11);
         await lab.WaitProcessEndAsync();
@@ -33,7 +33,7 @@ public sealed class CrashTests
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
-        await lab.StartDyingAgentAsync("add.recorded");
+        await lab.StartCrashingAgentAsync("add.recorded");
 
         (await lab.RunAsync("ADD", pod)).Failed(11);
         await lab.WaitProcessEndAsync();
@@ -54,7 +54,7 @@ public sealed class CrashTests
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
-        await lab.StartDyingAgentAsync(step);
+        await lab.StartCrashingAgentAsync(step);
         (await lab.RunAsync("ADD", pod)).Succeeded();
 
         // The plugin stores it, because the runtime may not repeat it.
@@ -75,7 +75,7 @@ public sealed class CrashTests
         var pods = Enumerable.Range(0, 8).Select(_ => lab.NewPod()).ToArray();
         for (var round = 0; round < 4; round++)
         {
-            await lab.StartDyingAgentAsync("");
+            await lab.StartCrashingAgentAsync("");
             var working = Task.WhenAll(pods.Select(p => Task.Run(async () =>
             {
                 var added = await lab.RunAsync("ADD", p);

@@ -70,7 +70,7 @@ public sealed class PendingRemovalTests
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAgent: false);
         var pod = lab.NewPod();
-        await lab.StartDyingAgentAsync("");
+        await lab.StartCrashingAgentAsync("");
         (await lab.RunAsync("ADD", pod)).Succeeded();
         lab.KillProcess();
         await lab.WaitProcessEndAsync();

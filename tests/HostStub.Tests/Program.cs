@@ -11,7 +11,7 @@ internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
-        if (args is not ["dying-agent", var config, var step])
+        if (args is not ["crashing-agent", var config, var step])
         {
             return await ConsoleRunner.Run(args);
         }

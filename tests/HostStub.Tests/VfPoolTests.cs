@@ -111,7 +111,7 @@ public sealed class VfPoolTests
             vf["Mac"] = "random";
             (d["Kind"], d["Vf"]) = ("vf", vf);
         });
-        lab.Physical.VfMayChoose = driver switch
+        lab.Physical.AllowsVfMacChange = driver switch
         {
             // While an administrative MAC is set, the link refuses every change, even to the same MAC.
             "igb" => (_, word, _) => word == default,

@@ -16,7 +16,7 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.InfraManager.TestKit;
 
-/// <summary>A served API with a core and certificates of the test's own.</summary>
+/// <summary>An API server on a fake core, with test certificates.</summary>
 internal sealed class ApiFixture : IAsyncDisposable
 {
     private readonly List<IDisposable> _disposables = [];
@@ -86,7 +86,7 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public void WriteServer(X509Certificate2 certificate)
     {
-        // The key first: whoever reads between the two sees a pair that doesn't match, and waits.
+        // The key first: a reader that loads the files in between sees a mismatched pair and retries.
         File.WriteAllText(Folder.At("tls.key"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
         File.WriteAllText(Folder.At("tls.crt"), certificate.ExportCertificatePem());
     }
@@ -111,7 +111,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         return channel;
     }
 
-    /// <summary>What connects to the mutual TLS port.</summary>
+    /// <summary>An HTTP handler for the mutual TLS port.</summary>
     public SocketsHttpHandler Handler(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.None,
         Action<X509Certificate2>? onServer = null) => new()
         {

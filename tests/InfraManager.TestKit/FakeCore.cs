@@ -10,21 +10,21 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.TestKit;
 
-/// <summary>A core that keeps what it is asked and answers as told.</summary>
+/// <summary>A core that records intents and returns configurable outcomes.</summary>
 internal sealed class FakeCore : IProgrammer
 {
     private readonly ConcurrentQueue<Intent> _intents = new();
 
-    /// <summary>Everything that reached the core: nothing must, without a right to.</summary>
+    /// <summary>All intents that reached the core. Unauthorized requests must not appear here.</summary>
     public IReadOnlyList<Intent> Intents => [.. _intents];
 
     public IntentException? Refusal { get; set; }
 
-    public List<EndpointView> Held { get; } = [];
+    public List<EndpointView> StoredEndpoints { get; } = [];
 
     public bool Ready { get; set; } = true;
 
-    /// <summary>What differs from the status of a core that is well.</summary>
+    /// <summary>Changes the status of a healthy core.</summary>
     public Func<ProgrammerStatus, ProgrammerStatus> Change { get; set; } = status => status;
 
     public ProgrammerStatus Status => Change(new()
@@ -32,7 +32,7 @@ internal sealed class FakeCore : IProgrammer
         Ready = Ready,
         TargetState = Ready ? TargetState.Ready : TargetState.Disconnected,
         TargetReason = Ready ? "" : "not connected",
-        Endpoints = Held.Count,
+        Endpoints = StoredEndpoints.Count,
         TableEntries = 12,
         PendingEntries = 0,
         QueueLength = 1,
@@ -45,15 +45,15 @@ internal sealed class FakeCore : IProgrammer
         StoreProblem = "",
     });
 
-    public IReadOnlyList<EndpointView> Endpoints => Held;
+    public IReadOnlyList<EndpointView> Endpoints => StoredEndpoints;
 
-    public Dictionary<ServiceKey, ServiceView> HeldServices { get; } = [];
+    public Dictionary<ServiceKey, ServiceView> StoredServices { get; } = [];
 
-    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => HeldServices;
+    public IReadOnlyDictionary<ServiceKey, ServiceView> Services => StoredServices;
 
     public SnatState Snat { get; set; } = SnatState.None;
 
-    /// <summary>The settings that intents are checked against; null: they are not checked.</summary>
+    /// <summary>The settings to validate intents against; null to skip validation.</summary>
     public NodeSettings? Node { get; set; }
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
@@ -68,9 +68,9 @@ internal sealed class FakeCore : IProgrammer
                 sync.Attachments.Count, 0, 1,
                 [.. sync.Unreadable,
                     new SyncItemFailure(new AttachmentKey("n", "c", "eth0"), 99, IntentException.AlreadyExists("device.mac", "held"))]),
-            BeginIntent => new BeginOutcome(3, "", [.. Held.Select(v => v.Endpoint.Spec)]),
-            RemoveEndpointsIntent remove => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec).Where(remove.Matches)]),
-            ResetHostIntent => new RemovalOutcome([.. Held.Select(v => v.Endpoint.Spec)]),
+            BeginIntent => new BeginOutcome(3, "", [.. StoredEndpoints.Select(v => v.Endpoint.Spec)]),
+            RemoveEndpointsIntent remove => new RemovalOutcome([.. StoredEndpoints.Select(v => v.Endpoint.Spec).Where(remove.Matches)]),
+            ResetHostIntent => new RemovalOutcome([.. StoredEndpoints.Select(v => v.Endpoint.Spec)]),
             ServiceIntent => new ServiceOutcome(null),
             SnatIntent snat => new SnatOutcome(Snat = snat.Apply(Snat)),
             _ => throw new NotSupportedException(intent.GetType().Name),

@@ -9,7 +9,7 @@ using P4.Config.V1;
 
 namespace ACCOffload.InfraManager.TestKit;
 
-/// <summary>Rows and counters as a target would report them, of the compiled pipeline.</summary>
+/// <summary>Rows and counters of the compiled pipeline, as a target would report them.</summary>
 internal sealed class FakeTargetView : ITargetView
 {
     public Pipeline Pipeline { get; set; } =
@@ -53,13 +53,13 @@ internal sealed class FakeTargetView : ITargetView
     /// <summary>Cells that are not 0, by register and index.</summary>
     public Dictionary<(string Register, long Index), byte[]> Cells { get; } = [];
 
-    /// <summary>How many cells of a register are in the answer.</summary>
-    public int CellsTold { get; set; } = int.MaxValue;
+    /// <summary>The maximum number of cells of a register that the target reports.</summary>
+    public int MaxReportedCells { get; set; } = int.MaxValue;
 
     public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<RegisterCell>>(
             Failure is null
-                ? [.. Enumerable.Range(0, Math.Min(register.Size, CellsTold))
+                ? [.. Enumerable.Range(0, Math.Min(register.Size, MaxReportedCells))
                     .Select(i => new RegisterCell(i, Cells.GetValueOrDefault((register.Alias, i)) ?? [0]))]
                 : throw Failure);
 

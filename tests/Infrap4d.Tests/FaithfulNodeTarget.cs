@@ -13,7 +13,7 @@ internal sealed class FaithfulNodeTarget : NodeTarget
     private string _socket = "";
     private FaithfulServer? _target;
 
-    public override bool PassesPackets => false;
+    public override bool ForwardsPackets => false;
 
     /// <summary>The server itself, once started.</summary>
     public FaithfulServer Server => _target!;
@@ -39,7 +39,7 @@ internal sealed class FaithfulNodeTarget : NodeTarget
 
     public override Task KillAsync() => _target!.KillAsync();
 
-    public override Task MakeTapAsync(string name) => TapMaker.MakeAsync(name, _socket);
+    public override Task AddTapAsync(string name) => TapCreator.CreateAsync(name, _socket);
 
     public override async ValueTask DisposeAsync()
     {

@@ -103,7 +103,7 @@ internal sealed class Infrap4dNode : IAsyncDisposable
             Assert.Contains(await EndpointsAsync(), e => (string?)e["podName"] == pod.Name && (string?)e["state"] == "programmed");
         }
 
-        if (!Target.PassesPackets)
+        if (!Target.ForwardsPackets)
         {
             return;
         }
@@ -129,14 +129,14 @@ internal sealed class Infrap4dNode : IAsyncDisposable
             () => $"the status lists all ports as missing; InfraManager's log:\n{Tail(Lab.Manager!.Log)}");
         foreach (var port in Ports[..^1])
         {
-            await Target.MakeTapAsync(port);
+            await Target.AddTapAsync(port);
             await Task.Delay(interval);
             Assert.False((bool?)(await Lab.ControlAsync("status"))["canAttach"]);
         }
 
         await Eventually.TrueAsync(async () => (await ProblemAsync())?.Contains(lastMissing, StringComparison.Ordinal) == true,
             () => $"the status names the last port; InfraManager's log:\n{Tail(Lab.Manager!.Log)}");
-        await Target.MakeTapAsync(Ports[^1]);
+        await Target.AddTapAsync(Ports[^1]);
     }
 
     private async Task<string?> ProblemAsync() => (await Lab.TryControlAsync("status"))?["conditions"]?.ToJsonString();

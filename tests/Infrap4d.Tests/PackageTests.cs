@@ -17,7 +17,7 @@ public sealed class PackageTests
         Needs.Lab();
         Needs.Tap();
         Needs.NotMissing(Infrap4dPackage.Missing);
-        await using var target = new RealNodeTarget(besideManager: true);
+        await using var target = new RealNodeTarget(sharesNamespace: true);
         await using var node = await Infrap4dNode.StartAsync(target, Infrap4dPackage.Folder);
         var pods = new List<Pod>();
         foreach (var name in new[] { "client", "one", "two" })

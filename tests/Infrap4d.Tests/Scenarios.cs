@@ -57,7 +57,7 @@ internal static class Scenarios
         await AnsweredByAsync(node, client, "three");
 
         await node.SetServiceAsync();
-        Assert.True(!target.PassesPackets || await NamedServer.IsRefusedAsync(client.Namespace, "10.96.0.10:80"),
+        Assert.True(!target.ForwardsPackets || await NamedServer.IsRefusedAsync(client.Namespace, "10.96.0.10:80"),
             "a service without backends did not refuse the connection");
 
         await node.Lab.ControlAsync("service-remove", "web");
@@ -149,7 +149,7 @@ internal static class Scenarios
     public static async Task TapsOfOthersAsync(NodeTarget target)
     {
         // On the real target at the interval of its own scripts.
-        var interval = TimeSpan.FromSeconds(target.PassesPackets ? 3 : 0.3);
+        var interval = TimeSpan.FromSeconds(target.ForwardsPackets ? 3 : 0.3);
         await using var node = await Infrap4dNode.StartAsync(target, tapInterval: interval);
         var (a, b) = await TwoPodsWithServiceAsync(node);
         await target.KillAsync();
@@ -191,7 +191,7 @@ internal static class Scenarios
     /// <summary>Checks without waiting that connections are answered by exactly these servers; without names, by none.</summary>
     private static async Task AnsweredByAsync(Infrap4dNode node, Pod client, params string[] names)
     {
-        if (!node.Target.PassesPackets)
+        if (!node.Target.ForwardsPackets)
         {
             // Draining backends remain for their existing flows.
             Assert.Equal(names.Length, await node.RowsAsync("backends", "to_backend"));

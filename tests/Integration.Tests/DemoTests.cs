@@ -18,7 +18,7 @@ public sealed class DemoTests
         var demo = await Shell.RunAsync(null, Demo, [], environment: Environment(), limit: TimeSpan.FromMinutes(5)).Succeeded();
         Assert.Contains("pod a → pod b", demo.Output);
         Assert.Contains("300 TCP connections", demo.Output);
-        Assert.Contains("60 of 60 open connections go on", demo.Output);
+        Assert.Contains("60 of 60 open connections stay on their backend", demo.Output);
         Assert.Contains("It works", demo.Output);
         Assert.True(demo.Output.Split('\n').Length < 120, "two screenfuls");
         Assert.Equal(before, await WorldAsync());

@@ -6,7 +6,7 @@ using P4.V1;
 namespace ACCOffload.P4Runtime.TestKit;
 
 /// <summary>
-/// Converts entries to the generated protobuf classes, the slow and obvious way, using the display properties of an entry.
+/// Converts entries to the generated protobuf classes in the simplest way, through an entry's display properties.
 /// </summary>
 internal static class ReferenceCodec
 {

@@ -35,7 +35,7 @@ public sealed class ErrorTests : IDisposable
         // TTL and header checksum
         (actual[8], actual[10], actual[11]) = (expected[8], expected[10], expected[11]);
         Assert.Equal(Convert.ToHexString(expected), Convert.ToHexString(actual));
-        Checksums.AssertIpRight(error.Quoted);
+        Checksums.AssertIpCorrect(error.Quoted);
     }
 
     [Theory]

@@ -27,8 +27,8 @@ public sealed class FragmentTests : IDisposable
     // Sends all fragments and reassembles them at the receiver.
     private Frame PassAll(uint port, Frame frame, uint expectedPort)
     {
-        var whole = Frame.Whole([.. frame.Fragments(Size, ++_identification).Select(f => _node.Pass(port, f, expectedPort))]);
-        Checksums.AssertRight(whole);
+        var whole = Frame.Reassemble([.. frame.Fragments(Size, ++_identification).Select(f => _node.Pass(port, f, expectedPort))]);
+        Checksums.AssertCorrect(whole);
         return whole;
     }
 

@@ -12,12 +12,12 @@ public sealed class ShareTests : IDisposable
     private const uint External = 0x08080808;
 
     private readonly Node _node = new();
-    private readonly uint _greedy;
+    private readonly uint _flooding;
     private readonly uint _other;
 
     public ShareTests()
     {
-        _greedy = _node.AddPod(1);
+        _flooding = _node.AddPod(1);
         _other = _node.AddPod(2);
         _node.AddPod(3);
     }
@@ -32,7 +32,7 @@ public sealed class ShareTests : IDisposable
         var passed = 0;
         for (var i = 0; i < connections; i++)
         {
-            passed += _node.Send(1, service.To(_greedy, (ushort)(1024 + i))) is null ? 0 : 1;
+            passed += _node.Send(1, service.To(_flooding, (ushort)(1024 + i))) is null ? 0 : 1;
         }
 
         return passed;
@@ -52,12 +52,12 @@ public sealed class ShareTests : IDisposable
     }
 
     [Fact]
-    public void Answered_connections_leave_the_unanswered_share_and_closed_ones_leave_all()
+    public void Answered_connections_leave_the_unanswered_share_and_closed_ones_leave_both_shares()
     {
         Start();
         for (var i = 0; i < 3 * Connections; i++)
         {
-            var connection = new Connection(_node, 1, _greedy, (ushort)(1024 + i)).Open(3);
+            var connection = new Connection(_node, 1, _flooding, (ushort)(1024 + i)).Open(3);
             connection.Ask(3, Frame.Ack | Frame.Fin);
             connection.Answer(3, Frame.Ack | Frame.Fin);
             connection.Ask(3);
@@ -74,10 +74,10 @@ public sealed class ShareTests : IDisposable
         var open = new List<Connection>();
         for (var i = 0; i < Connections; i++)
         {
-            open.Add(new Connection(_node, 1, _greedy, (ushort)(1024 + i)).Open(3));
+            open.Add(new Connection(_node, 1, _flooding, (ushort)(1024 + i)).Open(3));
         }
 
-        Assert.Null(_node.Send(1, new Connection(_node, 1, _greedy, 60000).Syn()));
+        Assert.Null(_node.Send(1, new Connection(_node, 1, _flooding, 60000).Syn()));
         Assert.Equal(1ul, _node.Drops(DropReason.Share));
         new Connection(_node, 2, _other, 5000).Open(3);
         // A closed connection makes room for a new one.
@@ -90,8 +90,8 @@ public sealed class ShareTests : IDisposable
             open[0].Answer(3, Frame.Ack | Frame.Fin);
             open[0].Ask(3, Frame.Ack | Frame.Fin);
         }
-        new Connection(_node, 1, _greedy, 60000).Open(3);
-        Assert.Null(_node.Send(1, new Connection(_node, 1, _greedy, 60001).Syn()));
+        new Connection(_node, 1, _flooding, 60000).Open(3);
+        Assert.Null(_node.Send(1, new Connection(_node, 1, _flooding, 60001).Syn()));
     }
 
     [Fact]
@@ -100,14 +100,14 @@ public sealed class ShareTests : IDisposable
         var service = Start(Frame.Udp);
         for (var i = 0; i < Datagrams; i++)
         {
-            var seen = _node.Pass(1, service.To(_greedy, (ushort)(1024 + i)), 3);
+            var seen = _node.Pass(1, service.To(_flooding, (ushort)(1024 + i)), 3);
             _node.Pass(3, Service.Answer(seen), 1);
             _node.Pass(3, Service.Answer(seen), 1);
         }
-        Assert.Null(_node.Send(1, service.To(_greedy, 60000)));
+        Assert.Null(_node.Send(1, service.To(_flooding, 60000)));
         _node.Pass(2, service.To(_other, 5000), 3);
         _node.Time.Advance(TimeSpan.FromSeconds(121));
-        _node.Pass(1, service.To(_greedy, 60000), 3);
+        _node.Pass(1, service.To(_flooding, 60000), 3);
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public sealed class ShareTests : IDisposable
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, 1);
         for (var i = 0; i < 60_000; i++)
         {
-            _node.Send(1, Frame.Build(Frame.Udp, _greedy, (ushort)(1024 + i), External, 53));
+            _node.Send(1, Frame.Build(Frame.Udp, _flooding, (ushort)(1024 + i), External, 53));
         }
 
         for (ushort port = 5000; port < 6000; port++)
@@ -131,7 +131,7 @@ public sealed class ShareTests : IDisposable
     {
         var service = Start();
         Flood(service, Unanswered + 1);
-        _node.Remove("source_guard", 1, Node.PodMac(1), _greedy);
+        _node.Remove("source_guard", 1, Node.PodMac(1), _flooding);
         _node.Remove("mac_guard", 1, Node.PodMac(1));
         _node.Put("mac_guard", "allow_mac", [1, Node.PodMac(9)]);
         _node.Put("source_guard", "allow_source", [1, Node.PodMac(9), Node.PodAddress(9)]);
@@ -150,7 +150,7 @@ public sealed class ShareTests : IDisposable
         }
 
         Assert.Equal(16_384, _node.Learned("flows"));
-        new Connection(_node, 1, _greedy, 5000).Open(3);
+        new Connection(_node, 1, _flooding, 5000).Open(3);
     }
 
     [Fact]
@@ -188,7 +188,7 @@ public sealed class ShareTests : IDisposable
     {
         const int Slots = 0x40000;
         Start();
-        var old = Enumerable.Range(0, 100).Select(i => new Connection(_node, 1, _greedy, (ushort)(1024 + i)).Open(3)).ToList();
+        var old = Enumerable.Range(0, 100).Select(i => new Connection(_node, 1, _flooding, (ushort)(1024 + i)).Open(3)).ToList();
         Assert.Equal(100ul, _node.Register("open_connections", 1));
         // Enough connections of another pod to reuse the slots. They close immediately.
         for (var i = 0; i < Slots; i++)

@@ -48,7 +48,7 @@ public sealed class TimeoutTests : IDisposable
     }
 
     [Fact]
-    public void An_unanswered_connection_is_kept_for_a_minute_whatever_it_sends()
+    public void An_unanswered_connection_is_kept_for_a_minute_regardless_of_its_packets()
     {
         var service = TwoBackends();
         var connection = Connection();

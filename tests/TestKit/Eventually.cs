@@ -1,15 +1,15 @@
 namespace ACCOffload.TestKit;
 
-/// <summary>Waits for a condition, with a limit and a message that says what was waited for.</summary>
+/// <summary>Waits for a condition with a time limit; the error message names the condition.</summary>
 public static class Eventually
 {
-    /// <summary>How long a condition may take unless a test says otherwise.</summary>
+    /// <summary>The default time limit.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(5);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromMilliseconds(50);
 
-    /// <exception cref="TimeoutException">The condition did not hold in time; the message has <paramref name="what"/>.</exception>
+    /// <exception cref="TimeoutException">The condition was not met in time; the message has <paramref name="what"/>.</exception>
     public static Task TrueAsync(Func<bool> condition, string what, int seconds = 60) =>
         TrueAsync(() => Task.FromResult(condition()), () => what, seconds);
 
@@ -24,11 +24,11 @@ public static class Eventually
     public static async Task TrueAsync(Func<Task<bool>> condition, Func<string> what, int seconds = 60)
     {
         var started = TimeProvider.System.GetTimestamp();
-        for (var pause = ShortestPause; !await condition(); pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        for (var pause = MinPause; !await condition(); pause = pause * 2 < MaxPause ? pause * 2 : MaxPause)
         {
             if (TimeProvider.System.GetElapsedTime(started) > TimeSpan.FromSeconds(seconds))
             {
-                throw new TimeoutException($"not within {seconds} s: {what()}");
+                throw new TimeoutException($"timed out after {seconds} s: {what()}");
             }
 
             await Task.Delay(pause);

@@ -1,6 +1,6 @@
 namespace ACCOffload.TestKit;
 
-/// <summary>A folder that goes with the test.</summary>
+/// <summary>A temporary folder, deleted at the end of the test.</summary>
 public sealed class Folder : IDisposable
 {
     public string Root { get; } = Directory.CreateTempSubdirectory("im-").FullName;

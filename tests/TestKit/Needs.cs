@@ -1,23 +1,23 @@
 namespace ACCOffload.TestKit;
 
 /// <summary>
-/// What a test needs from the machine, asked at the start of the test or of its class. Each method returns if it is there, and otherwise
-/// skips the test with a reason that names what is missing.
+/// Prerequisites of a test, checked at the start of the test or of its class. Each method returns if the prerequisite is met; otherwise
+/// it skips the test with a reason that names what is missing.
 /// </summary>
 public static class Needs
 {
-    /// <summary>Where Debian's package containernetworking-plugins puts the plugins.</summary>
+    /// <summary>The plugin folder of Debian's package containernetworking-plugins.</summary>
     public const string CniPluginFolder = "/usr/lib/cni";
 
     private static readonly string[] ProgramFolders = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 
-    /// <summary>Skips the test for a reason; null: runs it.</summary>
+    /// <summary>Skips the test for the given reason; null runs it.</summary>
     public static void NotMissing(string? missing) => Assert.SkipWhen(missing is not null, missing ?? "");
 
-    /// <summary>Namespaces, links, raw sockets, mounts.</summary>
+    /// <summary>Root, for namespaces, links, raw sockets and mounts.</summary>
     public static void Root() => NotMissing(Environment.IsPrivilegedProcess ? null : "needs root");
 
-    /// <summary>A lab: root, and inframanager as 'make publish' builds it.</summary>
+    /// <summary>Root and the published binaries, for a lab.</summary>
     public static void Lab()
     {
         Root();
@@ -34,9 +34,9 @@ public static class Needs
     }
 
     /// <summary>ipvlan links.</summary>
-    public static void Ipvlan() => NotMissing(IpvlanKernel.Missing);
+    public static void Ipvlan() => NotMissing(IpvlanSupport.Missing);
 
-    /// <summary>Debian's CNI plugins of these names; portmap and firewall call iptables.</summary>
+    /// <summary>Some of Debian's CNI plugins; portmap and firewall also need iptables.</summary>
     public static void CniPlugins(params string[] plugins)
     {
         Root();
@@ -55,7 +55,7 @@ public static class Needs
         NotMissing(File.Exists("/dev/loop-control") ? null : "needs loop devices (/dev/loop-control is missing)");
     }
 
-    /// <summary>A program of one of Debian's packages.</summary>
+    /// <summary>A program from a Debian package.</summary>
     public static void Program(string name, string package) =>
         NotMissing(ProgramFolders.Any(f => File.Exists(Path.Combine(f, name))) ? null : $"needs {name} (package {package})");
 }

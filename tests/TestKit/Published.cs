@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.TestKit;
 
-/// <summary>Where 'make publish' puts the binaries: tests run what users run.</summary>
+/// <summary>The binaries built by 'make publish': tests run the same ones as users.</summary>
 public static class Published
 {
     public static string Rid { get; } = RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";

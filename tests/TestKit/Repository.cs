@@ -1,11 +1,11 @@
 namespace ACCOffload.TestKit;
 
-/// <summary>The checked-out sources, above the tests' output.</summary>
+/// <summary>The repository that contains the tests' output folder.</summary>
 public static class Repository
 {
     public static string Root { get; } = Find(AppContext.BaseDirectory);
 
-    /// <summary>The full path of a file or folder, from its path in the repository.</summary>
+    /// <summary>The full path of a file or folder of the repository.</summary>
     public static string At(string path) => Path.Combine(Root, path);
 
     private static string Find(string folder)

@@ -43,7 +43,7 @@ public sealed class AccCutTests
         AssertTryAgainLater(await lab.PluginAsync("ADD", new Pod("late", node.Namespaces[2], "late")));
         Assert.Equal(0, (await lab.PluginAsync("DEL", new Pod("late", node.Namespaces[2], "late"))).ExitCode);
         Assert.Equal(0, (await lab.PluginAsync("DEL", leaving)).ExitCode);
-        Assert.Contains(await Traces.EndpointsAsync(lab), e => (string?)e["containerId"] == leaving.ContainerId);
+        Assert.Contains(await LabState.EndpointsAsync(lab), e => (string?)e["containerId"] == leaving.ContainerId);
 
         // After the link returns, the ACC learns of the DEL and pods can be added without manual action.
         await Shell.RunLineAsync(lab.AccNamespace, "ip link set mgmt up").Succeeded();

@@ -169,15 +169,15 @@ public sealed class DiskFullTests
         Assert.Equal(5, (int)error["code"]!);
         Assert.Contains("full", $"{error["msg"]} {error["details"]}");
         Assert.DoesNotContain('\n', (string)error["msg"]!);
-        Assert.Equal(["lo"], await Traces.LinksAsync(node.Namespaces[2]));
-        Assert.DoesNotContain(Traces.Leases(lab),
+        Assert.Equal(["lo"], await LabState.LinksAsync(node.Namespaces[2]));
+        Assert.DoesNotContain(LabState.Leases(lab),
             lease => File.ReadAllText(lab.At($"ipam/{lease}")).Contains(refused.ContainerId, StringComparison.Ordinal));
         Assert.True(await Lab.PingAsync(kept.Namespace, leaving.Address), "existing pods do not reach each other");
 
         // A DEL works although nothing can be recorded, and a restart before space is freed ends in the same state.
         await runtime.DeleteAsync(leaving);
         await lab.RemoveNamespaceAsync(leaving.Namespace);
-        Assert.DoesNotContain(Traces.Leases(lab),
+        Assert.DoesNotContain(LabState.Leases(lab),
             lease => File.ReadAllText(lab.At($"ipam/{lease}")).Contains(leaving.ContainerId, StringComparison.Ordinal));
         Assert.Equal(process, lab.Agent!.Id);
         await lab.Agent.KillAsync();
@@ -220,6 +220,6 @@ public sealed class DiskFullTests
     {
         Assert.True(held.SetEquals(await node.EndpointsAsync()), "endpoints differ from the acknowledged ones");
         await node.SettledAsync();
-        await node.TablesEqualAsync(held);
+        await node.AssertTablesEqualAsync(held);
     }
 }

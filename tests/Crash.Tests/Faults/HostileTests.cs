@@ -6,7 +6,7 @@ namespace ACCOffload.Crash.Tests.Faults;
 /// <summary>A short soak with hostile peers: the guarantees to the legitimate client hold, even while daemons are killed.</summary>
 public sealed class HostileTests(ITestOutputHelper output)
 {
-    private const int MinimumActs = 100;
+    private const int MinActions = 100;
 
     [Fact]
     public async Task Acknowledged_requests_hold_with_hostile_peers()
@@ -15,7 +15,7 @@ public sealed class HostileTests(ITestOutputHelper output)
         await using var node = await RpcNode.StartAsync(services: true);
         await node.StartHostileAsync(RunSettings.Seed);
         var rounds = new RpcRounds(node, RunSettings.Seed);
-        for (var i = 0; i < 6 || node.Hostile!.Sent < MinimumActs; i++)
+        for (var i = 0; i < 6 || node.Hostile!.Sent < MinActions; i++)
         {
             await rounds.RunAsync(i, i % 3 == 2 ? Victims.Manager : Victims.None);
         }
@@ -35,7 +35,7 @@ public sealed class HostileTests(ITestOutputHelper output)
         await using var node = await PodNode.StartAsync(20);
         await node.StartHostileAsync(RunSettings.Seed);
         var rounds = new PodRounds(node, RunSettings.Seed);
-        for (var i = 0; i < 2 || node.Hostile!.Sent < MinimumActs; i++)
+        for (var i = 0; i < 2 || node.Hostile!.Sent < MinActions; i++)
         {
             await rounds.RunAsync(i, Victims.Manager | Victims.Agent);
         }

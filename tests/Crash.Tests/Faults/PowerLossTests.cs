@@ -44,7 +44,7 @@ public sealed class PowerLossTests
             await node.Lab.StartManagerAsync(waitReady: false);
             await node.SettledAsync();
             Assert.True(held.SetEquals(await node.EndpointsAsync()), $"round {round}: endpoints differ from the acknowledged ones");
-            await node.TablesEqualAsync(held);
+            await node.AssertTablesEqualAsync(held);
         }
     }
 

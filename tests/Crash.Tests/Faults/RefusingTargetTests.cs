@@ -79,6 +79,6 @@ public sealed class RefusingTargetTests
     private static async Task AssertEndpointsAsync(RpcNode node, HashSet<PodSpec> held)
     {
         Assert.True(held.SetEquals(await node.EndpointsAsync()), "endpoints differ from the acknowledged ones");
-        await node.TablesEqualAsync(held);
+        await node.AssertTablesEqualAsync(held);
     }
 }

@@ -46,11 +46,11 @@ public sealed class StolenRoleTests
         }
 
         await node.SettledAsync();
-        await node.TablesEqualAsync(held);
+        await node.AssertTablesEqualAsync(held);
         await AttachAsync(node, PodSpec.Of(100, 0));
         held.Add(PodSpec.Of(100, 0));
         Assert.True(held.SetEquals(await node.EndpointsAsync()));
-        await node.TablesEqualAsync(held);
+        await node.AssertTablesEqualAsync(held);
     }
 
     [Fact]

@@ -16,7 +16,7 @@ namespace ACCOffload.Crash.Tests.Hostile;
 
 /// <summary>
 /// Hostile peers of the ACC's API: without a certificate, with one of another CA and with the host's own. They use separate addresses
-/// on the host's side of the management link, so that their connections can be told from the agent's.
+/// on the host's side of the management link, so that their connections can be distinguished from the agent's.
 /// </summary>
 internal sealed class AccPeers : IDisposable
 {
@@ -40,8 +40,8 @@ internal sealed class AccPeers : IDisposable
     private readonly IReadOnlyList<(string Address, string Mac)> _others;
     private readonly HeldConnections _silent = new(MaxSilent);
     private readonly HeldConnections _idle = new(MaxIdle);
-    private readonly TestPki _strangers = new(DateTimeOffset.UtcNow, "CN=Stranger CA");
-    private readonly X509Certificate2 _stranger;
+    private readonly TestPki _foreignPki = new(DateTimeOffset.UtcNow, "CN=Foreign CA");
+    private readonly X509Certificate2 _foreignCertificate;
     private readonly X509Certificate2 _host;
     private readonly X509ChainPolicy _trust = new()
     {
@@ -55,7 +55,7 @@ internal sealed class AccPeers : IDisposable
         _lab = lab;
         _epoch = epoch;
         _others = others;
-        _stranger = _strangers.IssueHost();
+        _foreignCertificate = _foreignPki.IssueHost();
         _trust.CustomTrustStore.ImportFromPemFile($"{lab.Pki}/host-client/ca.crt");
         _host = X509Certificate2.CreateFromPemFile($"{lab.Pki}/host-client/tls.crt", $"{lab.Pki}/host-client/tls.key");
     }
@@ -74,7 +74,7 @@ internal sealed class AccPeers : IDisposable
         return new AccPeers(lab, epoch, others ?? []);
     }
 
-    public IEnumerable<HostileAct> Acts()
+    public IEnumerable<HostileAction> Actions()
     {
         yield return new("legitimate", 6, LegitimateAsync);
         yield return new("silent", 12, SilentAsync);
@@ -82,8 +82,8 @@ internal sealed class AccPeers : IDisposable
         yield return new("half-hello", 4, (_, end) => SendAsync([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3], end));
         yield return new("no-tls", 2,
             (random, end) => SendAsync(random.Next(2) == 0 ? Preface : RandomNumberGenerator.GetBytes(random.Next(1, 4096)), end));
-        yield return new("no-certificate", 3, (_, end) => StrangerAsync(null, end));
-        yield return new("other-ca", 3, (_, end) => StrangerAsync(_stranger, end));
+        yield return new("no-certificate", 3, (_, end) => UntrustedAsync(null, end));
+        yield return new("other-ca", 3, (_, end) => UntrustedAsync(_foreignCertificate, end));
         yield return new("idle", 2, IdleAsync);
         yield return new("forbidden-address", 4, ForbiddenAddressAsync);
         yield return new("far-epoch", 4, FarEpochAsync);
@@ -104,7 +104,7 @@ internal sealed class AccPeers : IDisposable
     }
 
     /// <summary>Whether the ACC has closed all their connections.</summary>
-    public bool IsGone()
+    public bool HasClosedAll()
     {
         if (_lab.Manager is not { HasExited: false } manager)
         {
@@ -127,9 +127,9 @@ internal sealed class AccPeers : IDisposable
     public void Dispose()
     {
         CloseAll();
-        _stranger.Dispose();
+        _foreignCertificate.Dispose();
         _host.Dispose();
-        _strangers.Dispose();
+        _foreignPki.Dispose();
     }
 
     private async Task<Socket> ConnectAsync(CancellationToken end)
@@ -250,7 +250,7 @@ internal sealed class AccPeers : IDisposable
         }
     }
 
-    private async Task<string?> StrangerAsync(X509Certificate2? certificate, CancellationToken end)
+    private async Task<string?> UntrustedAsync(X509Certificate2? certificate, CancellationToken end)
     {
         await using var stream = await HandshakeAsync(certificate, end);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(end);

@@ -32,7 +32,7 @@ internal sealed class AgentPeers : IDisposable
 
     public static async Task<AgentPeers> StartAsync(Lab lab) => new(lab, await lab.AddNamespaceAsync("hostile"));
 
-    public IEnumerable<HostileAct> Acts()
+    public IEnumerable<HostileAction> Actions()
     {
         yield return new("agent-silent", 2, SilentAsync);
         yield return new("agent-garbage", 2, (random, end) => SendAsync(RandomNumberGenerator.GetBytes(random.Next(1, 4096)), end));
@@ -42,8 +42,8 @@ internal sealed class AgentPeers : IDisposable
         yield return new("del-long-network", 2,
             (random, end) => AskAsync("DEL", Config(new string('n', random.Next(200, 300))), "eth0", null, end));
         yield return new("add-all", 2, (_, end) => AskAsync("ADD", Config("hostile"), "all", 1, end));
-        yield return new("add-odd", 2, (random, end) => AskAsync("ADD", Odd(random), "eth0", 1, end));
-        yield return new("del-odd", 2, (random, end) => AskAsync("DEL", Odd(random), "eth0", null, end));
+        yield return new("add-odd", 2, (random, end) => AskAsync("ADD", UnusualConfig(random), "eth0", 1, end));
+        yield return new("del-odd", 2, (random, end) => AskAsync("DEL", UnusualConfig(random), "eth0", null, end));
         yield return new("check-unknown", 2, (_, end) => AskAsync("CHECK", Config("hostile"), "eth0", 1, end));
         yield return new("gc-null", 2,
             (_, end) => AskAsync("GC", Config("hostile", "\"cni.dev/valid-attachments\":null,"), "eth0", null, end));
@@ -52,7 +52,7 @@ internal sealed class AgentPeers : IDisposable
     public void CloseAll() => _silent.CloseAll();
 
     /// <summary>Whether the agent has closed all connections.</summary>
-    public bool IsGone()
+    public bool HasClosedAll()
     {
         if (_lab.Agent is not { HasExited: false } agent)
         {
@@ -152,7 +152,7 @@ internal sealed class AgentPeers : IDisposable
         string more = "") => $$"""{"cniVersion":"1.1.0","name":"{{network}}",{{more}}"type":"accoffload"}""";
 
     // Configurations that ADD rejects and DEL must accept.
-    private static string Odd(Random random) => Config("hostile", random.Next(6) switch
+    private static string UnusualConfig(Random random) => Config("hostile", random.Next(6) switch
     {
         0 => "\"mtu\":\"9000\",",
         1 => "\"dns\":[],",

@@ -12,25 +12,25 @@ internal sealed class HostileTraffic : IAsyncDisposable
     // At most eight actions per second, to leave the CPU to the legitimate work.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
-    private readonly IReadOnlyList<HostileAct> _acts;
+    private readonly IReadOnlyList<HostileAction> _actions;
     private readonly Action _closeAll;
-    private readonly Func<bool> _isGone;
+    private readonly Func<bool> _hasClosedAll;
     private readonly Dictionary<string, long> _counts;
     private readonly SemaphoreSlim _turns = new(Workers);
     private readonly CancellationTokenSource _end = new();
     private readonly Task[] _workers;
 
-    /// <param name="acts">The actions; if SOAK_HOSTILE names some, only those are used.</param>
+    /// <param name="actions">The actions; if SOAK_HOSTILE names some, only those are used.</param>
     /// <param name="closeAll">Closes the connections that the actions left open.</param>
-    /// <param name="isGone">Whether the daemons have closed their ends as well.</param>
+    /// <param name="hasClosedAll">Whether the daemons have closed their ends as well.</param>
     /// <param name="seed">Determines the choices.</param>
-    public HostileTraffic(IEnumerable<HostileAct> acts, Action closeAll, Func<bool> isGone, int seed)
+    public HostileTraffic(IEnumerable<HostileAction> actions, Action closeAll, Func<bool> hasClosedAll, int seed)
     {
-        _acts = [.. acts.Where(a => CrashSettings.HostileActs.Count == 0 || CrashSettings.HostileActs.Contains(a.Name))];
+        _actions = [.. actions.Where(a => CrashSettings.HostileActions.Count == 0 || CrashSettings.HostileActions.Contains(a.Name))];
         _closeAll = closeAll;
-        _isGone = isGone;
-        _counts = _acts.ToDictionary(a => a.Name, _ => 0L);
-        _workers = [.. Enumerable.Range(0, _acts.Count == 0 ? 0 : Workers)
+        _hasClosedAll = hasClosedAll;
+        _counts = _actions.ToDictionary(a => a.Name, _ => 0L);
+        _workers = [.. Enumerable.Range(0, _actions.Count == 0 ? 0 : Workers)
             .Select(i => Task.Run(() => WorkAsync(new Random(HashCode.Combine(seed, i)))))];
     }
 
@@ -75,7 +75,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
         try
         {
             _closeAll();
-            await Eventually.TrueAsync(() => Task.FromResult(_isGone()),
+            await Eventually.TrueAsync(() => Task.FromResult(_hasClosedAll()),
                 "the daemons close the connections that hostile peers have closed");
             return rest;
         }
@@ -106,7 +106,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
 
     private async Task WorkAsync(Random random)
     {
-        var choices = _acts.SelectMany(a => Enumerable.Repeat(a, a.Weight)).ToArray();
+        var choices = _actions.SelectMany(a => Enumerable.Repeat(a, a.Weight)).ToArray();
         while (!_end.IsCancellationRequested)
         {
             try
@@ -130,13 +130,13 @@ internal sealed class HostileTraffic : IAsyncDisposable
         }
     }
 
-    private async Task DoAsync(HostileAct act, Random random)
+    private async Task DoAsync(HostileAction action, Random random)
     {
         try
         {
-            if (await act.DoAsync(random, _end.Token) is { } granted)
+            if (await action.DoAsync(random, _end.Token) is { } granted)
             {
-                Problem ??= $"hostile peer, {act.Name}: {granted}";
+                Problem ??= $"hostile peer, {action.Name}: {granted}";
             }
         }
         catch (Exception e) when (e is IOException or SocketException or AuthenticationException or RpcException
@@ -146,12 +146,12 @@ internal sealed class HostileTraffic : IAsyncDisposable
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            Problem ??= $"hostile peer, {act.Name}: {e}";
+            Problem ??= $"hostile peer, {action.Name}: {e}";
         }
 
         lock (_counts)
         {
-            _counts[act.Name]++;
+            _counts[action.Name]++;
         }
     }
 

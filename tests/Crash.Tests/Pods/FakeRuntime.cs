@@ -40,7 +40,7 @@ internal sealed class FakeRuntime(Lab lab)
             }
 
             Interlocked.Increment(ref _failedAdds);
-            var error = Note("ADD", result);
+            var error = Record("ADD", result);
             await DeleteAsync(pod);
             if (clock.Elapsed > Limit)
             {
@@ -63,7 +63,7 @@ internal sealed class FakeRuntime(Lab lab)
             }
 
             Interlocked.Increment(ref _failedDels);
-            var error = Note("DEL", result);
+            var error = Record("DEL", result);
             if (clock.Elapsed > Limit)
             {
                 throw new TimeoutException($"no DEL succeeded within {Limit.TotalSeconds:0} s; the last failed with {error}");
@@ -74,7 +74,7 @@ internal sealed class FakeRuntime(Lab lab)
     }
 
     // Whatever was killed, a failure must be a CNI error object.
-    private string Note(string command, ShellResult result)
+    private string Record(string command, ShellResult result)
     {
         var error = JsonNode.Parse(result.Output)
             ?? throw new InvalidOperationException($"{command} failed without an error object: {result}");

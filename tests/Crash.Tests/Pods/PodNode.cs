@@ -72,13 +72,13 @@ internal sealed class PodNode : IAsyncDisposable
                 (s.Address, (string)s.Result!["interfaces"]!.AsArray().Single(i => (string?)i!["name"] == "eth0")!["mac"]!))]);
         _agentPeers = await AgentPeers.StartAsync(Lab);
         Hostile = new HostileTraffic(
-            _accPeers.Acts().Concat(_agentPeers.Acts()),
+            _accPeers.Actions().Concat(_agentPeers.Actions()),
             () =>
             {
                 _accPeers.CloseAll();
                 _agentPeers.CloseAll();
             },
-            () => _accPeers.IsGone() && _agentPeers.IsGone(),
+            () => _accPeers.HasClosedAll() && _agentPeers.HasClosedAll(),
             seed);
     }
 
@@ -167,7 +167,7 @@ internal sealed class PodNode : IAsyncDisposable
     {
         var all = pods.Concat(PermanentPods).ToList();
         var names = all.Select(p => p.ContainerId).Order().ToList();
-        var endpoints = await Traces.EndpointsAsync(Lab);
+        var endpoints = await LabState.EndpointsAsync(Lab);
         var specs = endpoints.Where(e => (string?)e["kind"] == "pod").Select(PodSpec.FromJson).ToList();
         Assert.Equal(names, specs.Select(s => s.ContainerId).Order());
         foreach (var (pod, spec) in all.OrderBy(p => p.ContainerId).Zip(specs.OrderBy(s => s.ContainerId)))
@@ -182,22 +182,22 @@ internal sealed class PodNode : IAsyncDisposable
             throw new InvalidOperationException(difference);
         }
 
-        Assert.Equal(names.Select(n => $"podnet/{n}/eth0=attached").Order(), (await Traces.ClaimsAsync(Lab)).Order());
-        Assert.Equal(all.Select(p => $"podnet/{p.Address}").Order(), Traces.Leases(Lab).Order());
-        Assert.Equal(specs.Append(host).Select(s => s.PortName).Append("lo").Order(), await Traces.LinksAsync(Lab.PortNamespace));
-        Assert.Equal(["accoffload0", "lo", "mgmt"], await Traces.LinksAsync(Lab.HostNamespace));
-        Assert.Empty((await Traces.AgentStatusAsync(Lab))["unknownDevices"]!.AsArray());
+        Assert.Equal(names.Select(n => $"podnet/{n}/eth0=attached").Order(), (await LabState.ClaimsAsync(Lab)).Order());
+        Assert.Equal(all.Select(p => $"podnet/{p.Address}").Order(), LabState.Leases(Lab).Order());
+        Assert.Equal(specs.Append(host).Select(s => s.PortName).Append("lo").Order(), await LabState.LinksAsync(Lab.PortNamespace));
+        Assert.Equal(["accoffload0", "lo", "mgmt"], await LabState.LinksAsync(Lab.HostNamespace));
+        Assert.Empty((await LabState.AgentStatusAsync(Lab))["unknownDevices"]!.AsArray());
     }
 
     public async Task CheckForLeaksAsync()
     {
-        // Connections of hostile peers vary; whatever remains after they are closed is a leak.
+        // Connections of hostile peers vary; those that remain after closing them are leaks.
         using var rest = Hostile is null ? null : await Hostile.PauseAsync();
-        Leaks.Look("inframanager", Lab.Manager);
-        Leaks.Look("soft target", Lab.Target);
-        Leaks.Look("agent", Lab.Agent);
-        Leaks.LookAtWal(Lab.At("inframanager.db"));
-        Leaks.LookAtWal(Lab.At("host-stub.db"));
+        Leaks.Sample("inframanager", Lab.Manager);
+        Leaks.Sample("soft target", Lab.Target);
+        Leaks.Sample("agent", Lab.Agent);
+        Leaks.CheckWal(Lab.At("inframanager.db"));
+        Leaks.CheckWal(Lab.At("host-stub.db"));
     }
 
     public async ValueTask DisposeAsync()

@@ -30,7 +30,7 @@ internal sealed class PodRounds(PodNode node, int seed)
         var random = new Random(HashCode.Combine(seed, round));
         try
         {
-            await using var pinging = new Pinging(node.PermanentPods[0], node.PermanentPods[1]);
+            await using var ping = new ContinuousPing(node.PermanentPods[0], node.PermanentPods[1]);
             var pods = await WhileKillingAsync(random, among, 3, () => AddAsync(random.Next()));
             await node.SettledAsync();
             await node.AssertExactlyAsync(pods);
@@ -40,10 +40,10 @@ internal sealed class PodRounds(PodNode node, int seed)
             await node.AssertExactlyAsync([]);
             foreach (var netns in node.Namespaces)
             {
-                Assert.Equal(["lo"], await Traces.LinksAsync(netns));
+                Assert.Equal(["lo"], await LabState.LinksAsync(netns));
             }
 
-            var (sent, lost) = await pinging.StopAsync();
+            var (sent, lost) = await ping.StopAsync();
             PacketsSent += sent;
             if (!among.HasFlag(Victims.Target))
             {

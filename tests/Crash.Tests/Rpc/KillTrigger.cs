@@ -30,7 +30,7 @@ internal sealed class KillTrigger(Random random, TimeSpan usualLength, int answe
         {
             if (!_over.Wait(_after))
             {
-                Now();
+                Fire();
             }
         })
         { IsBackground = true };
@@ -41,7 +41,7 @@ internal sealed class KillTrigger(Random random, TimeSpan usualLength, int answe
     {
         if (Interlocked.Increment(ref _answers) - 1 == _atAnswer)
         {
-            Now();
+            Fire();
         }
     }
 
@@ -50,7 +50,7 @@ internal sealed class KillTrigger(Random random, TimeSpan usualLength, int answe
     {
         _over.Set();
         _timer?.Join();
-        Now();
+        Fire();
     }
 
     public void Dispose()
@@ -60,7 +60,7 @@ internal sealed class KillTrigger(Random random, TimeSpan usualLength, int answe
         _over.Dispose();
     }
 
-    private void Now()
+    private void Fire()
     {
         if (Interlocked.Exchange(ref _done, 1) == 0)
         {

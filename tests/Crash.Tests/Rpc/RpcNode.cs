@@ -86,7 +86,7 @@ internal sealed class RpcNode : IAsyncDisposable
     public async Task StartHostileAsync(int seed)
     {
         _peers = await AccPeers.StartAsync(Lab, () => Epoch);
-        Hostile = new HostileTraffic(_peers.Acts(), _peers.CloseAll, _peers.IsGone, seed);
+        Hostile = new HostileTraffic(_peers.Actions(), _peers.CloseAll, _peers.HasClosedAll, seed);
     }
 
     public ulong NextSequence() => Interlocked.Increment(ref _sequence);
@@ -180,7 +180,7 @@ internal sealed class RpcNode : IAsyncDisposable
     }
 
     /// <summary>Checks that the tables hold exactly the rows for these endpoints.</summary>
-    public async Task TablesEqualAsync(IReadOnlyCollection<PodSpec> pods)
+    public async Task AssertTablesEqualAsync(IReadOnlyCollection<PodSpec> pods)
     {
         if (await TableOracle.DifferenceAsync(Target, pods, services: Cluster is not null, pool: Device.Pool) is { } difference)
         {
@@ -200,11 +200,11 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public async Task CheckForLeaksAsync()
     {
-        // Connections of hostile peers vary; whatever remains after they are closed is a leak.
+        // Connections of hostile peers vary; those that remain after closing them are leaks.
         using var rest = Hostile is null ? null : await Hostile.PauseAsync();
-        Leaks.Look("inframanager", Lab.Manager);
-        Leaks.Look("soft target", Device.Process);
-        Leaks.LookAtWal(Lab.At("inframanager.db"));
+        Leaks.Sample("inframanager", Lab.Manager);
+        Leaks.Sample("soft target", Device.Process);
+        Leaks.CheckWal(Lab.At("inframanager.db"));
     }
 
     public async ValueTask DisposeAsync()

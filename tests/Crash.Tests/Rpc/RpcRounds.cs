@@ -134,7 +134,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
             throw new InvalidOperationException(broken);
         }
 
-        await node.TablesEqualAsync(endpoints);
+        await node.AssertTablesEqualAsync(endpoints);
     }
 
     private async Task SyncAsync(Random random, Victims victims)
@@ -181,7 +181,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
         }
 
         await node.SettledAsync();
-        await node.TablesEqualAsync(held);
+        await node.AssertTablesEqualAsync(held);
     }
 
     private async Task RestartAsync(Victims victims)

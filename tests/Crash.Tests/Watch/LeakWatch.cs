@@ -19,7 +19,7 @@ internal sealed class LeakWatch
     // Both stores keep their logs within a few MiB; a burst may exceed that until the next checkpoint.
     private const long WalLimit = 8 << 20;
 
-    private readonly Dictionary<int, (string Name, List<Vitals> Samples)> _processes = [];
+    private readonly Dictionary<int, (string Name, List<ResourceSample> Samples)> _processes = [];
     private readonly Lock _lock = new();
     private long _largestWal;
 
@@ -52,14 +52,14 @@ internal sealed class LeakWatch
         }
     }
 
-    public void Look(string name, BackgroundProcess? process)
+    public void Sample(string name, BackgroundProcess? process)
     {
         if (process is null || process.HasExited)
         {
             return;
         }
 
-        var now = Vitals.Of(process.Id);
+        var now = ResourceSample.Of(process.Id);
         lock (_lock)
         {
             if (!_processes.TryGetValue(process.Id, out var history))
@@ -79,7 +79,7 @@ internal sealed class LeakWatch
         }
     }
 
-    public void LookAtWal(string path)
+    public void CheckWal(string path)
     {
         var file = new FileInfo(path + "-wal");
         if (!file.Exists)
@@ -94,10 +94,10 @@ internal sealed class LeakWatch
         }
     }
 
-    private static string Text(Vitals v) => $"{v.ResidentKb >> 10} MiB/{v.Handles}/{v.Threads}";
+    private static string Text(ResourceSample v) => $"{v.ResidentKb >> 10} MiB/{v.Handles}/{v.Threads}";
 
-    private void Check((string Name, List<Vitals> Samples) history, int warmUp, int window, string what,
-        Func<Vitals, long> amount, long slack)
+    private void Check((string Name, List<ResourceSample> Samples) history, int warmUp, int window, string what,
+        Func<ResourceSample, long> amount, long slack)
     {
         if (history.Samples.Count < warmUp + window)
         {

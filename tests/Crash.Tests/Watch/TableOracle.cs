@@ -20,14 +20,14 @@ internal static class TableOracle
     {
         if (pods.GroupBy(p => p.PortName).FirstOrDefault(g => g.Count() > 1) is { } shared)
         {
-            return $"port {shared.Key} is shared by {Few(shared.Select(p => p.ContainerId))}";
+            return $"port {shared.Key} is shared by {Summarize(shared.Select(p => p.ContainerId))}";
         }
 
         var ports = pool ?? await target.PortsAsync();
         var names = pods.Append(host).OfType<PodSpec>().Select(p => p.PortName).ToHashSet();
         if (!names.IsSubsetOf(ports.Keys))
         {
-            return $"ports missing: {Few(names.Except(ports.Keys))}";
+            return $"ports missing: {Summarize(names.Except(ports.Keys))}";
         }
 
         var wanted = pods.SelectMany(p => RowsOf(p, ports[p.PortName])).Concat(RowsOfNode()).ToHashSet();
@@ -39,7 +39,7 @@ internal static class TableOracle
         var actual = await target.RowsAsync();
         if (services)
         {
-            actual.RemoveWhere(ServiceRows.IsOne);
+            actual.RemoveWhere(ServiceRows.IsServiceRow);
         }
         // The pod range, in the lab's usual configuration or in one for more pods.
         if (actual.RemoveWhere(r => r is "routes dst_ip=af40100/24 unassigned()" or "routes dst_ip=af40000/16 unassigned()") != 1)
@@ -49,7 +49,7 @@ internal static class TableOracle
 
         if (!wanted.SetEquals(actual))
         {
-            return $"rows missing: {Few(wanted.Except(actual))}; unexpected: {Few(actual.Except(wanted))}";
+            return $"rows missing: {Summarize(wanted.Except(actual))}; unexpected: {Summarize(actual.Except(wanted))}";
         }
 
         var clock = Stopwatch.StartNew();
@@ -57,7 +57,7 @@ internal static class TableOracle
         {
             if (clock.Elapsed > PortTimeout)
             {
-                return $"unexpected ports: {Few(ports.Keys.Except(names))}";
+                return $"unexpected ports: {Summarize(ports.Keys.Except(names))}";
             }
 
             await Task.Delay(20);
@@ -101,7 +101,7 @@ internal static class TableOracle
         }
     }
 
-    private static string Few(IEnumerable<string> items)
+    private static string Summarize(IEnumerable<string> items)
     {
         var list = items.ToList();
         return list.Count == 0 ? "none" : $"{list.Count} ({string.Join(", ", list.Take(4))})";

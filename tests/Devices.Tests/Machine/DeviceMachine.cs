@@ -15,7 +15,7 @@ public sealed class DeviceMachine : IAsyncLifetime
     public const int Functions = 7;
 
     private string _folder = "";
-    private GuestHands _hands = null!;
+    private GuestShell _guest = null!;
     private BackgroundProcess? _process;
 
     internal static string PhysicalAddress => "0000:01:00.0";
@@ -41,8 +41,8 @@ public sealed class DeviceMachine : IAsyncLifetime
 
         var built = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES")!;
         _folder = Directory.CreateTempSubdirectory("accoffload-devices-").FullName;
-        var socket = Path.Combine(_folder, "hands.sock");
-        _hands = new GuestHands(socket, Tail);
+        var socket = Path.Combine(_folder, "guest-agent.sock");
+        _guest = new GuestShell(socket, Tail);
         var limit = TimeSpan.FromMinutes(5);
         await Shell.RunAsync(null, Path.Combine(Repository.Root, "tests/Devices.Tests/vm/product"),
             [Path.Combine(_folder, "product.img")], limit: limit).Succeeded();
@@ -61,7 +61,7 @@ public sealed class DeviceMachine : IAsyncLifetime
             "-drive", $"if=none,id=disk,format=raw,file={_folder}/disk.img,cache=unsafe", "-device", "virtio-blk-pci,drive=disk",
             "-drive", $"if=none,id=product,format=raw,readonly=on,file={_folder}/product.img", "-device", "virtio-blk-pci,drive=product",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
-            "-chardev", $"socket,id=hands,path={socket},server=on,wait=off", "-device", "virtserialport,chardev=hands,name=image-test",
+            "-chardev", $"socket,id=agent,path={socket},server=on,wait=off", "-device", "virtserialport,chardev=agent,name=image-test",
         ];
         var fetched = Path.Combine(built, "qemu/run");
         _process = File.Exists(fetched)
@@ -78,7 +78,7 @@ public sealed class DeviceMachine : IAsyncLifetime
         {
             _process.Kill();
             await _process.DisposeAsync();
-            _hands.Dispose();
+            _guest.Dispose();
         }
         if (_folder.Length > 0)
         {
@@ -86,7 +86,7 @@ public sealed class DeviceMachine : IAsyncLifetime
         }
     }
 
-    internal Task<ShellResult> AskAsync(string command) => _hands.AskAsync(command);
+    internal Task<ShellResult> AskAsync(string command) => _guest.RunAsync(command);
 
     /// <summary>Runs a command that must succeed and returns its output; an error includes the services' logs.</summary>
     internal async Task<string> OutputAsync(string command)
@@ -117,7 +117,7 @@ public sealed class DeviceMachine : IAsyncLifetime
     {
         try
         {
-            await _hands.UntilAsync(command, what, seconds);
+            await _guest.RetryAsync(command, what, seconds);
         }
         catch (TimeoutException e)
         {
@@ -158,7 +158,7 @@ public sealed class DeviceMachine : IAsyncLifetime
             "journalctl -q -b --no-pager -o short-monotonic -u host-stub-agent -u inframanager -u devices-wire -n 60; dmesg | tail -n 15")).Output;
 
     private Task ReachAsync() =>
-        _hands.ReachAsync(() => _ = _process!.HasExited
+        _guest.WaitReadyAsync(() => _ = _process!.HasExited
             ? throw new InvalidOperationException($"QEMU exited:\n{_process.Log}\n{Tail()}")
             : true, TimeSpan.FromMinutes(8));
 

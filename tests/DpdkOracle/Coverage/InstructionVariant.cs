@@ -2,21 +2,21 @@ using System.Text.RegularExpressions;
 
 namespace ACCOffload.DpdkOracle.Coverage;
 
-/// <summary>What an instruction is, with the kinds of its operands: H header, M metadata, T action argument, I immediate.</summary>
+/// <summary>Classifies instructions by opcode and kinds of operands: H header, M metadata, T action argument, I immediate.</summary>
 public static partial class InstructionVariant
 {
     private static readonly string[] AnyField = ["H", "M", "T"];
     private static readonly string[] AnyOperand = ["H", "M", "T", "I"];
 
-    /// <summary>All that DPDK 22.11 has but <c>extern</c>, which p4c-dpdk has no use for.</summary>
+    /// <summary>All variants of DPDK 22.11 except <c>extern</c>, which p4c-dpdk does not use.</summary>
     public static IReadOnlyList<string> All { get; } = [.. Enumerate()];
 
-    /// <summary>Jumps that depend on something: both ways of each count.</summary>
+    /// <summary>Whether it is a conditional jump, which counts separately for both outcomes.</summary>
     public static bool IsConditional(string variant) => variant.StartsWith("jmp", StringComparison.Ordinal) && variant != "jmp";
 
     /// <summary>Classifies an instruction.</summary>
     /// <param name="tokens">The instruction without its label.</param>
-    /// <param name="spec">Where it is from.</param>
+    /// <param name="spec">The specification that contains it.</param>
     public static string Of(ReadOnlySpan<string> tokens, SpecLines spec)
     {
         var name = tokens[0];

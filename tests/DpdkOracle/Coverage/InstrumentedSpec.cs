@@ -3,9 +3,9 @@ using System.Text;
 namespace ACCOffload.DpdkOracle.Coverage;
 
 /// <summary>
-/// A specification with a counter before each instruction and after each conditional jump. It does what the original does, and
-/// its counters say, out of DPDK's own registers, what was executed. They count by a field of the metadata, because DPDK takes
-/// the program's first array whatever the name where both the index and the value are immediates.
+/// A specification with a counter before each instruction and after each conditional jump. It behaves like the original, and the
+/// counters, which are DPDK registers, show what was executed. The increment is a metadata field, because for an immediate index and
+/// an immediate value DPDK always uses the program's first array, regardless of the name.
 /// </summary>
 public sealed class InstrumentedSpec
 {
@@ -47,16 +47,16 @@ public sealed class InstrumentedSpec
         Text = $"{output}regarray {Array} size {Math.Max(1, _counters)} initval 0\n";
     }
 
-    /// <param name="Variant">The instruction.</param>
-    /// <param name="Before">Counter before it.</param>
-    /// <param name="After">Counter after it, -1 where it is no conditional jump.</param>
+    /// <param name="Variant">The variant of the instruction.</param>
+    /// <param name="Before">The counter before it.</param>
+    /// <param name="After">The counter after it; -1 unless it is a conditional jump.</param>
     private sealed record Probe(string Variant, int Before, int After);
 
     /// <summary>The text to load.</summary>
     public string Text { get; }
 
     /// <summary>
-    /// Tells what the counters say: each instruction with how often it was executed, conditional jumps once for each way.
+    /// Reports how often each instruction was executed; conditional jumps are reported separately for both outcomes.
     /// </summary>
     public void Report(ReadOnlySpan<ulong> counters, Action<string, ulong> instruction)
     {
@@ -85,7 +85,7 @@ public sealed class InstrumentedSpec
         var variant = InstructionVariant.Of(instruction, spec);
         if (instruction[0] == "rx")
         {
-            // It has to be the first one, and every packet runs it: counted after it.
+            // rx must be the first instruction and every packet executes it, so its counter comes after it.
             output.AppendJoin(' ', instruction.ToArray()).Append($"\nmov m.{One} 1\n");
             Count(Add(variant, -1));
             return;

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ACCOffload.DpdkOracle.Coverage;
 
-/// <summary>A specification, read only as far as coverage needs it.</summary>
+/// <summary>The parts of a specification that the coverage needs.</summary>
 public sealed class SpecLines
 {
     private readonly Dictionary<string, Dictionary<string, int>> _structs = [];
@@ -24,7 +24,7 @@ public sealed class SpecLines
     /// <summary>The structure of the metadata.</summary>
     public string MetadataType { get; private set; } = "";
 
-    /// <summary>Width of a field operand, null for what is none.</summary>
+    /// <summary>The width of a field operand; null for other operands.</summary>
     public int? Bits(string operand)
     {
         var parts = operand.Split('.');
@@ -37,13 +37,13 @@ public sealed class SpecLines
         return type is not null && _structs[type].TryGetValue(field, out var bits) ? bits : null;
     }
 
-    /// <summary>Size of a header operand, null for what is none.</summary>
+    /// <summary>The size of a header operand; null for other operands.</summary>
     public int? HeaderBytes(string operand) => operand.Split('.') is ["h", var header] ? _structs[_headers[header]].Values.Sum() / 8 : null;
 
-    /// <summary>Size of the metadata.</summary>
+    /// <summary>The size of the metadata.</summary>
     public int MetadataBytes => _structs[MetadataType].Values.Sum() / 8;
 
-    /// <summary>Offset of a field in its structure in bytes, with the structure's name; all structures.</summary>
+    /// <summary>All fields of all structures, with their offsets in bytes.</summary>
     public IEnumerable<(string Struct, string Field, int Offset)> Offsets()
     {
         foreach (var (name, fields) in _structs)
@@ -77,13 +77,13 @@ public sealed class SpecLines
         }
     }
 
-    /// <summary>Whether a line has something but a comment.</summary>
+    /// <summary>Whether a line is neither empty nor a comment.</summary>
     public static bool IsCode(string[] line) => line.Length > 0 && line[0][0] is not ('/' or ';' or '#');
 
-    /// <summary>Whether instructions follow.</summary>
+    /// <summary>Whether the line opens a block of instructions.</summary>
     public static bool IsBlock(string[] line) => line is ["action" or "apply", .., "{"];
 
-    /// <summary>What kind of table a name is: keyless, exact, scattered (exact, not one piece), lpm, wildcard, selector, learner.</summary>
+    /// <summary>The kind of a table: keyless, exact, scattered (exact, not contiguous), lpm, wildcard, selector, learner.</summary>
     public string TableKind(string name) => _tableKinds[name];
 
     private void Read(int at)
@@ -123,7 +123,7 @@ public sealed class SpecLines
         {
             return other[1];
         }
-        // DPDK makes one exact-match key only of fields that touch each other, in any order.
+        // DPDK uses an exact-match table only if the key fields are contiguous, in any order.
         var prefix = fields[0][0][..fields[0][0].LastIndexOf('.')];
         var type = prefix == "m" ? MetadataType : _headers[prefix[2..]];
         var names = _structs[type].Keys.ToList();

@@ -24,7 +24,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     const uint8_t *instruction = (const uint8_t *)registers[REG_RIP];
 
     (void)info;
-    if (instruction[0] != 0x0F || instruction[1] != 0x31) { // not rdtsc: a real fault, which recurs and ends the program
+    if (instruction[0] != 0x0F || instruction[1] != 0x31) { // not rdtsc: a real fault, which recurs and terminates the program
         signal(number, SIG_DFL);
         return;
     }
@@ -57,8 +57,8 @@ void clock_leave(void)
 void clock_advance(uint64_t milliseconds)
 {
     if (!available)
-        die("the time stamp counter can't be replaced here");
-    // Whole seconds first: the product of all would overflow.
+        die("the time stamp counter can't be replaced on this machine");
+    // Whole seconds first, because the product would overflow.
     now += milliseconds / 1000 * rte_get_tsc_hz() + milliseconds % 1000 * rte_get_tsc_hz() / 1000;
 }
 
@@ -80,7 +80,7 @@ void clock_leave(void)
 void clock_advance(uint64_t milliseconds)
 {
     (void)milliseconds;
-    die("the time stamp counter can't be replaced here");
+    die("the time stamp counter can't be replaced on this machine");
 }
 
 #endif

@@ -40,7 +40,7 @@ static char *word(char **rest)
     char *token = strtok_r(*rest, " \n", rest);
 
     if (!token)
-        die("a command lacks a word");
+        die("a command is incomplete");
     return token;
 }
 
@@ -49,7 +49,7 @@ static uint64_t number(char **rest)
     return strtoull(word(rest), NULL, 0);
 }
 
-// The rest of the line, without the line end.
+// The rest of the line, without the newline.
 static char *tail(char *rest)
 {
     rest[strcspn(rest, "\n")] = 0;
@@ -297,7 +297,7 @@ void commands_run(struct rte_swx_pipeline *running, FILE *in, FILE *answers)
     out = answers;
     control = rte_swx_ctl_pipeline_create(pipeline);
     if (!control)
-        die("no control for the pipeline");
+        die("the pipeline has no control interface");
     rte_swx_ctl_pipeline_info_get(pipeline, &info);
     action_count = info.n_actions;
 

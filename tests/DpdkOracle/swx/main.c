@@ -31,19 +31,19 @@ int main(int count, char **arguments)
     if (count != 2)
         die("usage: swx SPEC");
     if (rte_eal_init(sizeof(eal) / sizeof(eal[0]) - 1, eal) < 0)
-        die("the DPDK environment does not start");
+        die("the DPDK environment failed to start");
     status = rte_swx_pipeline_config(&pipeline, NULL, 0);
     if (!status)
         status = rte_swx_pipeline_mirroring_config(pipeline, &mirroring);
     if (status)
-        die("no pipeline: %s", strerror(-status));
+        die("the pipeline could not be created: %s", strerror(-status));
     ports_configure(pipeline);
     spec_load(pipeline, arguments[1]);
     status = rte_swx_pipeline_build(pipeline);
     if (status)
-        die("%s: the pipeline is refused: %s", arguments[1], strerror(-status));
+        die("%s: DPDK rejected the pipeline: %s", arguments[1], strerror(-status));
 
-    // Reports the rate of the time stamp counter and whether time can be advanced.
+    // Reports the frequency of the time stamp counter and whether the clock can be advanced.
     printf("ready %lu %s\n", rte_get_tsc_hz(), clock_start() ? "clock" : "no-clock");
     fflush(stdout);
     commands_run(pipeline, stdin, stdout);

@@ -17,7 +17,7 @@ static uint32_t noise = 0x9E3779B9;
 static int offered = -1; // port that has the packet
 static uint32_t offered_length;
 static bool gone;
-// SWX drops packets into its own sink, which frees the buffer: ours has a second owner and only loses a reference.
+// SWX frees the buffer of a dropped packet: a second reference keeps ours alive.
 static struct rte_mbuf handle;
 static FILE *output;
 
@@ -76,7 +76,7 @@ static void write_packet(const char *what, unsigned port, const struct rte_swx_p
 {
     static const char digits[] = "0123456789abcdef";
 
-    // A header taken from beyond the end and not emitted again makes the length wrap.
+    // A header extracted beyond the end of the packet and not emitted makes the length wrap around.
     if (packet->offset + (uint64_t)length > sizeof(buffer)) {
         fprintf(output, "%s %u beyond\n", what, port);
         return;
@@ -158,10 +158,10 @@ void ports_configure(struct rte_swx_pipeline *pipeline)
         status = rte_swx_pipeline_port_out_config(pipeline, i, "memory", &out_ports[i]);
     }
     if (status)
-        die("ports refused: %s", strerror(-status));
+        die("DPDK rejected the ports: %s", strerror(-status));
 }
 
-// The bytes around each packet differ, so that results that depend on them are not repeatable.
+// The bytes around each packet vary, so that results that depend on them do not repeat.
 static void fill_with_noise(void)
 {
     for (size_t i = 0; i < sizeof(buffer); i += sizeof(noise)) {

@@ -112,7 +112,7 @@ static void configure_struct(struct rte_swx_pipeline *pipeline, const struct blo
     }
     status = rte_swx_pipeline_struct_type_register(pipeline, block->head.tokens[1], fields, block->count, variable);
     if (status)
-        fail(&block->head, "struct refused", status);
+        fail(&block->head, "struct rejected", status);
 }
 
 static void instructions_of(const struct block *block, const char ***instructions)
@@ -136,7 +136,7 @@ static void configure_action(struct rte_swx_pipeline *pipeline, const struct blo
     instructions_of(block, &instructions);
     status = rte_swx_pipeline_action_config(pipeline, head->tokens[1], arguments, instructions, block->count);
     if (status)
-        fail(head, "action refused", status);
+        fail(head, "action rejected", status);
 }
 
 struct actions {
@@ -254,7 +254,7 @@ static void configure_table(struct rte_swx_pipeline *pipeline, const struct bloc
     };
     status = rte_swx_pipeline_table_config(pipeline, block->head.tokens[1], &parameters, type, arguments, size);
     if (status)
-        fail(&block->head, "table refused", status);
+        fail(&block->head, "table rejected", status);
 }
 
 static void configure_learner(struct rte_swx_pipeline *pipeline, const struct block *block)
@@ -304,7 +304,7 @@ static void configure_learner(struct rte_swx_pipeline *pipeline, const struct bl
     status = rte_swx_pipeline_learner_config(
         pipeline, block->head.tokens[1], &parameters, size, timeouts, timeout_count);
     if (status)
-        fail(&block->head, "learner refused", status);
+        fail(&block->head, "learner rejected", status);
 }
 
 static void configure_selector(struct rte_swx_pipeline *pipeline, const struct block *block)
@@ -336,7 +336,7 @@ static void configure_selector(struct rte_swx_pipeline *pipeline, const struct b
     }
     status = rte_swx_pipeline_selector_config(pipeline, block->head.tokens[1], &parameters);
     if (status)
-        fail(&block->head, "selector refused", status);
+        fail(&block->head, "selector rejected", status);
 }
 
 static void configure_apply(struct rte_swx_pipeline *pipeline, const struct block *block)
@@ -347,7 +347,7 @@ static void configure_apply(struct rte_swx_pipeline *pipeline, const struct bloc
     instructions_of(block, &instructions);
     status = rte_swx_pipeline_instructions_config(pipeline, instructions, block->count);
     if (status)
-        fail(&block->head, "instructions refused", status);
+        fail(&block->head, "instructions rejected", status);
 }
 
 static void configure_header(struct rte_swx_pipeline *pipeline, const struct block *block)
@@ -357,7 +357,7 @@ static void configure_header(struct rte_swx_pipeline *pipeline, const struct blo
         ? rte_swx_pipeline_packet_header_register(pipeline, head->tokens[1], head->tokens[3]) : -EINVAL;
 
     if (status)
-        fail(head, "header refused", status);
+        fail(head, "header rejected", status);
 }
 
 static void configure_metadata(struct rte_swx_pipeline *pipeline, const struct block *block)
@@ -366,7 +366,7 @@ static void configure_metadata(struct rte_swx_pipeline *pipeline, const struct b
     int status = head->count == 3 ? rte_swx_pipeline_packet_metadata_register(pipeline, head->tokens[2]) : -EINVAL;
 
     if (status)
-        fail(head, "metadata refused", status);
+        fail(head, "metadata rejected", status);
 }
 
 static void configure_regarray(struct rte_swx_pipeline *pipeline, const struct block *block)
@@ -375,7 +375,7 @@ static void configure_regarray(struct rte_swx_pipeline *pipeline, const struct b
     int status = rte_swx_pipeline_regarray_config(pipeline, head->tokens[1], number(head, 3), number(head, 5));
 
     if (status)
-        fail(head, "register array refused", status);
+        fail(head, "register array rejected", status);
 }
 
 static void configure_metarray(struct rte_swx_pipeline *pipeline, const struct block *block)
@@ -384,7 +384,7 @@ static void configure_metarray(struct rte_swx_pipeline *pipeline, const struct b
     int status = rte_swx_pipeline_metarray_config(pipeline, head->tokens[1], number(head, 3));
 
     if (status)
-        fail(head, "meter array refused", status);
+        fail(head, "meter array rejected", status);
 }
 
 // Configured in dependency order, regardless of the order in the file.
@@ -420,7 +420,7 @@ void spec_load(struct rte_swx_pipeline *pipeline, const char *path)
             block.body[block.count++] = line;
         }
         if (depth)
-            fail(&block.head, "the block does not end", 0);
+            fail(&block.head, "the block is not closed", 0);
         blocks = grown(blocks, count, sizeof(struct block));
         blocks[count++] = block;
     }
@@ -434,5 +434,5 @@ void spec_load(struct rte_swx_pipeline *pipeline, const char *path)
                 done++;
             }
     if (done != count)
-        die("%s: an unknown statement", path);
+        die("%s: unknown statement", path);
 }

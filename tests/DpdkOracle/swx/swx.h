@@ -11,7 +11,7 @@
 #include <rte_swx_pipeline.h>
 
 enum {
-    PORTS_IN = 16,   // a power of two, as SWX demands
+    PORTS_IN = 16,   // SWX requires a power of two
     PORTS_OUT = 16,
     HEADROOM = 1024, // room for pushed headers
     FRAME_MAX = 4096,

@@ -76,12 +76,12 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
             {
                 case 16:
                     var links = route.GetLinks();
-                    Same(links.Select(l => $"{l.Index} {l.Name} {l.Mac} {l.Mtu} {l.IsUp} {l.Kind} {l.PeerIndex} {l.Alias}"),
+                    AssertSame(links.Select(l => $"{l.Index} {l.Name} {l.Mac} {l.Mtu} {l.IsUp} {l.Kind} {l.PeerIndex} {l.Alias}"),
                         PlainNetlink.Links(_datagram, _asked));
                     break;
                 case 20:
                     var addresses = route.GetAddresses();
-                    Same(addresses.Select(a => $"{a.InterfaceIndex} {a.Address}/{a.PrefixLength}"),
+                    AssertSame(addresses.Select(a => $"{a.InterfaceIndex} {a.Address}/{a.PrefixLength}"),
                         PlainNetlink.Addresses(_datagram, _asked));
                     break;
                 default:
@@ -95,7 +95,7 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
             }
         }
 
-        private static void Same(IEnumerable<string> found, IEnumerable<string> expected)
+        private static void AssertSame(IEnumerable<string> found, IEnumerable<string> expected)
         {
             var (a, b) = (string.Join('\n', found), string.Join('\n', expected));
             FuzzFailure.Unless(a == b, $"read:\n{a}\nexpected:\n{b}");

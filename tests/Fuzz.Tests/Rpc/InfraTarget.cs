@@ -22,7 +22,7 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
         public Session(bool wire)
             : base(wire)
         {
-            _service = new InfraAgentService(Core, Guard, JudgedCore.Node, true, TimeProvider.System, NullLogger.Instance);
+            _service = new InfraAgentService(Core, Guard, AdmissionCore.Node, true, TimeProvider.System, NullLogger.Instance);
         }
 
         public override bool Step(Dice dice)
@@ -36,7 +36,7 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
                 _ => Make(dice, SetupHostInterfaceRequest.Parser, () => InfraMessages.Host(dice, odd: !Wire)) is { } request
                     && Host(request),
             };
-            World.Compare(accepted);
+            ExpectedModel.Compare(accepted);
             return accepted;
         }
 
@@ -58,15 +58,15 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             }
 
             // A device of another pod: accepting this attachment ends the other one.
-            var superseded = spec is null ? null : World.Endpoints
+            var superseded = spec is null ? null : ExpectedModel.Endpoints
                 .Where(e => e.Value.PortName == spec.PortName && e.Value.Kind == EndpointKind.Pod && e.Key.Key != spec.Key)
                 .Select(e => (EndpointAddress?)e.Key).FirstOrDefault();
-            var valid = spec is not null && World.IsValid(spec) && World.WouldAccept(spec, superseded);
+            var valid = spec is not null && ExpectedModel.IsValid(spec) && ExpectedModel.WouldAccept(spec, superseded);
             var reply = Ask(_service.CreateNetwork, request);
-            Judge(valid, reply is { Successful: true });
+            AssertResult(valid, reply is { Successful: true });
             if (valid)
             {
-                World.Attached(spec!, superseded);
+                ExpectedModel.Attached(spec!, superseded);
             }
 
             return valid;
@@ -86,17 +86,17 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
             {
                 var ip = Address(request.Ipv4Addr);
                 valid = ip is not null;
-                if (World.Endpoints.Any(e => e.Value.Kind == EndpointKind.Pod && e.Value.Addresses.Contains(ip!)))
+                if (ExpectedModel.Endpoints.Any(e => e.Value.Kind == EndpointKind.Pod && e.Value.Addresses.Contains(ip!)))
                 {
-                    address = World.Endpoints.First(e => e.Value.Kind == EndpointKind.Pod && e.Value.Addresses.Contains(ip!)).Key;
+                    address = ExpectedModel.Endpoints.First(e => e.Value.Kind == EndpointKind.Pod && e.Value.Addresses.Contains(ip!)).Key;
                 }
             }
 
             var reply = Ask(_service.DeleteNetwork, request);
-            Judge(valid, reply is { Successful: true });
+            AssertResult(valid, reply is { Successful: true });
             if (valid && address is { } known)
             {
-                World.Detached(known, default);
+                ExpectedModel.Detached(known, default);
             }
 
             return valid;
@@ -110,18 +110,18 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
                 spec = Spec("host", "host", request.IfName, mac, [ip], EndpointKind.Host);
             }
 
-            var valid = spec is not null && World.IsValid(spec) && World.WouldAccept(spec);
+            var valid = spec is not null && ExpectedModel.IsValid(spec) && ExpectedModel.WouldAccept(spec);
             var reply = Ask(_service.SetupHostInterface, request);
-            Judge(valid, reply is { Successful: true });
+            AssertResult(valid, reply is { Successful: true });
             if (valid)
             {
-                World.Attached(spec!);
+                ExpectedModel.Attached(spec!);
             }
 
             return valid;
         }
 
-        private static void Judge(bool valid, bool successful) =>
+        private static void AssertResult(bool valid, bool successful) =>
             FuzzFailure.Unless(successful == valid, valid ? "rejected a valid request" : "accepted an invalid request");
 
         private static EndpointSpec Spec(string netns, string interfaceName, string port, MacAddress mac, IPAddress[] addresses,

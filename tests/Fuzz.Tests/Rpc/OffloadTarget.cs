@@ -28,7 +28,7 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
         public Session(bool wire)
             : base(wire)
         {
-            _service = new OffloadService(Core, JudgedCore.Node, new ConditionSource(Core), Guard,
+            _service = new OffloadService(Core, AdmissionCore.Node, new ConditionSource(Core), Guard,
                 new AgentLog(TimeProvider.System, NullLogger.Instance));
         }
 
@@ -41,14 +41,14 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
                 < 8 => Make(dice, DetachRequest.Parser, () => OffloadMessages.Detach(dice, odd: !Wire)) is { } request && Detach(request),
                 _ => Make(dice, SyncRequest.Parser, () => OffloadMessages.Sync(dice, odd: !Wire)) is { } request && Sync(request),
             };
-            World.Compare(accepted);
+            ExpectedModel.Compare(accepted);
             return accepted;
         }
 
         private bool Attach(AttachRequest request)
         {
-            request.Epoch = World.Shift(request.Epoch);
-            var expected = ToSpec(request) is { } spec && World.IsValid(spec) && World.WouldAccept(spec) ? spec : null;
+            request.Epoch = ExpectedModel.Shift(request.Epoch);
+            var expected = ToSpec(request) is { } spec && ExpectedModel.IsValid(spec) && ExpectedModel.WouldAccept(spec) ? spec : null;
             var reply = Ask(_service.Attach, request);
             FuzzFailure.Unless((reply is not null) == (expected is not null),
                 reply is null ? "rejected a valid request" : "accepted an invalid request");
@@ -59,7 +59,7 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
 
             FuzzFailure.Unless(reply!.Port == 7 && reply.GatewayMac.Length == 6
                 && reply.Mtu == (request.Mtu == 0 ? 1500 : request.Mtu), $"answered {reply}");
-            World.Attached(expected);
+            ExpectedModel.Attached(expected);
             return true;
         }
 
@@ -75,16 +75,16 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
                 return false;
             }
 
-            World.Began(reply.Epoch, reply.Attachments.Count);
+            ExpectedModel.Began(reply.Epoch, reply.Attachments.Count);
             return true;
         }
 
         private bool Detach(DetachRequest request)
         {
-            request.Epoch = World.Shift(request.Epoch);
+            request.Epoch = ExpectedModel.Shift(request.Epoch);
             var stamp = new RequestStamp(request.Epoch, request.Sequence);
             var valid = request.Key is { } key && PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName)
-                && World.IsCurrentEpoch(stamp);
+                && ExpectedModel.IsCurrentEpoch(stamp);
             var reply = Ask(_service.Detach, request);
             FuzzFailure.Unless((reply is not null) == valid, reply is null ? "rejected a valid request" : "accepted an invalid request");
             if (reply is null)
@@ -92,22 +92,22 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
                 return false;
             }
 
-            var removed = World.Detached(new EndpointAddress(ApiOrigin.Offload, ToKey(request.Key)), stamp);
+            var removed = ExpectedModel.Detached(new EndpointAddress(ApiOrigin.Offload, ToKey(request.Key)), stamp);
             FuzzFailure.Unless(reply.Removed == removed, $"removed: {reply.Removed}, not {removed}");
             return true;
         }
 
         private bool Sync(SyncRequest request)
         {
-            request.Epoch = World.Shift(request.Epoch);
+            request.Epoch = ExpectedModel.Shift(request.Epoch);
             foreach (var item in request.Attachments)
             {
-                item.Epoch = World.Shift(item.Epoch);
+                item.Epoch = ExpectedModel.Shift(item.Epoch);
             }
 
             var stamp = new RequestStamp(request.Epoch, request.Sequence);
             var specs = request.Attachments.Select(ToSpec).ToArray();
-            var valid = request.Attachments.Count <= 4096 && World.WouldSync(stamp);
+            var valid = request.Attachments.Count <= 4096 && ExpectedModel.WouldSync(stamp);
             var reply = Ask(_service.Sync, request);
             FuzzFailure.Unless((reply is not null) == valid, reply is null ? "rejected a valid request" : "accepted an invalid request");
             if (reply is null)
@@ -122,7 +122,7 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
             // An item that the model cannot represent is a failure, whatever its key.
             var unreadable = Core.LastSync!.Failures.Where(f => specs[f.Index] is null).ToList();
             FuzzFailure.Unless(unreadable.Count == specs.Count(s => s is null), "an unreadable item did not fail");
-            World.Synced(new SyncIntent("node-1", request.Epoch, request.Sequence,
+            ExpectedModel.Synced(new SyncIntent("node-1", request.Epoch, request.Sequence,
                 [.. specs.OfType<EndpointSpec>()])
             { Unreadable = unreadable }, Core.LastSync!);
             return true;

@@ -16,14 +16,14 @@ internal abstract class RpcSession : FuzzSession
     protected RpcSession(bool wire)
     {
         Wire = wire;
-        World = new World(Core.Model);
+        ExpectedModel = new ExpectedModel(Core.Model);
     }
 
     protected bool Wire { get; }
 
-    protected JudgedCore Core { get; } = new();
+    protected AdmissionCore Core { get; } = new();
 
-    protected World World { get; }
+    protected ExpectedModel ExpectedModel { get; }
 
     protected FakeCall Call { get; } = new();
 

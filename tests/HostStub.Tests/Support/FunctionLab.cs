@@ -24,7 +24,7 @@ internal sealed class FunctionLab : IAsyncDisposable
         _netdevs = new NamespaceNetdevs(_host);
         Host = new FakeHost(_netdevs);
         Physical = Host.AddPci(Address, totalVfs: totalVfs, netdev: prefix);
-        Physical.OnVf = vf => vf.AddNetdev($"{prefix}v{vf.Number}");
+        Physical.OnVfCreated = vf => vf.AddNetdev($"{prefix}v{vf.Number}");
         Switch = Host.AddDevlink(Physical);
         Switch.Activation = port =>
         {

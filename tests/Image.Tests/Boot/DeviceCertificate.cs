@@ -25,12 +25,12 @@ internal static class DeviceCertificate
     /// <summary>The device creates its key; its request is signed outside, and the certificate is installed.</summary>
     public static async Task IssueAsync(TestHost host, QemuMachine machine)
     {
-        await machine.UntilAsync($"test -s {Server}/tls.csr", "the first boot makes a certificate request", 900);
+        await machine.RetryAsync($"test -s {Server}/tls.csr", "the first boot makes a certificate request", 900);
         await Eventually.TrueAsync(() => Task.FromResult(machine.Console.Contains("END CERTIFICATE REQUEST", StringComparison.Ordinal)),
             () => $"the request is on the console:\n{machine.Tail()}", 300);
         await File.WriteAllTextAsync(host.At("tls.csr"), await machine.OutputAsync($"cat {Server}/tls.csr") + "\n");
         Assert.Equal("600 accoffload", await machine.OutputAsync($"stat -c '%a %U' {Server}/tls.key"));
-        Assert.NotEqual("active", (await machine.AskAsync("systemctl is-active inframanager")).Output.Trim());
+        Assert.NotEqual("active", (await machine.RunAsync("systemctl is-active inframanager")).Output.Trim());
 
         await Shell.RunAsync(null, $"{Repository.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki"), "--request", host.At("tls.csr")])
             .Succeeded();
@@ -40,7 +40,7 @@ internal static class DeviceCertificate
             await machine.OutputAsync($"cat >/run/{to} <<'END'\n{await File.ReadAllTextAsync(host.At($"pki/{from}"))}END");
         }
 
-        var refused = await machine.AskAsync("inframanager certs install --certificate /run/other.crt --ca /run/ca.crt");
+        var refused = await machine.RunAsync("inframanager certs install --certificate /run/other.crt --ca /run/ca.crt");
         Assert.NotEqual(0, refused.ExitCode);
         Assert.Contains("not issued for this device's key", refused.Output);
         await machine.OutputAsync("inframanager certs install --certificate /run/tls.crt --ca /run/ca.crt");

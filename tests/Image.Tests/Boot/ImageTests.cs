@@ -19,16 +19,16 @@ public sealed class ImageTests(ITestOutputHelper output)
     public async Task The_image_boots_serves_a_host_and_survives_failures()
     {
         Needs.NotMissing(QemuMachine.Missing);
-        await using var host = await TestHost.MakeAsync(cards: 2);
+        await using var host = await TestHost.CreateAsync(cards: 2);
         var image = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE")!;
         await using var machine = await QemuMachine.FlashAsync(
             image, host.Folder, host.Namespace, await DeviceCertificate.ProvisionAsync(host), host.Cards);
         try
         {
             await FirstBootAsync(host, machine);
-            await ShippedAsync(machine, Path.ChangeExtension(image, ".squashfs"));
+            await AssertImageAsync(machine, Path.ChangeExtension(image, ".squashfs"));
             await PodsAsync(host, machine);
-            await ServiceAsync(host, machine);
+            await RestartsAsync(host, machine);
             await PowerCutAsync(host, machine);
         }
         catch
@@ -42,20 +42,20 @@ public sealed class ImageTests(ITestOutputHelper output)
     {
         var started = _clock.Elapsed;
         machine.Start();
-        await machine.ReachAsync(BootLimit);
+        await machine.WaitReadyAsync(BootLimit);
         Report("reached over the console port", started);
 
         await DeviceCertificate.IssueAsync(host, machine);
 
-        await machine.UntilAsync("systemctl is-active inframanager", "InfraManager starts after its certificate is installed", 900);
+        await machine.RetryAsync("systemctl is-active inframanager", "InfraManager starts after its certificate is installed", 900);
         host.StartAgent();
         await Eventually.TrueAsync(host.IsReadyAsync, () => $"the host is served:\n{host.AgentLog}", 900);
         Report("first boot: from the start of QEMU to a served host, including issuing the certificate", started);
-        await machine.UntilAsync("systemctl is-active accoffload-health", "the slot is marked good", 900);
+        await machine.RetryAsync("systemctl is-active accoffload-health", "the slot is marked good", 900);
     }
 
     /// <summary>Checks what an operator or auditor would inspect.</summary>
-    private async Task ShippedAsync(QemuMachine machine, string slot)
+    private async Task AssertImageAsync(QemuMachine machine, string slot)
     {
         // The booted system is exactly the shipped one and contains nothing of the test.
         Assert.True(await SlotContent.Of(slot).IsInAsync(machine.Disk, "A"), $"slot A does not hold {slot}");
@@ -69,7 +69,7 @@ public sealed class ImageTests(ITestOutputHelper output)
         Assert.Equal("A_OK=1 A_TRY=0",
             await machine.OutputAsync("grub-editenv /boot/efi/EFI/accoffload/grubenv list | grep ^A_ | sort | paste -sd' '"));
         Assert.Contains("ro,", await machine.OutputAsync("grep ' / ' /proc/mounts") + ",");
-        Assert.NotEqual(0, (await machine.AskAsync("touch /usr/x")).ExitCode);
+        Assert.NotEqual(0, (await machine.RunAsync("touch /usr/x")).ExitCode);
         Assert.Equal("",
             await machine.OutputAsync("for f in gcc cc ld perl python3 sshd apt dpkg login-shell; do command -v $f; done; true"));
         Assert.Equal("",
@@ -89,7 +89,7 @@ public sealed class ImageTests(ITestOutputHelper output)
 
     private async Task PodsAsync(TestHost host, QemuMachine machine)
     {
-        _pods = [await host.MakePodAsync("a"), await host.MakePodAsync("b")];
+        _pods = [await host.CreatePodAsync("a"), await host.CreatePodAsync("b")];
         foreach (var pod in _pods)
         {
             _addresses.Add(await host.AddAsync(pod));
@@ -117,22 +117,22 @@ public sealed class ImageTests(ITestOutputHelper output)
     }
 
     /// <summary>Restarts the service in several ways; pods keep their connectivity.</summary>
-    private async Task ServiceAsync(TestHost host, QemuMachine machine)
+    private async Task RestartsAsync(TestHost host, QemuMachine machine)
     {
         var pid = await PidAsync(machine);
         await machine.OutputAsync("systemctl restart inframanager");
-        await ServedAsync(host, machine, pid);
+        await AssertServedAsync(host, machine, pid);
 
         // Killed: restarted by systemd.
         pid = await PidAsync(machine);
         await machine.OutputAsync($"kill -KILL {pid}");
-        await ServedAsync(host, machine, pid);
+        await AssertServedAsync(host, machine, pid);
         Assert.NotEqual("0", await machine.OutputAsync("systemctl show -p NRestarts --value inframanager"));
 
         // Hanging: killed by the watchdog and restarted.
         pid = await PidAsync(machine);
         await machine.OutputAsync($"kill -STOP {pid}");
-        await ServedAsync(host, machine, pid);
+        await AssertServedAsync(host, machine, pid);
         Assert.Contains("Watchdog timeout", await machine.OutputAsync("journalctl --no-pager -b -u inframanager | grep -i watchdog"));
 
         foreach (var pod in _pods)
@@ -149,7 +149,7 @@ public sealed class ImageTests(ITestOutputHelper output)
         var pods = new List<string>();
         for (var i = 0; i < 100; i++)
         {
-            pods.Add(await host.MakePodAsync($"{i}"));
+            pods.Add(await host.CreatePodAsync($"{i}"));
         }
         // The acknowledged ADDs and their addresses are recorded here, outside the machine.
         var acknowledged = new ConcurrentDictionary<string, string>();
@@ -187,7 +187,7 @@ public sealed class ImageTests(ITestOutputHelper output)
         await host.UnwireAsync();
         var started = _clock.Elapsed;
         machine.Start();
-        await machine.ReachAsync(BootLimit);
+        await machine.WaitReadyAsync(BootLimit);
         await machine.OutputAsync("inframanager ctl status --wait 280");
         Report("from the start of QEMU to READY with verified tables", started);
         output.WriteLine("READY according to the machine's clock: "
@@ -233,9 +233,9 @@ public sealed class ImageTests(ITestOutputHelper output)
                 && last.Output.Contains(" ttl=63 ", StringComparison.Ordinal), () => $"ping {address} from {pod}:\n{last?.Output}", 300);
     }
 
-    private async Task ServedAsync(TestHost host, QemuMachine machine, string before)
+    private async Task AssertServedAsync(TestHost host, QemuMachine machine, string before)
     {
-        await machine.UntilAsync($"test \"$(systemctl show -p MainPID --value inframanager)\" != {before} && systemctl is-active "
+        await machine.RetryAsync($"test \"$(systemctl show -p MainPID --value inframanager)\" != {before} && systemctl is-active "
             + $"inframanager && inframanager ctl status --wait 60", "a new process serves", 900);
         await Eventually.TrueAsync(host.IsReadyAsync, () => $"the host is served again:\n{host.AgentLog}", 600);
         await PingAsync();

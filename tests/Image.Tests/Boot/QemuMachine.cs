@@ -14,7 +14,7 @@ internal sealed class QemuMachine : IAsyncDisposable
     private readonly string _folder;
     private readonly string _netns;
     private readonly string[] _cards;
-    private readonly GuestHands _hands;
+    private readonly GuestShell _guest;
     private BackgroundProcess? _process;
 
     private QemuMachine(string folder, string netns, string[] cards)
@@ -22,7 +22,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         _folder = folder;
         _netns = netns;
         _cards = cards;
-        _hands = new GuestHands(TestAgentSocket, Tail);
+        _guest = new GuestShell(TestAgentSocket, Tail);
     }
 
     /// <summary>
@@ -70,7 +70,7 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     private string ConsoleFile => Path.Combine(_folder, "console.log");
 
-    private string TestAgentSocket => Path.Combine(_folder, "hands.sock");
+    private string TestAgentSocket => Path.Combine(_folder, "guest-agent.sock");
 
     private string MonitorSocket => Path.Combine(_folder, "monitor.sock");
 
@@ -103,7 +103,7 @@ internal sealed class QemuMachine : IAsyncDisposable
 
     public void Start() => Start([]);
 
-    /// <summary>Saves memory and disk and ends the machine. <see cref="ResumeAsync"/> continues from there any number of times.</summary>
+    /// <summary>Saves memory and disk and stops the machine; <see cref="ResumeAsync"/> can resume it any number of times.</summary>
     public async Task SaveAsync()
     {
         await QemuMonitor.SaveAsync(MonitorSocket, SavedMemory);
@@ -116,26 +116,26 @@ internal sealed class QemuMachine : IAsyncDisposable
     {
         await CopyAsync(SavedDisk, Disk);
         Start(["-incoming", $"exec:cat {SavedMemory}"]);
-        await ReachAsync(TimeSpan.FromMinutes(10));
+        await WaitReadyAsync(TimeSpan.FromMinutes(10));
     }
 
     /// <summary>Waits until the test agent responds, which is after systemd has mounted the file systems.</summary>
-    public Task ReachAsync(TimeSpan limit) =>
-        _hands.ReachAsync(() => _ = _process!.HasExited
+    public Task WaitReadyAsync(TimeSpan limit) =>
+        _guest.WaitReadyAsync(() => _ = _process!.HasExited
             ? throw new InvalidOperationException($"QEMU exited:\n{_process.Log}\n{Tail()}")
             : true, limit);
 
     /// <summary>Runs a shell command in the machine.</summary>
-    public Task<ShellResult> AskAsync(string command) => _hands.AskAsync(command);
+    public Task<ShellResult> RunAsync(string command) => _guest.RunAsync(command);
 
     /// <summary>Runs a shell command in the machine with a time limit.</summary>
-    public Task<ShellResult> AskAsync(string command, TimeSpan limit) => _hands.AskAsync(command, limit);
+    public Task<ShellResult> RunAsync(string command, TimeSpan limit) => _guest.RunAsync(command, limit);
 
     /// <summary>Runs a command that must succeed and returns its output.</summary>
-    public Task<string> OutputAsync(string command) => _hands.OutputAsync(command);
+    public Task<string> OutputAsync(string command) => _guest.OutputAsync(command);
 
     /// <summary>Repeats a command until it succeeds.</summary>
-    public Task UntilAsync(string command, string what, int seconds = 300) => _hands.UntilAsync(command, what, seconds);
+    public Task RetryAsync(string command, string what, int seconds = 300) => _guest.RetryAsync(command, what, seconds);
 
     /// <summary>Cuts the power.</summary>
     public async Task CutPowerAsync()
@@ -143,7 +143,7 @@ internal sealed class QemuMachine : IAsyncDisposable
         _process!.Kill();
         await _process.DisposeAsync();
         _process = null;
-        _hands.Dispose();
+        _guest.Dispose();
     }
 
     public async ValueTask DisposeAsync()
@@ -172,8 +172,8 @@ internal sealed class QemuMachine : IAsyncDisposable
             "-drive", $"if=none,id=disk,format=raw,file={Disk},cache=writeback,discard=unmap", "-device",
             "virtio-blk-pci,drive=disk,bootindex=0",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
-            "-chardev", $"socket,id=hands,path={TestAgentSocket},server=on,wait=off",
-            "-device", "virtserialport,chardev=hands,name=image-test",
+            "-chardev", $"socket,id=agent,path={TestAgentSocket},server=on,wait=off",
+            "-device", "virtserialport,chardev=agent,name=image-test",
             "-netdev", "user,id=management,hostfwd=tcp:127.0.0.1:50002-:50002", "-device",
             "virtio-net-pci,netdev=management,mac=52:54:00:00:00:01,romfile=",
         ];

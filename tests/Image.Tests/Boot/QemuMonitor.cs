@@ -14,17 +14,17 @@ internal static class QemuMonitor
         await using var stream = new NetworkStream(connection);
         using var reader = new StreamReader(stream);
         await using var writer = new StreamWriter(stream) { AutoFlush = true };
-        await AskAsync("qmp_capabilities");
+        await ExecuteAsync("qmp_capabilities");
         // At disk speed. The machine is stopped only for the last part, so that it continues automatically after loading.
-        await AskAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 40, ["downtime-limit"] = 120_000 });
-        await AskAsync("migrate", new JsonObject { ["uri"] = $"exec:cat >{file}" });
+        await ExecuteAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 40, ["downtime-limit"] = 120_000 });
+        await ExecuteAsync("migrate", new JsonObject { ["uri"] = $"exec:cat >{file}" });
         var status = "";
         await Eventually.TrueAsync(
-            async () => (status = (string?)(await AskAsync("query-migrate"))["status"] ?? "") == "completed"
+            async () => (status = (string?)(await ExecuteAsync("query-migrate"))["status"] ?? "") == "completed"
                 || (status == "failed" ? throw new IOException("QEMU could not save the machine's state") : false),
             () => $"the machine's state is written: {status}", 300);
 
-        async Task<JsonNode> AskAsync(string command, JsonObject? arguments = null)
+        async Task<JsonNode> ExecuteAsync(string command, JsonObject? arguments = null)
         {
             var request = new JsonObject { ["execute"] = command };
             if (arguments is not null)

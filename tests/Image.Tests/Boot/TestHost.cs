@@ -33,7 +33,7 @@ internal sealed class TestHost : IAsyncDisposable
 
     private string Plugin => Path.Combine(Folder, "bin", "accoffload");
 
-    public static async Task<TestHost> MakeAsync(int cards)
+    public static async Task<TestHost> CreateAsync(int cards)
     {
         var host = new TestHost(cards);
         foreach (var name in new[] { host.Namespace, host.Ports })
@@ -90,7 +90,7 @@ internal sealed class TestHost : IAsyncDisposable
     public async Task<bool> IsReadyAsync() => (await CniAsync("STATUS", "none")).ExitCode == 0;
 
     /// <summary>Creates a pod's namespace.</summary>
-    public async Task<string> MakePodAsync(string name)
+    public async Task<string> CreatePodAsync(string name)
     {
         var pod = $"{Namespace}-{name}";
         _namespaces.Add(pod);

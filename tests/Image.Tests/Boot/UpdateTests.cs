@@ -34,23 +34,23 @@ public sealed class UpdateTests(ITestOutputHelper output)
     public async Task A_good_update_stays_and_bad_or_interrupted_ones_are_rolled_back()
     {
         Needs.NotMissing(QemuMachine.Missing);
-        await using var host = await TestHost.MakeAsync(cards: 0);
+        await using var host = await TestHost.CreateAsync(cards: 0);
         var provision = await DeviceCertificate.ProvisionAsync(host);
         await Shell.RunAsync(null, $"{Repository.Root}/rootfs/update/make-keys", [host.At("keys")]).Succeeded();
         File.Copy(host.At("keys/keyring.pem"), Path.Combine(provision, "keyring.pem"));
         var image = Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_IMAGE")!;
         await using var machine = await QemuMachine.FlashAsync(image, host.Folder, host.Namespace, provision, host.Cards);
-        machine.SecondDisk = await BundlesAsync(host, Path.ChangeExtension(image, ".squashfs"));
+        machine.SecondDisk = await BuildBundlesAsync(host, Path.ChangeExtension(image, ".squashfs"));
         try
         {
             machine.Start();
-            await machine.ReachAsync(BootLimit);
+            await machine.WaitReadyAsync(BootLimit);
             await DeviceCertificate.IssueAsync(host, machine);
-            await machine.UntilAsync("systemctl is-active inframanager accoffload-health",
+            await machine.RetryAsync("systemctl is-active inframanager accoffload-health",
                 "InfraManager runs and the slot is marked good", 900);
             host.StartAgent();
             await Eventually.TrueAsync(host.IsReadyAsync, () => $"the host is served:\n{host.AgentLog}", 600);
-            var pod = await host.MakePodAsync("a");
+            var pod = await host.CreatePodAsync("a");
             await host.AddAsync(pod);
             // The agent is stopped from here on: later state must come from the device itself.
             await host.StopAgentAsync();
@@ -62,17 +62,17 @@ public sealed class UpdateTests(ITestOutputHelper output)
 
             if (Runs("good"))
             {
-                await GoodAsync(machine);
+                await GoodUpdateAsync(machine);
             }
 
             if (Runs("bad"))
             {
-                await BadAsync(machine);
+                await FailingUpdateAsync(machine);
             }
 
             if (Runs("cut"))
             {
-                await CutOffAsync(machine);
+                await InterruptedUpdatesAsync(machine);
             }
 
             Report("done");
@@ -88,31 +88,31 @@ public sealed class UpdateTests(ITestOutputHelper output)
     private static bool Runs(string part) =>
         Environment.GetEnvironmentVariable("UPDATE_TEST") is not { Length: > 0 } parts || parts.Split(',').Contains(part);
 
-    private async Task GoodAsync(QemuMachine machine)
+    private async Task GoodUpdateAsync(QemuMachine machine)
     {
         var started = _clock.Elapsed;
         await InstallAsync(machine, "next");
         Report($"installed within {(_clock.Elapsed - started).TotalSeconds:0.0} s");
         await RebootAsync(machine);
         (_slot, _version) = (Other, "next");
-        await HealthyAsync(machine);
+        await AssertHealthyAsync(machine);
         Report($"updated from {Other} to {_slot}, marked good");
 
         var forged =
-            await machine.AskAsync(
+            await machine.RunAsync(
                 "cp /run/bundles/next.raucb /var/tmp/forged.raucb && printf x | dd of=/var/tmp/forged.raucb bs=1 seek=1000000 "
                 + "conv=notrunc status=none; rauc install /var/tmp/forged.raucb; code=$?; rm /var/tmp/forged.raucb; exit $code");
         Assert.NotEqual(0, forged.ExitCode);
-        Assert.NotEqual(0, (await machine.AskAsync("rauc install /run/bundles/stranger.raucb")).ExitCode);
-        await HealthyAsync(machine);
+        Assert.NotEqual(0, (await machine.RunAsync("rauc install /run/bundles/foreign.raucb")).ExitCode);
+        await AssertHealthyAsync(machine);
         Report("modified and foreign-signed bundles are rejected");
     }
 
-    private async Task BadAsync(QemuMachine machine)
+    private async Task FailingUpdateAsync(QemuMachine machine)
     {
         await InstallAsync(machine, "bad");
         var before = machine.Console.Length;
-        await machine.AskAsync("systemctl --no-block reboot");
+        await machine.RunAsync("systemctl --no-block reboot");
         // Three boots of the new slot, each ended by the health check, then an automatic fallback to the old one.
         await Eventually.TrueAsync(() => Task.FromResult(machine.Console[before..]
             .Contains($"slot {_slot}, start", StringComparison.Ordinal)), () => $"the old slot boots again:\n{machine.Tail()}", 3600);
@@ -122,13 +122,13 @@ public sealed class UpdateTests(ITestOutputHelper output)
             Assert.Contains($"slot {Other}, start {start}", console);
         }
 
-        await machine.ReachAsync(BootLimit);
-        await HealthyAsync(machine);
+        await machine.WaitReadyAsync(BootLimit);
+        await AssertHealthyAsync(machine);
         Report($"an update that is never ready: three boots of {Other}, then back to {_slot}");
     }
 
     /// <summary>Each round resumes from the same saved state, right before an installation.</summary>
-    private async Task CutOffAsync(QemuMachine machine)
+    private async Task InterruptedUpdatesAsync(QemuMachine machine)
     {
         await MountAsync(machine);
         await machine.OutputAsync("sync");
@@ -153,11 +153,11 @@ public sealed class UpdateTests(ITestOutputHelper output)
             await Task.Delay(milliseconds);
             await machine.CutPowerAsync();
             machine.Start();
-            await machine.ReachAsync(BootLimit);
+            await machine.WaitReadyAsync(BootLimit);
             // Either completed before the power was cut, or without any effect.
             _slot = await SlotAsync(machine);
             _version = _slot == slot ? version : "other";
-            await HealthyAsync(machine);
+            await AssertHealthyAsync(machine);
             unfinished += _slot == slot ? 1 : 0;
             var bootable = await machine.OutputAsync($"grub-editenv {Variables} list | sed -n 's/^\\([AB]\\)_OK=1$/\\1/p'");
             await machine.CutPowerAsync();
@@ -196,14 +196,14 @@ public sealed class UpdateTests(ITestOutputHelper output)
     private static async Task RebootAsync(QemuMachine machine)
     {
         var boot = await machine.OutputAsync("cat /proc/sys/kernel/random/boot_id");
-        await machine.AskAsync("systemctl --no-block reboot");
+        await machine.RunAsync("systemctl --no-block reboot");
         await Eventually.TrueAsync(
             async () =>
             {
-                await machine.ReachAsync(BootLimit);
+                await machine.WaitReadyAsync(BootLimit);
                 try
                 {
-                    return (await machine.AskAsync("cat /proc/sys/kernel/random/boot_id", TimeSpan.FromSeconds(10))).Output.Trim()
+                    return (await machine.RunAsync("cat /proc/sys/kernel/random/boot_id", TimeSpan.FromSeconds(10))).Output.Trim()
                         is { Length: > 0 } now && now != boot;
                 }
                 catch (Exception e) when (e is TimeoutException or IOException)
@@ -223,9 +223,9 @@ public sealed class UpdateTests(ITestOutputHelper output)
             JsonNode.Parse(await machine.OutputAsync("inframanager ctl --json endpoints"))!["endpoints"]!.AsArray())!.ToJsonString();
 
     /// <summary>Checks that the slot runs the version, is marked good and has the pod added at the beginning.</summary>
-    private async Task HealthyAsync(QemuMachine machine)
+    private async Task AssertHealthyAsync(QemuMachine machine)
     {
-        await machine.UntilAsync("systemctl is-active accoffload-health", "the slot is marked good", 1800);
+        await machine.RetryAsync("systemctl is-active accoffload-health", "the slot is marked good", 1800);
         Assert.Equal(_slot, await SlotAsync(machine));
         Assert.Equal(_version, await machine.OutputAsync("cat /usr/lib/accoffload/image/version"));
         Assert.Equal($"{_slot}_OK=1 {_slot}_TRY=0",
@@ -236,12 +236,12 @@ public sealed class UpdateTests(ITestOutputHelper output)
 
     /// <summary>Builds a disk with bundles of the shipped root file system as other versions, one of which never gets ready, and one signed
     /// with a foreign key.</summary>
-    private async Task<string> BundlesAsync(TestHost host, string slot)
+    private async Task<string> BuildBundlesAsync(TestHost host, string slot)
     {
         var files = Directory.CreateDirectory(host.At("bundles")).FullName;
         var root = host.At("root");
         await Shell.RunAsync(null, "unsquashfs", ["-q", "-n", "-d", root, slot], limit: TimeSpan.FromMinutes(9)).Succeeded();
-        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/update/make-keys", [host.At("stranger")]).Succeeded();
+        await Shell.RunAsync(null, $"{Repository.Root}/rootfs/update/make-keys", [host.At("foreign")]).Succeeded();
         foreach (var version in new[] { "next", "other", "bad" })
         {
             await File.WriteAllTextAsync(Path.Combine(root, "usr/lib/accoffload/image/version"), version + "\n");
@@ -261,10 +261,10 @@ public sealed class UpdateTests(ITestOutputHelper output)
                 null, "mksquashfs", [root, squashfs, "-comp", "gzip", "-Xcompression-level", "1", "-noappend", "-no-xattrs",
                     "-no-progress", "-quiet"], limit: TimeSpan.FromMinutes(9)).Succeeded();
             _versions[version] = SlotContent.Of(squashfs);
-            await BundleAsync(host, "keys", version, squashfs, Path.Combine(files, $"{version}.raucb"));
+            await BuildBundleAsync(host, "keys", version, squashfs, Path.Combine(files, $"{version}.raucb"));
             if (version == "next")
             {
-                await BundleAsync(host, "stranger", version, squashfs, Path.Combine(files, "stranger.raucb"));
+                await BuildBundleAsync(host, "foreign", version, squashfs, Path.Combine(files, "foreign.raucb"));
             }
 
             File.Delete(squashfs);
@@ -277,7 +277,8 @@ public sealed class UpdateTests(ITestOutputHelper output)
         return disk;
     }
 
-    private static Task<ShellResult> BundleAsync(TestHost host, string keys, string version, string slot, string bundle) => Shell.RunAsync(
+    private static Task<ShellResult> BuildBundleAsync(
+        TestHost host, string keys, string version, string slot, string bundle) => Shell.RunAsync(
         null, $"{Repository.Root}/rootfs/update/bundle", [],
         environment: new Dictionary<string, string>
         {

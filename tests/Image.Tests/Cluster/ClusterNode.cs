@@ -8,7 +8,7 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.Image.Tests.Cluster;
 
 /// <summary>
-/// A bare machine with a real systemd that is both the node and its ACC, reached like over ssh, and a cluster with a fake API server.
+/// A bare machine with a real systemd that is both the node and its ACC, reached through a fake ssh, and a cluster with a fake API server.
 /// cluster-up runs outside the machine. The machine has a persistent journal.
 /// </summary>
 internal sealed class ClusterNode : IAsyncDisposable
@@ -80,12 +80,12 @@ internal sealed class ClusterNode : IAsyncDisposable
     ]);
 
     /// <summary>
-    /// Runs cluster-up or cluster-down on the machine itself without a cluster; needs <see cref="BringRepositoryAsync"/>.
+    /// Runs cluster-up or cluster-down on the machine itself without a cluster; needs <see cref="CopyRepositoryAsync"/>.
     /// </summary>
-    public Task<ShellResult> LocallyAsync(string script, params string[] parameters) =>
+    public Task<ShellResult> RunInMachineAsync(string script, params string[] parameters) =>
         Machine.RunAsync([$"/root/repository/rootfs/cluster/{script}", "NODE=node-1", "STATE=/root/state", .. parameters]);
 
-    public async Task BringRepositoryAsync()
+    public async Task CopyRepositoryAsync()
     {
         Directory.CreateDirectory(Machine.At("root/repository/out"));
         await Shell.RunAsync(null, "cp", ["--recursive", $"{Repository.Root}/rootfs", Machine.At("root/repository")]).Succeeded();
@@ -129,17 +129,17 @@ internal sealed class ClusterNode : IAsyncDisposable
     /// <summary>
     /// Makes the next run fail at a call of a step: instead of the call (before), or after it with its result lost (after).
     /// </summary>
-    public void Break(string step, int call, string when)
+    public void InjectFault(string step, int call, string when)
     {
         File.Delete(At("calls"));
         File.WriteAllText(At("fault"), $"{step} {call} {when}\n");
     }
 
-    /// <summary>Whether the last <see cref="Break"/> had no effect, because the step makes fewer calls.</summary>
+    /// <summary>Whether the last <see cref="InjectFault"/> had no effect, because the step makes fewer calls.</summary>
     public bool FaultUnused => File.Exists(At("fault"));
 
-    /// <summary>The calls of kubectl, in order.</summary>
-    public string[] Asked => File.Exists(At("asked")) ? File.ReadAllLines(At("asked")) : [];
+    /// <summary>The calls of the fake kubectl, in order.</summary>
+    public string[] KubectlCalls => File.Exists(At("kubectl-calls")) ? File.ReadAllLines(At("kubectl-calls")) : [];
 
     /// <summary>The status of InfraManager; null if it does not run.</summary>
     public async Task<JsonNode?> StatusAsync()

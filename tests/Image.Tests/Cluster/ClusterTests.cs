@@ -64,8 +64,8 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         var before = await node.ListAsync();
         foreach (var step in Steps)
         {
-            await BreakAsync(node, step, 1, "before", () => node.UpAsync());
-            await BreakAsync(node, step, 2, "after", () => node.UpAsync(), mayHaveLess: true);
+            await AssertFailsAsync(node, step, 1, "before", () => node.UpAsync());
+            await AssertFailsAsync(node, step, 2, "after", () => node.UpAsync(), mayHaveLess: true);
         }
         (await node.UpAsync()).MustSucceed();
         await PingAsync(node);
@@ -76,7 +76,7 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
                      ("acc", 1, "before"), ("acc", 1, "after"), ("cluster", 1, "after"),
                  })
         {
-            await BreakAsync(node, step, call, when, () => node.DownAsync());
+            await AssertFailsAsync(node, step, call, when, () => node.DownAsync());
         }
 
         (await node.DownAsync()).MustSucceed();
@@ -85,7 +85,7 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         // cluster-down after a partial run removes everything.
         foreach (var (step, call) in new[] { ("packages", 2), ("certificates", 3), ("acc", 4), ("host", 3) })
         {
-            node.Break(step, call, "after");
+            node.InjectFault(step, call, "after");
             Assert.Contains($"step '{step}' failed", (await node.UpAsync()).Error);
             (await node.DownAsync()).MustSucceed();
             await AssertRestoredAsync(node, before);
@@ -131,17 +131,17 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
     {
         Needs.NotMissing(BootedMachine.Missing);
         await using var node = await ClusterNode.StartAsync(packages);
-        await node.BringRepositoryAsync();
+        await node.CopyRepositoryAsync();
         var before = await node.ListAsync();
-        var up =
-            (await node.LocallyAsync("cluster-up", "POD_RANGE=10.244.1.0/24", "LOG_NAMESPACE=", "PLUGIN_DIR=/opt/other/bin")).MustSucceed();
+        var up = (await node.RunInMachineAsync("cluster-up", "POD_RANGE=10.244.1.0/24", "LOG_NAMESPACE=", "PLUGIN_DIR=/opt/other/bin"))
+            .MustSucceed();
         Assert.Equal(["cluster", "example"], Outcomes(up).Where(step => step.Value == "skipped").Select(step => step.Key));
         Assert.Equal("/usr/lib/accoffload/host-stub/host-stub", await node.Machine.OutputAsync("readlink", "/opt/other/bin/accoffload"));
         await node.Machine.OutputAsync("ip", "netns", "add", "other");
         await CniAsync(node, "ADD");
         await CniAsync(node, "DEL");
         await node.Machine.OutputAsync("ip", "netns", "delete", "other");
-        (await node.LocallyAsync("cluster-down")).MustSucceed();
+        (await node.RunInMachineAsync("cluster-down")).MustSucceed();
         await AssertRestoredAsync(node, before);
     }
 
@@ -173,10 +173,10 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         run.Output.Split('\n').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
         .Where(words => words.Length == 4 && words[3] == "s").ToDictionary(words => words[0], words => words[1]);
 
-    private static async Task BreakAsync(ClusterNode node, string step, int call, string when, Func<Task<ShellResult>> run,
+    private static async Task AssertFailsAsync(ClusterNode node, string step, int call, string when, Func<Task<ShellResult>> run,
         bool mayHaveLess = false)
     {
-        node.Break(step, call, when);
+        node.InjectFault(step, call, when);
         var broken = await run();
         if (mayHaveLess && node.FaultUnused)
         {
@@ -219,7 +219,7 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
             output.WriteLine($"left:\n{string.Join('\n', left)}");
             Assert.Fail($"left:\n{string.Join('\n', left)}");
         }
-        Assert.DoesNotContain(node.Asked.TakeLast(1), line => line.StartsWith("apply", StringComparison.Ordinal));
+        Assert.DoesNotContain(node.KubectlCalls.TakeLast(1), line => line.StartsWith("apply", StringComparison.Ordinal));
 
         IReadOnlyList<string> Changes(SortedDictionary<string, string> after) =>
             [.. CleanRoot.Changes(before, after)

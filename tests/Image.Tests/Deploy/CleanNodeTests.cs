@@ -16,7 +16,7 @@ public sealed class CleanNodeTests(ITestOutputHelper output) : IDisposable
     public async Task Uninstalling_the_DaemonSet_removes_what_it_installed()
     {
         Needs.NotMissing(BuiltPackages.Missing);
-        await using var root = await CleanRoot.MakeAsync();
+        await using var root = await CleanRoot.CreateAsync();
         await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "network.conflist"), "{}");
         foreach (var name in new[] { "tls.crt", "tls.key", "ca.crt" })
         {

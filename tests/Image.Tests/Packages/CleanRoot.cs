@@ -15,7 +15,7 @@ internal sealed class CleanRoot : IAsyncDisposable
 
     public string Folder { get; }
 
-    public static async Task<CleanRoot> MakeAsync()
+    public static async Task<CleanRoot> CreateAsync()
     {
         var tree = await MachineTree.EnsureAsync();
         var folder = Path.Combine(Path.GetDirectoryName(tree)!, $"package-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}");

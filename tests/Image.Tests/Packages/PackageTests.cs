@@ -51,7 +51,7 @@ public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper outpu
         var left = new List<IReadOnlyList<string>>();
         foreach (var kind in Kinds)
         {
-            await using var root = await CleanRoot.MakeAsync();
+            await using var root = await CleanRoot.CreateAsync();
             var clean = await root.ListAsync();
 
             await root.InstallAsync(kind, packages, component);

@@ -85,7 +85,8 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
     public async Task A_reused_device_is_logged_with_its_previous_and_new_owner()
     {
         await _client.CreateNetworkAsync(Requests.CreateNetwork());
-        _api.Core.Held.Add(new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
+        _api.Core.StoredEndpoints.Add(
+            new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
         var next = Requests.CreateNetwork();
         next.AddRequest.Netns = "/var/run/netns/cni-2";
         await _client.CreateNetworkAsync(next);
@@ -103,8 +104,9 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
         {
             request.AddRequest.Netns = $"/var/run/netns/cni-{i % containers}";
             await _client.CreateNetworkAsync(request);
-            _api.Core.Held.Clear();
-            _api.Core.Held.Add(new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[^1]).Spec, true), 7, true));
+            _api.Core.StoredEndpoints.Clear();
+            _api.Core.StoredEndpoints.Add(
+                new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[^1]).Spec, true), 7, true));
         }
         Assert.Equal(1000, _api.Core.Intents.Count);
         Assert.InRange(_api.Log.Lines.Count, 2, 20);
@@ -126,7 +128,8 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
             new AttachmentKey("infra", "/var/run/netns/cni-1", "eth0"), Assert.IsType<DetachIntent>(Assert.Single(_api.Core.Intents)).Key);
 
         await _client.CreateNetworkAsync(Requests.CreateNetwork());
-        _api.Core.Held.Add(new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[1]).Spec, true), 7, true));
+        _api.Core.StoredEndpoints.Add(
+            new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[1]).Spec, true), 7, true));
         Assert.True((await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "10.244.1.2/32" })).Successful);
         Assert.Equal("/var/run/netns/cni-1", Assert.IsType<DetachIntent>(_api.Core.Intents[2]).Key.ContainerId);
 

@@ -131,7 +131,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     public async Task Begin_returns_the_epoch_and_the_attachments_as_their_requests()
     {
         await _client.AttachAsync(Requests.Attach());
-        _api.Core.Held.Add(
+        _api.Core.StoredEndpoints.Add(
             new EndpointView(new Endpoint(1, Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec, true), 7, true));
         var reply = await _client.BeginAsync(new BeginRequest { Agent = "host-a.0123" });
         Assert.Equal(3ul, reply.Epoch);
@@ -157,7 +157,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         sync.Attachments.AddRange(Enumerable.Range(0, ProtocolLimits.MaxAttachments).Select(Longest));
         Assert.Equal((uint)ProtocolLimits.MaxAttachments, (await _client.SyncAsync(sync)).Kept);
         var intent = Assert.IsType<SyncIntent>(Assert.Single(_api.Core.Intents));
-        _api.Core.Held.AddRange(intent.Attachments.Select((s, i) => new EndpointView(new Endpoint(i + 1, s, true), 7, true)));
+        _api.Core.StoredEndpoints.AddRange(intent.Attachments.Select((s, i) => new EndpointView(new Endpoint(i + 1, s, true), 7, true)));
         using var channel = _api.Connect(_api.Pki.IssueHost(), maxReceive: ProtocolLimits.MaxMessageBytes);
         Assert.Equal(sync.Attachments, (await new Offload.OffloadClient(channel).BeginAsync(new BeginRequest { Agent = "a" })).Attachments);
 

@@ -29,7 +29,7 @@ public sealed class CtlServicesTests : IAsyncLifetime
         var spec = TestService.Of(1, TestService.Pod(1), TestService.Remote(2));
         spec = spec with { Ports = [spec.Ports[0] with { AffinitySeconds = 10800 }], Problems = [new ServiceProblem("port x", "why")] };
         var state = new ServicePlanner("node-1", () => ++last, _ => 0, _ => 0, _ => 0).Next(null, spec)!;
-        _api.Core.HeldServices[spec.Key] = new ServiceView(state, true);
+        _api.Core.StoredServices[spec.Key] = new ServiceView(state, true);
         var services = _api.Target.Pipeline.Table("services");
         foreach (var outside in new[] { 0u, 1u })
         {

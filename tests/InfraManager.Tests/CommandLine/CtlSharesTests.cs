@@ -108,10 +108,10 @@ public sealed class CtlSharesTests : IAsyncLifetime
         Assert.Equal("inframanager ctl: register unanswered cannot be read from the target: not connected (Unavailable)", await RunAsync(
             1, "shares", "--json"));
         _api.Target.Failure = null;
-        _api.Target.CellsTold = 3;
+        _api.Target.MaxReportedCells = 3;
         Assert.Equal(
             "inframanager ctl: register unanswered: the target returned no cell for port 3 (DataLoss)", await RunAsync(1, "shares"));
-        _api.Target.CellsTold = 4;
+        _api.Target.MaxReportedCells = 4;
         _api.Target.Cells[("datagrams", 3)] = [1, 0, 0, 0, 0];
         Assert.Contains("register datagrams: the value at index 3 is longer than 32 bits (DataLoss)", await RunAsync(
             1, "shares"), StringComparison.Ordinal);
@@ -128,7 +128,7 @@ public sealed class CtlSharesTests : IAsyncLifetime
 
     private void AddEndpoint(EndpointKind kind, uint? port, string name, string pod = "")
     {
-        var id = _api.Core.Held.Count + 1;
+        var id = _api.Core.StoredEndpoints.Count + 1;
         var spec = new EndpointSpec
         {
             Node = "node-1",
@@ -141,7 +141,7 @@ public sealed class CtlSharesTests : IAsyncLifetime
             PodNamespace = pod.Length == 0 ? "" : "default",
             PodName = pod,
         };
-        _api.Core.Held.Add(new EndpointView(new Endpoint(id, spec, true), port, true));
+        _api.Core.StoredEndpoints.Add(new EndpointView(new Endpoint(id, spec, true), port, true));
     }
 
     private async Task<string> RunAsync(int exitCode, params string[] arguments)

@@ -277,7 +277,7 @@ public sealed class CtlTests : IAsyncLifetime
             PodNamespace = "default",
             PodName = "web-0",
         };
-        _api.Core.Held.Add(new EndpointView(new Endpoint(1, spec, true), 7, true));
+        _api.Core.StoredEndpoints.Add(new EndpointView(new Endpoint(1, spec, true), 7, true));
     }
 
     private void AddRow(string address, ulong port) => _api.Target.Entries.Add(

@@ -158,7 +158,7 @@ public sealed class ConditionTests
         Assert.True(HostInterfaceCondition.Of(api.Core, node with { HostAddresses = [] }, PortReport.Fine).Ok);
         Assert.False(HostInterfaceCondition.Of(api.Core, node, PortReport.Fine).Ok);
 
-        api.Core.Held.Add(new EndpointView(new Endpoint(1, HostSpec(), true), 1, true));
+        api.Core.StoredEndpoints.Add(new EndpointView(new Endpoint(1, HostSpec(), true), 1, true));
         Assert.True(HostInterfaceCondition.Of(api.Core, node, PortReport.Fine).Ok);
         var lost = new PortReport("", new Dictionary<string, string> { ["acc00000000001"] = "gone" }.ToFrozenDictionary());
         Assert.Contains("gone", HostInterfaceCondition.Of(api.Core, node, lost).Reason, StringComparison.Ordinal);

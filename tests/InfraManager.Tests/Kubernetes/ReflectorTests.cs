@@ -65,11 +65,11 @@ public sealed class ReflectorTests : IAsyncLifetime
         await StartAsync();
         for (var i = 0; i < 5; i++)
         {
-            Server.Drop();
+            Server.DropWatches();
             Server.Put(Kube.Web($"10.96.1.{i}", $"later-{i}"));
             await Eventually.TrueAsync(() => _sink.Names.Contains($"later-{i}", StringComparison.Ordinal), () => _sink.Names);
         }
-        Assert.Equal(1, Server.Lists(Kube.Services));
+        Assert.Equal(1, Server.CountLists(Kube.Services));
         Assert.Equal(1, _sink.Replaced);
         Assert.Equal(0, _sink.Removed);
     }
@@ -84,10 +84,10 @@ public sealed class ReflectorTests : IAsyncLifetime
         Server.Bookmark(Kube.Services);
         await Eventually.TrueAsync(() => _reflector.Status.Events == 1, "no bookmark");
         Server.Compact();
-        Server.Drop();
+        Server.DropWatches();
         Server.Put(Kube.Web("10.96.0.2", "b"));
         await Eventually.TrueAsync(() => _sink.Names == "a b", () => _sink.Names);
-        Assert.Equal(1, Server.Lists(Kube.Services));
+        Assert.Equal(1, Server.CountLists(Kube.Services));
     }
 
     [Theory]
@@ -113,7 +113,7 @@ public sealed class ReflectorTests : IAsyncLifetime
             }
             return false;
         };
-        Server.Drop();
+        Server.DropWatches();
         Server.Delete(Kube.Services, "default/svc-0");
         Server.Delete(Kube.Services, "default/svc-4");
         Server.Put(Kube.Web("10.96.0.50", "svc-5"));
@@ -146,7 +146,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         };
         await StartAsync();
         Assert.Equal("svc-0 svc-1 svc-2 svc-3 svc-4 svc-9", _sink.Names);
-        Assert.Equal(3, Server.Lists(Kube.Services));
+        Assert.Equal(3, Server.CountLists(Kube.Services));
     }
 
     [Fact]
@@ -177,7 +177,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         Server.Compact();
         Server.Put(Kube.Web("10.96.0.50", "svc-5"));
         Server.Compact();
-        Server.Drop();
+        Server.DropWatches();
         await Eventually.TrueAsync(() => _sink.Replaced == 2, "no second list");
         Assert.Equal("svc-0 svc-1 svc-3 svc-4 svc-5", _sink.Names);
         Assert.Equal(3, broken);
@@ -221,7 +221,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         Server.Put(Kube.Web("10.96.0.1", "a"));
         Server.Intercept = async context =>
         {
-            if (context.Request.Query["watch"] != "true" || Server.Watches(Kube.Services) > 1)
+            if (context.Request.Query["watch"] != "true" || Server.CountWatches(Kube.Services) > 1)
             {
                 return false;
             }
@@ -232,11 +232,11 @@ public sealed class ReflectorTests : IAsyncLifetime
             return true;
         };
         await StartAsync(_cluster.Options with { WatchDuration = TimeSpan.FromSeconds(1), WatchGrace = TimeSpan.FromMilliseconds(100) });
-        await Eventually.TrueAsync(() => Server.Watches(Kube.Services) > 1, "no second watch");
+        await Eventually.TrueAsync(() => Server.CountWatches(Kube.Services) > 1, "no second watch");
         Server.Put(Kube.Web("10.96.0.2", "b"));
         await Eventually.TrueAsync(() => _sink.Names == "a b", () => _sink.Names);
         Assert.Contains(_cluster.Log.Lines, l => l.Contains("the server did not end the watch within", StringComparison.Ordinal));
-        Assert.Equal(1, Server.Lists(Kube.Services));
+        Assert.Equal(1, Server.CountLists(Kube.Services));
     }
 
     [Fact]
@@ -255,7 +255,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         // In a list, the other objects are read and this one does not count as removed.
         Server.Delete(Kube.Services, "default/b");
         Server.Compact();
-        Server.Drop();
+        Server.DropWatches();
         await Eventually.TrueAsync(() => _sink.Replaced == 2 || _sink.Names == "a c", () => _sink.Names);
         await Eventually.TrueAsync(() => _sink.Names == "a c", () => _sink.Names);
         Assert.Equal(Problem, _sink["a"].ReadError);
@@ -277,7 +277,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         await Eventually.TrueAsync(() => _reflector.Status.LastError == expected, () => _reflector.Status.LastError);
         Server.Put(Kube.Web("10.96.0.2", "b"));
         await Eventually.TrueAsync(() => _sink.Names == "a b", () => _sink.Names);
-        Assert.Equal(1, Server.Lists(Kube.Services));
+        Assert.Equal(1, Server.CountLists(Kube.Services));
     }
 
     [Fact]
@@ -307,7 +307,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         }
 
         await StartAsync(_cluster.Options with { MaxObjects = 4 });
-        Server.Drop();
+        Server.DropWatches();
         Server.Put(Kube.Web("10.96.0.8", "svc-8"), Kube.Web("10.96.0.9", "svc-9"));
         Server.Compact();
         await Eventually.TrueAsync(
@@ -348,7 +348,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         await StartAsync();
         Server.Intercept = async context =>
         {
-            if (context.Request.Query["watch"] != "true" || Server.Lists(Kube.Services) > 1)
+            if (context.Request.Query["watch"] != "true" || Server.CountLists(Kube.Services) > 1)
             {
                 return false;
             }
@@ -356,9 +356,9 @@ public sealed class ReflectorTests : IAsyncLifetime
             await FakeApiServer.FailAsync(context, 400, "BadRequest", "no such version");
             return true;
         };
-        Server.Drop();
+        Server.DropWatches();
         await Eventually.TrueAsync(
-            () => Server.Lists(Kube.Services) == 2 && Server.WatcherCount(Kube.Services) == 1, "no second list");
+            () => Server.CountLists(Kube.Services) == 2 && Server.WatcherCount(Kube.Services) == 1, "no second list");
         Assert.Equal("a", _sink.Names);
     }
 

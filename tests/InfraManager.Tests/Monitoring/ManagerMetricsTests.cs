@@ -35,7 +35,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     [Fact]
     public async Task Status_tables_services_and_drops_are_told()
     {
-        _api.Core.HeldServices[TestService.Key(1)] = new ServiceView(new ServiceState(1, TestService.Of(1, TestService.Pod(1)), [], []),
+        _api.Core.StoredServices[TestService.Key(1)] = new ServiceView(new ServiceState(1, TestService.Of(1, TestService.Pod(1)), [], []),
             Programmed: false);
         _api.Core.Change = status => status with
         {

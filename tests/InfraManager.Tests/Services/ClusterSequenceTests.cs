@@ -127,10 +127,10 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
         await StartAsync(steps[0].Cluster);
         foreach (var step in steps.Concat(steps.Reverse()))
         {
-            Server.Become(step.Cluster);
+            Server.ReplaceAll(step.Cluster);
             await AssertAppliedAsync(step.Expected);
         }
-        Assert.Equal(1, Server.Lists(Kube.Services));
+        Assert.Equal(1, Server.CountLists(Kube.Services));
     }
 
     [Theory]
@@ -143,13 +143,13 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
         {
             foreach (var step in steps)
             {
-                Server.Become(step.Cluster);
+                Server.ReplaceAll(step.Cluster);
             }
 
             await AssertAppliedAsync(steps[^1].Expected);
             foreach (var step in steps.Reverse())
             {
-                Server.Become(step.Cluster);
+                Server.ReplaceAll(step.Cluster);
             }
 
             await AssertAppliedAsync(steps[0].Expected);
@@ -165,14 +165,14 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
         var i = 0;
         foreach (var step in steps.Concat(steps.Reverse()))
         {
-            Server.Drop();
-            Server.Become(step.Cluster);
+            Server.DropWatches();
+            Server.ReplaceAll(step.Cluster);
             if (i++ % 2 == 0)
             {
                 Server.Compact();
             }
 
-            Server.Drop();
+            Server.DropWatches();
             await AssertAppliedAsync(step.Expected);
         }
     }
@@ -215,7 +215,7 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
 
     private async Task StartAsync(JsonObject[] cluster)
     {
-        Server.Become(cluster);
+        Server.ReplaceAll(cluster);
         _watch.Start();
         await Eventually.TrueAsync(() => _watch.GetStatus().Services.Synced, () => $"{_watch.GetStatus().Kinds[0]}");
     }

@@ -54,7 +54,7 @@ public sealed class ClusterToTablesTests : IAsyncLifetime
             .With("status.loadBalancer.ingress", new JsonArray(new JsonObject { ["ip"] = "203.0.113.7" }))
             .With("spec.loadBalancerSourceRanges", new JsonArray("198.51.100.0/24", "0.0.0.0/0"));
         var openSlice = Kube.Slice("o", "open", [("", "TCP", 8080)], Kube.Endpoint("10.244.1.9"));
-        _cluster.Server.Become(
+        _cluster.Server.ReplaceAll(
             [Kube.Web(), Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.250.1.2", "node-2")), ranged, openSlice]);
         _run = new Run(_folder, _cluster);
         await AssertTablesAsync(
@@ -83,7 +83,7 @@ public sealed class ClusterToTablesTests : IAsyncLifetime
         await _run.DisposeAsync();
 
         // A service was removed and an endpoint changed.
-        _cluster.Server.Become([ranged, Kube.Slice("o", "open", [("", "TCP", 8080)], Kube.Endpoint("10.244.1.8"))]);
+        _cluster.Server.ReplaceAll([ranged, Kube.Slice("o", "open", [("", "TCP", 8080)], Kube.Endpoint("10.244.1.8"))]);
         _run = new Run(_folder, _cluster);
         await AssertTablesAsync(
             """
@@ -97,7 +97,7 @@ public sealed class ClusterToTablesTests : IAsyncLifetime
     [Fact]
     public async Task A_lost_database_reuses_no_backend_ID_while_the_target_keeps_running()
     {
-        _cluster.Server.Become([Kube.Web(), Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.250.1.2", "node-2"))]);
+        _cluster.Server.ReplaceAll([Kube.Web(), Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.250.1.2", "node-2"))]);
         const string Expected =
             """
             10.96.0.10:80/6 inside: [10.244.1.1:8080, 10.250.1.2:8080] affinity 0 pool 0

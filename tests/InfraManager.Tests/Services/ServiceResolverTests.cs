@@ -63,11 +63,11 @@ public sealed class ServiceResolverTests
             Kube.Service("web", null, ("", "TCP", 80, 0)).With("spec.type", "ExternalName").With("spec.externalName", "example.org");
         Expect("none", named, slice);
         Expect("none", Kube.Service("web", null, ("", "TCP", 80, 0)), slice);
-        Expect("none", Web.Labelled("service.kubernetes.io/service-proxy-name", "other"), slice);
-        Expect("none", Web.Labelled("service.kubernetes.io/headless"), slice);
+        Expect("none", Web.WithLabel("service.kubernetes.io/service-proxy-name", "other"), slice);
+        Expect("none", Web.WithLabel("service.kubernetes.io/headless"), slice);
         Expect("none", Kube.Web("fd00::10"), slice);
-        Expect("web 10.96.0.10:80/TCP -> refuse", Web, slice.Labelled("service.kubernetes.io/headless"));
-        Expect("web 10.96.0.10:80/TCP -> refuse", Web, slice.Labelled("service.kubernetes.io/service-proxy-name", "other"));
+        Expect("web 10.96.0.10:80/TCP -> refuse", Web, slice.WithLabel("service.kubernetes.io/headless"));
+        Expect("web 10.96.0.10:80/TCP -> refuse", Web, slice.WithLabel("service.kubernetes.io/service-proxy-name", "other"));
     }
 
     [Fact]

@@ -185,7 +185,7 @@ public sealed class DevlinkActivationTests : IDisposable
     [Fact]
     public void A_function_that_is_deactivated_is_an_error_at_once()
     {
-        _device.Activation = static port => port.SwitchOff();
+        _device.Activation = static port => port.Deactivate();
         Assert.Equal(Errno.ECANCELED, Assert.Throws<NetlinkException>(() => Activate(Create(7))).Errno);
     }
 

@@ -81,7 +81,7 @@ public sealed class PciBusTests : IDisposable
         Expect(Errno.ERANGE, "the limit is 8", () => _host.Pci.SetVfCount(pf.Address, 9));
         Expect(Errno.EOPNOTSUPP, "does not support SR-IOV", () => _host.Pci.SetVfCount("0000:02:00.0", 1));
         Expect(Errno.ENODEV, "no such PCI function", () => _host.Pci.SetVfCount("0000:07:00.0", 1));
-        pf.MadeVfs = 5;
+        pf.MaxCreatedVfs = 5;
         Expect(Errno.ENOSPC, "created 5", () => _host.Pci.SetVfCount(pf.Address, 6));
         pf.VfError = Errno.ENOMEM;
         Expect(Errno.ENOMEM, "0000:01:00.0 to 7", () => _host.Pci.SetVfCount(pf.Address, 7));
@@ -102,7 +102,7 @@ public sealed class PciBusTests : IDisposable
     {
         var pf = _host.AddPci("0000:01:00.0", totalVfs: 8, netdev: "enp1s0");
         var made = new List<FakePciFunction>();
-        pf.OnVf = made.Add;
+        pf.OnVfCreated = made.Add;
         _host.Pci.SetVfCount(pf.Address, 2);
         using var links = _host.OpenLinks();
         var waiting = Task.Factory.StartNew(() => _host.Pci.WaitForNetdev(made[1].Address, TimeSpan.FromSeconds(60), links),
@@ -117,7 +117,7 @@ public sealed class PciBusTests : IDisposable
     public void A_netdev_that_does_not_appear_is_an_error()
     {
         var pf = _host.AddPci("0000:01:00.0", totalVfs: 8);
-        pf.OnVf = static _ => { };
+        pf.OnVfCreated = static _ => { };
         _host.Pci.SetVfCount(pf.Address, 1);
         using var links = _host.OpenLinks();
         var error = Assert.Throws<LinuxException>(() => _host.Pci.WaitForNetdev("0000:01:10.0", TimeSpan.FromMilliseconds(20), links));

@@ -113,7 +113,7 @@ internal sealed partial class Node : IDisposable
         }
 
         var sent = new Frame(_buffer.AsSpan(offset, length).ToArray());
-        Checksums.AssertRight(sent);
+        Checksums.AssertCorrect(sent);
         return (to, sent);
     }
 

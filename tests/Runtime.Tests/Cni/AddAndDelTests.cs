@@ -13,21 +13,21 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var attachment = await runtime.NewAsync();
         await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type veth peer name other").Succeeded();
         await Shell.RunLineAsync(attachment.Namespace, "ip addr add 192.168.7.7/24 dev eth0").Succeeded();
 
         Assert.Contains("eth0", (await runtime.RunAsync("ADD", attachment)).Failed(999).Text, StringComparison.Ordinal);
 
-        Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
+        Assert.Equal(["eth0", "lo", "other"], await LabState.LinksAsync(attachment.Namespace));
         Assert.Contains("192.168.7.7", (await Shell.RunLineAsync(attachment.Namespace, "ip addr show dev eth0").Succeeded()).Output,
             StringComparison.Ordinal);
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         // The runtime's clean-up after the failed ADD must not remove interfaces of others.
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
-        Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(["eth0", "lo", "other"], await LabState.LinksAsync(attachment.Namespace));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Fact]
@@ -36,11 +36,11 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
 
         Assert.NotEqual(0, (await runtime.RunAsync("ADD", attachment)).ExitCode);
 
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address));
         await runtime.RemoveAsync(attachment);
@@ -55,7 +55,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var first = await runtime.AddAsync();
         var second = new Attachment(first.ContainerId, first.Namespace, "net1", first.Configuration);
         await runtime.AddAsync(second);
@@ -65,17 +65,17 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.DoesNotContain(second.Result!["routes"]!.AsArray(), route => (string?)route!["dst"] == "0.0.0.0/0");
         Assert.Contains("169.254.1.1", (await Shell.RunLineAsync(first.Namespace, "ip route show dev net1").Succeeded()).Output,
             StringComparison.Ordinal);
-        Assert.Equal(["eth0", "lo", "net1"], await Traces.LinksAsync(first.Namespace));
+        Assert.Equal(["eth0", "lo", "net1"], await LabState.LinksAsync(first.Namespace));
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, first.Address), "the first interface does not answer");
         (await runtime.RunAsync("CHECK", first)).IsSilent();
         (await runtime.RunAsync("CHECK", second)).IsSilent();
 
         (await runtime.RunAsync("DEL", second)).IsSilent();
-        Assert.Equal(["eth0", "lo"], await Traces.LinksAsync(first.Namespace));
+        Assert.Equal(["eth0", "lo"], await LabState.LinksAsync(first.Namespace));
         (await runtime.RunAsync("CHECK", first)).IsSilent();
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, first.Address), "the first interface does not answer any more");
         await runtime.RemoveAsync(first);
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Fact]
@@ -83,19 +83,19 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync();
         for (var i = 0; i < 3; i++)
         {
             (await runtime.RunAsync("DEL", attachment)).IsSilent();
-            Assert.Equal(["lo"], await Traces.LinksAsync(attachment.Namespace));
-            Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+            Assert.Equal(["lo"], await LabState.LinksAsync(attachment.Namespace));
+            Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         }
 
         (await runtime.RunAsync("DEL", await runtime.NewAsync())).IsSilent();
         // A network unknown to this host.
         (await runtime.RunAsync("DEL", await runtime.NewAsync(runtime.Configuration(network: "unheard-of")))).IsSilent();
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Fact]
@@ -103,13 +103,13 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync();
         await runtime.Lab.RemoveNamespaceAsync(attachment.Namespace);
 
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
 
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         (await runtime.RunAsync("DEL", attachment)).IsSilent();
     }
 
@@ -128,7 +128,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync();
         switch (what)
         {
@@ -183,8 +183,8 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
             });
 
         outcome.IsSilent();
-        Assert.Equal(["lo"], await Traces.LinksAsync(attachment.Namespace));
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(["lo"], await LabState.LinksAsync(attachment.Namespace));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Fact]
@@ -206,7 +206,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var attachments = new List<Attachment>();
         for (var i = 0; i < 30; i++)
         {
@@ -223,6 +223,6 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
 
         await Task.WhenAll(attachments.Select(async a => (await runtime.RunAsync("DEL", a)).IsSilent()));
 
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 }

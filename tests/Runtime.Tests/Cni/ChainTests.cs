@@ -28,7 +28,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var earlier = WriteEarlier(runtime, version);
         var chain = new Chain(runtime, await runtime.NewAsync(runtime.Configuration(version)),
             new JsonObject { ["type"] = "earlier" }, Ours);
@@ -55,7 +55,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         }
 
         await chain.DelAsync();
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Fact]
@@ -66,11 +66,11 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         WriteEarlier(runtime, "1.0.0", "eth0");
         var attachment = await runtime.NewAsync(runtime.Configuration("1.0.0"));
         await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type veth peer name other").Succeeded();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var chain = new Chain(runtime, attachment, new JsonObject { ["type"] = "earlier" }, Ours);
         await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(chain.AddAsync);
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
-        Assert.Equal(["eth0", "lo", "other"], await Traces.LinksAsync(attachment.Namespace));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
+        Assert.Equal(["eth0", "lo", "other"], await LabState.LinksAsync(attachment.Namespace));
     }
 
     /// <summary>A later plugin gets our result unchanged; on DEL all plugins get the final result, in reverse order.</summary>
@@ -118,7 +118,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         }
 
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var tuning = new JsonObject
         {
             ["type"] = "tuning",
@@ -136,7 +136,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, ((string)result["ips"]![0]!["address"]!).Split('/')[0]));
         await chain.CheckAsync();
         await chain.DelAsync();
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     /// <summary>tuning changes the MAC; the ACC only learns it from CHECK, which CRI-O calls after each ADD.</summary>
@@ -146,7 +146,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Needs.Lab();
         Needs.CniPlugins("tuning");
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var tuning = new JsonObject { ["type"] = "tuning", ["mac"] = "02:00:00:00:77:01", ["dataDir"] = runtime.Lab.At("tuning") };
         var chain = new Chain(runtime, await runtime.NewAsync(runtime.Configuration("1.0.0")), Ours, tuning);
 
@@ -155,11 +155,11 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
 
         var address = ((string)result["ips"]![0]!["address"]!).Split('/')[0];
         Assert.Contains("02:00:00:00:77:01",
-            (await Traces.EndpointsAsync(runtime.Lab)).Select(e => e.ToJsonString())
+            (await LabState.EndpointsAsync(runtime.Lab)).Select(e => e.ToJsonString())
                 .Single(e => e.Contains($"\"{address}\"", StringComparison.Ordinal)), StringComparison.Ordinal);
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, address), "the pod does not answer with its new MAC");
         await chain.DelAsync();
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Fact]
@@ -179,9 +179,9 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         {
             var other = await runtime.NewAsync(configuration.DeepClone().AsObject());
             other.Configuration["runtimeConfig"]!["mac"] = mac;
-            var before = await Traces.TakeAsync(runtime.Lab);
+            var before = await LabState.TakeAsync(runtime.Lab);
             Assert.Contains("runtimeConfig.mac", (await runtime.RunAsync("ADD", other)).Failed(7, "1.0.0").Text, StringComparison.Ordinal);
-            Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+            Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         }
 
         await runtime.RemoveAsync(attachment);
@@ -193,7 +193,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Needs.Lab();
         Needs.CniPlugins("portmap");
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var portmap = new JsonObject
         {
             ["type"] = "portmap",
@@ -217,7 +217,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         await TcpTransfer.SendAsync(chain.Attachment.Namespace, ((string)result["ips"]![0]!["address"]!).Split('/')[0],
             runtime.Lab.HostNamespace, 10_000, 8080, "200.1.1.2:18080");
         await chain.DelAsync();
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Fact]
@@ -226,7 +226,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Needs.Lab();
         Needs.CniPlugins("firewall", "sbr");
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var chain = new Chain(
             runtime,
             await runtime.NewAsync(runtime.Configuration("1.0.0")),
@@ -239,7 +239,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         await chain.CheckAsync();
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, ((string)result["ips"]![0]!["address"]!).Split('/')[0]));
         await chain.DelAsync();
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     /// <summary>Two networks in one namespace: each address is reachable and answers through its own interface.</summary>
@@ -261,7 +261,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     private async Task ReachSecondAsync(params JsonObject[] plugins)
     {
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var client = await runtime.AddAsync();
         var first = await runtime.AddAsync();
         var second = new Attachment(first.ContainerId, first.Namespace, "net1", runtime.Configuration("1.0.0", "second", 120, 150));
@@ -285,7 +285,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.True(await Lab.PingAsync(client.Namespace, first.Address), "the first interface does not answer any more");
         await runtime.RemoveAsync(first);
         await runtime.RemoveAsync(client);
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     /// <summary>Debian's bandwidth plugin expects the other end of the veth in the host's namespace, but ours is in the port namespace. The

@@ -66,9 +66,9 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var lab = runtime.Lab;
-        var links = await Traces.LinksAsync(lab.PortNamespace);
+        var links = await LabState.LinksAsync(lab.PortNamespace);
         var attachment = await runtime.AddAsync();
-        var port = Assert.Single((await Traces.LinksAsync(lab.PortNamespace)).Except(links));
+        var port = Assert.Single((await LabState.LinksAsync(lab.PortNamespace)).Except(links));
         await Shell.RunLineAsync(lab.PortNamespace, $"ip link set {port} down").Succeeded();
         Assert.NotEqual(0, (await runtime.RunAsync("CHECK", attachment)).ExitCode);
 

@@ -327,12 +327,12 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     /// <summary>Checks that a rejected ADD left nothing behind.</summary>
     private static async Task AssertNothingLeftAsync(CniRuntime runtime, Attachment attachment, bool claimToo = true)
     {
-        Assert.Equal(["lo"], await Traces.LinksAsync(attachment.Namespace));
-        Assert.False(await Traces.HasEndpointAsync(runtime.Lab, attachment.Network, attachment.ContainerId, attachment.InterfaceName),
+        Assert.Equal(["lo"], await LabState.LinksAsync(attachment.Namespace));
+        Assert.False(await LabState.HasEndpointAsync(runtime.Lab, attachment.Network, attachment.ContainerId, attachment.InterfaceName),
             "the ACC still has an endpoint");
         if (claimToo)
         {
-            Assert.DoesNotContain(await Traces.ClaimsAsync(runtime.Lab),
+            Assert.DoesNotContain(await LabState.ClaimsAsync(runtime.Lab),
                 claim => claim.Contains(attachment.ContainerId, StringComparison.Ordinal));
         }
 
@@ -342,7 +342,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     private static async Task<IReadOnlyList<string>> LeasesOfAsync(CniRuntime runtime)
     {
         var leases = new List<string>();
-        foreach (var lease in Traces.Leases(runtime.Lab))
+        foreach (var lease in LabState.Leases(runtime.Lab))
         {
             leases.Add(await File.ReadAllTextAsync(Path.Combine(runtime.Lab.At("ipam"), lease)));
         }

@@ -16,7 +16,7 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
             (runtime.Configuration(network: "red"), runtime.Configuration(network: "blue", firstAddress: 100, lastAddress: 149));
         var kept = await runtime.AddAsync(red);
         var other = await runtime.AddAsync(blue);
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var alive = await runtime.AddAsync(red);
         var gone = await runtime.AddAsync(red);
         // As after a host crash: the namespace is gone without a DEL.
@@ -24,8 +24,8 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
 
         (await runtime.GcAsync(red, kept)).IsSilent();
 
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
-        Assert.Equal(["lo"], await Traces.LinksAsync(alive.Namespace));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
+        Assert.Equal(["lo"], await LabState.LinksAsync(alive.Namespace));
         foreach (var attachment in new[] { kept, other })
         {
             (await runtime.RunAsync("CHECK", attachment)).IsSilent();
@@ -36,7 +36,7 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
         // A DEL may still follow for an attachment removed by GC.
         (await runtime.RunAsync("DEL", gone)).IsSilent();
         (await runtime.RunAsync("DEL", alive)).IsSilent();
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         await runtime.RemoveAsync(kept);
         await runtime.RemoveAsync(other);
     }
@@ -46,19 +46,19 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var empty = await Traces.TakeAsync(runtime.Lab);
+        var empty = await LabState.TakeAsync(runtime.Lab);
         var configuration = runtime.Configuration(network: "all");
         var (a, b) = (await runtime.AddAsync(configuration), await runtime.AddAsync(configuration));
-        var full = await Traces.TakeAsync(runtime.Lab);
+        var full = await LabState.TakeAsync(runtime.Lab);
 
         (await runtime.GcAsync(configuration, a, b)).IsSilent();
-        Assert.Equal(full, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(full, await LabState.TakeAsync(runtime.Lab));
         // Valid attachments that we do not know are ignored.
         (await runtime.GcAsync(configuration, a, b, new Attachment("somebody-else", "x", "eth0", configuration))).IsSilent();
-        Assert.Equal(full, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(full, await LabState.TakeAsync(runtime.Lab));
 
         (await runtime.GcAsync(configuration)).IsSilent();
-        Assert.Equal(empty, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(empty, await LabState.TakeAsync(runtime.Lab));
         (await runtime.GcAsync(configuration)).IsSilent();
     }
 
@@ -75,7 +75,7 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
 
         (await runtime.GcAsync(configuration, first)).IsSilent();
 
-        Assert.Equal(["eth0", "lo"], await Traces.LinksAsync(first.Namespace));
+        Assert.Equal(["eth0", "lo"], await LabState.LinksAsync(first.Namespace));
         (await runtime.RunAsync("CHECK", first)).IsSilent();
         await runtime.RemoveAsync(first);
     }

@@ -18,7 +18,7 @@ public sealed class StatusTests
         var runtime = new CniRuntime(lab);
         var attachment = await runtime.AddAsync();
         (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
-        var before = await Traces.TakeAsync(lab);
+        var before = await LabState.TakeAsync(lab);
 
         await lab.KillManagerAsync();
         CniOutcome? status = null;
@@ -30,7 +30,7 @@ public sealed class StatusTests
         // works.
         var second = await runtime.NewAsync();
         Assert.Contains("ACC", (await runtime.RunAsync("ADD", second)).Failed(11).Text, StringComparison.Ordinal);
-        Assert.Equal(["lo"], await Traces.LinksAsync(second.Namespace));
+        Assert.Equal(["lo"], await LabState.LinksAsync(second.Namespace));
         (await runtime.RunAsync("DEL", second)).IsSilent();
         // CHECK only covers the host's side: if it failed, CRI-O would drop a working pod and kubelet would restart it.
         Assert.Equal(0, (await runtime.RunAsync("CHECK", attachment)).ExitCode);
@@ -40,7 +40,7 @@ public sealed class StatusTests
         await Eventually.TrueAsync(
             async () => (await runtime.RunAsync("STATUS", attachment.Configuration)).ExitCode == 0,
             () => $"STATUS succeeds again\n{lab.Agent!.Log}");
-        Assert.Equal(before, await Traces.TakeAsync(lab));
+        Assert.Equal(before, await LabState.TakeAsync(lab));
         await runtime.AddAsync(second);
         Assert.True(await Lab.PingAsync(second.Namespace, attachment.Address));
         await runtime.RemoveAsync(second);
@@ -57,7 +57,7 @@ public sealed class StatusTests
 
         await lab.KillManagerAsync();
         await Eventually.TrueAsync(
-            async () => (await Traces.AgentStatusAsync(lab))["acc"]!["unusableSince"] is not null,
+            async () => (await LabState.AgentStatusAsync(lab))["acc"]!["unusableSince"] is not null,
             () => $"the agent notices that the ACC is unavailable\n{lab.Agent!.Log}");
         (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
 

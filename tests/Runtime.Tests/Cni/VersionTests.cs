@@ -28,7 +28,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        var before = await Traces.TakeAsync(runtime.Lab);
+        var before = await LabState.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync(runtime.Configuration(version));
         AssertResult(version, attachment);
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address));
@@ -45,7 +45,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         }
 
         await runtime.RemoveAsync(attachment);
-        Assert.Equal(before, await Traces.TakeAsync(runtime.Lab));
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Theory]

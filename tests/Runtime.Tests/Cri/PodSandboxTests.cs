@@ -17,7 +17,7 @@ public sealed class PodSandboxTests
         await using var lab = await Lab.StartAsync();
         await using var containerd = await Containerd.StartAsync(lab);
         Assert.Equal("containerd", (await containerd.Cri.VersionAsync()).RuntimeName);
-        var before = await Traces.TakeAsync(lab);
+        var before = await LabState.TakeAsync(lab);
 
         var pods = await Task.WhenAll(Enumerable.Range(1, Pods).Select(i => RunPodAsync(containerd, $"pod-{i}")));
 
@@ -36,7 +36,7 @@ public sealed class PodSandboxTests
 
         await Task.WhenAll(pods.Select(pod => containerd.Cri.RemoveSandboxAsync(pod.Sandbox)));
 
-        Assert.Equal(before, await Traces.TakeAsync(lab));
+        Assert.Equal(before, await LabState.TakeAsync(lab));
         Assert.Empty(await containerd.Cri.SandboxesAsync());
         Assert.Empty(Directory.GetFiles(containerd.NamespaceFolder));
         await Eventually.TrueAsync(() => Task.FromResult(containerd.Shims().Count == 0), "all processes of the pods exit");
@@ -44,7 +44,7 @@ public sealed class PodSandboxTests
         var next = await RunPodAsync(containerd, "next");
         Assert.Equal(string.Empty, await AskAllAsync(containerd.Cri, next, [next]));
         await containerd.Cri.RemoveSandboxAsync(next.Sandbox);
-        Assert.Equal(before, await Traces.TakeAsync(lab));
+        Assert.Equal(before, await LabState.TakeAsync(lab));
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class PodSandboxTests
         await using var lab = await Lab.StartAsync();
         await using var containerd = await Containerd.StartAsync(lab);
         var (a, b) = (await RunPodAsync(containerd, "a"), await RunPodAsync(containerd, "b"));
-        var before = await Traces.TakeAsync(lab);
+        var before = await LabState.TakeAsync(lab);
 
         var talk = containerd.Cri.ShellAsync(a.Container, $"ping -q -i 0.05 -c 100 -W 2 {b.Address}");
         for (var round = 0; round < 2; round++)
@@ -66,7 +66,7 @@ public sealed class PodSandboxTests
 
         var (exitCode, output) = await talk;
         Assert.True(exitCode == 0 && output.Contains(" 0% packet loss", StringComparison.Ordinal), output);
-        Assert.Equal(before, await Traces.TakeAsync(lab));
+        Assert.Equal(before, await LabState.TakeAsync(lab));
     }
 
     [Fact]
@@ -76,9 +76,9 @@ public sealed class PodSandboxTests
         Needs.NotMissing(Programs.Missing);
         await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
         await using var containerd = await Containerd.StartAsync(lab);
-        var empty = await Traces.TakeAsync(lab);
+        var empty = await LabState.TakeAsync(lab);
         var stays = await RunPodAsync(containerd, "stays");
-        var with = await Traces.TakeAsync(lab);
+        var with = await LabState.TakeAsync(lab);
         var goes = await RunPodAsync(containerd, "goes");
 
         await lab.KillManagerAsync();
@@ -89,7 +89,7 @@ public sealed class PodSandboxTests
 
         await lab.StartManagerAsync();
         await Eventually.TrueAsync(
-            async () => await Traces.TakeAsync(lab) == with,
+            async () => await LabState.TakeAsync(lab) == with,
             () => $"the ACC learns of the removed pods; the agent's log:\n{lab.Agent!.Log}");
         var late = await RunPodAsync(containerd, "late");
         Assert.Equal(string.Empty, await AskAllAsync(containerd.Cri, late, [stays, late]));
@@ -100,7 +100,7 @@ public sealed class PodSandboxTests
             await containerd.Cri.RemoveSandboxAsync(sandbox.Id);
         }
 
-        Assert.Equal(empty, await Traces.TakeAsync(lab));
+        Assert.Equal(empty, await LabState.TakeAsync(lab));
         Assert.Empty(Directory.GetFiles(containerd.NamespaceFolder));
     }
 
@@ -143,7 +143,7 @@ public sealed class PodSandboxTests
 
     private static async Task EndpointsMatchAsync(Lab lab, IReadOnlyList<RunningPod> pods)
     {
-        var endpoints = await Traces.EndpointsAsync(lab);
+        var endpoints = await LabState.EndpointsAsync(lab);
         foreach (var pod in pods)
         {
             var endpoint = Assert.Single(endpoints, e => (string?)e["containerId"] == pod.Sandbox);

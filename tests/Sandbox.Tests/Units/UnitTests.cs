@@ -36,8 +36,8 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         }
 
         var embedded = _kind == TargetKind.Embedded;
-        await ConfinedAsync(InstalledNode.Manager, embedded ? "net_admin net_raw sys_admin" : "");
-        await ConfinedAsync(InstalledNode.Agent, "dac_override net_admin sys_ptrace sys_admin");
+        await AssertConfinedAsync(InstalledNode.Manager, embedded ? "net_admin net_raw sys_admin" : "");
+        await AssertConfinedAsync(InstalledNode.Agent, "dac_override net_admin sys_ptrace sys_admin");
         await AssertNothingDeniedAsync();
 
         var verified =
@@ -212,7 +212,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
         Assert.Single((await _node.Machine.OutputAsync("ip", "-n", "accoffload-dp", "-o", "link", "show", "type", "veth")).Split('\n'));
     }
 
-    private async Task ConfinedAsync(string unit, string capabilities)
+    private async Task AssertConfinedAsync(string unit, string capabilities)
     {
         var pid = await _node.ShowAsync(unit, "MainPID");
         var status = new ProcessStatus(await _node.Machine.OutputAsync("cat", $"/proc/{pid}/status"));

@@ -45,12 +45,12 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
     public async Task An_outage_changes_nothing_and_removals_are_applied_afterwards()
     {
         Needs.Lab();
-        await _node.Api.GoAwayAsync();
-        _node.Api.Become(After());
+        await _node.Api.StopAsync();
+        _node.Api.ReplaceAll(After());
         await ErrorsAsync(4);
         await AssertBeforeAsync();
 
-        await _node.Api.ComeBackAsync();
+        await _node.Api.RestartAsync();
         await _node.SyncedAsync();
         await AssertAfterAsync();
     }
@@ -76,19 +76,19 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
             await release.Task.WaitAsync(context.RequestAborted);
             return false;
         };
-        var lists = _node.Api.Lists(Kube.Services);
+        var lists = _node.Api.CountLists(Kube.Services);
         // Watches break, and their resource versions are too old afterwards.
-        await _node.Api.GoAwayAsync();
-        _node.Api.Become(After());
+        await _node.Api.StopAsync();
+        _node.Api.ReplaceAll(After());
         _node.Api.Compact();
-        await _node.Api.ComeBackAsync();
+        await _node.Api.RestartAsync();
         await asked.Task.WaitAsync(TimeSpan.FromSeconds(60));
         await AssertBeforeAsync(other: false);
 
         release.SetResult();
         await _node.SyncedAsync();
         await AssertAfterAsync();
-        Assert.True(_node.Api.Lists(Kube.Services) > lists);
+        Assert.True(_node.Api.CountLists(Kube.Services) > lists);
     }
 
     [Fact]
@@ -109,10 +109,10 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
             return Task.FromResult(false);
         };
         var many = Enumerable.Range(0, 7).Select(i => Objects.Service($"many{i}", $"10.96.7.{100 + i}")).ToArray();
-        await _node.Api.GoAwayAsync();
-        _node.Api.Become([.. After(), .. many]);
+        await _node.Api.StopAsync();
+        _node.Api.ReplaceAll([.. After(), .. many]);
         _node.Api.Compact();
-        await _node.Api.ComeBackAsync();
+        await _node.Api.RestartAsync();
         await _node.SyncedAsync();
         await AssertAfterAsync();
         await _node.AnswersAsync(_node.From(3), "10.96.7.106:80", Answer.Refused);
@@ -140,8 +140,8 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
         };
         for (var i = 0; i < 6; i++)
         {
-            _node.Api.Become(i % 2 == 0 ? After() : Before());
-            _node.Api.Drop();
+            _node.Api.ReplaceAll(i % 2 == 0 ? After() : Before());
+            _node.Api.DropWatches();
             if (i % 3 == 2)
             {
                 _node.Api.Compact();
@@ -150,7 +150,7 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
             await Task.Delay(150);
         }
 
-        _node.Api.Become(After());
+        _node.Api.ReplaceAll(After());
         await _node.SyncedAsync(120);
         await AssertAfterAsync();
     }

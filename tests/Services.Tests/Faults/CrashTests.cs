@@ -20,9 +20,9 @@ public sealed class CrashTests(ITestOutputHelper output)
         var web = Objects.Service("web", "10.96.0.10", nodePort: 30080);
         await node.SetClusterAsync(web, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
         HeldConnection[] held = [await node.From(3).HoldAsync(Address), await node.From(1).HoldAsync(Address),
-            await node.Host.HoldAsync(Address), await node.Friend.HoldAsync(NodePort)];
+            await node.Host.HoldAsync(Address), await node.ExternalClient.HoldAsync(NodePort)];
         using var datagrams = node.From(3).OpenUdp(Address);
-        var pinned = (await datagrams.AskAsync()).Who;
+        var pinned = (await datagrams.AskAsync()).Server;
 
         await node.Lab.KillManagerAsync();
         await AllWorkAsync();
@@ -34,11 +34,11 @@ public sealed class CrashTests(ITestOutputHelper output)
 
         // Changes during the outage are applied after the restart; flows of the removed endpoint continue.
         await node.Lab.KillManagerAsync();
-        node.Api.Become([web, Objects.Slice("s", "web", [node.Endpoint(2), node.Endpoint(3)])]);
+        node.Api.ReplaceAll([web, Objects.Slice("s", "web", [node.Endpoint(2), node.Endpoint(3)])]);
         await node.Lab.StartManagerAsync();
         await node.SyncedAsync();
         await node.AnswersAsync(node.From(1), Address, "2:8080", "3:8080");
-        await node.AnswersAsync(node.Friend, NodePort, "2:8080", "3:8080");
+        await node.AnswersAsync(node.ExternalClient, NodePort, "2:8080", "3:8080");
         foreach (var h in held)
         {
             await h.StillWorksAsync();
@@ -52,13 +52,13 @@ public sealed class CrashTests(ITestOutputHelper output)
                 await h.StillWorksAsync();
             }
 
-            Assert.Equal(pinned, (await datagrams.AskAsync()).Who);
+            Assert.Equal(pinned, (await datagrams.AskAsync()).Server);
             foreach (var client in new[] { node.From(3), node.Host })
             {
-                Assert.Contains((await client.AskTcpAsync(Address)).Who, new[] { "1:8080", "2:8080" });
+                Assert.Contains((await client.AskTcpAsync(Address)).Server, new[] { "1:8080", "2:8080" });
             }
 
-            Assert.Contains((await node.Friend.AskUdpAsync(NodePort)).Who, new[] { "1:8080", "2:8080" });
+            Assert.Contains((await node.ExternalClient.AskUdpAsync(NodePort)).Server, new[] { "1:8080", "2:8080" });
         }
     }
 
@@ -68,14 +68,14 @@ public sealed class CrashTests(ITestOutputHelper output)
         Needs.Lab();
         await using var node = await ServiceNode.StartAsync(pods: 3);
         await node.SetClusterAsync(Objects.Service("web", "10.96.0.10"), Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
-        await node.Api.GoAwayAsync();
-        node.Api.Become([]);
+        await node.Api.StopAsync();
+        node.Api.ReplaceAll([]);
         // The soft target is killed too, so its tables are empty at first.
         await node.Lab.KillManagerAsync();
         await node.Lab.StartManagerAsync();
         await node.AnswersAsync(node.From(3), Address, "1:8080", "2:8080");
 
-        await node.Api.ComeBackAsync();
+        await node.Api.RestartAsync();
         await node.SyncedAsync(120);
         await node.AnswersAsync(node.From(3), Address);
     }
@@ -179,7 +179,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             }
 
             cluster[$"{name}-slice"] = Objects.Slice($"{name}-slice", name, (pods ?? []).Select(node.Endpoint));
-            node.Api.Become([.. cluster.Values]);
+            node.Api.ReplaceAll([.. cluster.Values]);
         }
 
         async Task TablesAreAsync()

@@ -18,7 +18,7 @@ public sealed class FloodTests(ITestOutputHelper output)
     private const ulong Gateway = 0x02ACC0000001;
     private const string Address = "10.96.5.10";
     private const int NodePort = 30500;
-    private const int Elsewhere = 7070;
+    private const int ExternalPort = 7070;
 
     [Fact]
     public Task Unanswered_connections_of_a_pod_do_not_affect_others() => RunAsync(
@@ -53,8 +53,8 @@ public sealed class FloodTests(ITestOutputHelper output)
     public Task Masqueraded_flows_of_a_pod_do_not_affect_others() => RunAsync(
         "one pod: 60,000 masqueraded flows to one destination",
         (node, mac) => (node.Pods[1].Namespace, Each(60_000, i => Frame.Build(
-            Frame.Tcp, Number(node.Pods[1].Address), Port(i), Number(Outside.Friend), Elsewhere).From(mac, Gateway).Bytes)), pods: true,
-            masqueraded: true);
+            Frame.Tcp, Number(node.Pods[1].Address), Port(i), Number(Outside.ClientAddress), ExternalPort).From(mac, Gateway).Bytes)),
+        pods: true, masqueraded: true);
 
     // `full`: whether the flood uses up its sender's share.
     private async Task RunAsync(
@@ -72,16 +72,16 @@ public sealed class FloodTests(ITestOutputHelper output)
                 [("tcp", "TCP", ServiceNode.Port), .. Enumerable.Range(80, 5).Select(p => ((string?)$"u{p}", "UDP", 8000 + p))],
                 node.Endpoint(3)));
         await node.MasqueradeOutgoingAsync();
-        node.Serve(node.OutsideNamespace, "friend", Elsewhere, Outside.Friend);
+        node.Serve(node.OutsideNamespace, "external", ExternalPort, Outside.ClientAddress);
         List<(string Who, Client Client, string To)> others = [];
         if (pods)
         {
-            others.Add(("another pod", node.From(2), masqueraded ? $"{Outside.Friend}:{Elsewhere}" : $"{Address}:80"));
+            others.Add(("another pod", node.From(2), masqueraded ? $"{Outside.ClientAddress}:{ExternalPort}" : $"{Address}:80"));
         }
 
         if (outside)
         {
-            others.Add(("outside", node.Friend, $"{ServiceNode.NodeAddress}:{NodePort}"));
+            others.Add(("outside", node.ExternalClient, $"{ServiceNode.NodeAddress}:{NodePort}"));
         }
 
         var (netns, sent) = frames(node, PodEnd.Of(node.Pods[1].Namespace, node.Pods[1].Address).Mac.Value);
@@ -91,7 +91,7 @@ public sealed class FloodTests(ITestOutputHelper output)
         {
             foreach (var (who, client, to) in others)
             {
-                results.Add((who, await SucceedAsync(client, to), 0));
+                results.Add((who, await CountSuccessesAsync(client, to), 0));
             }
 
             if (full)
@@ -104,7 +104,7 @@ public sealed class FloodTests(ITestOutputHelper output)
         }
         for (var i = 0; i < results.Count; i++)
         {
-            results[i] = results[i] with { After = await SucceedAsync(others[i].Client, others[i].To) };
+            results[i] = results[i] with { After = await CountSuccessesAsync(others[i].Client, others[i].To) };
         }
 
         var drops = await node.DropsAsync();
@@ -135,7 +135,7 @@ public sealed class FloodTests(ITestOutputHelper output)
             + $"{s["count"]}/{s["limit"]}"))}");
     }
 
-    private static async Task<int> SucceedAsync(Client client, string to)
+    private static async Task<int> CountSuccessesAsync(Client client, string to)
     {
         var succeeded = 0;
         for (var i = 0; i < Attempts; i++)

@@ -32,7 +32,7 @@ internal sealed class KernelNode : IServiceNode
 
     public string HostNamespace => _router;
 
-    public Client Friend => new(_outside, Outside.Friend);
+    public Client ExternalClient => new(_outside, Outside.ClientAddress);
 
     /// <param name="pods">The number of pods.</param>
     /// <param name="speed">The factor by which the conntrack timers run faster.</param>
@@ -101,7 +101,7 @@ internal sealed class KernelNode : IServiceNode
         await IpAsync(_router, $"""
             link set {Outside.PortName} address {Outside.NodeMac}
             addr add {ServiceNode.NodeAddress}/32 dev {Outside.PortName}
-            route add default via {Outside.Friend} dev {Outside.PortName} onlink
+            route add default via {Outside.ClientAddress} dev {Outside.PortName} onlink
             """);
         _proxy = await KubeProxy.StartAsync(_router, speed);
     }

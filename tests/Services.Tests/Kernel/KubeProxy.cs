@@ -21,7 +21,7 @@ internal sealed class KubeProxy
     private KubeProxy(string netns) => _netns = netns;
 
     /// <summary>The missing program; null if there is none.</summary>
-    public static string? Missing { get; } = new[] { "nft", "conntrack" }.Where(p => !IsThere(p))
+    public static string? Missing { get; } = new[] { "nft", "conntrack" }.Where(p => !IsInstalled(p))
         .Select(p => $"needs {p}: run 'make deps'").FirstOrDefault();
 
     public static async Task<KubeProxy> StartAsync(string netns, int speed)
@@ -63,7 +63,7 @@ internal sealed class KubeProxy
         }
     }
 
-    private static bool IsThere(string program) =>
+    private static bool IsInstalled(string program) =>
         new[] { "/usr/sbin", "/sbin", "/usr/bin", "/bin" }.Any(folder => File.Exists(Path.Combine(folder, program)));
 
     private static async Task ShortenTimersAsync(string netns, int speed)

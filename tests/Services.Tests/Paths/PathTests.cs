@@ -82,11 +82,11 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
     {
         Needs.Lab();
         var node = await WithTwoBackendsAsync();
-        await node.AnswersAsync(node.Friend, NodePort, "1:8080", "2:8080");
-        await node.AnswersAsync(node.Stranger, NodePort, "1:8080", "2:8080");
+        await node.AnswersAsync(node.ExternalClient, NodePort, "1:8080", "2:8080");
+        await node.AnswersAsync(node.OtherExternalClient, NodePort, "1:8080", "2:8080");
         foreach (var protocol in new[] { ProtocolType.Tcp, ProtocolType.Udp })
         {
-            var answer = await node.Friend.AskAsync(protocol, NodePort);
+            var answer = await node.ExternalClient.AskAsync(protocol, NodePort);
             Assert.Equal(ServiceNode.NodeAddress, answer.Seen!.Address.ToString());
         }
     }
@@ -136,7 +136,7 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         Needs.Lab();
         var node = await fixture.NodeAsync();
         node.Serve(node.Lab.HostNamespace, "api-here", 6443, ServiceNode.NodeAddress);
-        node.Serve(node.OutsideNamespace, "api-there", 6443, Outside.Friend);
+        node.Serve(node.OutsideNamespace, "api-there", 6443, Outside.ClientAddress);
         var kubernetes = Kube.Service("kubernetes", "10.96.0.1", ("https", "TCP", 443, 0));
         await node.SetClusterAsync(kubernetes,
             Kube.Slice("s", "kubernetes", [("https", "TCP", 6443)], Kube.Endpoint(ServiceNode.NodeAddress)));
@@ -145,7 +145,7 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
 
         await node.SetClusterAsync(kubernetes,
             Kube.Slice("s", "kubernetes", [("https", "TCP", 6443)], Kube.Endpoint(ServiceNode.NodeAddress),
-                Kube.Endpoint(Outside.Friend, "node-2")));
+                Kube.Endpoint(Outside.ClientAddress, "node-2")));
         await node.AnswersAsync(node.From(3), ProtocolType.Tcp, "10.96.0.1:443", "api-here", "api-there");
     }
 
@@ -158,7 +158,7 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         await node.AnswersAsync(node.From(3), Address, Answer.Refused);
         await node.AnswersAsync(node.Host, Address, Answer.Refused);
         await node.AnswersAsync(node.From(3), NodePort, Answer.Refused);
-        await node.AnswersAsync(node.Friend, NodePort, Answer.Refused);
+        await node.AnswersAsync(node.ExternalClient, NodePort, Answer.Refused);
     }
 
     [Fact]
@@ -168,9 +168,9 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
         var node = await fixture.NodeAsync();
         var service = Objects.Service("web", "10.96.0.10").With("spec.externalIPs", new JsonArray("192.0.2.77"));
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
-        await node.AnswersAsync(node.Friend, "192.0.2.77:80", "1:8080", "2:8080");
+        await node.AnswersAsync(node.ExternalClient, "192.0.2.77:80", "1:8080", "2:8080");
         await node.AnswersAsync(node.From(3), "192.0.2.77:80", "1:8080", "2:8080");
-        Assert.False((await node.Friend.AskTcpAsync("192.0.2.77:80")).SourceKept);
+        Assert.False((await node.ExternalClient.AskTcpAsync("192.0.2.77:80")).SourceKept);
     }
 
     private async Task<ServiceNode> WithTwoBackendsAsync()

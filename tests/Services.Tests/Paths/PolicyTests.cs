@@ -20,10 +20,10 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080).With("spec.externalTrafficPolicy", "Local");
         await node.SetClusterAsync(service,
             Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2), Kube.Endpoint(Outside.RemotePod, "node-2")]));
-        await node.AnswersAsync(node.Friend, NodePort, "1:8080", "2:8080");
+        await node.AnswersAsync(node.ExternalClient, NodePort, "1:8080", "2:8080");
         foreach (var protocol in new[] { ProtocolType.Tcp, ProtocolType.Udp })
         {
-            var answer = await node.Friend.AskAsync(protocol, NodePort);
+            var answer = await node.ExternalClient.AskAsync(protocol, NodePort);
             Assert.Equal(answer.Own, answer.Seen);
         }
 
@@ -40,8 +40,8 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080).With("spec.externalTrafficPolicy", "Local");
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [Kube.Endpoint(Outside.RemotePod, "node-2")], 8071));
         var before = await DropsAsync(node, "no_local_backend");
-        Assert.Equal(Answer.Silent, (await node.Friend.AskTcpAsync(NodePort, shortTimeout: true)).Who);
-        Assert.Equal(Answer.Silent, (await node.Friend.AskUdpAsync(NodePort, shortTimeout: true)).Who);
+        Assert.Equal(Answer.Silent, (await node.ExternalClient.AskTcpAsync(NodePort, shortTimeout: true)).Server);
+        Assert.Equal(Answer.Silent, (await node.ExternalClient.AskUdpAsync(NodePort, shortTimeout: true)).Server);
         Assert.True(await DropsAsync(node, "no_local_backend") >= before + 2);
     }
 
@@ -79,8 +79,8 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         node.Serve(node.OutsideNamespace, "remote", 8072, Outside.RemotePod);
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080);
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [Kube.Endpoint(Outside.RemotePod, "node-2")], 8072));
-        await node.AnswersAsync(node.Friend, NodePort, "remote");
-        Assert.Equal(ServiceNode.NodeAddress, (await node.Friend.AskTcpAsync(NodePort)).Seen!.Address.ToString());
+        await node.AnswersAsync(node.ExternalClient, NodePort, "remote");
+        Assert.Equal(ServiceNode.NodeAddress, (await node.ExternalClient.AskTcpAsync(NodePort)).Seen!.Address.ToString());
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         await node.AnswersAsync(node.From(3), "10.96.0.10:80", "1:8080");
 
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [Kube.Endpoint(Outside.RemotePod, "node-2")]));
-        Assert.Equal(Answer.Silent, (await node.From(3).AskTcpAsync("10.96.0.10:80", shortTimeout: true)).Who);
+        Assert.Equal(Answer.Silent, (await node.From(3).AskTcpAsync("10.96.0.10:80", shortTimeout: true)).Server);
     }
 
     [Fact]
@@ -103,20 +103,20 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
         var node = await fixture.NodeAsync();
         var service = Objects.Service("web", "10.96.0.10", nodePort: 30080).WithLoadBalancer(Ingress, "198.51.100.0/24", "10.244.0.0/16");
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
-        await node.AnswersAsync(node.Friend, $"{Ingress}:80", "1:8080", "2:8080");
+        await node.AnswersAsync(node.ExternalClient, $"{Ingress}:80", "1:8080", "2:8080");
         await node.AnswersAsync(node.From(3), $"{Ingress}:80", "1:8080", "2:8080");
         var before = await DropsAsync(node, "source_range");
-        Assert.Equal(Answer.Silent, (await node.Stranger.AskTcpAsync($"{Ingress}:80", shortTimeout: true)).Who);
-        Assert.Equal(Answer.Silent, (await node.Stranger.AskUdpAsync($"{Ingress}:80", shortTimeout: true)).Who);
+        Assert.Equal(Answer.Silent, (await node.OtherExternalClient.AskTcpAsync($"{Ingress}:80", shortTimeout: true)).Server);
+        Assert.Equal(Answer.Silent, (await node.OtherExternalClient.AskUdpAsync($"{Ingress}:80", shortTimeout: true)).Server);
         Assert.True(await DropsAsync(node, "source_range") >= before + 2);
         // Source ranges do not apply to node ports.
-        await node.AnswersAsync(node.Stranger, NodePort, "1:8080", "2:8080");
+        await node.AnswersAsync(node.OtherExternalClient, NodePort, "1:8080", "2:8080");
 
-        // Widening the ranges keeps existing flows and admits the stranger.
-        await using var held = await node.Friend.HoldAsync($"{Ingress}:80");
+        // Widening the ranges keeps existing flows and admits the other client.
+        await using var held = await node.ExternalClient.HoldAsync($"{Ingress}:80");
         await node.SetClusterAsync(service.With("spec.loadBalancerSourceRanges", new JsonArray("203.0.113.0/24", "198.51.100.0/24")),
             Objects.Slice("s", "web", [node.Endpoint(1), node.Endpoint(2)]));
-        await node.AnswersAsync(node.Stranger, $"{Ingress}:80", "1:8080", "2:8080");
+        await node.AnswersAsync(node.OtherExternalClient, $"{Ingress}:80", "1:8080", "2:8080");
         await held.StillWorksAsync();
     }
 
@@ -129,20 +129,20 @@ public sealed class PolicyTests(NodeFixture fixture) : IClassFixture<NodeFixture
             .With("spec.sessionAffinity", "ClientIP").With("spec.sessionAffinityConfig.clientIP.timeoutSeconds", 10800);
         var pods = new[] { 1, 2, 4 };
         await node.SetClusterAsync(service, Objects.Slice("s", "web", pods.Select(node.Endpoint)));
-        var chosen = (await node.From(3).AskTcpAsync("10.96.0.10:80")).Who;
+        var chosen = (await node.From(3).AskTcpAsync("10.96.0.10:80")).Server;
         for (var i = 0; i < 12; i++)
         {
-            Assert.Equal(chosen, (await node.From(3).AskTcpAsync("10.96.0.10:80")).Who);
+            Assert.Equal(chosen, (await node.From(3).AskTcpAsync("10.96.0.10:80")).Server);
         }
 
         // When its backend is removed, the client moves to another one and stays there.
         var left = pods.Where(p => $"{p}:8080" != chosen).ToArray();
         await node.SetClusterAsync(service, Objects.Slice("s", "web", left.Select(node.Endpoint)));
-        var next = (await node.From(3).AskTcpAsync("10.96.0.10:80")).Who;
+        var next = (await node.From(3).AskTcpAsync("10.96.0.10:80")).Server;
         Assert.Contains(next, left.Select(p => $"{p}:8080"));
         for (var i = 0; i < 12; i++)
         {
-            Assert.Equal(next, (await node.From(3).AskTcpAsync("10.96.0.10:80")).Who);
+            Assert.Equal(next, (await node.From(3).AskTcpAsync("10.96.0.10:80")).Server);
         }
     }
 

@@ -25,7 +25,7 @@ public sealed class RouterTests(NodeFixture fixture) : IClassFixture<NodeFixture
     {
         Needs.Lab();
         var node = await fixture.NodeAsync();
-        await ShowsAsync(node.Pods[1].Namespace, Outside.Friend, Gateway);
+        await ShowsAsync(node.Pods[1].Namespace, Outside.ClientAddress, Gateway);
         await ShowsAsync(node.Pods[1].Namespace, node.Pods[2].Address, Gateway);
         await ShowsAsync(node.Lab.HostNamespace, node.Pods[2].Address, Gateway);
         await ShowsAsync(node.OutsideNamespace, node.Pods[1].Address, ServiceNode.NodeAddress);

@@ -35,16 +35,16 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
         var address = _node.Pods[1].Address;
         await _node.SetClusterAsync(Cluster(web: [address], other: []));
         using var datagrams = _node.From(3).OpenUdp(Web);
-        Assert.Equal("1:8080", (await datagrams.AskAsync()).Who);
+        Assert.Equal("1:8080", (await datagrams.AskAsync()).Server);
         await HoldWhileAsync(Web, () => ReplaceAsync(update, 1, 6, address, [], [address]));
         await _node.AnswersAsync(_node.From(3), Web, Answer.Refused);
         await _node.AnswersAsync(_node.From(3), Other, "6:8080");
-        Assert.Equal(Answer.Refused, (await datagrams.AskAsync()).Who);
+        Assert.Equal(Answer.Refused, (await datagrams.AskAsync()).Server);
 
         await HoldWhileAsync(Other, () => ReplaceAsync(update, 6, 1, address, [address], []));
         await _node.AnswersAsync(_node.From(3), Web, "1:8080");
         await _node.AnswersAsync(_node.From(3), Other, Answer.Refused);
-        Assert.Equal("1:8080", (await datagrams.AskAsync()).Who);
+        Assert.Equal("1:8080", (await datagrams.AskAsync()).Server);
     }
 
     /// <summary>Holds connections of a pod and of the host, which must end with the pod they go to.</summary>
@@ -61,7 +61,7 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
     {
         if (update != SliceUpdate.After)
         {
-            _node.Api.Become(Cluster(web, other));
+            _node.Api.ReplaceAll(Cluster(web, other));
         }
 
         if (update == SliceUpdate.Before)
@@ -74,7 +74,7 @@ public sealed class AddressReuseTests(NodeFixture fixture) : IClassFixture<NodeF
         Assert.Equal(address, _node.Pods[next].Address);
         if (update == SliceUpdate.After)
         {
-            _node.Api.Become(Cluster(web, other));
+            _node.Api.ReplaceAll(Cluster(web, other));
         }
 
         await _node.SyncedAsync();

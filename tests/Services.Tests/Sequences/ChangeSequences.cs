@@ -29,7 +29,7 @@ internal static class ChangeSequences
         [
             new($"{Web} = 1:8080 2:8080 4:8080", ip => [Service(), Slice("s", ip, 1, 2, 4)]),
             // A terminating endpoint gets no new flows, whether it still serves or not.
-            new($"{Web} = 1:8080 4:8080", ip => [Service(), Objects.Slice("s", "web", [Ready(ip, 1), Ending(ip, 2), Ready(ip, 4)])]),
+            new($"{Web} = 1:8080 4:8080", ip => [Service(), Objects.Slice("s", "web", [Ready(ip, 1), Terminating(ip, 2), Ready(ip, 4)])]),
             new($"{Web} = 1:8080 4:8080", ip => [Service(), Slice("s", ip, 1, 4)]),
             new($"{Web} = 4:8080", ip => [Service(), Slice("s", ip, 4)]),
         ],
@@ -37,7 +37,7 @@ internal static class ChangeSequences
         [
             new($"{Web} = 1:8080 2:8080", ip => [Service(), Slice("s", ip, 1, 2)]),
             // No endpoint is ready: terminating ones that still serve are used.
-            new($"{Web} = 1:8080 2:8080", ip => [Service(), Objects.Slice("s", "web", [Ending(ip, 1), Ending(ip, 2)])]),
+            new($"{Web} = 1:8080 2:8080", ip => [Service(), Objects.Slice("s", "web", [Terminating(ip, 1), Terminating(ip, 2)])]),
             new($"{Web} = refused", ip => [Service(), Slice("s", ip)]),
             new($"{Web} = refused", ip => [Service(), Objects.Slice("s", "web", [Kube.Endpoint(ip(4), ready: false)])]),
             new($"{Web} = 4:8080", ip => [Service(), Slice("s", ip, 4)]),
@@ -46,8 +46,8 @@ internal static class ChangeSequences
         [
             new($"{Web} = 1:8080 2:8080", ip => [Service(), Slice("old", ip, 1, 2)]),
             new($"{Web} = 1:8080 2:8080 4:9090", ip => [Service(), Slice("old", ip, 1, 2), New(ip, 4)]),
-            new($"{Web} = 2:8080 4:9090", ip => [Service(), Objects.Slice("old", "web", [Ending(ip, 1), Ready(ip, 2)]), New(ip, 4)]),
-            new($"{Web} = 4:9090 5:9090", ip => [Service(), Objects.Slice("old", "web", [Ending(ip, 2)]), New(ip, 4, 5)]),
+            new($"{Web} = 2:8080 4:9090", ip => [Service(), Objects.Slice("old", "web", [Terminating(ip, 1), Ready(ip, 2)]), New(ip, 4)]),
+            new($"{Web} = 4:9090 5:9090", ip => [Service(), Objects.Slice("old", "web", [Terminating(ip, 2)]), New(ip, 4, 5)]),
             new($"{Web} = 4:9090 5:9090", ip => [Service(), New(ip, 4, 5)]),
         ],
         ["port rename"] =
@@ -103,7 +103,7 @@ internal static class ChangeSequences
 
     private static JsonObject Ready(Func<int, string> ip, int pod) => Kube.Endpoint(ip(pod));
 
-    private static JsonObject Ending(Func<int, string> ip, int pod) => Kube.Terminating(ip(pod));
+    private static JsonObject Terminating(Func<int, string> ip, int pod) => Kube.Terminating(ip(pod));
 
     private static JsonObject Slice(string name, Func<int, string> ip, params int[] pods) =>
         Objects.Slice(name, "web", pods.Select(p => Ready(ip, p)));

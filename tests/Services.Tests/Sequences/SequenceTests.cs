@@ -43,7 +43,7 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         foreach (var step in steps.Concat(steps.Reverse().Skip(1)))
         {
             await _node.SetClusterAsync(step.Cluster(AddressOf));
-            await HoldsAsync(step, seesEachStep: true);
+            await AssertStepAsync(step, seesEachStep: true);
         }
     }
 
@@ -54,16 +54,16 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         Needs.Lab();
         var steps = ChangeSequences.All[name];
         await _node.SetClusterAsync(steps[0].Cluster(AddressOf));
-        await HoldsAsync(steps[0], seesEachStep: false);
+        await AssertStepAsync(steps[0], seesEachStep: false);
         foreach (var direction in new[] { steps, [.. steps.Reverse()], steps })
         {
             foreach (var step in direction)
             {
-                _node.Api.Become(step.Cluster(AddressOf));
+                _node.Api.ReplaceAll(step.Cluster(AddressOf));
             }
 
             await _node.SyncedAsync();
-            await HoldsAsync(direction[^1], seesEachStep: false);
+            await AssertStepAsync(direction[^1], seesEachStep: false);
         }
     }
 
@@ -72,7 +72,7 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     /// <summary>
     /// New flows of a pod, the host, a backend itself and external clients are answered as expected; existing flows continue.
     /// </summary>
-    private async Task HoldsAsync(Step step, bool seesEachStep)
+    private async Task AssertStepAsync(Step step, bool seesEachStep)
     {
         if (_held.Count == 0)
         {
@@ -87,7 +87,7 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         foreach (var (to, servers) in step.Lines)
         {
             Client[] clients = to.StartsWith(ServiceNode.NodeAddress, StringComparison.Ordinal)
-                ? [_node.Friend]
+                ? [_node.ExternalClient]
                 : [_node.From(3), _node.Host];
             foreach (var client in clients)
             {
@@ -130,17 +130,17 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         }
         else
         {
-            Assert.Contains(answer.Who, servers);
+            Assert.Contains(answer.Server, servers);
         }
 
         if (seesEachStep && _pinned.TryGetValue(to, out var before) && servers.Contains(before))
         {
-            Assert.Equal(before, answer.Who);
+            Assert.Equal(before, answer.Server);
         }
 
         if (answer.Seen is not null)
         {
-            _pinned[to] = answer.Who;
+            _pinned[to] = answer.Server;
         }
         else
         {

@@ -3,12 +3,12 @@ using System.Net;
 namespace ACCOffload.Services.Tests.Support;
 
 /// <summary>The result of a client's request.</summary>
-/// <param name="Who">
+/// <param name="Server">
 /// The server's name, or <see cref="Refused"/>, <see cref="Reset"/>, <see cref="Unreachable"/>, <see cref="Silent"/>.
 /// </param>
 /// <param name="Seen">The client's endpoint as seen by the server; null if nothing answered.</param>
 /// <param name="Own">The client's own endpoint.</param>
-internal sealed record Answer(string Who, IPEndPoint? Seen, IPEndPoint Own)
+internal sealed record Answer(string Server, IPEndPoint? Seen, IPEndPoint Own)
 {
     /// <summary>ECONNREFUSED.</summary>
     public const string Refused = "refused";

@@ -19,7 +19,7 @@ internal interface IServiceNode : IAsyncDisposable
     string HostNamespace { get; }
 
     /// <summary>An external client beyond the uplink.</summary>
-    Client Friend { get; }
+    Client ExternalClient { get; }
 
     /// <summary>
     /// Adds a remote host behind a router beyond the uplink. The link between them has a smaller MTU than the host and the node agree on.

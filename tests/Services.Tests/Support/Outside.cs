@@ -14,9 +14,10 @@ internal static class Outside
     public const string PortName = "uplink0";
 
     /// <summary>Address of the first external client.</summary>
-    public const string Friend = "198.51.100.10";
+    public const string ClientAddress = "198.51.100.10";
 
-    public const string Stranger = "203.0.113.20";
+    /// <summary>Address of the second external client.</summary>
+    public const string OtherClientAddress = "203.0.113.20";
 
     /// <summary>Address of a pod on another node.</summary>
     public const string RemotePod = "10.244.2.7";
@@ -47,7 +48,7 @@ internal static class Outside
             EthtoolSettings.DisableOffloads(ports, PortName);
         }
 
-        foreach (var address in new[] { Friend, Stranger, RemotePod })
+        foreach (var address in new[] { ClientAddress, OtherClientAddress, RemotePod })
         {
             await Shell.RunLineAsync(netns, $"ip addr add {address}/32 dev eth0").Succeeded();
         }
@@ -75,6 +76,6 @@ internal static class Outside
         await Shell.RunLineAsync(router, $"ip route add {address} dev {port}").Succeeded();
         await Shell.RunLineAsync(far, $"ip addr add {address}/32 dev eth0").Succeeded();
         await Shell.RunLineAsync(far, "ip link set eth0 up").Succeeded();
-        await Shell.RunLineAsync(far, $"ip route add default via {Friend} dev eth0 onlink advmss 1460").Succeeded();
+        await Shell.RunLineAsync(far, $"ip route add default via {ClientAddress} dev eth0 onlink advmss 1460").Succeeded();
     }
 }

@@ -51,7 +51,7 @@ internal sealed class RetryingClient : IAsyncDisposable
             var answer = await client.AskTcpAsync(to, shortTimeout: true);
             lock (_answers)
             {
-                _answers.Add(answer.Who);
+                _answers.Add(answer.Server);
             }
 
             await Task.Delay(Pause, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

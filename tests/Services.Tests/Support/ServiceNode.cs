@@ -38,9 +38,9 @@ internal sealed class ServiceNode : IServiceNode
 
     public string HostNamespace => Lab.HostNamespace;
 
-    public Client Friend => new(OutsideNamespace, Outside.Friend);
+    public Client ExternalClient => new(OutsideNamespace, Outside.ClientAddress);
 
-    public Client Stranger => new(OutsideNamespace, Outside.Stranger);
+    public Client OtherExternalClient => new(OutsideNamespace, Outside.OtherClientAddress);
 
     /// <summary>Starts a node with pods numbered from 1; the servers of pod 1 respond with "1:8080" and "1:9090".</summary>
     /// <param name="pods">The number of pods.</param>
@@ -139,7 +139,7 @@ internal sealed class ServiceNode : IServiceNode
     /// <summary>Replaces the cluster's services and slices and waits until the node has applied them.</summary>
     public async Task SetClusterAsync(params JsonObject[] cluster)
     {
-        Api.Become(cluster);
+        Api.ReplaceAll(cluster);
         await SyncedAsync();
     }
 
@@ -215,10 +215,10 @@ internal sealed class ServiceNode : IServiceNode
         for (var i = 0; i < Most; i++)
         {
             var answer = await client.AskAsync(protocol, to, shortTimeout: servers.Length == 0);
-            seen.Add(answer.Who);
-            if (servers.Length == 0 ? answer.Seen is not null : !servers.Contains(answer.Who))
+            seen.Add(answer.Server);
+            if (servers.Length == 0 ? answer.Seen is not null : !servers.Contains(answer.Server))
             {
-                return answer.Who;
+                return answer.Server;
             }
 
             if (servers.Length == 0 || (servers is [Answer.Refused] && i == 2) || (seen.Count == servers.Length && i >= Least - 1))

@@ -42,7 +42,7 @@ public sealed class BackendChangeTests(BothNodes nodes)
         {
             await node.SetClusterAsync(Objects.Service("web", "10.96.1.20"), SliceOf(node, pods));
             var answers = await Task.WhenAll(clients.Select(c => c.RetryTcpAsync("10.96.1.20:80")));
-            Assert.All(answers, a => Assert.Contains(a.Who, pods.Select(p => $"{p}:8080")));
+            Assert.All(answers, a => Assert.Contains(a.Server, pods.Select(p => $"{p}:8080")));
         }
     }
 
@@ -55,7 +55,7 @@ public sealed class BackendChangeTests(BothNodes nodes)
         var service = Objects.Service("web", "10.96.1.30", nodePort: 30130)
             .With("spec.sessionAffinity", "ClientIP").With("spec.sessionAffinityConfig.clientIP.timeoutSeconds", 10800);
         (Client From, string To)[] clients = [(node.From(Client), "10.96.1.30:80"), (node.Host, "10.96.1.30:80"),
-            (node.Friend, $"{ServiceNode.NodeAddress}:30130")];
+            (node.ExternalClient, $"{ServiceNode.NodeAddress}:30130")];
         // Two updates: each client loses its pod at least twice.
         int[][] updates = [[1, 2, 3], [2, 3, 4], [3, 4, 5], [4, 5, 6], [5, 6, 1], [6, 1, 2], [1, 2, 3]];
         foreach (var pods in updates)
@@ -85,7 +85,7 @@ public sealed class BackendChangeTests(BothNodes nodes)
                 {
                     foreach (var flow in flows)
                     {
-                        Assert.Equal($"{pods[0]}:8080", (await flow.AskAsync()).Who);
+                        Assert.Equal($"{pods[0]}:8080", (await flow.AskAsync()).Server);
                     }
                 }
             }
@@ -104,7 +104,7 @@ public sealed class BackendChangeTests(BothNodes nodes)
         var answers = new List<string>();
         for (var i = 0; i < 20; i++)
         {
-            answers.Add((await client.AskTcpAsync(to)).Who);
+            answers.Add((await client.AskTcpAsync(to)).Server);
         }
 
         Assert.True(answers.Distinct().Count() == 1

@@ -35,7 +35,7 @@ public sealed class ErrorTests(BothNodes nodes)
         // A pod with its own address, the node, and a masqueraded external client.
         await node.From(Client).EchoAsync("10.96.5.20:80");
         await node.Host.EchoAsync("10.96.5.20:80");
-        await node.Friend.EchoAsync($"{ServiceNode.NodeAddress}:30520");
+        await node.ExternalClient.EchoAsync($"{ServiceNode.NodeAddress}:30520");
     }
 
     [Theory]
@@ -49,13 +49,13 @@ public sealed class ErrorTests(BothNodes nodes)
         // The last client is the backend itself.
         (Client From, string To)[] clients =
         [
-            (node.From(Client), "10.96.5.30:80"), (node.Host, "10.96.5.30:80"), (node.Friend, $"{ServiceNode.NodeAddress}:30530"),
+            (node.From(Client), "10.96.5.30:80"), (node.Host, "10.96.5.30:80"), (node.ExternalClient, $"{ServiceNode.NodeAddress}:30530"),
             (node.From(1), "10.96.5.30:80"),
         ];
         foreach (var (from, to) in clients)
         {
             var answer = await from.AskAsync(ProtocolType.Udp, to);
-            Assert.True(answer.Who == Answer.Refused, $"{to}: {answer.Who}; {await node.DescribeAsync()}");
+            Assert.True(answer.Server == Answer.Refused, $"{to}: {answer.Server}; {await node.DescribeAsync()}");
         }
     }
 }

@@ -25,7 +25,7 @@ public sealed class FragmentTests(BothNodes nodes)
         (Client From, string To)[] clients =
         [
             (node.From(Client), "10.96.6.10:80"), (node.From(1), "10.96.6.10:80"), (node.Host, "10.96.6.10:80"),
-            (node.Friend, $"{ServiceNode.NodeAddress}:30610"),
+            (node.ExternalClient, $"{ServiceNode.NodeAddress}:30610"),
         ];
         foreach (var (from, to) in clients)
         {
@@ -52,7 +52,7 @@ public sealed class FragmentTests(BothNodes nodes)
     {
         var node = await nodes.OfAsync(side);
         await node.MasqueradeOutgoingAsync();
-        var ping = await Shell.RunLineAsync(node.Pods[3].Namespace, $"ping -n -s {Size} -i 0.2 -c 3 -w 20 {Outside.Friend}");
+        var ping = await Shell.RunLineAsync(node.Pods[3].Namespace, $"ping -n -s {Size} -i 0.2 -c 3 -w 20 {Outside.ClientAddress}");
         Assert.True(ping.Output.Contains("3 received", StringComparison.Ordinal), $"{ping.Output}{ping.Error}{await node.DescribeAsync()}");
     }
 

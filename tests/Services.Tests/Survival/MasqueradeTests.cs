@@ -17,7 +17,7 @@ public sealed class MasqueradeTests(BothNodes nodes)
         var node = await nodes.OfAsync(side);
         await node.SetClusterAsync(Kube.Service("web", "10.96.2.10", ("tcp", "TCP", 80, 30210)).With("spec.type", "NodePort"),
             Slice(node, "tcp", 1));
-        await AllConnectAsync(node, node.Friend, $"{ServiceNode.NodeAddress}:30210");
+        await AllConnectAsync(node, node.ExternalClient, $"{ServiceNode.NodeAddress}:30210");
     }
 
     [Theory]
@@ -39,7 +39,7 @@ public sealed class MasqueradeTests(BothNodes nodes)
         await node.MasqueradeOutgoingAsync();
         // Each sends until it has three replies.
         var pings = await Task.WhenAll(new[] { 1, 2, 3 }.Select(pod =>
-            Shell.RunLineAsync(node.Pods[pod].Namespace, $"ping -n -e 4242 -i 0.2 -c 3 -w 20 {Outside.Friend}")));
+            Shell.RunLineAsync(node.Pods[pod].Namespace, $"ping -n -e 4242 -i 0.2 -c 3 -w 20 {Outside.ClientAddress}")));
         var description = await node.DescribeAsync();
         Assert.All(pings, p => Assert.True(p.Output.Contains("3 received", StringComparison.Ordinal), $"{p.Output}{p.Error}{description}"));
     }
@@ -52,7 +52,7 @@ public sealed class MasqueradeTests(BothNodes nodes)
             var answer = await client.AskTcpAsync(to);
             if (answer.Seen is null)
             {
-                Assert.Fail($"connection {i} from {answer.Own}: {answer.Who}; {await node.DescribeAsync()}");
+                Assert.Fail($"connection {i} from {answer.Own}: {answer.Server}; {await node.DescribeAsync()}");
             }
 
             Assert.False(answer.SourceKept, $"{answer.Own} is visible to the server");

@@ -26,7 +26,7 @@ public sealed class RemovalTests(BothNodes nodes)
         Assert.Equal("far", held.Server);
 
         await node.SetClusterAsync(service, Objects.Slice("s", "web", [node.Endpoint(1)]));
-        Assert.Equal("1:8080", (await node.From(Client).RetryTcpAsync("10.96.6.10:80")).Who);
+        Assert.Equal("1:8080", (await node.From(Client).RetryTcpAsync("10.96.6.10:80")).Server);
         await held.StillWorksAsync();
     }
 
@@ -39,11 +39,11 @@ public sealed class RemovalTests(BothNodes nodes)
         await using var program = new Server(node.HostNamespace, "program", 30610);
         await node.SetClusterAsync(Objects.Service("web", "10.96.6.20", nodePort: 30610), Objects.Slice("s", "web", [node.Endpoint(1)]));
         var to = $"{ServiceNode.NodeAddress}:30610";
-        await using var held = await node.Friend.HoldAsync(to);
+        await using var held = await node.ExternalClient.HoldAsync(to);
         Assert.Equal("1:8080", held.Server);
 
         await node.SetClusterAsync();
-        Assert.Equal("program", (await node.Friend.RetryTcpAsync(to)).Who);
+        Assert.Equal("program", (await node.ExternalClient.RetryTcpAsync(to)).Server);
         await held.StillWorksAsync();
     }
 }

@@ -34,12 +34,12 @@ public sealed class SourcePortTests(BothNodes nodes)
         var (client, to) = await PrepareAsync(side, serviceFirst, serviceFirst ? 43003 : 43004);
         // Connected sockets ignore replies from other addresses.
         using var first = client.OpenUdp(to[0]);
-        Assert.Equal("1:8080", (await first.AskAsync()).Who);
+        Assert.Equal("1:8080", (await first.AskAsync()).Server);
         using var second = client.OpenUdp(to[1]);
         for (var i = 0; i < 3; i++)
         {
-            Assert.Equal("1:8080", (await second.AskAsync()).Who);
-            Assert.Equal("1:8080", (await first.AskAsync()).Who);
+            Assert.Equal("1:8080", (await second.AskAsync()).Server);
+            Assert.Equal("1:8080", (await first.AskAsync()).Server);
         }
     }
 

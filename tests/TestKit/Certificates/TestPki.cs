@@ -15,7 +15,7 @@ public sealed class TestPki : IDisposable
 
     private readonly DateTimeOffset _now;
 
-    /// <param name="now">When the certificates are issued; null: the present.</param>
+    /// <param name="now">When the certificates are issued; null for the current time.</param>
     /// <param name="name">The authority's subject.</param>
     public TestPki(DateTimeOffset? now = null, string name = "CN=Test CA")
     {
@@ -67,7 +67,7 @@ public sealed class TestPki : IDisposable
         return certificate.CopyWithPrivateKey(key);
     }
 
-    /// <summary>A certificate for servers and clients alike, with a role or "" for none.</summary>
+    /// <summary>A certificate for server and client authentication, with a role; "" for none.</summary>
     public X509Certificate2 IssueFor(string role, string? dnsName = "accoffload-acc", DateTimeOffset? until = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -90,7 +90,7 @@ public sealed class TestPki : IDisposable
         return certificate.CopyWithPrivateKey(key);
     }
 
-    /// <summary>Writes tls.crt, tls.key and ca.crt; where no certificate is given, one with the host's role.</summary>
+    /// <summary>Writes tls.crt, tls.key and ca.crt; issues a certificate with the host's role if none is given.</summary>
     public void WriteClient(string directory, X509Certificate2? certificate = null, X509Certificate2? authority = null)
     {
         Directory.CreateDirectory(directory);
@@ -101,7 +101,7 @@ public sealed class TestPki : IDisposable
         File.WriteAllText(Path.Combine(directory, "tls.crt"), used.ExportCertificatePem());
     }
 
-    /// <summary>A revocation list, DER.</summary>
+    /// <summary>A DER-encoded revocation list.</summary>
     public byte[] Revoke(DateTimeOffset nextUpdate, params IReadOnlyList<X509Certificate2> revoked)
     {
         var builder = new CertificateRevocationListBuilder();
@@ -111,7 +111,7 @@ public sealed class TestPki : IDisposable
         }
 
         var generator = X509SignatureGenerator.CreateForECDsa(Authority.GetECDsaPrivateKey()!);
-        // Its number tells lists of one moment apart.
+        // The CRL number distinguishes lists issued at the same time.
         return builder.Build(Authority.SubjectName, generator, revoked.Count + 1, nextUpdate, HashAlgorithmName.SHA256,
             X509AuthorityKeyIdentifierExtension.CreateFromCertificate(Authority, true, false), _now.AddHours(-1));
     }

@@ -33,7 +33,7 @@ public sealed class TlsFiles : IDisposable
 
     public string ClientThumbprint { get; private set; } = "";
 
-    /// <summary>Replaces the client's files by a new certificate.</summary>
+    /// <summary>Replaces the client's certificate and key files.</summary>
     public void RotateClient(bool foreign = false)
     {
         using var other = Authority("Other CA");

@@ -37,7 +37,7 @@ public sealed class FakeApiServer : IAsyncDisposable
     /// <summary>Every request: path and query.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
-    /// <summary>Handles a request in place of the server; returns whether it did.</summary>
+    /// <summary>Handles a request instead of the server; returns false to let the server handle it.</summary>
     public Func<HttpContext, Task<bool>>? Intercept { get; set; }
 
     /// <summary>Whether a request is authorized.</summary>
@@ -48,7 +48,7 @@ public sealed class FakeApiServer : IAsyncDisposable
 
     public string Address { get; private set; } = "";
 
-    /// <summary>Maximum number of objects per page, whatever the client requests.</summary>
+    /// <summary>Maximum number of objects per page, even if the client requests more.</summary>
     public int MaxPageSize { get; set; } = int.MaxValue;
 
     /// <summary>The version of the last change.</summary>
@@ -63,10 +63,10 @@ public sealed class FakeApiServer : IAsyncDisposable
         }
     }
 
-    public int Lists(string path) => Requests.Count(r => r.StartsWith(path + "?", StringComparison.Ordinal)
+    public int CountLists(string path) => Requests.Count(r => r.StartsWith(path + "?", StringComparison.Ordinal)
         && !r.Contains("watch=", StringComparison.Ordinal) && !r.Contains("continue=", StringComparison.Ordinal));
 
-    public int Watches(string path) => Requests.Count(r => r.StartsWith(path + "?watch=", StringComparison.Ordinal));
+    public int CountWatches(string path) => Requests.Count(r => r.StartsWith(path + "?watch=", StringComparison.Ordinal));
 
     /// <param name="certificate">The server certificate.</param>
     /// <param name="netns">Network namespace whose loopback to listen on; null for the current one.</param>
@@ -78,10 +78,10 @@ public sealed class FakeApiServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Stops the server and closes all connections until <see cref="ComeBackAsync"/>. Objects can still be changed.</summary>
-    public async Task GoAwayAsync()
+    /// <summary>Stops the server and closes all connections until <see cref="RestartAsync"/>. Objects can still be changed.</summary>
+    public async Task StopAsync()
     {
-        Drop();
+        DropWatches();
         using var now = new CancellationTokenSource();
         await now.CancelAsync();
         await _app!.StopAsync(now.Token);
@@ -90,7 +90,7 @@ public sealed class FakeApiServer : IAsyncDisposable
     }
 
     /// <summary>Starts the server again at the same address.</summary>
-    public Task ComeBackAsync() => ListenAsync(new Uri(Address).Port);
+    public Task RestartAsync() => ListenAsync(new Uri(Address).Port);
 
     public void Put(params JsonObject[] items)
     {
@@ -122,7 +122,7 @@ public sealed class FakeApiServer : IAsyncDisposable
     }
 
     /// <summary>Adds, modifies and deletes objects until exactly these exist; unchanged ones are not touched.</summary>
-    public void Become(IReadOnlyCollection<JsonObject> wanted)
+    public void ReplaceAll(IReadOnlyCollection<JsonObject> wanted)
     {
         foreach (var path in new[] { Kube.Services, Kube.Slices })
         {
@@ -172,8 +172,8 @@ public sealed class FakeApiServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Breaks every watch's connection.</summary>
-    public void Drop()
+    /// <summary>Aborts the connections of all watches.</summary>
+    public void DropWatches()
     {
         lock (_lock)
         {
@@ -210,7 +210,7 @@ public sealed class FakeApiServer : IAsyncDisposable
     {
         if (_app is not null)
         {
-            await GoAwayAsync();
+            await StopAsync();
         }
     }
 

@@ -102,7 +102,7 @@ public static class Kube
         return copy;
     }
 
-    public static JsonObject Labelled(this JsonObject item, string label, string value = "")
+    public static JsonObject WithLabel(this JsonObject item, string label, string value = "")
     {
         var copy = (JsonObject)item.DeepClone();
         ((JsonObject)(copy["metadata"]!["labels"] ??= new JsonObject()))[label] = value;

@@ -7,14 +7,14 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.TestKit.Labs;
 
-/// <summary>Ways to a lab's inframanager: its API as the node's agent has it, and its control socket.</summary>
+/// <summary>gRPC channels to a lab's inframanager: the agent's API and the control socket.</summary>
 public static class Channels
 {
     private static readonly IPEndPoint Api = new(IPAddress.Parse("192.0.2.1"), 50002);
 
     /// <summary>Mutual TLS with the host's certificate, from the host's network namespace.</summary>
     /// <param name="lab">The node.</param>
-    /// <param name="from">The client's address; null: the kernel's choice.</param>
+    /// <param name="from">The client's address; null to let the kernel choose.</param>
     public static GrpcChannel Offload(Lab lab, IPEndPoint? from = null)
     {
         var client = X509Certificate2.CreateFromPemFile($"{lab.Pki}/host-client/tls.crt", $"{lab.Pki}/host-client/tls.key");
@@ -22,7 +22,7 @@ public static class Channels
         trust.CustomTrustStore.ImportFromPemFile($"{lab.Pki}/host-client/ca.crt");
         var handler = Handler(() =>
         {
-            // A socket belongs to the namespace of the thread that makes it.
+            // A socket belongs to the network namespace of the thread that creates it.
             using var host = NetNamespace.OpenNamed(lab.HostNamespace);
             var socket = host.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true });
             if (from is not null)
@@ -42,10 +42,10 @@ public static class Channels
             new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
     }
 
-    /// <summary>What `inframanager ctl` speaks to, without a process for each question.</summary>
+    /// <summary>The socket of `inframanager ctl`, without starting a process for each request.</summary>
     public static GrpcChannel Control(Lab lab) => Unix(lab.ControlSocket);
 
-    /// <summary>Without TLS over a unix socket. Connects again by itself when the server was restarted.</summary>
+    /// <summary>A unix socket without TLS. Reconnects by itself after a restart of the server.</summary>
     public static GrpcChannel Unix(string path)
     {
         var handler = Handler(() =>

@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.TestKit.Labs;
 
-/// <summary>Frames made by hand, so that a test can say what no honest stack would.</summary>
+/// <summary>Builds raw frames, including ones that a normal network stack never sends.</summary>
 public static class Frames
 {
     public static byte[] Udp(MacAddress source, MacAddress destination, string from, string to, byte ttl = 64, int payload = 64)
@@ -45,7 +45,7 @@ public static class Frames
         return frame;
     }
 
-    /// <summary>RFC 1071, over the IPv4 header that starts at byte 14.</summary>
+    /// <summary>Writes the RFC 1071 checksum of the IPv4 header, which starts at byte 14.</summary>
     public static void WriteHeaderChecksum(byte[] frame)
     {
         var header = frame.AsSpan(14, (frame[14] & 0xf) * 4);

@@ -6,10 +6,10 @@ namespace ACCOffload.TestKit.Labs;
 
 public sealed record LabOptions
 {
-    /// <summary>The soft target in a process of its own, so that the control plane can be killed while traffic flows.</summary>
+    /// <summary>Runs the soft target in a separate process, so that the control plane can be killed while traffic flows.</summary>
     public bool SeparateTarget { get; init; }
 
-    /// <summary>Starts nothing: the test starts what it needs.</summary>
+    /// <summary>Starts no processes; the test starts those it needs.</summary>
     public bool Bare { get; init; }
 
     /// <summary>A compiled pipeline other than the product's.</summary>
@@ -17,8 +17,8 @@ public sealed record LabOptions
 }
 
 /// <summary>
-/// One node with its ACC, in network namespaces of its own: the ACC (inframanager), the host (the agent and what a
-/// runtime would run), the data-plane ends of the ports, and pods. They talk mutual TLS over a link of their own.
+/// One node with its ACC in separate network namespaces: the ACC (inframanager), the host (the agent and the CNI
+/// plugin), the data-plane ends of the ports, and pods. ACC and host communicate over mutual TLS on a management link.
 /// </summary>
 public sealed class Lab : IAsyncDisposable
 {
@@ -84,15 +84,15 @@ public sealed class Lab : IAsyncDisposable
 
     public string At(string name) => Path.Combine(Folder, name);
 
-    /// <summary>Changes inframanager's configuration; it holds from its next start.</summary>
+    /// <summary>Changes inframanager's configuration; takes effect at its next start.</summary>
     public void ChangeManagerConfig(Action<JsonNode> change) => Change(ManagerConfig, change);
 
-    /// <summary>Changes the agent's configuration; it holds from the agent's next start.</summary>
+    /// <summary>Changes the agent's configuration; takes effect at its next start.</summary>
     public void ChangeAgentConfig(Action<JsonNode> change) => Change(AgentConfig, change);
 
     /// <summary>
-    /// Has the target make these TAPs before its pipeline; pods and host get one each. It holds from the next start of inframanager and the
-    /// agent.
+    /// Has the target create these TAPs before the pipeline is pushed; pods and host get one each. Takes effect at the next start of
+    /// inframanager and the agent.
     /// </summary>
     public void UsePool(params string[] ports)
     {
@@ -142,7 +142,7 @@ public sealed class Lab : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until the host has its interface, which with a pool comes after the agent is ready.</summary>
+    /// <summary>Waits for the host's interface. With a pool of ports, it appears only after the agent is ready.</summary>
     public Task WaitHostInterfaceAsync() => Eventually.TrueAsync(
         async () => (await Shell.RunLineAsync(HostNamespace, "ip link show accoffload0")).ExitCode == 0,
         () => $"the host has its interface; the agent's log:\n{Agent!.Log}");
@@ -170,7 +170,7 @@ public sealed class Lab : IAsyncDisposable
 
     public Task RemoveNamespaceAsync(string full) => _namespaces.RemoveAsync(full);
 
-    /// <summary>Makes a namespace and gives it a network through the CNI plugin, as a runtime would.</summary>
+    /// <summary>Creates a namespace and adds it to the network through the CNI plugin, like a container runtime.</summary>
     public async Task<Pod> AddPodAsync(string name, string? containerId = null)
     {
         var netns = await AddNamespaceAsync(name);
@@ -193,7 +193,7 @@ public sealed class Lab : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs the plugin of the conflist for one command, with the environment and the standard input that a runtime gives.
+    /// Runs the plugin of the conflist for one command, with the environment and standard input of a container runtime.
     /// </summary>
     public Task<ShellResult> PluginAsync(string command, Pod? pod, Action<JsonObject>? change = null,
         IReadOnlyDictionary<string, string>? environment = null)
@@ -235,12 +235,12 @@ public sealed class Lab : IAsyncDisposable
         return plugin;
     }
 
-    /// <summary>Whether each of some packets, one after the other, is answered.</summary>
+    /// <summary>Sends echo requests one at a time; returns whether all were answered.</summary>
     public static async Task<bool> PingAsync(string netns, string address, int count = 2)
     {
         for (var i = 0; i < count; i++)
         {
-            // One at a time: ping waits for as long as it is told only until its first answer, then for hardly more than the interval.
+            // With a higher count, ping honors -W only until the first reply; later replies get little more than the interval.
             if ((await Shell.RunAsync(netns, "ping", ["-n", "-c", "1", "-W", "10", address])).ExitCode != 0)
             {
                 return false;
@@ -250,7 +250,7 @@ public sealed class Lab : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Drops so far, by reason.</summary>
+    /// <summary>Dropped packets so far, by reason.</summary>
     public async Task<IReadOnlyDictionary<string, long>> DropsAsync()
     {
         var counters = await ControlAsync("counters");
@@ -266,7 +266,7 @@ public sealed class Lab : IAsyncDisposable
         Directory.Delete(Folder, recursive: true);
     }
 
-    /// <summary>Kills what runs; the namespaces stay.</summary>
+    /// <summary>Kills all processes and keeps the namespaces.</summary>
     public async Task DisposeProcessesAsync()
     {
         foreach (var process in new[] { Agent, Manager, Target })
@@ -392,7 +392,7 @@ public sealed class Lab : IAsyncDisposable
         File.WriteAllText(path, content.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
 }
 
-/// <summary>A pod as the runtime knows it.</summary>
+/// <summary>A pod as the container runtime knows it.</summary>
 public sealed class Pod(string name, string @namespace, string containerId)
 {
     public string Name => name;

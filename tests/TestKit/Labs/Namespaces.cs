@@ -3,7 +3,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.TestKit.Labs;
 
-/// <summary>Network namespaces of one test under a prefix that nobody else has; they go with it.</summary>
+/// <summary>Network namespaces of one test with a unique prefix, deleted at the end of the test.</summary>
 public sealed class Namespaces : IAsyncDisposable
 {
     private readonly List<string> _all = [];

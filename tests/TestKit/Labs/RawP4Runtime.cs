@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.TestKit.Labs;
 
-/// <summary>A P4Runtime client that knows nothing of the product: somebody else who writes to the target.</summary>
+/// <summary>A P4Runtime client that shares no code with the product, to act as a foreign controller.</summary>
 public sealed class RawP4Runtime : IAsyncDisposable
 {
     private static ulong _bids;
@@ -14,7 +14,7 @@ public sealed class RawP4Runtime : IAsyncDisposable
     private readonly AsyncDuplexStreamingCall<StreamMessageRequest, StreamMessageResponse> _stream;
     private P4.Config.V1.P4Info? _info;
 
-    // Above everybody else, above those of before, and above what was bid to outdo those.
+    // Higher than every other controller's ID, including earlier clients of this class and the bids that outbid them.
     private readonly Uint128 _election = new() { High = ulong.MaxValue, Low = Interlocked.Increment(ref _bids) << 20 };
 
     private RawP4Runtime(GrpcChannel channel)
@@ -35,7 +35,7 @@ public sealed class RawP4Runtime : IAsyncDisposable
         if (!await client._stream.ResponseStream.MoveNext(CancellationToken.None)
             || client._stream.ResponseStream.Current.Arbitration.Status.Code != 0)
         {
-            throw new InvalidOperationException("not made primary");
+            throw new InvalidOperationException("the target did not accept the client as primary");
         }
 
         return client;
@@ -77,7 +77,7 @@ public sealed class RawP4Runtime : IAsyncDisposable
         await _client.WriteAsync(write);
     }
 
-    /// <summary>A copy of a row with other values for some of its action's parameters, in the wire's shortest form.</summary>
+    /// <summary>A copy of a row with new values, in canonical form, for some of its action's parameters.</summary>
     public async Task<TableEntry> WithAsync(TableEntry row, params (string Parameter, ByteString Value)[] values)
     {
         var info = await InfoAsync();
@@ -98,7 +98,7 @@ public sealed class RawP4Runtime : IAsyncDisposable
         return row.Action.Action.Params.Single(p => p.ParamId == id).Value;
     }
 
-    /// <summary>What all ports counted, by the name of the count.</summary>
+    /// <summary>The sum of each counter over all ports, by the counter's name.</summary>
     public async Task<IReadOnlyDictionary<string, long>> PortCountsAsync()
     {
         var request = new Gnmi.GetRequest

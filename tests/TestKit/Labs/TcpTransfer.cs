@@ -9,17 +9,17 @@ public static class TcpTransfer
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
-    /// <param name="serverNamespace">Where the server is.</param>
-    /// <param name="serverAddress">What it listens on.</param>
-    /// <param name="clientNamespace">Where the client is.</param>
-    /// <param name="bytes">How much the client sends.</param>
+    /// <param name="serverNamespace">The server's network namespace.</param>
+    /// <param name="serverAddress">The address to listen on.</param>
+    /// <param name="clientNamespace">The client's network namespace.</param>
+    /// <param name="bytes">The number of bytes that the client sends.</param>
     /// <param name="port">The server's port; 0 for any.</param>
-    /// <param name="through">Where the client connects to; null for the server itself.</param>
+    /// <param name="through">The endpoint that the client connects to; null for the server itself.</param>
     public static async Task SendAsync(string serverNamespace, string serverAddress, string clientNamespace, int bytes, int port = 0,
         string? through = null)
     {
         using var timeout = new CancellationTokenSource(Limit);
-        // A socket belongs to the namespace it was made in, whoever uses it.
+        // A socket belongs to the namespace it was created in, no matter which thread uses it.
         using var listener = Make(serverNamespace, socket =>
         {
             socket.Bind(new IPEndPoint(IPAddress.Parse(serverAddress), port));
@@ -55,7 +55,7 @@ public static class TcpTransfer
         }
 
         await receiving;
-        Assert.True(data.AsSpan().SequenceEqual(received), "the bytes that were sent");
+        Assert.True(data.AsSpan().SequenceEqual(received), "the server received different bytes than were sent");
     }
 
     private static Socket Make(string netns, Action<Socket> prepare)

@@ -9,9 +9,9 @@ using UpdateType = P4.V1.Update.Types.Type;
 namespace ACCOffload.TestKit.Labs;
 
 /// <summary>
-/// Two states of the tables that differ in rows of two tables: by which address the gateway is spoken to on the sender's port
-/// (`port_class`), and to which pod, by which source address, what is sent to the first receiver goes (`pods`). A packet that sees one row
-/// of each state has addresses that don't belong together.
+/// Two versions of the table contents, which differ in two tables: the gateway's MAC on the sender's port (`port_class`), and the pod and
+/// source MAC for packets to the first receiver (`pods`). A packet that sees one row of each version gets addresses that don't belong
+/// together.
 /// </summary>
 public sealed class TwoVersions
 {
@@ -28,10 +28,10 @@ public sealed class TwoVersions
 
     public static readonly MacAddress[] Gateways = [MacAddress.Parse("02:ac:c0:00:00:01"), MacAddress.Parse("02:ac:c0:00:00:02")];
 
-    /// <param name="target">Primary at the target.</param>
-    /// <param name="sender">Its port's class changes.</param>
+    /// <param name="target">The primary controller of the target.</param>
+    /// <param name="sender">The pod whose port class changes.</param>
     /// <param name="receivers">The first has the destination address; the other gets its packets in the second version.</param>
-    /// <param name="payload">Bytes; the first tells the version that the frame is made for.</param>
+    /// <param name="payload">The payload's length in bytes; its first byte identifies the version of the frame.</param>
     public static async Task<TwoVersions> CreateAsync(RawP4Runtime target, PodEnd sender, PodEnd[] receivers, int payload)
     {
         var pods = await target.ReadAsync("pods");
@@ -61,10 +61,10 @@ public sealed class TwoVersions
             pods.Single(row => row.Match[0].Exact.Value.Span.SequenceEqual(Shortest(IPAddress.Parse(pod.Address).GetAddressBytes()).Span));
     }
 
-    /// <summary>What the sender sends in a version: addressed to that version's gateway, and dropped in the other.</summary>
+    /// <summary>The sender's frame for a version: addressed to that version's gateway, so the other version drops it.</summary>
     public byte[] Frame(int version) => _frames[version];
 
-    /// <summary>Makes the tables those of a version, in one Write.</summary>
+    /// <summary>Switches the tables to a version in one Write.</summary>
     public Task SwitchAsync(int version) => _target.WriteAsync(_updates[version]);
 
     private static ByteString Shortest(MacAddress mac) => Shortest(mac.ToArray());
@@ -76,7 +76,7 @@ public sealed class TwoVersions
     }
 }
 
-/// <summary>A pod as the pipeline knows it.</summary>
+/// <summary>A pod's interface as the pipeline sees it.</summary>
 public sealed record PodEnd(string Namespace, MacAddress Mac, string Address)
 {
     public static PodEnd Of(string netns, string address)

@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.TestKit.Labs;
 
-/// <summary>A pod's end of the wire: sends any frame, sees every frame that arrives.</summary>
+/// <summary>A raw socket on a pod's interface: sends any frame and receives every frame that arrives.</summary>
 public sealed class Wire : IDisposable
 {
     private readonly NetNamespace _namespace;
@@ -17,7 +17,7 @@ public sealed class Wire : IDisposable
         _port = PacketPort.Open(_namespace, "eth0");
     }
 
-    public void Send(byte[] frame) => Assert.True(_port.TrySend(frame), "the frame was sent");
+    public void Send(byte[] frame) => Assert.True(_port.TrySend(frame), "the frame was not sent");
 
     /// <summary>The frames that match and arrive until one satisfies <paramref name="last"/>.</summary>
     public List<byte[]> ReceiveUntil(Func<byte[], bool> last)

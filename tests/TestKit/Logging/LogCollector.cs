@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.TestKit.Logging;
 
-/// <summary>Keeps what is logged, as "Level category: message".</summary>
-/// <param name="libraries">From which level on lines of Microsoft's and gRPC's libraries are kept; in production it is Warning.</param>
+/// <summary>Collects log messages as "Level category: message".</summary>
+/// <param name="libraries">The minimum level for Microsoft's and gRPC's libraries; Warning in production.</param>
 public sealed class LogCollector(LogLevel libraries = LogLevel.Warning) : ILoggerFactory
 {
     private readonly ConcurrentQueue<string> _lines = new();

@@ -4,8 +4,8 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.TestKit.Machines;
 
 /// <summary>
-/// A machine with systemd as its first process, in systemd-nspawn: a copy of <see cref="MachineTree"/>, with a network of its own, every
-/// capability, and no system call filter of nspawn's, so that what a unit may not do is the unit's own doing.
+/// A container with systemd as PID 1, run by systemd-nspawn: a copy of <see cref="MachineTree"/> with its own network, all capabilities
+/// and without nspawn's system call filter, so that only a unit's own settings restrict it.
 /// </summary>
 public sealed class BootedMachine : IAsyncDisposable
 {
@@ -22,15 +22,15 @@ public sealed class BootedMachine : IAsyncDisposable
         _groups = new ControlGroups(name);
     }
 
-    /// <summary>Why no machine can be booted here, or null.</summary>
+    /// <summary>Why no machine can be booted here; null if one can.</summary>
     public static string? Missing => MissingOnce.Value;
 
     public string Name { get; }
 
-    /// <summary>The id of its first process, seen from here.</summary>
+    /// <summary>The PID of its init process, on this host.</summary>
     public string Leader => _leader;
 
-    /// <summary>Where its files are, seen from here.</summary>
+    /// <summary>Its root folder on this host.</summary>
     public string Root { get; }
 
     /// <summary>Copies the tree, lets <paramref name="install"/> put files into it, and boots.</summary>
@@ -43,7 +43,7 @@ public sealed class BootedMachine : IAsyncDisposable
         {
             await Shell.RunAsync(null, "cp", ["--archive", "--reflink=auto", tree, machine.Root], limit: TimeSpan.FromMinutes(3))
                 .Succeeded();
-            // With an identity it is no first boot, on which systemd would enable what it finds.
+            // With a machine ID, systemd does not treat it as a first boot, which would enable units by preset.
             machine.Write("etc/machine-id", Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)) + "\n");
             foreach (var wants in Directory.GetDirectories(machine.At("etc/systemd/system"), "*.wants"))
             {
@@ -61,7 +61,7 @@ public sealed class BootedMachine : IAsyncDisposable
         }
     }
 
-    /// <summary>The path, seen from here, of a file of the machine.</summary>
+    /// <summary>The path on this host of a file of the machine.</summary>
     public string At(string path) => Path.Combine(Root, path.TrimStart('/'));
 
     /// <summary>Writes a file before the machine is booted.</summary>
@@ -71,26 +71,26 @@ public sealed class BootedMachine : IAsyncDisposable
         File.WriteAllText(At(path), text);
     }
 
-    /// <summary>Writes a file of the booted machine, which may be on a file system of its own.</summary>
+    /// <summary>Writes a file of the booted machine, also on file systems that only the machine has mounted.</summary>
     public async Task WriteAsync(string path, string text) =>
         (await RunAsync(["sh", "-c", "mkdir -p \"${1%/*}\" && cat >\"$1\"", "sh", path], text)).MustSucceed();
 
     /// <summary>Runs a program in the machine's root folder, before it is booted.</summary>
     public Task<ShellResult> InTreeAsync(params string[] command) => Shell.RunAsync(null, "chroot", [Root, .. command]);
 
-    /// <summary>Runs a program in the booted machine, as its root.</summary>
+    /// <summary>Runs a program in the booted machine as root.</summary>
     public Task<ShellResult> RunAsync(string[] command, string? input = null) =>
         Shell.RunAsync(null, "nsenter", ["--target", _leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--",
             .. command], input, limit: TimeSpan.FromMinutes(3));
 
-    /// <summary>Runs a program in the booted machine; its output without the last line's end.</summary>
+    /// <summary>Runs a program in the booted machine and returns its output without trailing whitespace.</summary>
     public async Task<string> OutputAsync(params string[] command) => (await RunAsync(command).Succeeded()).Output.TrimEnd();
 
     public async ValueTask DisposeAsync()
     {
         if (_nspawn is not null)
         {
-            // nspawn tells the machine to halt, and kills what has not ended when it ends itself.
+            // nspawn halts the machine, and kills the remaining processes when it exits.
             await _nspawn.StopAsync();
             await _nspawn.DisposeAsync();
         }
@@ -108,7 +108,7 @@ public sealed class BootedMachine : IAsyncDisposable
             "--capability=all",
             "--console=pipe", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
         ];
-        // The shell becomes nspawn, so that its process is the one to stop.
+        // exec, so that the process to stop is nspawn and not the shell.
         _nspawn = new BackgroundProcess(
             null, "sh", ["-c", $"{enter}exec systemd-nspawn \"$@\"", "sh", .. options],
             new Dictionary<string, string> { ["SYSTEMD_SECCOMP"] = "0" });

@@ -1,7 +1,7 @@
 namespace ACCOffload.TestKit.Machines;
 
 /// <summary>
-/// A control group of a machine's own in the hierarchies that systemd uses, so that its units are not mixed with anybody else's.
+/// A machine's own control group in the hierarchies that systemd uses, separate from those of other machines and this host.
 /// </summary>
 public sealed class ControlGroups(string name)
 {
@@ -9,7 +9,7 @@ public sealed class ControlGroups(string name)
 
     public IReadOnlyList<string> Folders { get; } = [.. Hierarchies().Select(h => Path.Combine(h, name))];
 
-    /// <summary>Null, or why a machine can't have control groups here.</summary>
+    /// <summary>Why a machine can't have control groups here; null if it can.</summary>
     public static string? Missing()
     {
         try
@@ -42,7 +42,7 @@ public sealed class ControlGroups(string name)
     {
         foreach (var folder in Folders.Where(Directory.Exists))
         {
-            // A directory of this file system goes by itself, children first.
+            // cgroupfs has no recursive delete: remove each directory, children first.
             foreach (var child in Directory.GetDirectories(folder, "*", SearchOption.AllDirectories).OrderByDescending(path => path.Length)
                 .Append(folder))
             {
@@ -52,7 +52,7 @@ public sealed class ControlGroups(string name)
                 }
                 catch (IOException)
                 {
-                    // A process that is just ending holds it: an empty group costs nothing.
+                    // An exiting process still uses it. An empty group left behind does no harm.
                 }
             }
         }

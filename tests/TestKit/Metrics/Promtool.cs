@@ -2,15 +2,15 @@ using System.Diagnostics;
 
 namespace ACCOffload.TestKit.Metrics;
 
-/// <summary>Prometheus' own tool.</summary>
+/// <summary>Prometheus' promtool.</summary>
 public static class Promtool
 {
     public const string Path = "/usr/bin/promtool";
 
-    /// <summary>Why it can't be asked here, or null.</summary>
+    /// <summary>Why it is not available here; null if it is.</summary>
     public static string? Missing => File.Exists(Path) ? null : $"needs {Path} (package prometheus)";
 
-    /// <summary>What `promtool check metrics` has to say of a text; empty where it finds nothing.</summary>
+    /// <summary>The findings of `promtool check metrics`; empty if there are none.</summary>
     public static async Task<string> CheckAsync(string text)
     {
         using var process = Process.Start(new ProcessStartInfo(Path, ["check", "metrics"])

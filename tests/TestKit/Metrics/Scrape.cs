@@ -5,15 +5,15 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ACCOffload.TestKit.Metrics;
 
-/// <summary>One answer of a daemon's metrics listener, as a scraper sees it.</summary>
-/// <param name="Status">Of the answer.</param>
-/// <param name="ContentType">As sent.</param>
+/// <summary>One response of a daemon's metrics endpoint.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="ContentType">The Content-Type header.</param>
 /// <param name="Text">The body.</param>
 public sealed record Scrape(HttpStatusCode Status, string ContentType, string Text)
 {
     public const string OpenMetrics = "application/openmetrics-text; version=1.0.0";
 
-    /// <summary>The value of each series, by its name and labels as written.</summary>
+    /// <summary>The value of each series by its name and labels, in the response's notation.</summary>
     public IReadOnlyDictionary<string, double> Series => Text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => l[0] != '#')
         .ToDictionary(l => l[..l.LastIndexOf(' ')], l => Parse(l[(l.LastIndexOf(' ') + 1)..]));
 
@@ -23,14 +23,14 @@ public sealed record Scrape(HttpStatusCode Status, string ContentType, string Te
             .ToDictionary(w => w[2], w => w[3]);
 
     public double this[string series] =>
-        Series.TryGetValue(series, out var value) ? value : throw new KeyNotFoundException($"no {series} in\n{Text}");
+        Series.TryGetValue(series, out var value) ? value : throw new KeyNotFoundException($"series {series} not found in\n{Text}");
 
     /// <summary>GET over plain HTTP.</summary>
     public static Task<Scrape> GetAsync(int port, string accept = "", string path = "/metrics") =>
         SendAsync(new HttpClientHandler { UseProxy = false }, new Uri($"http://127.0.0.1:{port}{path}"), accept);
 
-    /// <summary>GET over TLS, with a certificate or without one.</summary>
-    /// <exception cref="HttpRequestException">Refused.</exception>
+    /// <summary>GET over TLS, with or without a client certificate.</summary>
+    /// <exception cref="HttpRequestException">The server rejected the connection.</exception>
     public static Task<Scrape> GetAsync(int port, X509Certificate2? certificate, X509Certificate2 authority,
         string accept = "") => SendAsync(
         new SocketsHttpHandler
@@ -45,7 +45,7 @@ public sealed record Scrape(HttpStatusCode Status, string ContentType, string Te
         new Uri($"https://127.0.0.1:{port}/metrics"),
         accept);
 
-    /// <summary>docs/metrics.md: the rows of a daemon's table, by metric.</summary>
+    /// <summary>The rows of a daemon's table in docs/metrics.md, by metric.</summary>
     public static IReadOnlyDictionary<string, string[]> Documented(string root, string heading) =>
         File.ReadLines(Path.Combine(root, "docs/metrics.md"))
         .SkipWhile(l => l != heading).Skip(1).TakeWhile(l => !l.StartsWith("## ", StringComparison.Ordinal))

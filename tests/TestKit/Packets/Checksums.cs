@@ -1,13 +1,13 @@
 namespace ACCOffload.TestKit.Packets;
 
 /// <summary>
-/// RFC 1071 from scratch: whole sums modulo 65535, nothing incremental, so that the pipeline's arithmetic is judged by another one.
+/// RFC 1071 checksums, always computed over the whole data. The pipeline updates checksums incrementally; these verify its results.
 /// </summary>
 public static class Checksums
 {
     public static ushort Of(ReadOnlySpan<byte> data) => Complement(Sum(data, 0, skip: -2));
 
-    /// <summary>What belongs into the checksum field of a TCP or UDP packet.</summary>
+    /// <summary>The expected checksum of a TCP or UDP packet.</summary>
     /// <param name="ip">The IP packet, without padding.</param>
     public static ushort Transport(ReadOnlySpan<byte> ip)
     {
@@ -17,7 +17,7 @@ public static class Checksums
         return checksum == 0 && ip[9] == Frame.Udp ? (ushort)0xFFFF : checksum;
     }
 
-    /// <summary>Puts the right checksum of layer 4 into a frame.</summary>
+    /// <summary>Writes the layer 4 checksum of a frame.</summary>
     public static void Fill(Frame frame)
     {
         var (field, sum) = frame.Protocol switch
@@ -33,15 +33,15 @@ public static class Checksums
         }
     }
 
-    /// <summary>Fails unless the checksum of the IP header is right, whatever follows.</summary>
-    public static void AssertIpRight(Frame frame) =>
+    /// <summary>Asserts that the checksum of the IP header is correct.</summary>
+    public static void AssertIpCorrect(Frame frame) =>
         Assert.True(Matches(Of(Without(frame.Bytes.AsSpan(14, 20), 10)), frame.Bytes.AsSpan(24)), "IP checksum");
 
-    /// <summary>Fails unless the checksums of a frame are right: IP, and TCP, UDP or ICMP.</summary>
-    public static void AssertRight(Frame frame)
+    /// <summary>Asserts that the checksums of a frame are correct: IP, and TCP, UDP or ICMP.</summary>
+    public static void AssertCorrect(Frame frame)
     {
-        AssertIpRight(frame);
-        // Of a fragment the rest's is of the whole packet.
+        AssertIpCorrect(frame);
+        // The layer 4 checksum of a fragment covers the whole packet.
         if ((frame.FragmentField & 0x3FFF) != 0)
         {
             return;
@@ -61,7 +61,7 @@ public static class Checksums
         }
     }
 
-    // One's complement has two zeros; a receiver takes either.
+    // One's complement has two zeros; a receiver accepts both.
     private static bool Matches(ushort expected, ReadOnlySpan<byte> field)
         => expected % 65535 == ((field[0] << 8) | field[1]) % 65535;
 

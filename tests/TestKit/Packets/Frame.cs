@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace ACCOffload.TestKit.Packets;
 
-/// <summary>An Ethernet frame with IPv4 in it: built with right checksums, read back field by field.</summary>
+/// <summary>An Ethernet frame with an IPv4 packet: builds one with correct checksums, and reads its fields.</summary>
 public sealed class Frame(byte[] bytes)
 {
     public const byte Icmp = 1;
@@ -35,12 +35,12 @@ public sealed class Frame(byte[] bytes)
 
     public uint Destination => (uint)Read(30, 4);
 
-    /// <summary>Source port, or an ICMP message's type and code.</summary>
+    /// <summary>The source port; for ICMP, type and code.</summary>
     public ushort SourcePort => (ushort)Read(34, 2);
 
     public ushort DestinationPort => (ushort)Read(36, 2);
 
-    /// <summary>Identifier of an echo.</summary>
+    /// <summary>The identifier of an ICMP echo.</summary>
     public ushort Identifier => (ushort)Read(38, 2);
 
     public uint Sequence => (uint)Read(38, 4);
@@ -58,7 +58,7 @@ public sealed class Frame(byte[] bytes)
 
     public ReadOnlySpan<byte> Payload => Bytes.AsSpan(34 + HeaderOf(Protocol), TotalLength - 20 - HeaderOf(Protocol));
 
-    /// <summary>Source and destination, for a look at both.</summary>
+    /// <summary>Source and destination as text.</summary>
     public string Path => $"{Text(Source)}:{SourcePort} > {Text(Destination)}:{DestinationPort}";
 
     public static string Text(uint address)
@@ -120,7 +120,7 @@ public sealed class Frame(byte[] bytes)
         return frame;
     }
 
-    /// <summary>The frame with Ethernet addresses.</summary>
+    /// <summary>Sets the Ethernet addresses and returns the frame.</summary>
     public Frame From(ulong sourceMac, ulong destinationMac)
     {
         for (var i = 0; i < 6; i++)
@@ -131,13 +131,13 @@ public sealed class Frame(byte[] bytes)
         return this;
     }
 
-    /// <summary>Builds an ICMP error about a frame as its receiver, or a router, saw it.</summary>
-    /// <param name="type">Its type.</param>
-    /// <param name="code">Its code.</param>
-    /// <param name="source">Who complains.</param>
-    /// <param name="seen">What is quoted. The error goes to its sender.</param>
-    /// <param name="quoted">How many bytes of it.</param>
-    /// <param name="mtu">Of "fragmentation needed".</param>
+    /// <summary>Builds the ICMP error that a receiver or router sends about a frame.</summary>
+    /// <param name="type">The ICMP type.</param>
+    /// <param name="code">The ICMP code.</param>
+    /// <param name="source">The address that sends the error.</param>
+    /// <param name="seen">The quoted frame; the error is sent to its source.</param>
+    /// <param name="quoted">The number of quoted bytes.</param>
+    /// <param name="mtu">The MTU in "fragmentation needed".</param>
     public static Frame Error(byte type, byte code, uint source, Frame seen, int quoted = 28, ushort mtu = 0)
     {
         var frame = Build(Icmp, source, (ushort)((type << 8) | code), seen.Source, 0, seen.Ip[..Math.Min(quoted, seen.TotalLength)]);
@@ -146,9 +146,9 @@ public sealed class Frame(byte[] bytes)
         return frame;
     }
 
-    /// <summary>The packet in fragments.</summary>
-    /// <param name="size">Bytes of each but the last, after the IP header: a multiple of eight.</param>
-    /// <param name="identification">What they have in common.</param>
+    /// <summary>Splits the packet into fragments.</summary>
+    /// <param name="size">The payload of every fragment but the last, in bytes; a multiple of eight.</param>
+    /// <param name="identification">The IP identification of all fragments.</param>
     public Frame[] Fragments(int size, ushort identification)
     {
         var payload = Ip[20..].ToArray();
@@ -166,8 +166,8 @@ public sealed class Frame(byte[] bytes)
         })];
     }
 
-    /// <summary>The packet that fragments are of, in their order.</summary>
-    public static Frame Whole(params Frame[] fragments)
+    /// <summary>Reassembles fragments, given in order.</summary>
+    public static Frame Reassemble(params Frame[] fragments)
     {
         Assert.Single(fragments.Select(f => (f.Source, f.Destination, f.Protocol, f.SourceMac, f.DestinationMac)).Distinct());
         var whole = new Frame([.. fragments[0].Bytes[..34], .. fragments.SelectMany(f => f.Ip[20..].ToArray())]);
@@ -179,7 +179,7 @@ public sealed class Frame(byte[] bytes)
         return whole;
     }
 
-    /// <summary>What an ICMP error quotes.</summary>
+    /// <summary>The packet that an ICMP error quotes.</summary>
     public Frame Quoted => new([.. Bytes[..14], .. Ip[28..]]);
 
     private ulong Read(int offset, int count)

@@ -9,7 +9,7 @@ public sealed record ShellResult(int ExitCode, string Output, string Error)
         ExitCode == 0 ? this : throw new InvalidOperationException($"exit code {ExitCode}\n{Output}\n{Error}");
 }
 
-/// <summary>Runs programs, in a network namespace where one is named, always with a limit.</summary>
+/// <summary>Runs programs with a time limit, in a network namespace if one is given.</summary>
 public static class Shell
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -30,7 +30,7 @@ public static class Shell
         }
         else
         {
-            // nsenter keeps the mount namespace, so that namespaces made by either side are seen by the other.
+            // nsenter, unlike ip netns exec, keeps the mount namespace, so both sides see each other's new namespaces.
             info.FileName = "nsenter";
             info.ArgumentList.Add($"--net=/run/netns/{netns}");
             info.ArgumentList.Add("--");
@@ -41,7 +41,7 @@ public static class Shell
         {
             info.ArgumentList.Add(argument);
         }
-        // What is meant for the tests: the product refuses keys that it does not know.
+        // Variables for the tests: the product rejects unknown ACCOFFLOAD_ variables.
         foreach (var name in info.Environment.Keys.Where(n => n.StartsWith("ACCOFFLOAD_TEST_", StringComparison.Ordinal)).ToList())
         {
             info.Environment.Remove(name);
@@ -74,7 +74,7 @@ public static class Shell
         }
         catch (IOException)
         {
-            // The program ended without reading: its exit code tells.
+            // The program exited without reading its input; the exit code says why.
         }
 
         try
@@ -85,11 +85,11 @@ public static class Shell
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end");
+            throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not exit in time");
         }
     }
 
-    /// <summary>Runs a line such as "ip link show", split at blanks.</summary>
+    /// <summary>Runs a line such as "ip link show", split at spaces.</summary>
     public static Task<ShellResult> RunLineAsync(string? netns, string line)
     {
         var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -97,7 +97,7 @@ public static class Shell
     }
 }
 
-/// <summary>A program in the background, with its output kept.</summary>
+/// <summary>A program that runs in the background; its output is collected.</summary>
 public sealed class BackgroundProcess : IAsyncDisposable
 {
     private readonly Process _process;
@@ -127,7 +127,7 @@ public sealed class BackgroundProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>SIGTERM, as systemctl stop sends it; the exit code.</summary>
+    /// <summary>Sends SIGTERM, like systemctl stop, and returns the exit code.</summary>
     public async Task<int> StopAsync()
     {
         if (!_process.HasExited)
@@ -138,10 +138,10 @@ public sealed class BackgroundProcess : IAsyncDisposable
         return await WaitAsync();
     }
 
-    /// <summary>SIGKILL, without waiting for the end.</summary>
+    /// <summary>Sends SIGKILL without waiting for the exit.</summary>
     public void Kill() => _process.Kill();
 
-    /// <summary>SIGKILL.</summary>
+    /// <summary>Sends SIGKILL and waits for the exit.</summary>
     public async Task KillAsync()
     {
         Kill();
@@ -158,7 +158,7 @@ public sealed class BackgroundProcess : IAsyncDisposable
         catch (OperationCanceledException)
         {
             _process.Kill();
-            throw new TimeoutException($"process {Id} did not end; its log:\n{Log}");
+            throw new TimeoutException($"process {Id} did not exit; its log:\n{Log}");
         }
 
         return _process.ExitCode;

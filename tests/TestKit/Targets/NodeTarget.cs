@@ -3,23 +3,23 @@ using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.TestKit.Targets;
 
-/// <summary>What a node's pipeline runs on: a real infrap4d, or a server that behaves as one.</summary>
+/// <summary>The target of a node: a real infrap4d, or a server that behaves like it.</summary>
 public abstract class NodeTarget : IAsyncDisposable
 {
-    /// <summary>Whether packets pass; otherwise only rows are there to be looked at.</summary>
-    public abstract bool PassesPackets { get; }
+    /// <summary>Whether it forwards packets; otherwise tests can only inspect its rows.</summary>
+    public abstract bool ForwardsPackets { get; }
 
-    /// <summary>Prepares the namespaces and adds what InfraManager has to know to its Target section.</summary>
+    /// <summary>Prepares the namespaces and completes the Target section of InfraManager's configuration.</summary>
     public abstract Task PrepareAsync(Lab lab, JsonObject target);
 
-    /// <summary>Starts it; it listens when this returns.</summary>
+    /// <summary>Starts the target and waits until it listens.</summary>
     public abstract Task StartAsync();
 
-    /// <summary>SIGKILL: TAPs, pipeline and rows are gone when this returns.</summary>
+    /// <summary>Kills the process. TAPs, pipeline and rows are gone when this returns.</summary>
     public abstract Task KillAsync();
 
-    /// <summary>Makes one TAP, as others than InfraManager do.</summary>
-    public abstract Task MakeTapAsync(string name);
+    /// <summary>Creates a TAP like a script would, without InfraManager.</summary>
+    public abstract Task AddTapAsync(string name);
 
     public abstract ValueTask DisposeAsync();
 }

@@ -7,14 +7,12 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.TestKit.Targets;
 
 /// <summary>
-/// An infrap4d for P4-DPDK that the tester has: ACCOFFLOAD_TEST_INFRAP4D is a command that takes a directory to work in and then flags of
-/// infrap4d.
+/// A real infrap4d for P4-DPDK. ACCOFFLOAD_TEST_INFRAP4D is its command, which takes a working directory followed by infrap4d's flags.
 /// </summary>
-/// <param name="besideManager">It runs in InfraManager's network namespace, as where both are on one host; otherwise in one of its
-/// own.</param>
-public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
+/// <param name="sharesNamespace">Runs in InfraManager's network namespace, as on a shared host; otherwise in its own.</param>
+public sealed class RealNodeTarget(bool sharesNamespace = false) : NodeTarget
 {
-    private const string Away = "192.0.2.6", Beside = "192.0.2.9";
+    private const string OwnNamespaceAddress = "192.0.2.6", SharedNamespaceAddress = "192.0.2.9";
     private const int GnmiPort = 9339;
     private readonly string _command = Command ?? throw new InvalidOperationException($"{Variable} is not set");
     private Lab? _lab;
@@ -24,23 +22,23 @@ public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
 
     public static string? Command => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } command ? command : null;
 
-    /// <summary>Why there is none here, or null.</summary>
+    /// <summary>Why it is not available here; null if it is.</summary>
     public static string? Missing => Command is null ? $"needs {Variable}, the command of an infrap4d for P4-DPDK" : null;
 
-    public override bool PassesPackets => true;
+    public override bool ForwardsPackets => true;
 
     public string Log => _process?.Log ?? "";
 
     private string Folder => _lab!.At("infrap4d");
 
-    private string Namespace => besideManager ? _lab!.AccNamespace : _lab!.PortNamespace;
+    private string Namespace => sharesNamespace ? _lab!.AccNamespace : _lab!.PortNamespace;
 
-    private string Address => besideManager ? Beside : Away;
+    private string Address => sharesNamespace ? SharedNamespaceAddress : OwnNamespaceAddress;
 
     public override async Task PrepareAsync(Lab lab, JsonObject target)
     {
         _lab = lab;
-        if (besideManager)
+        if (sharesNamespace)
         {
             await Shell.RunLineAsync(lab.AccNamespace, $"ip addr add {Address}/32 dev lo").Succeeded();
         }
@@ -50,7 +48,7 @@ public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
         }
 
         Directory.CreateDirectory(Folder);
-        // It may not see the folder of the test.
+        // The command may run in a sandbox without access to the test's folder.
         await Shell.RunLineAsync(null, $"cp -r {lab.Pki} {Folder}/pki").Succeeded();
         target["P4Runtime"] = $"https://{Address}:9559";
         target["Gnmi"] = $"https://{Address}:{GnmiPort}";
@@ -65,7 +63,7 @@ public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
     {
         var pki = $"{Folder}/pki";
         var words = _command.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        // It polls its ports on a core of its own, which is to be nobody else's loss.
+        // infrap4d busy-polls its ports: run it with idle priority, so that it does not starve the other processes.
         _process = new BackgroundProcess(
             Namespace,
             "chrt",
@@ -77,17 +75,17 @@ public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
             ]);
         await Eventually.TrueAsync(
             () => _process.HasExited
-                ? throw new InvalidOperationException($"infrap4d ended:\n{_process.Log}")
+                ? throw new InvalidOperationException($"infrap4d exited:\n{_process.Log}")
                 : Task.FromResult(_process.Log.Contains("services are listening", StringComparison.Ordinal)),
             () => $"infrap4d listens; its log:\n{_process.Log}");
     }
 
     public override async Task KillAsync() => await _process!.KillAsync();
 
-    public override async Task MakeTapAsync(string name)
+    public override async Task AddTapAsync(string name)
     {
         using var space = NetNamespace.Open($"/run/netns/{Namespace}");
-        await TapMaker.MakeAsync(name, new IPEndPoint(IPAddress.Parse(Address), GnmiPort), space, _lab!.Pki);
+        await TapCreator.CreateAsync(name, new IPEndPoint(IPAddress.Parse(Address), GnmiPort), space, _lab!.Pki);
     }
 
     public override async ValueTask DisposeAsync()
@@ -103,7 +101,7 @@ public sealed class RealNodeTarget(bool besideManager = false) : NodeTarget
         await Shell.RunLineAsync(null, $"ip link add target netns {lab.AccNamespace} type veth peer name acc netns {lab.PortNamespace}")
             .Succeeded();
         await Shell.RunLineAsync(lab.AccNamespace, "ip addr add 192.0.2.5/30 dev target").Succeeded();
-        await Shell.RunLineAsync(lab.PortNamespace, $"ip addr add {Away}/30 dev acc").Succeeded();
+        await Shell.RunLineAsync(lab.PortNamespace, $"ip addr add {OwnNamespaceAddress}/30 dev acc").Succeeded();
         await Shell.RunLineAsync(lab.AccNamespace, "ip link set target up").Succeeded();
         await Shell.RunLineAsync(lab.PortNamespace, "ip link set acc up").Succeeded();
     }

@@ -4,8 +4,8 @@ using System.Net;
 namespace ACCOffload.TestKit.Targets;
 
 /// <summary>
-/// What the target's rows say of services, read back from the target itself and followed as the pipeline follows them, but not with the
-/// product's code: "address:port/protocol" → the backends of new flows, as "address:port", in order; or "refused".
+/// The services that the target's rows implement, read from the target and evaluated like the pipeline does, without the product's code:
+/// "address:port/protocol" → the backends of new flows as "address:port" in order, or "refused".
 /// </summary>
 public sealed class ServiceRows
 {
@@ -17,19 +17,19 @@ public sealed class ServiceRows
     private ServiceRows(IEnumerable<string> rows) =>
         _tables = rows.Select(Row.Parse).GroupBy(r => r.Table).ToDictionary(g => g.Key, g => g.ToList());
 
-    /// <summary>Of flows from inside; those from outside have to be the same.</summary>
+    /// <summary>The backends for internal traffic; those for external traffic must be the same.</summary>
     public Dictionary<string, string> Frontends { get; } = [];
 
-    /// <summary>Addresses of backends that get no new flows.</summary>
+    /// <summary>Addresses of backends that drain: they get no new flows.</summary>
     public HashSet<string> Draining { get; } = [];
 
     /// <summary>
-    /// Whether a row, as <see cref="TargetReader"/> writes it, is one of services', or says up to which number they were given ids.
+    /// Whether a row, in the notation of <see cref="TargetReader"/>, belongs to a service or records the IDs allocated for services.
     /// </summary>
-    public static bool IsOne(string row) =>
+    public static bool IsServiceRow(string row) =>
         Tables.Contains(row[..row.IndexOf(' ', StringComparison.Ordinal)]) || row.StartsWith("held kind=3 ", StringComparison.Ordinal);
 
-    /// <exception cref="InvalidOperationException">The rows don't fit together.</exception>
+    /// <exception cref="InvalidOperationException">The rows are inconsistent.</exception>
     public static async Task<ServiceRows> ReadAsync(TargetReader target)
     {
         var rows = new ServiceRows(await target.RowsAsync());
@@ -77,7 +77,7 @@ public sealed class ServiceRows
                     protocols[id] = row["protocol"];
                 }
 
-                // Even shares: no backend has more than one bucket beyond another's.
+                // Shares are even: the bucket counts of two backends differ by one at most.
                 var shares = all.Values.GroupBy(id => id).Select(g => g.Count()).ToList();
                 Check(shares.Max() - shares.Min() <= 1, $"the shares of {row}: {string.Join(' ', shares)}");
                 servers = string.Join(' ', all.Values.Distinct().Select(id => Key(backends[id])).Order());
@@ -102,15 +102,15 @@ public sealed class ServiceRows
             }
             else
             {
-                Check(used.Contains(id), $"a bucket of {backend}");
+                Check(used.Contains(id), $"a bucket for {backend}");
             }
 
             Check(!protocols.TryGetValue(id, out var protocol)
                 || endpoints.GetValueOrDefault($"{Key(backend)}/{protocol}") == backend["endpoint_id"], $"the endpoint of {backend}");
         }
 
-        Check(endpoints.Values.ToHashSet().SetEquals(backends.Values.Select(b => b["endpoint_id"])), "endpoints that have backends");
-        Check(sets.SetEquals(buckets.Keys), "buckets of sets that services have");
+        Check(endpoints.Values.ToHashSet().SetEquals(backends.Values.Select(b => b["endpoint_id"])), "every endpoint has a backend");
+        Check(sets.SetEquals(buckets.Keys), "only sets in use have buckets");
     }
 
     private static string Key(Row row) =>
@@ -121,11 +121,11 @@ public sealed class ServiceRows
     {
         if (!holds)
         {
-            throw new InvalidOperationException($"the rows lack {what}");
+            throw new InvalidOperationException($"the rows are inconsistent; expected: {what}");
         }
     }
 
-    /// <summary>As <see cref="TargetReader"/> writes it: "table field=1f … action(parameter=2e …)".</summary>
+    /// <summary>A row in the notation of <see cref="TargetReader"/>: "table field=1f … action(parameter=2e …)".</summary>
     private sealed record Row(string Table, string Action, IReadOnlyDictionary<string, uint> Values, string Text)
     {
         public uint this[string name] => Values[name];
@@ -141,7 +141,7 @@ public sealed class ServiceRows
 
         public override string ToString() => Text;
 
-        // Prefixes and MACs are nothing of services'.
+        // Service rows have no prefixes or MACs.
         private static uint Number(string hex) =>
             uint.TryParse(hex, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var n) ? n : uint.MaxValue;
     }

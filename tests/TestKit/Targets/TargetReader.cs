@@ -7,7 +7,7 @@ using P4.V1;
 namespace ACCOffload.TestKit.Targets;
 
 /// <summary>
-/// Asks the target itself what it holds, through P4Runtime and gNMI, without the product's client. Rows are text, with names from the
+/// Reads the target's state through P4Runtime and gNMI, without the product's client. Rows are text, with names from the
 /// target's own P4Info and numbers in hexadecimal without leading zeros.
 /// </summary>
 public sealed class TargetReader(Lab lab) : IDisposable
@@ -15,7 +15,7 @@ public sealed class TargetReader(Lab lab) : IDisposable
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private readonly GrpcChannel _channel = Channels.Unix(lab.TargetSocket);
 
-    /// <summary>All rows that a controller wrote.</summary>
+    /// <summary>All rows that controllers wrote.</summary>
     public async Task<HashSet<string>> RowsAsync()
     {
         var client = new P4.V1.P4Runtime.P4RuntimeClient(_channel);
@@ -25,7 +25,7 @@ public sealed class TargetReader(Lab lab) : IDisposable
         var tables = info.Tables.ToDictionary(t => t.Preamble.Id);
         var actions = info.Actions.ToDictionary(a => a.Preamble.Id);
         var request = new ReadRequest { DeviceId = 1 };
-        // What a miss adds has an action that only entries have: such rows are the data plane's.
+        // Tables with a TABLE_ONLY action are learners: the data plane adds their rows.
         var written = tables.Values.Where(t => t.ActionRefs.All(a => a.Scope != P4.Config.V1.ActionRef.Types.Scope.TableOnly))
             .Select(t => t.Preamble.Id);
         request.Entities.AddRange(written.Select(id => new Entity { TableEntry = new TableEntry { TableId = id } }));

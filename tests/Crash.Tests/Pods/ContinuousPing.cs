@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.Crash.Tests.Pods;
 
 /// <summary>Pings from one pod to another continuously.</summary>
-internal sealed partial class Pinging(Pod from, Pod to) : IAsyncDisposable
+internal sealed partial class ContinuousPing(Pod from, Pod to) : IAsyncDisposable
 {
     private readonly BackgroundProcess _ping = new(from.Namespace, "ping", ["-n", "-i", "0.02", "-W", "2", to.Address]);
 

@@ -5,4 +5,4 @@ namespace ACCOffload.Crash.Tests.Hostile;
 /// <param name="Weight">The relative frequency.</param>
 /// <param name="DoAsync">Performs it once. Returns null, or what the product accepted but must reject. A broken connection is not a
 /// failure, because daemons are killed.</param>
-internal sealed record HostileAct(string Name, int Weight, Func<Random, CancellationToken, Task<string?>> DoAsync);
+internal sealed record HostileAction(string Name, int Weight, Func<Random, CancellationToken, Task<string?>> DoAsync);

@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Services;
 
-namespace ACCOffload.Fuzz.Tests.Doors;
+namespace ACCOffload.Fuzz.Tests.Server;
 
 /// <summary>Processes one request at a time, like the programmer: a slow request delays the others.</summary>
 internal sealed class SerializedCore(IProgrammer inner) : IProgrammer

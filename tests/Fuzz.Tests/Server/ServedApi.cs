@@ -5,7 +5,7 @@ using ACCOffload.Protos.Infra;
 using Grpc.Core;
 using Grpc.Net.Client;
 
-namespace ACCOffload.Fuzz.Tests.Doors;
+namespace ACCOffload.Fuzz.Tests.Server;
 
 /// <summary>
 /// The served API with sockets and TLS, backed by the product's admission rules, and a legitimate client, which must always be served.
@@ -19,7 +19,7 @@ internal sealed class ServedApi : IDisposable
 
     public ServedApi()
     {
-        Api = ApiFixture.StartAsync(servicesFrom: "agent", core: new SerializedCore(new JudgedCore())).GetAwaiter().GetResult();
+        Api = ApiFixture.StartAsync(servicesFrom: "agent", core: new SerializedCore(new AdmissionCore())).GetAwaiter().GetResult();
         Own = Api.Pki.IssueHost();
         Foreign = Api.Pki.IssueHost("node-2");
         _channel = Api.Connect(Own);

@@ -7,12 +7,12 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.TestKit.Targets;
 
-/// <summary>Makes TAPs of a target through gNMI, as the scripts of a host do that has infrap4d.</summary>
-public static class TapMaker
+/// <summary>Creates TAPs on a target through gNMI, like the setup scripts of an infrap4d host.</summary>
+public static class TapCreator
 {
-    /// <summary>Makes one TAP, over a unix socket.</summary>
-    public static Task MakeAsync(string name, string socketPath) =>
-        MakeAsync(name, "http://localhost", new SocketsHttpHandler
+    /// <summary>Creates a TAP over a unix socket.</summary>
+    public static Task CreateAsync(string name, string socketPath) =>
+        CreateAsync(name, "http://localhost", new SocketsHttpHandler
         {
             ConnectCallback = async (_, cancellationToken) =>
             {
@@ -22,12 +22,12 @@ public static class TapMaker
             },
         });
 
-    /// <summary>Makes one TAP, over mutual TLS from within a network namespace.</summary>
-    /// <param name="name">The TAP's.</param>
-    /// <param name="server">Its gNMI server.</param>
-    /// <param name="networkNamespace">Where the server is reached.</param>
+    /// <summary>Creates a TAP over mutual TLS, from within a network namespace.</summary>
+    /// <param name="name">The TAP's name.</param>
+    /// <param name="server">The gNMI server.</param>
+    /// <param name="networkNamespace">The namespace to connect from.</param>
     /// <param name="pki">The folder of the node's certificates and keys.</param>
-    public static async Task MakeAsync(string name, IPEndPoint server, NetNamespace networkNamespace, string pki)
+    public static async Task CreateAsync(string name, IPEndPoint server, NetNamespace networkNamespace, string pki)
     {
         using var pem = X509Certificate2.CreateFromPemFile($"{pki}/p4rt-client/tls.crt", $"{pki}/p4rt-client/tls.key");
         using var authority = X509CertificateLoader.LoadCertificateFromFile($"{pki}/ca.crt");
@@ -35,7 +35,7 @@ public static class TapMaker
         {
             ConnectCallback = async (_, cancellationToken) =>
             {
-                // A socket belongs to the namespace that it was made in.
+                // A socket belongs to the network namespace of the thread that creates it.
                 var socket = networkNamespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
                 await socket.ConnectAsync(server, cancellationToken);
                 return new NetworkStream(socket, ownsSocket: true);
@@ -48,10 +48,10 @@ public static class TapMaker
             RevocationMode = X509RevocationMode.NoCheck,
             CustomTrustStore = { authority }
         };
-        await MakeAsync(name, "https://localhost", handler);
+        await CreateAsync(name, "https://localhost", handler);
     }
 
-    private static async Task MakeAsync(string name, string address, SocketsHttpHandler handler)
+    private static async Task CreateAsync(string name, string address, SocketsHttpHandler handler)
     {
         using var channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         var request = new SetRequest();

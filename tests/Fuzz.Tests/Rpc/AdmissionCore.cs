@@ -13,12 +13,12 @@ using ACCOffload.NativeInterop.Addresses;
 namespace ACCOffload.Fuzz.Tests.Rpc;
 
 /// <summary>The programmer without store and target: only the product's model and admission rules.</summary>
-internal sealed class JudgedCore : IProgrammer
+internal sealed class AdmissionCore : IProgrammer
 {
     private readonly AdmissionControl _admission;
     private readonly AdmissionContext _context = new();
 
-    public JudgedCore()
+    public AdmissionCore()
     {
         _admission = new AdmissionControl(Model, Node);
         _admission.Admit(new BeginIntent(Node.Name, "agent"), _context);

@@ -3,10 +3,10 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.TestKit.Labs;
 
-/// <summary>Everything that an attachment leaves somewhere: links, leases, the agent's claims, the ACC's endpoints and rows.</summary>
-public static class Traces
+/// <summary>All state that attachments create: links, leases, the agent's claims, the ACC's endpoints and rows.</summary>
+public static class LabState
 {
-    /// <summary>All of it as text, to compare before and after.</summary>
+    /// <summary>The state as text, to compare before and after.</summary>
     public static async Task<string> TakeAsync(Lab lab)
     {
         var endpoints = await lab.ControlAsync("endpoints");
@@ -34,7 +34,7 @@ public static class Traces
                 .Select(file => Path.GetRelativePath(lab.At("ipam"), file)).Order()]
             : [];
 
-    /// <summary>The agent's attachments, without its own for the host.</summary>
+    /// <summary>The agent's attachments, except its own host interface.</summary>
     public static async Task<IReadOnlyList<string>> ClaimsAsync(Lab lab)
     {
         var status = await AgentStatusAsync(lab);
@@ -49,7 +49,7 @@ public static class Traces
 
     public static async Task<JsonNode> AgentStatusAsync(Lab lab)
     {
-        // Exit code 1 says that the ACC is away; the object is there all the same.
+        // Exit code 1 means that the ACC is unreachable; the output is complete nevertheless.
         var run = await Shell.RunAsync(lab.HostNamespace, Published.HostStub, ["status", "--json", "--socket", lab.At("host-stub.sock")]);
         Assert.True(run.ExitCode is 0 or 1, $"host-stub status: {run.Output}{run.Error}");
         return JsonNode.Parse(run.Output)!;

@@ -7,7 +7,7 @@ using ACCOffload.Protos.V1;
 using Google.Protobuf;
 using Grpc.Core;
 
-namespace ACCOffload.Fuzz.Tests.Doors;
+namespace ACCOffload.Fuzz.Tests.Server;
 
 /// <summary>
 /// Well-formed requests of both APIs at the limits of size, variety and order, with extreme numbers. Each must be answered in bounded

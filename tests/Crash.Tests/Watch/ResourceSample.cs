@@ -6,12 +6,12 @@ namespace ACCOffload.Crash.Tests.Watch;
 /// <param name="Handles">Open file descriptors.</param>
 /// <param name="Threads">Threads.</param>
 /// <param name="ResidentKb">Resident memory, in KiB.</param>
-internal readonly record struct Vitals(int Handles, int Threads, long ResidentKb)
+internal readonly record struct ResourceSample(int Handles, int Threads, long ResidentKb)
 {
-    public static Vitals Of(int pid)
+    public static ResourceSample Of(int pid)
     {
         var status = File.ReadAllLines($"/proc/{pid}/status");
-        return new Vitals(
+        return new ResourceSample(
             Directory.GetFileSystemEntries($"/proc/{pid}/fd").Length,
             (int)Number(status, "Threads:"),
             Number(status, "VmRSS:"));

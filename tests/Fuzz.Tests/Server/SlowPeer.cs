@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 
-namespace ACCOffload.Fuzz.Tests.Doors;
+namespace ACCOffload.Fuzz.Tests.Server;
 
 /// <summary>A peer that sends its data a few bytes at a time.</summary>
 /// <param name="stream">The stream; not closed by this class.</param>

@@ -4,12 +4,12 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.TestKit;
 
-/// <summary>Whether this kernel has ipvlan, checked once with a link in an unnamed namespace, which leaves nothing behind.</summary>
-public static class IpvlanKernel
+/// <summary>Whether the kernel supports ipvlan. Probed once with a link in an unnamed namespace, which leaves nothing behind.</summary>
+public static class IpvlanSupport
 {
     private static readonly Lazy<bool> Present = new(Probe);
 
-    /// <summary>Null, or why tests that create ipvlan links are skipped.</summary>
+    /// <summary>Why tests that create ipvlan links are skipped; null if ipvlan is available.</summary>
     public static string? Missing =>
         !Environment.IsPrivilegedProcess ? "needs root" : Present.Value ? null : "needs ipvlan in the kernel (module ipvlan)";
 

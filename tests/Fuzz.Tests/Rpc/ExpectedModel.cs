@@ -8,7 +8,7 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.Fuzz.Tests.Rpc;
 
 /// <summary>The expected contents of the model, updated with each accepted request and compared after every request.</summary>
-internal sealed class World(NetworkModel model)
+internal sealed class ExpectedModel(NetworkModel model)
 {
     private readonly Dictionary<EndpointAddress, EndpointSpec> _endpoints = [];
     private Dictionary<EndpointAddress, Tombstone> _tombstones = [];
@@ -160,7 +160,7 @@ internal sealed class World(NetworkModel model)
         }
 
         FuzzFailure.Unless(model.Endpoints.Values.All(e => _endpoints.ContainsKey(e.Address) || listed.ContainsKey(e.Key)),
-            "an endpoint appeared that nobody attached");
+            "an endpoint exists that was never attached");
         _endpoints.Clear();
         foreach (var endpoint in model.Endpoints.Values)
         {

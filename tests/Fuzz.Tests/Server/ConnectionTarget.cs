@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using ACCOffload.Fuzz.Tests.Engine;
 
-namespace ACCOffload.Fuzz.Tests.Doors;
+namespace ACCOffload.Fuzz.Tests.Server;
 
 /// <summary>
 /// Connections that are silent, slow, half-closed or send garbage at any stage, from the address of a legitimate client, which must
