@@ -19,7 +19,8 @@ namespace ACCOffload.HostStub.TestKit;
 
 /// <summary>
 /// An agent with its environment: ACC, certificates, namespaces and a directory. All names are unique, and everything is removed at the
-/// end.
+/// end. Tests with it have the ACC, the clock, the hardware or the agent's store in their hands; what a runtime sees of the CNI
+/// specification without that is in Runtime.Tests, with the published programs.
 /// </summary>
 internal sealed class AgentLab : IAsyncDisposable
 {
