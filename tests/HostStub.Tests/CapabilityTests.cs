@@ -3,7 +3,6 @@ using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Packets;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
-using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -11,39 +10,6 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class CapabilityTests
 {
     private const string Wanted = "02:00:00:00:00:55";
-
-    [Fact]
-    public async Task The_interface_gets_the_MAC_that_the_runtime_requests()
-    {
-        Needs.CniPlugins("host-local");
-        await using var lab = await AgentLab.CreateAsync();
-        var pod = lab.NewPod();
-
-        var result = (await lab.RunAsync("ADD", pod, change: c => Mac(c, Wanted))).Succeeded().Output!;
-
-        Assert.Equal(Wanted, result["interfaces"]![0]!["mac"]!.GetValue<string>());
-        Assert.Equal(Wanted, LinkOf(pod).Mac.ToString());
-        Assert.Equal("020000000055", Convert.ToHexString(Assert.Single(lab.Acc.Model.Pods).Device.Mac.Span));
-        (await lab.RunAsync("CHECK", pod, prevResult: result, change: c => Mac(c, Wanted))).Succeeded();
-        (await lab.RunAsync("DEL", pod, prevResult: result)).Succeeded();
-        lab.AssertNothingLeft();
-    }
-
-    [Fact]
-    public async Task A_MAC_that_the_ACC_refuses_is_named_in_the_Adds_error_and_nothing_is_left()
-    {
-        Needs.CniPlugins("host-local");
-        await using var lab = await AgentLab.CreateAsync();
-        lab.Acc.Model.AttachFailure = new RpcException(
-            new Status(StatusCode.AlreadyExists, $"device.mac: {Wanted} belongs to another endpoint"));
-        var pod = lab.NewPod();
-
-        var refused = (await lab.RunAsync("ADD", pod, change: c => Mac(c, Wanted))).Failed(7);
-
-        Assert.Contains($"runtimeConfig.mac {Wanted} is refused", refused.Message, StringComparison.Ordinal);
-        Assert.Contains("belongs to another endpoint", refused.Message, StringComparison.Ordinal);
-        lab.AssertNothingLeft();
-    }
 
     [Fact]
     public async Task An_ipvlan_has_its_parents_MAC_and_no_other()
@@ -173,13 +139,6 @@ public sealed class CapabilityTests
                 ["egressBurst"] = egressBurst,
             },
         };
-
-    private static LinkInfo LinkOf(Pod pod)
-    {
-        using var ns = pod.Open();
-        using var links = RouteNetlink.Open(ns);
-        return links.GetLink("eth0")!;
-    }
 
     private static ulong? RateOf(Pod pod)
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
 using Grpc.Core;
@@ -7,49 +6,6 @@ namespace ACCOffload.HostStub.Tests;
 
 public sealed class DelTests
 {
-    [Fact]
-    public async Task Del_removes_everything_and_may_be_repeated()
-    {
-        Needs.CniPlugins("host-local");
-        await using var lab = await AgentLab.CreateAsync();
-        var pod = lab.NewPod();
-        var added = (await lab.RunAsync("ADD", pod)).Succeeded();
-
-        var answer = (await lab.RunAsync("DEL", pod, prevResult: added.Output)).Succeeded();
-
-        Assert.Equal("", answer.Text);
-        lab.AssertNothingLeft();
-        Assert.Empty(lab.Agent!.Services.Claims.All());
-        (await lab.RunAsync("DEL", pod, prevResult: added.Output)).Succeeded();
-        lab.AssertNothingLeft();
-    }
-
-    [Fact]
-    public async Task Del_succeeds_without_namespace_without_prevResult_and_without_CNI_NETNS()
-    {
-        Needs.CniPlugins("host-local");
-        await using var lab = await AgentLab.CreateAsync();
-        var pod = lab.NewPod();
-        (await lab.RunAsync("ADD", pod)).Succeeded();
-        lab.DeletePod(pod);
-
-        (await Task.Run(() => lab.Request("DEL", pod.ContainerId, "", change: c => c["prevResult"] = null))).Succeeded();
-
-        lab.AssertNothingLeft();
-    }
-
-    [Fact]
-    public async Task Del_of_a_container_that_was_never_added_succeeds()
-    {
-        Needs.CniPlugins("host-local");
-        await using var lab = await AgentLab.CreateAsync();
-
-        (await Task.Run(() => lab.Request("DEL", "unknown", ""))).Succeeded();
-        (await Task.Run(() => lab.Request("DEL", "unknown", "", change: c => c["prevResult"] = new JsonObject()))).Succeeded();
-
-        lab.AssertNothingLeft();
-    }
-
     [Fact]
     public async Task Del_without_a_claim_still_releases_the_address_and_removes_the_device()
     {

@@ -8,42 +8,6 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class GcTests
 {
     [Fact]
-    public async Task Gc_removes_what_is_not_on_the_list()
-    {
-        Needs.CniPlugins("host-local");
-        await using var lab = await AgentLab.CreateAsync();
-        var (stale, valid) = (lab.NewPod(), lab.NewPod());
-        (await lab.RunAsync("ADD", stale)).Succeeded();
-        (await lab.RunAsync("ADD", valid)).Succeeded();
-
-        var answer = (await lab.RunAsync("GC", valid, change: Valid(valid))).Succeeded();
-
-        Assert.Equal("", answer.Text);
-        Assert.Equal(valid.ContainerId, Assert.Single(lab.Acc.Model.Pods).Key.ContainerId);
-        Assert.Single(lab.DataPlaneLinks());
-        Assert.Single(lab.ReservedAddresses());
-    }
-
-    [Fact]
-    public async Task Gc_of_one_network_leaves_another_alone()
-    {
-        Needs.CniPlugins("host-local");
-        await using var lab = await AgentLab.CreateAsync();
-        var (here, there) = (lab.NewPod(), lab.NewPod());
-        (await lab.RunAsync("ADD", here)).Succeeded();
-        (await lab.RunAsync("ADD", there, change: c =>
-        {
-            c["name"] = "othernet";
-            c["ipam"]!["ranges"]![0]![0]!["subnet"] = "10.244.2.0/24";
-        })).Succeeded();
-
-        (await lab.RunAsync("GC", here, change: Valid())).Succeeded();
-
-        Assert.Equal("othernet", Assert.Single(lab.Acc.Model.Pods).Key.Network);
-        Assert.Single(lab.DataPlaneLinks());
-    }
-
-    [Fact]
     public async Task Gc_removes_what_only_the_ACC_has_in_any_network()
     {
         Needs.CniPlugins("host-local");
@@ -100,20 +64,6 @@ public sealed class GcTests
         Assert.Empty(lab.ReservedAddresses());
         await lab.Acc.StartAsync();
         await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC is told");
-    }
-
-    [Fact]
-    public async Task Gc_without_a_list_is_error_7_and_before_1_1_0_error_1()
-    {
-        Needs.CniPlugins("host-local");
-        await using var lab = await AgentLab.CreateAsync();
-        var pod = lab.NewPod();
-        (await lab.RunAsync("ADD", pod)).Succeeded();
-
-        (await lab.RunAsync("GC", pod)).Failed(7);
-        (await lab.RunAsync("GC", pod, "1.0.0", change: Valid())).Failed(1);
-
-        Assert.Single(lab.Acc.Model.Pods);
     }
 
     [Fact]

@@ -1,8 +1,6 @@
 using System.Text;
-using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.TestKit;
-using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Tests;
@@ -11,32 +9,6 @@ public sealed class PluginTests
 {
     private const string Config =
         "{\"cniVersion\":\"1.0.0\",\"name\":\"podnet\",\"type\":\"accoffload\",\"socket\":\"/run/there-is-none.sock\"}";
-
-    [Theory]
-    [InlineData("{\"cniVersion\":\"0.4.0\"}", "0.4.0")]
-    [InlineData("{\"cniVersion\":\"9.9.9\"}", "9.9.9")]
-    [InlineData("", "1.1.0")]
-    [InlineData("nonsense", "1.1.0")]
-    public void Version_is_answered_without_the_agent(string input, string version)
-    {
-        var answer = Run("VERSION", input).Succeeded().Output!;
-        Assert.Equal(version, answer["cniVersion"]!.GetValue<string>());
-        Assert.Equal(
-            ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"], answer["supportedVersions"]!.AsArray().Select(v => v!.GetValue<string>()));
-    }
-
-    [Theory]
-    [InlineData("ADD", 11)]
-    [InlineData("CHECK", 11)]
-    public void Without_an_agent_the_runtime_should_try_again(string command, int code)
-    {
-        var answer = Run(command, Config).Failed(code);
-        Assert.Contains("/run/there-is-none.sock: No such file or directory; is it running?", answer.Message, StringComparison.Ordinal);
-        Assert.Equal("1.0.0", answer.Output!["cniVersion"]!.GetValue<string>());
-    }
-
-    [Fact]
-    public void Without_an_agent_status_is_50() => Run("STATUS", Config.Replace("1.0.0", "1.1.0", StringComparison.Ordinal)).Failed(50);
 
     [Theory]
     [InlineData("NONSENSE", Config, 4)]
@@ -68,35 +40,6 @@ public sealed class PluginTests
         PluginAnswer.From(response).Failed(5);
     }
 
-    [Fact]
-    public async Task The_executable_is_the_plugin_when_CNI_COMMAND_is_set()
-    {
-        var (exit, output, error) = await RunProgramAsync("{\"cniVersion\":\"1.0.0\"}", new() { ["CNI_COMMAND"] = "VERSION" });
-        Assert.True(exit == 0 && error.Length == 0, error);
-        Assert.Equal("1.0.0", JsonNode.Parse(output)!["cniVersion"]!.GetValue<string>());
-    }
-
-    [Fact]
-    public async Task The_executable_prints_errors_on_standard_output_and_exits_with_1()
-    {
-        var (exit, output, _) = await RunProgramAsync("{", Environment("ADD"));
-        Assert.Equal(1, exit);
-        Assert.Equal(6, JsonNode.Parse(output)!["code"]!.GetValue<int>());
-
-        (exit, output, _) = await RunProgramAsync("{\"x\":\"" + new string('x', AgentRequest.MaxStdin) + "\"}", Environment("ADD"));
-        Assert.Equal(1, exit);
-        Assert.Equal(5, JsonNode.Parse(output)!["code"]!.GetValue<int>());
-    }
-
-    [Fact]
-    public async Task Without_CNI_COMMAND_it_prints_its_usage()
-    {
-        var (exit, _, error) = await RunProgramAsync("", new() { ["CNI_COMMAND"] = "" });
-        Assert.Equal(2, exit);
-        Assert.Contains("host-stub agent", error, StringComparison.Ordinal);
-        Assert.Contains("1.1.0", error, StringComparison.Ordinal);
-    }
-
     private static PluginAnswer Run(string command, string input) =>
         PluginAnswer.From(CniPlugin.Execute(Environment(command), () => Encoding.UTF8.GetBytes(input), AgentSocket.Ask));
 
@@ -108,8 +51,4 @@ public sealed class PluginTests
         ["CNI_IFNAME"] = "eth0",
         ["CNI_PATH"] = "/opt/cni/bin",
     };
-
-    private static Task<(int ExitCode, string Output, string Error)> RunProgramAsync(
-        string input, Dictionary<string, string> environment) =>
-        Programs.RunAsync(Programs.HostStub, [], input, environment);
 }

@@ -107,52 +107,6 @@ public sealed class SecondInterfaceTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    [Fact]
-    public async Task Debians_sbr_works_after_this_plugin()
-    {
-        Needs.CniPlugins("sbr", "host-local");
-        var sbr = Path.Combine(Needs.CniPluginFolder, "sbr");
-        await using var lab = await AgentLab.CreateAsync();
-        var pod = lab.NewPod();
-        (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded();
-        var second = (await Second(lab, "ADD", pod, version: "1.0.0")).Succeeded().Output!;
-        var config = new JsonObject
-        {
-            ["cniVersion"] = "1.0.0",
-            ["name"] = "second",
-            ["type"] = "sbr",
-            ["prevResult"] = second.DeepClone(),
-        };
-
-        var last = await Programs.RunCniAsync(sbr, "ADD", pod, config, "net1");
-
-        Assert.Equal(2, Rules(pod).Select(r => r.Table).Distinct().Count());
-        (await Second(lab, "CHECK", pod, last, "1.0.0")).Succeeded();
-        await Programs.RunCniAsync(sbr, "DEL", pod, config, "net1");
-        (await Second(lab, "DEL", pod, last, "1.0.0")).Succeeded();
-        Assert.Empty(Rules(pod));
-    }
-
-    [Fact]
-    public async Task Check_finds_the_routes_that_sbr_moved_from_the_first_interface()
-    {
-        Needs.CniPlugins("sbr", "host-local");
-        await using var lab = await AgentLab.CreateAsync();
-        var pod = lab.NewPod();
-        var result = (await lab.RunAsync("ADD", pod, "1.0.0")).Succeeded().Output!;
-        var config = new JsonObject
-        {
-            ["cniVersion"] = "1.0.0",
-            ["name"] = "podnet",
-            ["type"] = "sbr",
-            ["prevResult"] = result.DeepClone(),
-        };
-
-        var last = await Programs.RunCniAsync(Path.Combine(Needs.CniPluginFolder, "sbr"), "ADD", pod, config);
-
-        (await lab.RunAsync("CHECK", pod, "1.0.0", last)).Succeeded();
-    }
-
     /// <summary>The current target supports IPv4 only, so that no ADD gets this far with IPv6 addresses.</summary>
     [Theory]
     [InlineData("10.0.0.1", "10.0.0.2", "169.254.1.1")]

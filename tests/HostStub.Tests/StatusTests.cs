@@ -11,20 +11,6 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class StatusTests
 {
     [Fact]
-    public async Task Status_is_50_on_a_new_node_until_the_ACC_is_reachable()
-    {
-        Needs.Root();
-        await using var lab = await AgentLab.CreateAsync(startAcc: false);
-
-        var answer = (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Failed(50);
-        Assert.Contains("unable to attach pods", answer.Message, StringComparison.Ordinal);
-
-        await lab.Acc.StartAsync();
-        await Eventually.TrueAsync(() => lab.Agent!.Services.Acc.State.Synced, "the agent connects");
-        (await Task.Run(() => lab.Request("STATUS", "", "", change: c => c.Remove("ipam")))).Succeeded();
-    }
-
-    [Fact]
     public async Task Status_stays_good_during_an_ACC_reboot_and_is_50_afterwards()
     {
         Needs.Root();
@@ -127,21 +113,6 @@ public sealed class StatusTests
     }
 
     [Fact]
-    public async Task Status_asks_the_delegated_plugin_only_if_it_supports_the_command()
-    {
-        Needs.Root();
-        await using var lab = await AgentLab.CreateAsync();
-        var pod = lab.NewPod();
-        FakeIpam.Write(lab, "old", "[\"0.4.0\",\"1.0.0\"]", "echo '{\"code\":50,\"msg\":\"never asked\"}'; exit 1");
-        FakeIpam.Write(lab, "new", "[\"1.0.0\",\"1.1.0\"]", "echo '{\"code\":50,\"msg\":\"the IPAM daemon is down\"}'; exit 1");
-
-        (await lab.RunAsync("STATUS", pod, change: c => c["ipam"]!["type"] = "old")).Succeeded();
-        var answer = (await lab.RunAsync("STATUS", pod, change: c => c["ipam"]!["type"] = "new")).Failed(50);
-
-        Assert.Contains("the IPAM daemon is down", answer.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task A_slow_delegated_plugin_does_not_delay_status()
     {
         Needs.Root();
@@ -182,13 +153,5 @@ public sealed class StatusTests
         var plugin = RequestLimits.OfPlugin(command);
         Assert.True(command == "STATUS" ? plugin <= TimeSpan.FromSeconds(runtime) : plugin < TimeSpan.FromSeconds(runtime));
         Assert.True(RequestLimits.OfAgent(command) < plugin);
-    }
-
-    [Fact]
-    public async Task Status_before_1_1_0_is_error_1()
-    {
-        Needs.Root();
-        await using var lab = await AgentLab.CreateAsync();
-        (await Task.Run(() => lab.Request("STATUS", "", "", "1.0.0"))).Failed(1);
     }
 }

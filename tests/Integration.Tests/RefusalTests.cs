@@ -84,43 +84,4 @@ public sealed class RefusalTests
         Assert.Equal(before, (await lab.ControlAsync("endpoints")).ToJsonString());
         Assert.Contains("role", lab.Manager!.Log);
     }
-
-    [Fact]
-    public async Task A_malformed_request_of_the_runtime_gets_its_error_code()
-    {
-        Needs.Lab();
-        await using var lab = await Lab.StartAsync();
-        var before = (await lab.ControlAsync("endpoints")).ToJsonString();
-        var netns = await lab.AddNamespaceAsync("m");
-        var pod = new Pod("m", netns, "m");
-
-        async Task ExpectAsync(int code, string command, Action<JsonObject>? change = null, Dictionary<string, string>? environment = null)
-        {
-            var result = await lab.PluginAsync(command, pod, change, environment);
-            Assert.NotEqual(0, result.ExitCode);
-            Assert.Equal(code, (int?)JsonNode.Parse(result.Output)!["code"]);
-        }
-
-        await ExpectAsync(1, "ADD", c => c["cniVersion"] = "9.9.9");
-        await ExpectAsync(4, "ADD", environment: new() { ["CNI_CONTAINERID"] = "" });
-        await ExpectAsync(4, "ADD", environment: new() { ["CNI_IFNAME"] = "a/b" });
-        await ExpectAsync(4, "FROBNICATE");
-        await ExpectAsync(7, "ADD", c => c["ipam"]!["type"] = "../../bin/sh");
-        await ExpectAsync(7, "ADD", c => c["mtu"] = -5);
-        var garbage = await Shell.RunAsync(lab.HostNamespace, lab.At("cni-bin/accoffload"), [], "{\"cniVersion\": \"1.0.0\",",
-            new Dictionary<string, string>
-            {
-                ["CNI_COMMAND"] = "ADD",
-                ["CNI_CONTAINERID"] = "m",
-                ["CNI_NETNS"] = $"/run/netns/{netns}",
-                ["CNI_IFNAME"] = "eth0",
-                ["CNI_PATH"] = "/usr/lib/cni",
-            });
-        Assert.Equal(6, (int?)JsonNode.Parse(garbage.Output)!["code"]);
-
-        Assert.Equal(before, (await lab.ControlAsync("endpoints")).ToJsonString());
-        Assert.Empty((await Shell.RunLineAsync(netns, "ip -o link show type veth")).Output);
-        Assert.False(Directory.Exists(lab.At("ipam/podnet")) && Directory.GetFiles(lab.At("ipam/podnet"), "10.*").Length > 0,
-            "no address is taken");
-    }
 }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json.Nodes;
-using ACCOffload.HostStub.TestKit;
 
 namespace ACCOffload.HostStub.Tests.Support;
 
@@ -16,22 +14,6 @@ internal static class Programs
             var configuration = Path.GetFileName(Path.GetDirectoryName(output)!);
             return Path.Combine(Repository.Root, "host-stub", "bin", configuration, Path.GetFileName(output), "host-stub");
         }
-    }
-
-    /// <returns>The result; an empty object for a command without one.</returns>
-    public static async Task<JsonNode> RunCniAsync(string file, string command, Pod pod, JsonObject config, string interfaceName = "eth0")
-    {
-        var environment = new Dictionary<string, string>
-        {
-            ["CNI_COMMAND"] = command,
-            ["CNI_CONTAINERID"] = pod.ContainerId,
-            ["CNI_NETNS"] = pod.Path,
-            ["CNI_IFNAME"] = interfaceName,
-            ["CNI_PATH"] = Needs.CniPluginFolder,
-        };
-        var (exit, output, error) = await RunAsync(file, [], config.ToJsonString(), environment);
-        Assert.True(exit == 0, $"{file} failed: {output} {error}");
-        return output.Length == 0 ? new JsonObject() : JsonNode.Parse(output)!;
     }
 
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(

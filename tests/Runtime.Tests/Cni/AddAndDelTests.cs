@@ -18,7 +18,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type veth peer name other").Succeeded();
         await Shell.RunLineAsync(attachment.Namespace, "ip addr add 192.168.7.7/24 dev eth0").Succeeded();
 
-        Assert.Contains("eth0", (await runtime.RunAsync("ADD", attachment)).Failed(999).Text, StringComparison.Ordinal);
+        Assert.Contains("eth0 already exists", (await runtime.RunAsync("ADD", attachment)).Failed(999).Text, StringComparison.Ordinal);
 
         Assert.Equal(["eth0", "lo", "other"], await LabState.LinksAsync(attachment.Namespace));
         Assert.Contains("192.168.7.7", (await Shell.RunLineAsync(attachment.Namespace, "ip addr show dev eth0").Succeeded()).Output,
@@ -38,7 +38,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         var attachment = await runtime.AddAsync();
         var before = await LabState.TakeAsync(runtime.Lab);
 
-        Assert.NotEqual(0, (await runtime.RunAsync("ADD", attachment)).ExitCode);
+        (await runtime.RunAsync("ADD", attachment)).Failed(999);
 
         Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();
@@ -85,6 +85,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         var runtime = await shared.RuntimeAsync();
         var before = await LabState.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync();
+        Assert.NotEqual(before, await LabState.TakeAsync(runtime.Lab));
         for (var i = 0; i < 3; i++)
         {
             (await runtime.RunAsync("DEL", attachment)).IsSilent();
@@ -92,14 +93,19 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
             Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         }
 
-        (await runtime.RunAsync("DEL", await runtime.NewAsync())).IsSilent();
+        var unknown = await runtime.NewAsync();
+        (await runtime.RunAsync("DEL", unknown)).IsSilent();
+        (await runtime.RunAsync("DEL", unknown, null, v => v.Remove("CNI_NETNS"))).IsSilent();
+        (await runtime.RunAsync("DEL", unknown, c => c["prevResult"] = new JsonObject(), v => v["CNI_NETNS"] = "")).IsSilent();
         // A network unknown to this host.
         (await runtime.RunAsync("DEL", await runtime.NewAsync(runtime.Configuration(network: "unheard-of")))).IsSilent();
         Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
 
-    [Fact]
-    public async Task DEL_frees_everything_after_the_namespace_is_gone()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)] // With neither CNI_NETNS nor prevResult.
+    public async Task DEL_frees_everything_after_the_namespace_is_gone(bool withAll)
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
@@ -107,10 +113,14 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         var attachment = await runtime.AddAsync();
         await runtime.Lab.RemoveNamespaceAsync(attachment.Namespace);
 
-        (await runtime.RunAsync("DEL", attachment)).IsSilent();
+        (await DeleteAsync()).IsSilent();
 
         Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
-        (await runtime.RunAsync("DEL", attachment)).IsSilent();
+        (await DeleteAsync()).IsSilent();
+
+        Task<CniOutcome> DeleteAsync() => withAll
+            ? runtime.RunAsync("DEL", attachment)
+            : runtime.RunAsync("DEL", attachment, c => c["prevResult"] = null, v => v["CNI_NETNS"] = "");
     }
 
     [Theory]
@@ -213,8 +223,12 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
             attachments.Add(await runtime.NewAsync());
         }
 
+        var ports = (await LabState.LinksAsync(runtime.Lab.PortNamespace)).Count;
         await Task.WhenAll(attachments.Select(runtime.AddAsync));
         Assert.Equal(30, attachments.Select(a => a.Address).Distinct().Count());
+        Assert.Equal(ports + 30, (await LabState.LinksAsync(runtime.Lab.PortNamespace)).Count);
+        var known = (await Traces.EndpointsAsync(runtime.Lab)).SelectMany(e => e["addresses"]!.AsArray().Select(a => (string?)a));
+        Assert.Empty(attachments.Select(a => a.Address).Except(known));
         for (var i = 0; i < attachments.Count; i++)
         {
             Assert.True(await Lab.PingAsync(attachments[i].Namespace, attachments[(i + 1) % attachments.Count].Address,

@@ -11,27 +11,35 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     private const string Earlier = """
         {
           "cniVersion": "@VERSION@",
-          "interfaces": [ { "name": "bond7", "mac": "02:00:00:00:00:07" }, { "name": "vlan7", "mac": "02:00:00:00:00:08", "sandbox": "/run/netns/elsewhere" } ],
-          "ips": [ { @FAMILY@ "interface": 1, "address": "192.168.50.5/24", "gateway": "192.168.50.1" } ],
+          "interfaces": [ { "name": "bond7", "mac": "02:00:00:00:00:07" }, { "name": "vlan7", "mac": "02:00:00:00:00:08", "sandbox": "@SANDBOX@" } ],
+          "ips": [ { "version": "4", "interface": 1, "address": "192.168.50.5/24", "gateway": "192.168.50.1" } ],
           "routes": [ { "dst": "172.20.0.0/16", "gw": "192.168.50.1" } ],
           "dns": { "nameservers": [ "192.168.50.53" ], "domain": "earlier.test", "search": [ "a.test" ], "options": [ "ndots:5" ] }
         }
         """;
 
     [Theory]
-    [InlineData("0.3.0")]
-    [InlineData("0.3.1")]
-    [InlineData("0.4.0")]
-    [InlineData("1.0.0")]
-    [InlineData("1.1.0")]
-    public async Task The_result_of_an_earlier_plugin_is_kept_and_extended(string version)
+    [InlineData("0.3.0", false)]
+    [InlineData("0.3.1", false)]
+    [InlineData("0.4.0", false)]
+    [InlineData("1.0.0", false)]
+    [InlineData("1.1.0", false)]
+    [InlineData("0.3.1", true)]
+    [InlineData("1.1.0", true)]
+    public async Task The_result_of_an_earlier_plugin_is_kept_and_extended(string version, bool samePod)
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var before = await LabState.TakeAsync(runtime.Lab);
-        var earlier = WriteEarlier(runtime, version);
-        var chain = new Chain(runtime, await runtime.NewAsync(runtime.Configuration(version)),
-            new JsonObject { ["type"] = "earlier" }, Ours);
+        var attachment = await runtime.NewAsync(runtime.Configuration(version));
+        var earlier = WriteEarlier(runtime, version, sandbox: samePod ? attachment.NetNsPath : null);
+        if (samePod)
+        {
+            await Shell.RunLineAsync(attachment.Namespace, "ip link add vlan7 address 02:00:00:00:00:08 type veth peer name other")
+                .Succeeded();
+        }
+
+        var chain = new Chain(runtime, attachment, new JsonObject { ["type"] = "earlier" }, Ours);
 
         var result = await chain.AddAsync();
 
@@ -40,9 +48,15 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.True(JsonNode.DeepEquals(earlier["interfaces"]![0], interfaces[0]), interfaces[0]!.ToJsonString());
         Assert.True(JsonNode.DeepEquals(earlier["interfaces"]![1], interfaces[1]), interfaces[1]!.ToJsonString());
         var addresses = result["ips"]!.AsArray();
+        if (string.CompareOrdinal(version, "1.0.0") >= 0)
+        {
+            // These versions have no such key; it is accepted and not repeated.
+            earlier["ips"]![0]!.AsObject().Remove("version");
+        }
+
         Assert.True(JsonNode.DeepEquals(earlier["ips"]![0], addresses[0]), addresses[0]!.ToJsonString());
         Assert.Equal(2, (int?)addresses[1]!["interface"]);
-        Assert.Contains(result["routes"]!.AsArray(), route => JsonNode.DeepEquals(route, earlier["routes"]![0]));
+        Assert.True(JsonNode.DeepEquals(earlier["routes"]![0], result["routes"]![0]), result["routes"]!.ToJsonString());
         Assert.Contains(result["routes"]!.AsArray(), route => (string?)route!["dst"] == "0.0.0.0/0");
         Assert.True(JsonNode.DeepEquals(earlier["dns"], result["dns"]), result["dns"]!.ToJsonString());
         var own = ((string)addresses[1]!["address"]!).Split('/')[0];
@@ -63,7 +77,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        WriteEarlier(runtime, "1.0.0", "eth0");
+        WriteEarlier(runtime, "1.0.0", lastName: "eth0");
         var attachment = await runtime.NewAsync(runtime.Configuration("1.0.0"));
         await Shell.RunLineAsync(attachment.Namespace, "ip link add eth0 type veth peer name other").Succeeded();
         var before = await LabState.TakeAsync(runtime.Lab);
@@ -151,6 +165,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         var chain = new Chain(runtime, await runtime.NewAsync(runtime.Configuration("1.0.0")), Ours, tuning);
 
         var result = await chain.AddAsync();
+        Assert.Equal("02:00:00:00:77:01", (string?)result["interfaces"]![0]!["mac"]);
         await chain.CheckAsync();
 
         var address = ((string)result["ips"]![0]!["address"]!).Split('/')[0];
@@ -167,24 +182,36 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
+        const string Mac = "02:00:00:00:77:02";
+        var empty = await LabState.TakeAsync(runtime.Lab);
         var configuration = runtime.Configuration("1.0.0");
-        configuration["runtimeConfig"] = new JsonObject { ["mac"] = "02:00:00:00:77:02" };
+        configuration["runtimeConfig"] = new JsonObject { ["mac"] = Mac };
         var attachment = await runtime.AddAsync(configuration);
 
-        Assert.Equal("02:00:00:00:77:02", (string?)attachment.Result!["interfaces"]![0]!["mac"]);
+        Assert.Equal(Mac, (string?)attachment.Result!["interfaces"]![0]!["mac"]);
+        Assert.Contains(Mac, (await Shell.RunLineAsync(attachment.Namespace, "ip -o link show eth0").Succeeded()).Output,
+            StringComparison.Ordinal);
+        var endpoint = Assert.Single(await Traces.EndpointsAsync(runtime.Lab), e => (string?)e["containerId"] == attachment.ContainerId);
+        Assert.Contains(Mac, endpoint.ToJsonString(), StringComparison.Ordinal);
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), "the pod does not answer");
+        (await runtime.RunAsync("CHECK", attachment)).IsSilent();
 
         // The same MAC and the gateway's MAC are rejected for another pod.
-        foreach (var mac in new[] { "02:00:00:00:77:02", await runtime.GatewayMacAsync(attachment) })
+        var gateway = await runtime.GatewayMacAsync(attachment);
+        foreach (var (mac, reason) in new[] { (Mac, "belongs to another endpoint"), (gateway, "is the gateway's") })
         {
             var other = await runtime.NewAsync(configuration.DeepClone().AsObject());
             other.Configuration["runtimeConfig"]!["mac"] = mac;
             var before = await LabState.TakeAsync(runtime.Lab);
-            Assert.Contains("runtimeConfig.mac", (await runtime.RunAsync("ADD", other)).Failed(7, "1.0.0").Text, StringComparison.Ordinal);
+            var error = (await runtime.RunAsync("ADD", other)).Failed(7, "1.0.0");
+            Assert.Contains($"runtimeConfig.mac {mac} is refused", error.Text, StringComparison.Ordinal);
+            Assert.Contains(reason, error.Text, StringComparison.Ordinal);
             Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         }
 
-        await runtime.RemoveAsync(attachment);
+        // The runtime may not repeat its values.
+        (await runtime.RunAsync("DEL", attachment, c => c.Remove("runtimeConfig"))).IsSilent();
+        Assert.Equal(empty, await LabState.TakeAsync(runtime.Lab));
     }
 
     [Fact]
@@ -265,10 +292,13 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         var client = await runtime.AddAsync();
         var first = await runtime.AddAsync();
         var second = new Attachment(first.ContainerId, first.Namespace, "net1", runtime.Configuration("1.0.0", "second", 120, 150));
+        var rules = await RulesAsync();
         var chain = new Chain(runtime, second, plugins);
 
         var result = await chain.AddAsync();
 
+        // Each plugin has its own table.
+        Assert.Equal(plugins.Length, (await RulesAsync()).Except(rules).Select(rule => rule.Split(' ')[^1]).Distinct().Count());
         await chain.CheckAsync();
         (await runtime.RunAsync("CHECK", first)).IsSilent();
         var address = ((string)result["ips"]![0]!["address"]!).Split('/')[0];
@@ -280,12 +310,14 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         }
 
         await chain.DelAsync();
-        Assert.DoesNotContain(address, (await Shell.RunLineAsync(first.Namespace, "ip rule show").Succeeded()).Output,
-            StringComparison.Ordinal);
+        Assert.Equal(rules, await RulesAsync());
         Assert.True(await Lab.PingAsync(client.Namespace, first.Address), "the first interface does not answer any more");
         await runtime.RemoveAsync(first);
         await runtime.RemoveAsync(client);
         Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
+
+        async Task<string[]> RulesAsync() => (await Shell.RunLineAsync(first.Namespace, "ip rule show").Succeeded()).Output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
     }
 
     /// <summary>Debian's bandwidth plugin expects the other end of the veth in the host's namespace, but ours is in the port namespace. The
@@ -324,11 +356,11 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
 
     private static JsonObject Ours => new() { ["type"] = "accoffload" };
 
-    private static JsonObject WriteEarlier(CniRuntime runtime, string version, string? lastName = null)
+    private static JsonObject WriteEarlier(CniRuntime runtime, string version, string? lastName = null, string? sandbox = null)
     {
         var text = Earlier
             .Replace("@VERSION@", version, StringComparison.Ordinal)
-            .Replace("@FAMILY@", version is "0.3.0" or "0.3.1" or "0.4.0" ? "\"version\": \"4\"," : "", StringComparison.Ordinal)
+            .Replace("@SANDBOX@", sandbox ?? "/run/netns/elsewhere", StringComparison.Ordinal)
             .Replace("vlan7", lastName ?? "vlan7", StringComparison.Ordinal);
         runtime.WritePlugin("earlier", $"""
             cat > /dev/null

@@ -9,14 +9,14 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
 {
     /// <summary>Each row: a change in the pod, a word that the error must contain, and the repair.</summary>
     [Theory]
-    [InlineData("ip route del default", "0.0.0.0/0", "ip route add default via 169.254.1.1 dev eth0")]
+    [InlineData("ip route del default", "the route to 0.0.0.0/0 via 169.254.1.1 is gone", "ip route add default via 169.254.1.1 dev eth0")]
     [InlineData("ip route del 169.254.1.1", "169.254.1.1", "ip route add 169.254.1.1 dev eth0 scope link")]
     [InlineData("ip route replace default via 169.254.1.2 dev eth0 onlink", "0.0.0.0/0",
         "ip route replace default via 169.254.1.1 dev eth0")]
-    [InlineData("ip addr del {address}/32 dev eth0", "{address}", "ip addr add {address}/32 dev eth0")]
-    [InlineData("ip link set eth0 mtu 1600", "1600", "ip link set eth0 mtu 1500")]
-    [InlineData("ip link set eth0 address 02:00:00:12:34:56", "02:00:00:12:34:56", "ip link set eth0 address {mac}")]
-    [InlineData("ip link set eth0 down", "down",
+    [InlineData("ip addr del {address}/32 dev eth0", "lacks the address {address}/32", "ip addr add {address}/32 dev eth0")]
+    [InlineData("ip link set eth0 mtu 1600", "has the MTU 1600", "ip link set eth0 mtu 1500")]
+    [InlineData("ip link set eth0 address 02:00:00:12:34:56", "has the MAC 02:00:00:12:34:56", "ip link set eth0 address {mac}")]
+    [InlineData("ip link set eth0 down", "eth0 is down",
         "ip link set eth0 up;ip route replace 169.254.1.1 dev eth0 scope link;ip route replace default via 169.254.1.1 dev eth0")]
     public async Task CHECK_detects_a_change_in_the_pod_and_its_repair(string change, string word, string repair)
     {
@@ -56,7 +56,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
         await Shell.RunLineAsync(attachment.Namespace, "ip link del eth0").Succeeded();
-        Assert.NotEqual(0, (await runtime.RunAsync("CHECK", attachment)).ExitCode);
+        Assert.Contains("is gone", (await runtime.RunAsync("CHECK", attachment)).Failed(999).Text, StringComparison.Ordinal);
         await runtime.RemoveAsync(attachment);
     }
 
@@ -70,7 +70,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         var attachment = await runtime.AddAsync();
         var port = Assert.Single((await LabState.LinksAsync(lab.PortNamespace)).Except(links));
         await Shell.RunLineAsync(lab.PortNamespace, $"ip link set {port} down").Succeeded();
-        Assert.NotEqual(0, (await runtime.RunAsync("CHECK", attachment)).ExitCode);
+        Assert.Contains("is down", (await runtime.RunAsync("CHECK", attachment)).Failed(999).Text, StringComparison.Ordinal);
 
         await Shell.RunLineAsync(lab.PortNamespace, $"ip link set {port} up").Succeeded();
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();
@@ -88,7 +88,7 @@ public sealed class CheckTests(SharedLab shared) : IClassFixture<SharedLab>
         var lease = runtime.Lab.At($"ipam/podnet/{attachment.Address}");
         var content = await File.ReadAllTextAsync(lease);
         File.Delete(lease);
-        Assert.Contains("host-local", (await runtime.RunAsync("CHECK", attachment)).Failed(999).Text, StringComparison.Ordinal);
+        Assert.Contains("IPAM plugin host-local", (await runtime.RunAsync("CHECK", attachment)).Failed(999).Text, StringComparison.Ordinal);
         await File.WriteAllTextAsync(lease, content);
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();
         await runtime.RemoveAsync(attachment);

@@ -24,6 +24,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
             ? await runtime.RunAsync(command, WithAttachments(attachment.Configuration))
             : await runtime.RunAsync(command, attachment, c => c["prevResult"] = new JsonObject { ["cniVersion"] = version });
         Assert.Contains(version, outcome.Failed(1, version).Text, StringComparison.Ordinal);
+        await AssertNothingLeftAsync(runtime, attachment);
     }
 
     [Fact]
@@ -87,6 +88,8 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
             var outcome = await runtime.RunAsync(command, attachment, c => c["cni.dev/valid-attachments"] = new JsonArray(), change);
             Assert.Contains(variable, FailedBeforeTheConfiguration(outcome), StringComparison.Ordinal);
         }
+
+        await AssertNothingLeftAsync(runtime, attachment);
     }
 
     [Theory]
@@ -120,8 +123,9 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var outcome = await runtime.RunAsync("", await runtime.NewAsync());
-        Assert.NotEqual(0, outcome.ExitCode);
-        Assert.Contains("CNI plugin", outcome.Output + outcome.ErrorText, StringComparison.Ordinal);
+        Assert.Equal(2, outcome.ExitCode);
+        Assert.All(new[] { "CNI plugin", "host-stub agent", "1.1.0" },
+            words => Assert.Contains(words, outcome.ErrorText, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -148,9 +152,19 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.NotEqual(0, outcome.ExitCode);
     }
 
+    [Fact]
+    public async Task Code_5_if_standard_input_is_larger_than_a_mebibyte()
+    {
+        Needs.Lab();
+        var runtime = await shared.RuntimeAsync();
+        var input = new JsonObject { ["x"] = new string('x', 1 << 20) }.ToJsonString();
+        (await runtime.ExecuteAsync("accoffload", input, runtime.Environment("ADD", await runtime.NewAsync()))).Failed(5);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("{")]
+    [InlineData("{\"cniVersion\": \"1.0.0\",")]
     [InlineData("[]")]
     [InlineData("null")]
     [InlineData("network")]
@@ -172,7 +186,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         // Some of it is only read by the agent.
         input = input.Replace("\"podnet\"", $"\"podnet\",\"socket\":\"{runtime.Lab.At("host-stub.sock")}\"", StringComparison.Ordinal);
         var outcome = await runtime.ExecuteAsync("accoffload", input, runtime.Environment("ADD", attachment));
-        Assert.NotEqual(0, outcome.ExitCode);
+        Assert.Equal(1, outcome.ExitCode);
         Assert.Equal(6, (int?)JsonNode.Parse(outcome.Output)!["code"]);
         await AssertNothingLeftAsync(runtime, attachment);
     }
@@ -186,6 +200,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("ipam", "{}")]
     [InlineData("ipam", "{\"type\":\"no-such-plugin\"}")]
     [InlineData("ipam", "{\"type\":\"../host-local\"}")]
+    [InlineData("ipam", "{\"type\":\"../../bin/sh\"}")]
     [InlineData("mtu", "67")]
     [InlineData("mtu", "-1")]
     [InlineData("mtu", "70000")]
@@ -196,7 +211,13 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         var outcome = await runtime.RunAsync("ADD", attachment, c => Set(c, key, value is null ? null : JsonNode.Parse(value)));
-        Assert.Contains(key == "ipam" ? "IPAM" : key, outcome.Failed(7).Text, StringComparison.OrdinalIgnoreCase);
+        var error = outcome.Failed(7);
+        Assert.Contains(key == "ipam" ? "IPAM" : key, error.Text, StringComparison.OrdinalIgnoreCase);
+        if (value?.Contains("no-such-plugin", StringComparison.Ordinal) == true)
+        {
+            Assert.Contains("\"no-such-plugin\" is not in CNI_PATH", error.Message, StringComparison.Ordinal);
+        }
+
         await AssertNothingLeftAsync(runtime, attachment);
     }
 
@@ -206,10 +227,12 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.AddAsync();
+        var before = await LabState.TakeAsync(runtime.Lab);
         Assert.Contains("prevResult", (await runtime.RunAsync("CHECK", attachment, c => c.Remove("prevResult"))).Failed(7).Text,
             StringComparison.Ordinal);
         Assert.Contains("cni.dev/valid-attachments", (await runtime.RunAsync("GC", runtime.Configuration())).Failed(7).Text,
             StringComparison.Ordinal);
+        Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();
         await runtime.RemoveAsync(attachment);
     }
@@ -234,7 +257,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var runtime = await shared.RuntimeAsync();
         var attachment = await runtime.NewAsync();
         foreach (var path in new[] { "/run/netns/no-such-namespace", "/etc/hostname", "/proc/self/ns/mnt",
-            "/run/netns/" + runtime.Lab.HostNamespace })
+            "/proc/self/ns/net", "/run/netns/" + runtime.Lab.HostNamespace })
         {
             var outcome = await runtime.RunAsync("ADD", attachment, null, v => v["CNI_NETNS"] = path);
             Assert.Contains("CNI_NETNS", outcome.Failed(8).Text, StringComparison.Ordinal);
@@ -251,7 +274,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var first = await runtime.AddAsync(configuration);
         var second = await runtime.NewAsync(configuration);
 
-        (await runtime.RunAsync("ADD", second)).Failed(11);
+        Assert.Contains("no IP addresses available", (await runtime.RunAsync("ADD", second)).Failed(11).Text, StringComparison.Ordinal);
         await AssertNothingLeftAsync(runtime, second);
         // STATUS must not report exhausted addresses: the runtime would evict healthy pods.
         (await runtime.RunAsync("STATUS", configuration)).IsSilent();
@@ -262,20 +285,48 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(second);
     }
 
-    [Fact]
-    public async Task Code_999_if_the_IPAM_plugin_fails_without_an_error_object()
+    /// <summary>As before the agent's first start; when it was killed, its socket is still there.</summary>
+    [Theory]
+    [InlineData("ADD", "1.0.0", 11)]
+    [InlineData("CHECK", "1.0.0", 11)]
+    [InlineData("STATUS", "1.1.0", 50)]
+    public async Task Code_11_or_50_without_the_agents_socket(string command, string version, int code)
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
-        runtime.WritePlugin("ipam-silent", "cat > /dev/null\necho 'the disk is on fire' >&2\nexit 3\n");
+        var configuration = runtime.Configuration(version);
+        configuration["socket"] = "/run/there-is-none.sock";
+        var outcome = await runtime.RunAsync(command, await runtime.NewAsync(configuration));
+        Assert.Contains("/run/there-is-none.sock: No such file or directory; is it running?", outcome.Failed(code, version).Text,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Code_999_if_the_IPAM_plugin_fails_without_an_error_object(bool alsoForDel)
+    {
+        Needs.Lab();
+        var runtime = await shared.RuntimeAsync();
+        var log = runtime.Lab.At($"ipam-silent-{alsoForDel}.log");
+        runtime.WritePlugin("ipam-silent", $"""
+            cat > /dev/null
+            echo $CNI_COMMAND >> {log}
+            {(alsoForDel ? "" : "[ $CNI_COMMAND != DEL ] || exit 0")}
+            echo 'the disk is on fire' >&2
+            exit 3
+            """ + "\n");
         var configuration = runtime.Configuration();
         configuration["ipam"] = new JsonObject { ["type"] = "ipam-silent" };
         var attachment = await runtime.NewAsync(configuration);
         var outcome = await runtime.RunAsync("ADD", attachment);
-        Assert.Contains("ipam-silent", outcome.Failed(999).Text, StringComparison.Ordinal);
+        var error = outcome.Failed(999);
+        Assert.Contains("ipam-silent failed with exit code 3", error.Message, StringComparison.Ordinal);
+        Assert.Contains("the disk is on fire", error.Details, StringComparison.Ordinal);
         // Standard error of a delegated plugin is passed on.
         Assert.Contains("the disk is on fire", outcome.ErrorText + outcome.Output, StringComparison.Ordinal);
-        await AssertNothingLeftAsync(runtime, attachment, claimToo: false);
+        Assert.Contains("DEL", await File.ReadAllLinesAsync(log));
+        await AssertNothingLeftAsync(runtime, attachment, claimToo: !alsoForDel);
     }
 
     [Fact]
@@ -292,7 +343,9 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         var configuration = runtime.Configuration();
         configuration["ipam"] = new JsonObject { ["type"] = "ipam-123" };
         var attachment = await runtime.NewAsync(configuration);
-        Assert.Contains("out of luck", (await runtime.RunAsync("ADD", attachment)).Failed(123).Text, StringComparison.Ordinal);
+        var error = (await runtime.RunAsync("ADD", attachment)).Failed(123);
+        Assert.Contains("out of luck", error.Message, StringComparison.Ordinal);
+        Assert.Contains("no luck left", error.Details, StringComparison.Ordinal);
         Assert.Equal([$"ADD {attachment.ContainerId}", $"DEL {attachment.ContainerId}"], await File.ReadAllLinesAsync(log));
         await AssertNothingLeftAsync(runtime, attachment);
     }

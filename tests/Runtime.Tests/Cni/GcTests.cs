@@ -105,10 +105,10 @@ public sealed class GcTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Contains("can not forget", (await runtime.GcAsync(configuration, valid)).Failed(101).Text, StringComparison.Ordinal);
     }
 
-    internal static void WriteIpam(CniRuntime runtime, string name, string log, string more) =>
+    internal static void WriteIpam(CniRuntime runtime, string name, string log, string more, string versions = "\"1.0.0\",\"1.1.0\"") =>
         runtime.WritePlugin(name, $$"""
             input=$(cat | tr -d '\n')
-            [ $CNI_COMMAND != VERSION ] || { echo '{"cniVersion":"1.1.0","supportedVersions":["1.0.0","1.1.0"]}'; exit 0; }
+            [ $CNI_COMMAND != VERSION ] || { echo '{"cniVersion":"1.1.0","supportedVersions":[{{versions}}]}'; exit 0; }
             echo "$CNI_COMMAND $input" >> {{log}}
             {{more}}
             """ + "\n");

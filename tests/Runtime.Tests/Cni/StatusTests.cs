@@ -70,7 +70,7 @@ public sealed class StatusTests
     }
 
     [Fact]
-    public async Task Code_50_on_a_new_node_that_has_never_reached_its_ACC()
+    public async Task Code_50_on_a_new_node_until_its_ACC_is_reached()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
@@ -78,10 +78,18 @@ public sealed class StatusTests
         var runtime = new CniRuntime(lab);
         await Eventually.TrueAsync(() => Task.FromResult(File.Exists(lab.At("host-stub.sock"))),
             () => $"the agent listens\n{lab.Agent!.Log}");
+        var configuration = runtime.Configuration();
+        configuration.Remove("ipam");
         CniOutcome? status = null;
-        await Eventually.TrueAsync(async () => (status = await runtime.RunAsync("STATUS", runtime.Configuration())).ExitCode != 0,
-            "STATUS fails");
-        Assert.Contains("ACC", status!.Failed(50).Text, StringComparison.Ordinal);
+        await Eventually.TrueAsync(async () => (status = await runtime.RunAsync("STATUS", configuration)).ExitCode != 0, "STATUS fails");
+        var error = status!.Failed(50);
+        Assert.Contains("ACC", error.Text, StringComparison.Ordinal);
+        Assert.Contains("unable to attach pods", error.Message, StringComparison.Ordinal);
+
+        await lab.StartManagerAsync();
+        await Eventually.TrueAsync(async () => (status = await runtime.RunAsync("STATUS", configuration)).ExitCode == 0,
+            () => $"STATUS succeeds\n{lab.Agent!.Log}");
+        status.IsSilent();
     }
 
     [Fact]
@@ -148,6 +156,10 @@ public sealed class StatusTests
             Assert.Contains("server is away", (await runtime.RunAsync("STATUS", configuration)).Failed(code).Text,
                 StringComparison.Ordinal);
         }
+
+        // One that does not know STATUS is not asked, so that its error does not matter.
+        GcTests.WriteIpam(runtime, "ipam-status", log, "echo '{\"code\":50,\"msg\":\"never asked\"}'; exit 1", "\"0.4.0\",\"1.0.0\"");
+        (await runtime.RunAsync("STATUS", configuration)).IsSilent();
     }
 
     private static async Task<Lab> StartAsync(int statusGraceSeconds)

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ACCOffload.TestKit.Cni;
 using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Runtime.Tests.Cni;
 
@@ -31,19 +32,13 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         var before = await LabState.TakeAsync(runtime.Lab);
         var attachment = await runtime.AddAsync(runtime.Configuration(version));
         AssertResult(version, attachment);
-        Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address));
+        await AssertInterfaceAsync(runtime.Lab, attachment);
 
-        if (version is not ("0.3.0" or "0.3.1"))
-        {
-            (await runtime.RunAsync("CHECK", attachment)).IsSilent();
-        }
-
-        if (version == "1.1.0")
-        {
-            (await runtime.RunAsync("STATUS", attachment.Configuration)).IsSilent();
-            (await runtime.GcAsync(attachment.Configuration, attachment)).IsSilent();
-        }
-
+        AssertKnownSince("0.4.0", version, await runtime.RunAsync("CHECK", attachment));
+        AssertKnownSince("1.1.0", version, await runtime.RunAsync("STATUS", attachment.Configuration));
+        AssertKnownSince("1.1.0", version, await runtime.GcAsync(attachment.Configuration));
+        // The GC without valid attachments removed it, or was refused and removed nothing.
+        Assert.Equal(version != "1.1.0", await Traces.HasEndpointAsync(runtime.Lab, "podnet", attachment.ContainerId, "eth0"));
         await runtime.RemoveAsync(attachment);
         Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
@@ -64,31 +59,28 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
     [Theory]
     [InlineData("{\"cniVersion\":\"1.0.0\"}", "1.0.0")]
     [InlineData("{\"cniVersion\":\"0.4.0\"}", "0.4.0")]
-    [InlineData("", null)] // Callers of the reference library may send nothing.
-    public async Task VERSION_lists_all_versions_and_repeats_the_requested_one(string input, string? version)
+    [InlineData("{\"cniVersion\":\"9.9.9\"}", "9.9.9")]
+    [InlineData("", "1.1.0")] // Callers of the reference library may send nothing.
+    [InlineData("nonsense", "1.1.0")]
+    public async Task VERSION_lists_all_versions_and_repeats_the_requested_one(string input, string version)
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
         var outcome = await runtime.ExecuteAsync("accoffload", input, new Dictionary<string, string> { ["CNI_COMMAND"] = "VERSION" });
         var result = outcome.Result();
         Assert.Empty(result.Select(pair => pair.Key).Except(["cniVersion", "supportedVersions"]));
-        var supported = result["supportedVersions"]!.AsArray().Select(v => (string)v!).ToArray();
-        Assert.Empty(Keys.Keys.Except(supported));
-        if (version is null)
-        {
-            Assert.Contains((string)result["cniVersion"]!, supported);
-        }
-        else
-        {
-            Assert.Equal(version, (string?)result["cniVersion"]);
-        }
+        Assert.Equal(["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"], result["supportedVersions"]!.AsArray().Select(v => (string)v!));
+        Assert.Equal(version, (string?)result["cniVersion"]);
+        Assert.Equal("", outcome.ErrorText);
     }
 
     /// <summary>
-    /// A delegated plugin older than the request is called in a version that it supports, and its old result is converted.
+    /// A delegated plugin older than the request is called in the newest version that it supports, and its old result is converted.
     /// </summary>
-    [Fact]
-    public async Task An_old_delegated_plugin_works_with_a_new_runtime()
+    [Theory]
+    [InlineData("0.3.0", "0.3.1")]
+    [InlineData("0.3.1", "0.4.0")]
+    public async Task An_old_delegated_plugin_works_with_a_new_runtime(string older, string newest)
     {
         Needs.Lab();
         var runtime = await shared.RuntimeAsync();
@@ -96,12 +88,12 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         runtime.WritePlugin("ipam-old", $$$"""
             input=$(cat | tr -d '\n')
             echo "$CNI_COMMAND $input" >> {{{log}}}
-            [ $CNI_COMMAND != VERSION ] || { echo '{"cniVersion":"0.3.1","supportedVersions":["0.3.0","0.3.1"]}'; exit 0; }
+            [ $CNI_COMMAND != VERSION ] || { echo '{"cniVersion":"{{{newest}}}","supportedVersions":["{{{older}}}","{{{newest}}}"]}'; exit 0; }
             case $input in
-                *'"cniVersion":"0.3.1"'*) ;;
-                *) echo '{"cniVersion":"0.3.1","code":1,"msg":"incompatible CNI versions"}'; exit 1 ;;
+                *'"cniVersion":"{{{newest}}}"'*) ;;
+                *) echo '{"cniVersion":"{{{newest}}}","code":1,"msg":"incompatible CNI versions"}'; exit 1 ;;
             esac
-            [ $CNI_COMMAND != ADD ] || echo '{"cniVersion":"0.3.1","ips":[{"version":"4","address":"10.244.1.222/24","gateway":"10.244.1.1"}],"dns":{"nameservers":["10.96.0.10"]}}'
+            [ $CNI_COMMAND != ADD ] || echo '{"cniVersion":"{{{newest}}}","ips":[{"version":"4","address":"10.244.1.222/24","gateway":"10.244.1.1"}],"dns":{"nameservers":["10.96.0.10"]}}'
             """ + "\n");
         var configuration = runtime.Configuration();
         configuration["ipam"] = new JsonObject { ["type"] = "ipam-old" };
@@ -113,7 +105,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(attachment);
         // It got the DEL in its own version.
         Assert.Contains(await File.ReadAllLinesAsync(log),
-            line => line.StartsWith("DEL ", StringComparison.Ordinal) && line.Contains("\"0.3.1\"", StringComparison.Ordinal));
+            line => line.StartsWith("DEL ", StringComparison.Ordinal) && line.Contains($"\"{newest}\"", StringComparison.Ordinal));
     }
 
     private static void AssertResult(string version, Attachment attachment)
@@ -125,13 +117,11 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
 
         var interfaces = result["interfaces"]!.AsArray();
         Assert.All(interfaces, i => Assert.Empty(i!.AsObject().Select(pair => pair.Key).Except(keys.Interface)));
-        var inside = Assert.Single(interfaces, i => (string?)i!["name"] == attachment.InterfaceName)!;
+        var inside = Assert.Single(interfaces)!;
+        Assert.Equal(attachment.InterfaceName, (string?)inside["name"]);
         Assert.Equal(attachment.NetNsPath, (string?)inside["sandbox"]);
         Assert.Matches("^([0-9a-f]{2}:){5}[0-9a-f]{2}$", (string?)inside["mac"]);
-        if (version == "1.1.0")
-        {
-            Assert.Equal(1500, (int?)inside["mtu"]);
-        }
+        Assert.Equal(version == "1.1.0" ? 1500 : null, (int?)inside["mtu"]);
 
         var address = Assert.Single(result["ips"]!.AsArray())!.AsObject();
         Assert.Empty(address.Select(pair => pair.Key).Except(keys.Address));
@@ -143,6 +133,33 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
 
         var routes = result["routes"]!.AsArray();
         Assert.All(routes, route => Assert.Empty(route!.AsObject().Select(pair => pair.Key).Except(keys.Route)));
-        Assert.Contains(routes, route => (string?)route!["dst"] == "0.0.0.0/0" && (string?)route["gw"] == "169.254.1.1");
+        Assert.Equal(["169.254.1.1/32", "0.0.0.0/0"], routes.Select(route => (string?)route!["dst"]));
+        Assert.Equal("169.254.1.1", (string?)routes[1]!["gw"]);
+    }
+
+    /// <summary>What the result says is so: link, lease and the ACC's endpoint agree with it, and the address answers.</summary>
+    private static async Task AssertInterfaceAsync(Lab lab, Attachment attachment)
+    {
+        var link = (await Shell.RunLineAsync(attachment.Namespace, "ip -o link show eth0").Succeeded()).Output;
+        Assert.Contains((string)attachment.Result!["interfaces"]![0]!["mac"]!, link, StringComparison.Ordinal);
+        Assert.Contains("mtu 1500", link, StringComparison.Ordinal);
+        Assert.Contains($"podnet/{attachment.Address}", Traces.Leases(lab));
+        var endpoint = Assert.Single(await Traces.EndpointsAsync(lab), e => (string?)e["containerId"] == attachment.ContainerId);
+        Assert.Equal(attachment.Address, (string?)endpoint["addresses"]![0]);
+        Assert.Equal(attachment.ContainerId, (string?)endpoint["podName"]);
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address));
+    }
+
+    /// <summary>A command succeeds from one version on, and is error 1 in those before, also for an attachment that exists.</summary>
+    private static void AssertKnownSince(string since, string version, CniOutcome outcome)
+    {
+        if (string.CompareOrdinal(version, since) >= 0)
+        {
+            outcome.IsSilent();
+        }
+        else
+        {
+            outcome.Failed(1, version);
+        }
     }
 }

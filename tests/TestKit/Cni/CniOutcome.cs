@@ -36,12 +36,12 @@ public sealed class CniOutcome(string what, ShellResult run)
     }
 
     /// <summary>
-    /// Expects failure with the specification's error object: a nonzero exit code, only the object on standard output, no unknown keys, the
+    /// Expects failure with the specification's error object: exit code 1, only the object on standard output, no unknown keys, the
     /// configuration's version, the given code and a message.
     /// </summary>
     public CniError Failed(int code, string version = "1.1.0")
     {
-        Assert.True(run.ExitCode != 0, $"{what}: succeeded with {run.Output}");
+        Assert.True(run.ExitCode == 1, $"{what}: exit code {run.ExitCode} with {run.Output}");
         JsonObject error;
         try
         {
