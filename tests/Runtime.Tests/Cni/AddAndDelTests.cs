@@ -227,7 +227,7 @@ public sealed class AddAndDelTests(SharedLab shared) : IClassFixture<SharedLab>
         await Task.WhenAll(attachments.Select(runtime.AddAsync));
         Assert.Equal(30, attachments.Select(a => a.Address).Distinct().Count());
         Assert.Equal(ports + 30, (await LabState.LinksAsync(runtime.Lab.PortNamespace)).Count);
-        var known = (await Traces.EndpointsAsync(runtime.Lab)).SelectMany(e => e["addresses"]!.AsArray().Select(a => (string?)a));
+        var known = (await LabState.EndpointsAsync(runtime.Lab)).SelectMany(e => e["addresses"]!.AsArray().Select(a => (string?)a));
         Assert.Empty(attachments.Select(a => a.Address).Except(known));
         for (var i = 0; i < attachments.Count; i++)
         {

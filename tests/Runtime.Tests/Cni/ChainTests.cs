@@ -191,7 +191,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal(Mac, (string?)attachment.Result!["interfaces"]![0]!["mac"]);
         Assert.Contains(Mac, (await Shell.RunLineAsync(attachment.Namespace, "ip -o link show eth0").Succeeded()).Output,
             StringComparison.Ordinal);
-        var endpoint = Assert.Single(await Traces.EndpointsAsync(runtime.Lab), e => (string?)e["containerId"] == attachment.ContainerId);
+        var endpoint = Assert.Single(await LabState.EndpointsAsync(runtime.Lab), e => (string?)e["containerId"] == attachment.ContainerId);
         Assert.Contains(Mac, endpoint.ToJsonString(), StringComparison.Ordinal);
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, attachment.Address), "the pod does not answer");
         (await runtime.RunAsync("CHECK", attachment)).IsSilent();

@@ -38,7 +38,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         AssertKnownSince("1.1.0", version, await runtime.RunAsync("STATUS", attachment.Configuration));
         AssertKnownSince("1.1.0", version, await runtime.GcAsync(attachment.Configuration));
         // The GC without valid attachments removed it, or was refused and removed nothing.
-        Assert.Equal(version != "1.1.0", await Traces.HasEndpointAsync(runtime.Lab, "podnet", attachment.ContainerId, "eth0"));
+        Assert.Equal(version != "1.1.0", await LabState.HasEndpointAsync(runtime.Lab, "podnet", attachment.ContainerId, "eth0"));
         await runtime.RemoveAsync(attachment);
         Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
     }
@@ -143,8 +143,8 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         var link = (await Shell.RunLineAsync(attachment.Namespace, "ip -o link show eth0").Succeeded()).Output;
         Assert.Contains((string)attachment.Result!["interfaces"]![0]!["mac"]!, link, StringComparison.Ordinal);
         Assert.Contains("mtu 1500", link, StringComparison.Ordinal);
-        Assert.Contains($"podnet/{attachment.Address}", Traces.Leases(lab));
-        var endpoint = Assert.Single(await Traces.EndpointsAsync(lab), e => (string?)e["containerId"] == attachment.ContainerId);
+        Assert.Contains($"podnet/{attachment.Address}", LabState.Leases(lab));
+        var endpoint = Assert.Single(await LabState.EndpointsAsync(lab), e => (string?)e["containerId"] == attachment.ContainerId);
         Assert.Equal(attachment.Address, (string?)endpoint["addresses"]![0]);
         Assert.Equal(attachment.ContainerId, (string?)endpoint["podName"]);
         Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address));
