@@ -18,8 +18,9 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.TestKit;
 
 /// <summary>
-/// An agent with its environment: ACC, certificates, namespaces and a directory. All names are unique. Disposal removes everything. For tests
-/// that control the ACC, the clock, the hardware or the agent's store. Runtime.Tests has the other CNI cases, with the published binaries.
+/// An agent with its environment: ACC, certificates, namespaces and a directory. All names are unique. Disposal removes everything. For
+/// tests that control the ACC, the clock, the hardware or the agent's store. Runtime.Tests has the other CNI cases, with the published
+/// binaries.
 /// </summary>
 internal sealed class AgentLab : IAsyncDisposable
 {
