@@ -1,7 +1,7 @@
 using ACCOffload.HostStub.Cli;
 using ACCOffload.HostStub.Plugin;
 
-// A container runtime names the command in the environment; then this is the CNI plugin, and nothing else is touched.
+// A container runtime passes the command in the environment. Then this process is the CNI plugin and loads nothing else.
 return Environment.GetEnvironmentVariable("CNI_COMMAND") is { Length: > 0 }
     ? CniPlugin.Run()
     : CommandLine.Run(args);

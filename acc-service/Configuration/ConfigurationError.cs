@@ -3,8 +3,8 @@ using System.Text;
 
 namespace ACCOffload.Configuration;
 
-/// <summary>One error of the configuration. Its text is one line: where, what, why, what to do.</summary>
-/// <param name="Source">The file, or the environment variable, that the value comes from.</param>
+/// <summary>A configuration error. Its text is one line: source, key and value, reason, remedy.</summary>
+/// <param name="Source">The file or environment variable that the value comes from.</param>
 /// <param name="Key">The key, with colons between section and name; empty if the error is about the whole file.</param>
 /// <param name="Value">The value as written; null if there is none.</param>
 /// <param name="Reason">Why it is invalid.</param>
@@ -31,8 +31,8 @@ public sealed record ConfigurationError(string Source, string Key, string? Value
     }
 
     /// <summary>
-    /// Makes a value safe to show in one line: control characters, invisible characters and those that change the direction of writing are
-    /// escaped, and long text is cut.
+    /// Makes a value safe to show in one line: control characters, invisible characters and those that change the text direction are
+    /// escaped, and long text is truncated.
     /// </summary>
     /// <param name="value">Any text.</param>
     /// <param name="maxLength">The number of characters to keep.</param>

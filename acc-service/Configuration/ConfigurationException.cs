@@ -1,6 +1,6 @@
 namespace ACCOffload.Configuration;
 
-/// <summary>The configuration is invalid; <see cref="Errors"/> has every error.</summary>
+/// <summary>The configuration is invalid; <see cref="Errors"/> lists every error.</summary>
 public sealed class ConfigurationException(IReadOnlyList<ConfigurationError> errors)
     : Exception(string.Join(Environment.NewLine, errors))
 {

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace ACCOffload.Configuration;
 
 /// <summary>
-/// Reads typed values from a <see cref="ConfigurationTree"/>. A key is known once it was read; <see cref="RefuseUnknown"/> reports all
-/// others. Errors are collected, so that one start shows them all.
+/// Reads typed values from a <see cref="ConfigurationTree"/>. A key is known once it has been read; <see cref="RefuseUnknown"/> reports
+/// all others. Errors are collected, so that one start reports all of them.
 /// </summary>
 public sealed class ConfigurationReader(ConfigurationTree tree)
 {
@@ -18,10 +18,10 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
     /// <summary>The errors so far.</summary>
     public IReadOnlyList<ConfigurationError> Errors => _errors;
 
-    /// <summary>The keys that were read so far, with their defaults as text.</summary>
+    /// <summary>The keys read so far, with their defaults as text.</summary>
     public Dictionary<string, string> Defaults { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>A value that <paramref name="parser"/> accepts; its default is <paramref name="fallback"/>, as text.</summary>
+    /// <summary>Reads a value with <paramref name="parser"/>; <paramref name="fallback"/> is the default, as text.</summary>
     public T Value<T>(
         string key, string fallback, ValueParser<T> parser, string remedy, ConfigurationValueKind kind = ConfigurationValueKind.Text)
     {
@@ -82,8 +82,8 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
     /// <summary>A list; comma-separated in the environment.</summary>
     /// <param name="key">The key.</param>
     /// <param name="parser">Parses an element.</param>
-    /// <param name="remedy">What to do about an invalid one.</param>
-    /// <param name="missing">The error if the list is empty; null if it may be.</param>
+    /// <param name="remedy">What to do about an invalid element.</param>
+    /// <param name="missing">The error if the list is empty; null if an empty list is valid.</param>
     /// <param name="fallback">The only element of the default; null if the default is empty.</param>
     public IReadOnlyList<T> List<T>(string key, ValueParser<T> parser, string remedy, string? missing = null, string? fallback = null)
     {

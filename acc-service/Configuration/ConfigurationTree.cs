@@ -23,7 +23,7 @@ public sealed class ConfigurationTree
     /// <summary>The file that was read; null if there was none.</summary>
     public string? File { get; }
 
-    /// <summary>The place that errors about missing values name.</summary>
+    /// <summary>The source named in errors about missing values.</summary>
     public string Home => File ?? "configuration";
 
     /// <summary>All values by key.</summary>
@@ -35,7 +35,7 @@ public sealed class ConfigurationTree
     /// <summary>Reads the file, if there is one, and the environment.</summary>
     /// <param name="file">The configuration file.</param>
     /// <param name="required">Whether a missing file is an error.</param>
-    /// <param name="environment">The environment's variables.</param>
+    /// <param name="environment">The environment variables.</param>
     /// <param name="foreign">Sections of other services, whose variables may be in the same environment.</param>
     /// <exception cref="ConfigurationException">The file can't be read, or is not a JSON object.</exception>
     public static ConfigurationTree Load(string file, bool required, IDictionary environment, IReadOnlyCollection<string> foreign)
@@ -139,7 +139,7 @@ public sealed class ConfigurationTree
         if (!_values.TryAdd(key, value))
         {
             throw new ConfigurationException(new ConfigurationError(
-                file, key, value.Text, "is given twice (keys differ in case only)", "remove one of them"));
+                file, key, value.Text, "is given twice (the keys differ only in case)", "remove one of them"));
         }
     }
 

@@ -55,7 +55,7 @@ public static class Parsers
         return null;
     }
 
-    /// <summary>An IPv4 address in decimal numbers, or an IPv6 address without a zone.</summary>
+    /// <summary>An IPv4 address in dotted decimal, or an IPv6 address without a zone.</summary>
     public static string? Address(string text, out IPAddress address) =>
         IpText.TryParse(text, out address!) ? null : "is not an IP address";
 
@@ -93,7 +93,7 @@ public static class Parsers
         return null;
     }
 
-    /// <summary>address:port, or the empty text for none.</summary>
+    /// <summary>address:port, or an empty string for none.</summary>
     public static string? OptionalEndPoint(string text, out IPEndPoint? endPoint)
     {
         endPoint = null;
@@ -117,21 +117,21 @@ public static class Parsers
         return text.StartsWith('/') ? null : "is not an absolute path";
     }
 
-    /// <summary>An IP address, or the empty text for none.</summary>
+    /// <summary>An IP address, or an empty string for none.</summary>
     public static string? OptionalAddress(string text, out IPAddress? address)
     {
         address = null;
         return text.Length == 0 ? null : Address(text, out address!);
     }
 
-    /// <summary>An absolute path, or the empty text for none.</summary>
+    /// <summary>An absolute path, or an empty string for none.</summary>
     public static string? OptionalPath(string text, out string? path)
     {
         path = null;
         return text.Length == 0 ? null : AbsolutePath(text, out path!);
     }
 
-    /// <summary>An absolute URI (RFC 3986), or the empty text for none.</summary>
+    /// <summary>An absolute URI (RFC 3986), or an empty string for none.</summary>
     public static string? OptionalUri(string text, out string? uri)
     {
         uri = text.Length == 0 ? null : text;
@@ -175,7 +175,7 @@ public static class Parsers
         return uri.PathAndQuery is "/" or "" ? null : "has a path after the port";
     }
 
-    /// <summary>An https address without anything after host and port.</summary>
+    /// <summary>An https address with nothing after the host and port.</summary>
     public static string? HttpsServer(string text, out Uri server)
     {
         server = null!;
@@ -248,7 +248,7 @@ public static class Parsers
         return "is not a log level";
     }
 
-    /// <summary>A name of an enumeration, ignoring case.</summary>
+    /// <summary>The name of an enum member, ignoring case.</summary>
     public static string? Name<T>(string text, out T value)
         where T : struct, Enum
     {

@@ -8,8 +8,8 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace ACCOffload.Connections;
 
 /// <summary>
-/// Binds the methods of a service so that a malformed message is answered with INVALID_ARGUMENT and the name of the message. The binding of
-/// gRPC logs a stack trace and answers "Exception was thrown by handler".
+/// Binds the methods of a service so that a malformed message is answered with INVALID_ARGUMENT and the name of the message. gRPC's own
+/// binding logs a stack trace and answers "Exception was thrown by handler".
 /// </summary>
 internal sealed class CheckedMethods<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(
     Action<ServiceBinderBase> bind) : IServiceMethodProvider<TService>
@@ -82,19 +82,19 @@ internal sealed class CheckedMethods<[DynamicallyAccessedMembers(CheckedMethods.
 /// <summary>Registers services that are bound by <see cref="CheckedMethods{TService}"/>.</summary>
 internal static class CheckedMethods
 {
-    /// <summary>What gRPC asks of a service's type under trimming.</summary>
+    /// <summary>The members of a service's type that gRPC needs under trimming.</summary>
     public const DynamicallyAccessedMemberTypes GrpcNeeds =
         DynamicallyAccessedMemberTypes.PublicConstructors | DynamicallyAccessedMemberTypes.PublicMethods
             | DynamicallyAccessedMemberTypes.NonPublicMethods;
 
     /// <summary>
-    /// Takes gRPC's own binding, which would bind every method a second time, out of the services; call it after AddGrpc.
+    /// Removes gRPC's own binding, which would bind every method a second time; call it after AddGrpc.
     /// </summary>
     public static void RemoveDefaultBinding(IServiceCollection services) => services.RemoveAll(typeof(IServiceMethodProvider<>));
 
     /// <summary>Adds a service.</summary>
-    /// <param name="services">Where.</param>
-    /// <param name="service">The service itself.</param>
+    /// <param name="services">The service collection.</param>
+    /// <param name="service">The service instance.</param>
     /// <param name="bind">The generated BindService.</param>
     public static void Add<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(
         IServiceCollection services, TService service, Action<ServiceBinderBase, TService> bind)
@@ -105,7 +105,7 @@ internal static class CheckedMethods
     }
 
     /// <summary>Adds a service that the container creates.</summary>
-    /// <param name="services">Where.</param>
+    /// <param name="services">The service collection.</param>
     /// <param name="bind">The generated BindService.</param>
     public static void Add<[DynamicallyAccessedMembers(CheckedMethods.GrpcNeeds)] TService>(
         IServiceCollection services, Action<ServiceBinderBase, TService> bind)

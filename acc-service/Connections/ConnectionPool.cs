@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Connections;
 namespace ACCOffload.Connections;
 
 /// <summary>
-/// Established connections, limited per group: an identity, or an address if there is none. At the limit, a new connection replaces the
+/// Established connections, limited per group: an identity, or else an address. At the limit, a new connection replaces the
 /// oldest idle one of its group, so that a client which never closes connections is still served. Closes connections that are idle for too
 /// long, and aborts requests that do not arrive.
 /// </summary>
@@ -33,7 +33,7 @@ internal sealed class ConnectionPool : IDisposable
         _timer = time.CreateTimer(_ => Sweep(), null, SweepInterval, SweepInterval);
     }
 
-    /// <summary>The number of connections, without those that are being closed.</summary>
+    /// <summary>The number of connections, excluding those being closed.</summary>
     public int Count
     {
         get
@@ -49,7 +49,7 @@ internal sealed class ConnectionPool : IDisposable
     /// <param name="connection">The connection.</param>
     /// <param name="group">The group that it counts against.</param>
     /// <param name="who">The identity of the peer for the log, or empty.</param>
-    /// <param name="next">Serves it.</param>
+    /// <param name="next">Serves the connection.</param>
     public async Task RunAsync(ConnectionContext connection, string group, string who, ConnectionDelegate next)
     {
         var tracked = new TrackedConnection(connection, group, _time);
@@ -114,7 +114,7 @@ internal sealed class ConnectionPool : IDisposable
     private static TrackedConnection? OldestIdle(IEnumerable<TrackedConnection> connections) =>
         connections.Where(c => c.IsIdle).MinBy(c => c.LastUse);
 
-    // Tells the client first, so that it does not start a request that would be lost.
+    // Notifies the client first, so that it does not start a request that would be lost.
     private void Close(TrackedConnection connection)
     {
         var graceful = connection.IsIdle;

@@ -6,7 +6,7 @@ internal sealed record ConnectionPoolOptions
     /// <summary>Maximum number of connections of a group.</summary>
     public required Func<string, int> MaxPerGroup { get; init; }
 
-    /// <summary>Maximum number of all groups.</summary>
+    /// <summary>Maximum number of connections of all groups.</summary>
     public required int MaxConnections { get; init; }
 
     /// <summary>How long a connection may be open without a request.</summary>

@@ -50,7 +50,7 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
 
         if (root.Message.Contains("frame", StringComparison.Ordinal))
         {
-            return "it speaks no TLS";
+            return "it does not speak TLS";
         }
 
         return exception is AuthenticationException
@@ -63,7 +63,7 @@ internal sealed class HandshakeErrors(ILoggerFactory inner) : ILoggerFactory
 
     public void AddProvider(ILoggerProvider provider) => inner.AddProvider(provider);
 
-    /// <summary>Does nothing: whoever created the inner factory disposes of it.</summary>
+    /// <summary>Does nothing: the inner factory belongs to its creator.</summary>
     public void Dispose()
     {
     }

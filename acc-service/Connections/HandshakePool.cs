@@ -4,8 +4,8 @@ namespace ACCOffload.Connections;
 
 /// <summary>
 /// Connections in the TLS handshake. They have a pool of their own, so that clients without a certificate do not displace those with one.
-/// Beyond the limit, the oldest connection of the same address is closed, silent ones first: an address that only opens connections does
-/// not lock out others, and a real handshake, which takes milliseconds, succeeds even from the same address.
+/// Beyond the limit, the oldest connection of the same address is closed, silent ones first: an address that only opens connections cannot
+/// lock out others, and a real handshake, which takes milliseconds, succeeds even from the same address.
 /// </summary>
 internal sealed class HandshakePool(int max, int maxPerAddress, RefusalLog refusals)
 {
@@ -38,7 +38,7 @@ internal sealed class HandshakePool(int max, int maxPerAddress, RefusalLog refus
         }
     }
 
-    /// <summary>Adds a connection. An older one may be closed for it.</summary>
+    /// <summary>Adds a connection. An older one may be closed to make room.</summary>
     public Entry Enter(ConnectionContext connection)
     {
         var entry = new Entry(connection);
@@ -65,7 +65,7 @@ internal sealed class HandshakePool(int max, int maxPerAddress, RefusalLog refus
         {
             refusals.Refused(
                 PeerName.Of(victim.Connection), "", RefusalReason.UnfinishedHandshakes,
-                "its TLS handshake was not finished, and newer connections wait");
+                "its TLS handshake was not finished when newer connections arrived");
             victim.Connection.Abort(new ConnectionAbortedException("too many unfinished TLS handshakes"));
         }
         return entry;

@@ -4,7 +4,7 @@ namespace ACCOffload.Connections;
 
 /// <summary>A request, from its first byte to the end of its response. A feature of the HTTP context.</summary>
 /// <param name="path">The method's path.</param>
-/// <param name="lifetime">Aborts it.</param>
+/// <param name="lifetime">Aborts the request.</param>
 /// <param name="began">Timestamp of its start.</param>
 internal sealed class IncomingRequest(string path, IHttpRequestLifetimeFeature? lifetime, long began)
 {

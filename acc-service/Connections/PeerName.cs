@@ -9,7 +9,7 @@ internal static class PeerName
 {
     private const int PrefixBytes = 8;
 
-    /// <summary>For the log.</summary>
+    /// <summary>The name for the log.</summary>
     public static string Of(BaseConnectionContext connection) => connection.RemoteEndPoint switch
     {
         IPEndPoint ip => Of(ip.Address),
@@ -17,11 +17,11 @@ internal static class PeerName
         null => "unknown",
     };
 
-    /// <summary>For the log.</summary>
+    /// <summary>The name for the log.</summary>
     public static string Of(IPAddress? address) =>
         address is null ? "unknown" : (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
 
-    /// <summary>The key of limits per address: the first 64 bits of an IPv6 address, since one machine can use all that follow.</summary>
+    /// <summary>The key of limits per address: the first 64 bits of an IPv6 address, since one machine can use the whole /64.</summary>
     public static string GroupOf(BaseConnectionContext connection)
     {
         if (connection.RemoteEndPoint is not IPEndPoint { Address: var address }

@@ -2,7 +2,7 @@ using ACCOffload.Logging;
 
 namespace ACCOffload.Connections;
 
-/// <summary>Logs refused peers within a <see cref="LineBudget"/>. Text that they chose is escaped and cut.</summary>
+/// <summary>Logs refused peers within a <see cref="LineBudget"/>. Text chosen by a peer is escaped and truncated.</summary>
 internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
 {
     private const int MaxWhoLength = 120;
@@ -13,7 +13,7 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
 
     /// <param name="peer">The address of the client, without the port, which differs each time.</param>
     /// <param name="who">Its identity, such as the subject of its certificate, or empty.</param>
-    /// <param name="reason">Why, without anything that the client chose.</param>
+    /// <param name="reason">Why; must not contain anything that the client chose.</param>
     /// <param name="text">Why, in words.</param>
     public void Refused(string peer, string who, RefusalReason reason, string text)
     {

@@ -30,6 +30,6 @@ internal enum RefusalReason
     /// <summary>It belongs to another node.</summary>
     Node,
 
-    /// <summary>It may not use the control socket.</summary>
+    /// <summary>It is not allowed to use the control socket.</summary>
     ControlCaller,
 }

@@ -13,9 +13,9 @@ internal sealed class TlsListener(ConnectionLimits limits, RefusalLog refusals)
 {
     private readonly HandshakePool _handshakes = new(limits.MaxHandshakes, limits.MaxHandshakesPerAddress, refusals);
 
-    /// <summary>Sets the listener up.</summary>
+    /// <summary>Configures the listener.</summary>
     /// <param name="listen">Kestrel's listener.</param>
-    /// <param name="hello">Provides the requirements for a connection when its ClientHello has arrived.</param>
+    /// <param name="hello">Returns the TLS requirements for a connection whose ClientHello has arrived.</param>
     /// <param name="authenticated">Runs a connection after its handshake.</param>
     public void Apply(
         ListenOptions listen, Func<ConnectionContext, TlsTerms> hello, Func<ConnectionContext, ConnectionDelegate, Task> authenticated)
@@ -62,7 +62,7 @@ internal sealed class TlsListener(ConnectionLimits limits, RefusalLog refusals)
             ApplicationProtocols = [SslApplicationProtocol.Http2],
             EncryptionPolicy = EncryptionPolicy.RequireEncryption,
             AllowRenegotiation = false,
-            // A resumed session would skip the check of the certificate.
+            // A resumed session would skip the certificate check.
             AllowTlsResume = false,
         };
     }

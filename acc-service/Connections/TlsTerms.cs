@@ -5,8 +5,8 @@ namespace ACCOffload.Connections;
 
 /// <summary>TLS requirements for one connection.</summary>
 /// <param name="Server">The server's certificate.</param>
-/// <param name="ChainPolicy">The policy for the chain of the client.</param>
-/// <param name="Judge">Returns null if the certificate of the client is accepted, else why not. The chain contains what the client
-/// sent.</param>
+/// <param name="ChainPolicy">The chain policy for client certificates.</param>
+/// <param name="Judge">Returns null if the client's certificate is accepted, otherwise the reason for the refusal. The chain contains the
+/// certificates that the client sent.</param>
 internal sealed record TlsTerms(
     SslStreamCertificateContext Server, X509ChainPolicy ChainPolicy, Func<X509Certificate, X509Chain?, string?> Judge);

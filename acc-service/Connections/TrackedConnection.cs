@@ -58,7 +58,7 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
         Volatile.Write(ref _lastUse, time.GetTimestamp());
     }
 
-    /// <summary>Ends the connection after the requests that are open.</summary>
+    /// <summary>Closes the connection once its open requests have ended.</summary>
     public void RequestClose()
     {
         ClosingSince = time.GetTimestamp();
@@ -68,7 +68,7 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
     public void Abort(string reason) => connection.Abort(new ConnectionAbortedException(reason));
 
     /// <summary>
-    /// Aborts the requests that are still arriving after <paramref name="limit"/>; null when there is none, else the path of one.
+    /// Aborts the requests that are still arriving after <paramref name="limit"/>. Returns the path of one; null if there are none.
     /// </summary>
     public string? AbortLateRequests(TimeSpan limit)
     {

@@ -15,7 +15,7 @@ public static partial class DaemonHost
     public static async Task<int> RunAsync(DaemonOptions options, Func<ILoggerFactory, IDaemon> create)
     {
         ArgumentNullException.ThrowIfNull(options);
-        // Empty: the framework reads no configuration of its own from the working directory or the environment.
+        // Empty, so that the framework does not read a configuration of its own from the working directory or the environment.
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = "/" });
         LogSetup.Configure(builder.Logging, options.Levels);
         builder.Services.AddSingleton(TimeProvider.System);

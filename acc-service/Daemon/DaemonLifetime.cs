@@ -5,8 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace ACCOffload.Daemon;
 
 /// <summary>
-/// The daemon as seen from outside: SIGTERM and SIGINT stop it in order, SIGHUP reloads, and systemd is told when it is ready, alive and
-/// stopping.
+/// The daemon as seen from outside: SIGTERM and SIGINT stop it in order, SIGHUP reloads, and systemd is notified when it is ready, alive
+/// and stopping.
 /// </summary>
 internal sealed class DaemonLifetime(
     IHostApplicationLifetime application, IDaemon daemon, LogLevelReloader reloader, ServiceManager systemd, TimeProvider time)

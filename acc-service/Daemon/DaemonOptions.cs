@@ -18,9 +18,9 @@ public sealed record DaemonOptions
     /// <summary>Reads the configuration again.</summary>
     public required Func<ReloadedConfiguration> Reload { get; init; }
 
-    /// <summary>The log category of what is said about a reload.</summary>
+    /// <summary>The log category of messages about reloads.</summary>
     public required string ReloadCategory { get; init; }
 
-    /// <summary>Time for an orderly stop.</summary>
+    /// <summary>Time limit for an orderly stop.</summary>
     public required TimeSpan ShutdownTimeout { get; init; }
 }

@@ -1,13 +1,13 @@
 namespace ACCOffload.Daemon;
 
 /// <summary>
-/// The parts of a service in the order in which they were made; disposes of them in the reverse order. Used by one thread at a time.
+/// The parts of a service in the order of their creation; disposes of them in the reverse order. Used by one thread at a time.
 /// </summary>
 public sealed class DisposalStack : IAsyncDisposable
 {
     private readonly List<object> _parts = [];
 
-    /// <summary>Adds a part that is disposed of before all that were added earlier.</summary>
+    /// <summary>Adds a part that is disposed of before all parts added earlier.</summary>
     public T Add<T>(T part)
         where T : class
     {
@@ -20,7 +20,7 @@ public sealed class DisposalStack : IAsyncDisposable
         return part;
     }
 
-    /// <summary>Disposes of one part before its turn; does nothing if it is gone already.</summary>
+    /// <summary>Disposes of one part before its turn; does nothing if it has already been disposed of.</summary>
     public ValueTask DisposeEarlyAsync(object part) => _parts.Remove(part) ? DisposePartAsync(part) : ValueTask.CompletedTask;
 
     /// <inheritdoc/>

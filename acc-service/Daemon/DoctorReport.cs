@@ -10,7 +10,7 @@ public sealed class DoctorReport
     /// <summary>Whether nothing is wrong. Doubtful findings do not count.</summary>
     public bool IsSound => _findings.TrueForAll(f => f.Level != "wrong");
 
-    /// <summary>Something is as required.</summary>
+    /// <summary>A requirement is met.</summary>
     public void Right(string what, string detail) => _findings.Add(("ok", what, detail, ""));
 
     /// <summary>Something works now but may fail, or could not be checked.</summary>
@@ -101,7 +101,7 @@ public sealed class DoctorReport
     {
         if (notAfter - now < TimeSpan.FromDays(14))
         {
-            Doubt(what, $"{file}: valid until {notAfter:u} only", "renew it; the new file is used immediately");
+            Doubt(what, $"{file}: valid only until {notAfter:u}", "renew it; the new file is used immediately");
         }
         else
         {
@@ -109,7 +109,7 @@ public sealed class DoctorReport
         }
     }
 
-    /// <summary>Checks that only its owner can access a private key.</summary>
+    /// <summary>Checks that a private key is accessible only to its owner.</summary>
     public void CheckKeyMode(string what, string file)
     {
         var mode = File.GetUnixFileMode(file);

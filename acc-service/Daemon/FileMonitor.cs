@@ -87,7 +87,7 @@ public sealed partial class FileMonitor : IDisposable
     {
         lock (_lock)
         {
-            // Once: other files that change in the directory must not delay the check again and again.
+            // A pending check is not postponed, or frequent changes of other files in the directory could delay it forever.
             if (_disposed || _soon)
             {
                 return;
@@ -149,7 +149,7 @@ public sealed partial class FileMonitor : IDisposable
     }
 
     [LoggerMessage(
-        EventId = 2010, Level = LogLevel.Warning, Message = "{Directory} cannot be watched, changes in it are found by polling: {Reason}")]
+        EventId = 2010, Level = LogLevel.Warning, Message = "{Directory} cannot be watched; changes in it are found by polling: {Reason}")]
     private partial void LogNotWatched(string directory, string reason);
 
     [LoggerMessage(EventId = 2011, Level = LogLevel.Error, Message = "A changed file could not be applied")]

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace ACCOffload.Daemon;
 
-/// <summary>What a daemon does between start and stop. StartAsync returns when it serves; then systemd is told that it is ready.</summary>
+/// <summary>The work of a daemon between start and stop. StartAsync returns once it serves; then systemd is notified.</summary>
 public interface IDaemon : IHostedService
 {
     /// <summary>One line for systemctl status once the daemon has started; empty for none.</summary>
@@ -11,6 +11,6 @@ public interface IDaemon : IHostedService
     /// <summary>Whether the daemon makes progress; bounded in time. If not, systemd restarts it.</summary>
     ValueTask<bool> IsAliveAsync();
 
-    /// <summary>Reloads what can be reloaded, on SIGHUP. Log levels are not the daemon's concern.</summary>
+    /// <summary>Reloads what can be reloaded, on SIGHUP. Log levels are reloaded by the host.</summary>
     void Reload();
 }

@@ -1,6 +1,6 @@
 namespace ACCOffload.Daemon;
 
-/// <summary>A configuration that was read again while the daemon runs.</summary>
+/// <summary>A configuration that was reread while the daemon runs.</summary>
 /// <param name="Logging">The levels to apply.</param>
 /// <param name="NeedsRestart">Whether anything else has changed; null if that is not known.</param>
 public readonly record struct ReloadedConfiguration(LoggingSettings Logging, bool? NeedsRestart);
@@ -49,7 +49,7 @@ public sealed partial class LogLevelReloader : IDisposable
             LogReloaded(_file, logging.Level);
             if (needsRestart != false)
             {
-                LogNeedsRestart(_file, needsRestart is null ? "any other changes" : "other changes than log levels");
+                LogNeedsRestart(_file, needsRestart is null ? "any other changes" : "changes other than log levels");
             }
         }
         catch (ConfigurationException e)
@@ -63,7 +63,7 @@ public sealed partial class LogLevelReloader : IDisposable
 
     [LoggerMessage(
         EventId = 1020, Level = LogLevel.Information,
-        Message = "Reloaded {File}: the log levels are in force, {Level} where a feature has none")]
+        Message = "Reloaded {File}: the log levels are in force; features without one use {Level}")]
     private partial void LogReloaded(string file, LogLevel level);
 
     [LoggerMessage(EventId = 1021, Level = LogLevel.Warning, Message = "{File}: {Changes} take effect at the next start")]

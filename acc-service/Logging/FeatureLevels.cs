@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.Logging;
 
 /// <summary>The log level of each feature. It may change while loggers are in use.</summary>
-/// <param name="settings">The levels to begin with.</param>
+/// <param name="settings">The initial levels.</param>
 /// <param name="features">The service's features.</param>
 public sealed class FeatureLevels(LoggingSettings settings, LogFeatures features)
 {
@@ -28,7 +28,7 @@ public sealed class FeatureLevels(LoggingSettings settings, LogFeatures features
         {
             return level >= own && level != LogLevel.None;
         }
-        // Operators see the framework's own lines only if they set a level for the feature that these belong to.
+        // Operators see the framework's own lines only if they set a level for the feature that those lines belong to.
         var minimum = IsFramework(category) && settings.Level < LogLevel.Warning ? LogLevel.Warning : settings.Level;
         return level >= minimum && level != LogLevel.None;
     }

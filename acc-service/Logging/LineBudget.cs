@@ -6,10 +6,10 @@ namespace ACCOffload.Logging;
 /// </summary>
 public sealed class LineBudget(TimeProvider time)
 {
-    /// <summary>Different texts of one peer and reason that are written within <see cref="Window"/>.</summary>
+    /// <summary>Maximum number of different texts written per peer and reason within <see cref="Window"/>.</summary>
     public const int MaxTexts = 5;
 
-    /// <summary>Lines of all peers that are written within <see cref="Window"/>.</summary>
+    /// <summary>Maximum number of lines written for all peers within <see cref="Window"/>.</summary>
     public const int MaxLines = 500;
 
     private const int MaxEntries = 1024;
@@ -20,12 +20,12 @@ public sealed class LineBudget(TimeProvider time)
     private int _lines;
     private long _dropped;
 
-    /// <summary>The time in which a text is not repeated.</summary>
+    /// <summary>The time during which a text is not repeated.</summary>
     public static TimeSpan Window { get; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Decides about one line.</summary>
     /// <param name="peer">Who caused it.</param>
-    /// <param name="reason">Why, without anything that the peer chose: the limit is per peer and reason.</param>
+    /// <param name="reason">Why; must not contain anything that the peer chose, because the limit is per peer and reason.</param>
     /// <param name="text">The line.</param>
     public LineDecision Decide(string peer, string reason, string text)
     {

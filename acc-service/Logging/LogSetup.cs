@@ -7,13 +7,13 @@ namespace ACCOffload.Logging;
 public static class LogSetup
 {
     /// <summary>Adds the console and filters by the levels.</summary>
-    /// <param name="builder">What to configure.</param>
-    /// <param name="levels">The levels, which may change later, and the format, which may not.</param>
+    /// <param name="builder">The logging builder.</param>
+    /// <param name="levels">The levels, which can change later, and the format, which cannot.</param>
     public static void Configure(ILoggingBuilder builder, FeatureLevels levels)
     {
         builder.SetMinimumLevel(LogLevel.Trace);
         builder.AddFilter((category, level) => levels.IsEnabled(category ?? "", level));
-        // It logs a failed start with a stack trace; the command line reports it in one line.
+        // The framework's host logs a failed start with a stack trace; the command line reports it in one line.
         builder.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         switch (levels.Settings.Format)
         {

@@ -8,7 +8,7 @@ namespace ACCOffload.Logging;
 /// <param name="Features">The minimum level by feature, ignoring case.</param>
 public sealed record LoggingSettings(LogFormat Format, LogLevel Level, IReadOnlyDictionary<string, LogLevel> Features)
 {
-    /// <summary>Reads the section Logging.</summary>
+    /// <summary>Reads the Logging section.</summary>
     /// <param name="reader">The configuration; it collects errors.</param>
     /// <param name="features">The features that can have a level.</param>
     public static LoggingSettings Read(ConfigurationReader reader, LogFeatures features)
@@ -21,7 +21,7 @@ public sealed record LoggingSettings(LogFormat Format, LogLevel Level, IReadOnly
                 "Logging:Features",
                 name => features.Names.Contains(name, StringComparer.OrdinalIgnoreCase)
                     ? null
-                    : $"names no feature of {string.Join(", ", features.Names)}",
+                    : $"is not a known feature ({string.Join(", ", features.Names)})",
                 Parsers.Level,
                 LevelRemedy));
     }

@@ -7,7 +7,7 @@ public static class CommonFamilies
 {
     /// <summary>accoffload_build_info.</summary>
     public static MetricFamily Build { get; } = new(
-        "accoffload_build", MetricKind.Info, "The version that runs.")
+        "accoffload_build", MetricKind.Info, "The running version.")
     {
         Labels = ["version"],
         MaxSeries = 2,

@@ -23,7 +23,7 @@ public sealed record MetricFamily(string Name, MetricKind Kind, string Help)
     /// <summary>The upper bounds of the buckets of a histogram, ascending, without infinity.</summary>
     public IReadOnlyList<double> Buckets { get; init; } = [];
 
-    /// <summary>Values of the only label that exist from the start, at 0, so that the first event is an increase.</summary>
+    /// <summary>Values of the only label whose series exist from the start, at 0, so that the first event is an increase.</summary>
     public IReadOnlyList<string> Known { get; init; } = [];
 
     /// <summary>The name of the samples in the text format.</summary>
@@ -56,7 +56,7 @@ public sealed record MetricFamily(string Name, MetricKind Kind, string Help)
         }
     }
 
-    /// <summary>The same for a metric without labels; null means that there is no value now.</summary>
+    /// <summary>The same for a metric without labels; null means that there is currently no value.</summary>
     public void Observe(Meter meter, Func<double?> look) =>
         Observe(meter, () => look() is { } value ? [new Measurement<double>(value)] : []);
 

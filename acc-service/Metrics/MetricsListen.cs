@@ -5,7 +5,7 @@ namespace ACCOffload.Metrics;
 /// <summary>Where metrics are served.</summary>
 public static class MetricsListen
 {
-    /// <summary>The key.</summary>
+    /// <summary>The configuration key.</summary>
     public const string Key = "Metrics:Listen";
 
     /// <summary>What to do about an invalid address.</summary>

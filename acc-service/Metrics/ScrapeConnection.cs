@@ -24,7 +24,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
 
     public Task Running { get; set; } = Task.CompletedTask;
 
-    /// <summary>Closes it in favour of another one.</summary>
+    /// <summary>Closes it to make room for another one.</summary>
     public void Close()
     {
         _closed = true;
@@ -61,7 +61,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
         {
-            // The client is gone or too slow, or the connection was closed for another one: nobody waits for a response.
+            // The client is gone or too slow, or the connection was closed to make room: nobody waits for a response.
             if (!stop.IsCancellationRequested && !_closed && e is OperationCanceledException)
             {
                 options.Refused(Peer, "", false, $"no request was completed within {Limit.TotalSeconds:0} s");
@@ -69,7 +69,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         }
         catch (Exception e)
         {
-            // For instance certificate files that can't be read.
+            // For example, certificate files that can't be read.
             options.Refused(Peer, "", false, $"failed: {e.Message}");
         }
     }
@@ -84,7 +84,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         ApplicationProtocols = [SslApplicationProtocol.Http11],
         EncryptionPolicy = EncryptionPolicy.RequireEncryption,
         AllowRenegotiation = false,
-        // A resumed session would skip the check of the certificate.
+        // A resumed session would skip the certificate check.
         AllowTlsResume = false,
     };
 

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace ACCOffload.Metrics;
 
-/// <summary>The head of an HTTP/1.1 request, as far as it matters here.</summary>
+/// <summary>The head of an HTTP/1.1 request, limited to the parts used here.</summary>
 /// <param name="Method">As sent.</param>
 /// <param name="Path">Without the query.</param>
 /// <param name="Accept">All Accept headers.</param>

@@ -9,7 +9,7 @@ namespace ACCOffload.Metrics;
 /// </summary>
 public sealed partial class ScrapeServer : IAsyncDisposable
 {
-    /// <summary>Maximum number of connections. Beyond it, the oldest connection of the address with the most is closed.</summary>
+    /// <summary>Maximum number of connections. Beyond it, the address with the most connections loses its oldest one.</summary>
     public const int MaxConnections = 16;
 
     private readonly ScrapeOptions _options;
@@ -55,7 +55,7 @@ public sealed partial class ScrapeServer : IAsyncDisposable
             exporter.Dispose();
             throw new ConfigurationException(new ConfigurationError(
                 options.Source, MetricsListen.Key, options.Listen.ToString(), $"cannot be bound: {e.Message}",
-                "stop what uses it, or change it"));
+                "stop the program that uses it, or change the address"));
         }
         var server = new ScrapeServer(options, exporter, socket, logger);
         server.LogServing(server.Address, options.Terms is null ? "to this machine only" : "under mutual TLS");
@@ -98,7 +98,7 @@ public sealed partial class ScrapeServer : IAsyncDisposable
             }
             catch (SocketException e)
             {
-                // For instance no free file descriptors: they become free again.
+                // For example, no free file descriptors, which is temporary.
                 LogNotAccepted(e.Message);
                 await Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None);
             }
@@ -133,6 +133,6 @@ public sealed partial class ScrapeServer : IAsyncDisposable
     [LoggerMessage(EventId = 2200, Level = LogLevel.Information, Message = "Serving metrics on {Address}, {How}")]
     private partial void LogServing(IPEndPoint address, string how);
 
-    [LoggerMessage(EventId = 2201, Level = LogLevel.Warning, Message = "A connection for metrics could not be accepted: {Reason}")]
+    [LoggerMessage(EventId = 2201, Level = LogLevel.Warning, Message = "A metrics connection could not be accepted: {Reason}")]
     private partial void LogNotAccepted(string reason);
 }

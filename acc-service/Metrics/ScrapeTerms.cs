@@ -5,9 +5,9 @@ namespace ACCOffload.Metrics;
 
 /// <summary>TLS requirements for a scraper.</summary>
 /// <param name="Server">The server's certificate.</param>
-/// <param name="ChainPolicy">The policy for the chain of the client.</param>
-/// <param name="Judge">Returns null if the certificate of the client is accepted, else why not. The chain contains what the client
-/// sent.</param>
+/// <param name="ChainPolicy">The chain policy for client certificates.</param>
+/// <param name="Judge">Returns null if the client's certificate is accepted, otherwise the reason for the refusal. The chain contains the
+/// certificates that the client sent.</param>
 public sealed record ScrapeTerms(
     SslStreamCertificateContext Server, X509ChainPolicy ChainPolicy, Func<X509Certificate2, X509Chain?, string?> Judge)
 {

@@ -1,6 +1,6 @@
 namespace ACCOffload.Metrics;
 
-/// <summary>The series of a metric: at most <see cref="MetricFamily.MaxSeries"/>, whatever labels are measured. Thread-safe.</summary>
+/// <summary>The series of a metric: at most <see cref="MetricFamily.MaxSeries"/>, regardless of the labels measured. Thread-safe.</summary>
 internal sealed class SeriesTable
 {
     private readonly Lock _lock = new();
@@ -17,7 +17,7 @@ internal sealed class SeriesTable
 
     public MetricFamily Family { get; }
 
-    /// <summary>Whether it is measured anew at each scrape.</summary>
+    /// <summary>Whether the metric is measured anew at each scrape.</summary>
     public bool IsObserved { get; set; }
 
     public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)

@@ -64,7 +64,7 @@ internal static class BitString
         }
     }
 
-    /// <summary>Clears all bits behind a prefix. The prefix counts from the field's top bit, not the top byte's.</summary>
+    /// <summary>Clears all bits after a prefix. The prefix counts from the field's top bit, not the top byte's.</summary>
     public static void MaskPrefix(Span<byte> value, int bitWidth, int prefixLength)
     {
         var clear = bitWidth - prefixLength;

@@ -7,7 +7,7 @@ namespace ACCOffload.P4Wire;
 /// <param name="Low">The lower 64 bits; nanoseconds if made from the time.</param>
 public readonly record struct ElectionId(ulong High, ulong Low) : IComparable<ElectionId>
 {
-    /// <summary>Whether there is none.</summary>
+    /// <summary>Whether this is the zero ID, which means none.</summary>
     public bool IsZero => High == 0 && Low == 0;
 
     /// <summary>An ID that is higher than those of sessions that started earlier.</summary>

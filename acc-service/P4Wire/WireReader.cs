@@ -156,7 +156,7 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
             }
 
             var b = _data[_at++];
-            // The tenth byte has one bit of a 64-bit number; C# would wrap a shift beyond that.
+            // The tenth byte holds only the top bit of a 64-bit number. C# takes shift counts modulo 64, so skip anything beyond.
             if (shift < 64)
             {
                 value |= (ulong)(b & 0x7F) << shift;

@@ -11,7 +11,7 @@ public sealed class Backoff
     private TimeSpan _next;
 
     /// <param name="min">Nominal length of the first wait.</param>
-    /// <param name="max">No wait is longer.</param>
+    /// <param name="max">The longest wait.</param>
     public Backoff(TimeSpan min, TimeSpan max)
     {
         _min = min;

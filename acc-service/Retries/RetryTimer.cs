@@ -1,11 +1,11 @@
 namespace ACCOffload.Retries;
 
 /// <summary>
-/// When to retry something that a loop looks after: immediately the first time, then after waits that double up to a limit.
+/// Schedules the retries of a loop: the first attempt immediately, then after waits that double up to a limit.
 /// </summary>
 /// <param name="time">The clock.</param>
 /// <param name="min">The first wait.</param>
-/// <param name="max">No wait is longer.</param>
+/// <param name="max">The longest wait.</param>
 public sealed class RetryTimer(TimeProvider time, TimeSpan min, TimeSpan max)
 {
     private TimeSpan _wait;
@@ -35,7 +35,7 @@ public sealed class RetryTimer(TimeProvider time, TimeSpan min, TimeSpan max)
     /// <summary>Notes a failed attempt: the next wait is twice as long, but at most <paramref name="limit"/>.</summary>
     public void Failed(TimeSpan limit) => Set(_wait == TimeSpan.Zero ? min : Backoff.Double(_wait, limit));
 
-    /// <summary>Waits this long, whatever happened before.</summary>
+    /// <summary>Sets the wait, regardless of earlier attempts.</summary>
     public void Set(TimeSpan wait)
     {
         _wait = wait;

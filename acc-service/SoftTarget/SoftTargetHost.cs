@@ -18,7 +18,7 @@ namespace ACCOffload.SoftTarget;
 /// </summary>
 public sealed class SoftTargetHost : IAsyncDisposable
 {
-    /// <summary>Log category of its messages.</summary>
+    /// <summary>Category of its log messages.</summary>
     public const string LogCategory = "SoftTarget";
 
     private readonly WebApplication _application;
@@ -42,7 +42,7 @@ public sealed class SoftTargetHost : IAsyncDisposable
     public IReadOnlyList<string> Addresses
         => [.. _application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
 
-    /// <summary>Starts a soft target; it serves when the task completes.</summary>
+    /// <summary>Starts a soft target; it is serving when the task completes.</summary>
     /// <param name="options">The options.</param>
     /// <param name="loggerFactory">Messages use the category <see cref="LogCategory"/>.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
@@ -125,7 +125,7 @@ public sealed class SoftTargetHost : IAsyncDisposable
     private static WebApplication Build(
         SoftTargetOptions options, ILoggerFactory loggerFactory, Action<IServiceCollection> services, ListenAddresses addresses)
     {
-        // Empty: a library must not take configuration or addresses from the environment.
+        // Use an empty builder: a library must not take configuration or addresses from the environment.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggerFactory));
         builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();

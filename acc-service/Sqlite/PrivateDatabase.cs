@@ -3,7 +3,7 @@ using Microsoft.Data.Sqlite;
 namespace ACCOffload.Sqlite;
 
 /// <summary>
-/// How a daemon keeps its state: a SQLite file that only its owner can read, locked by one process, in WAL mode with every commit synced to
+/// A daemon's database: a SQLite file that only its owner can access, locked by one process, in WAL mode with every commit synced to
 /// the disk.
 /// </summary>
 public static class PrivateDatabase
@@ -15,11 +15,11 @@ public static class PrivateDatabase
     /// the file.
     /// </summary>
     /// <exception cref="IOException">It cannot be created.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">The permissions do not allow creating it.</exception>
     public static void Create(string path)
     {
         CreateDirectory(path);
-        // An existing one is left to SQLite: closing any descriptor of a file would drop this process's locks on it.
+        // An existing file is left to SQLite: closing any descriptor of a file would drop this process's locks on it.
         if (!File.Exists(path))
         {
             new FileStream(
@@ -29,7 +29,7 @@ public static class PrivateDatabase
 
     /// <summary>Creates the directory of a database, for its owner only, unless it exists.</summary>
     /// <exception cref="IOException">It cannot be created.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">The permissions do not allow creating it.</exception>
     public static void CreateDirectory(string path)
     {
         if (Path.GetDirectoryName(path) is { Length: > 0 } directory && !Directory.Exists(directory))
@@ -40,7 +40,7 @@ public static class PrivateDatabase
 
     /// <summary>Opens an existing file for this process only.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="busyTimeout">How long to wait for a predecessor that is just closing it.</param>
+    /// <param name="busyTimeout">How long to wait for a previous process that is still closing it.</param>
     /// <exception cref="SqliteException">The file is not a database, in use, or cannot be read or written.</exception>
     public static SqliteConnection Open(string path, TimeSpan busyTimeout)
     {
@@ -60,7 +60,7 @@ public static class PrivateDatabase
         }
     }
 
-    /// <summary>Opens a file that another process may have open, to look at it.</summary>
+    /// <summary>Opens a file for inspection; another process may have it open.</summary>
     /// <param name="path">The file.</param>
     /// <param name="busyTimeout">How long to wait for a lock.</param>
     /// <exception cref="SqliteException">The file is not a database, locked, or cannot be read.</exception>

@@ -11,8 +11,8 @@ using Grpc.Net.Client;
 namespace ACCOffload.HostStub.Acc;
 
 /// <summary>
-/// A single TLS connection to the ACC, which is never replaced internally: a request on a lost connection fails instead of being sent over
-/// a new one on which no Sync has been made.
+/// A single TLS connection to the ACC. It never reconnects by itself: a request on a lost connection fails, because a new connection must
+/// begin with a Sync.
 /// </summary>
 internal sealed class AccConnection : IDisposable
 {
@@ -54,7 +54,7 @@ internal sealed class AccConnection : IDisposable
                 AllowTlsResume = false,
             },
         };
-        // By name instead of address: the handler verifies the certificate against the channel's host name, and sends that as SNI.
+        // Use the name, not the address: the handler verifies the certificate against the channel's host name and sends it as SNI.
         var name = new UriBuilder(config.Address) { Host = config.ServerName }.Uri;
         _channel = GrpcChannel.ForAddress(
             name,
@@ -96,7 +96,7 @@ internal sealed class AccConnection : IDisposable
 
     public void Dispose()
     {
-        // First, so that a request that fails because of this finds the connection lost.
+        // Signal first: a request that fails because of the disposal must find the connection lost.
         SignalLost();
         _channel.Dispose();
         _credentials.Dispose();

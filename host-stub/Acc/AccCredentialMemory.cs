@@ -3,8 +3,8 @@ using ACCOffload.HostStub.Configuration;
 namespace ACCOffload.HostStub.Acc;
 
 /// <summary>
-/// Loads the credentials, and falls back to the last valid ones while the files are incomplete, damaged or missing: a lost connection is
-/// opened again with those until they expire. Not thread-safe, except for <see cref="Problem"/>.
+/// Loads the credentials, and falls back to the last valid ones while the files are incomplete, damaged or missing: reconnects use those
+/// until they expire. Not thread-safe, except for <see cref="Problem"/>.
 /// </summary>
 internal sealed class AccCredentialMemory(AccConfig config, TimeProvider time)
 {
@@ -37,7 +37,7 @@ internal sealed class AccCredentialMemory(AccConfig config, TimeProvider time)
         }
     }
 
-    /// <summary>Whether the files are valid, and differ from those of a stamp.</summary>
+    /// <summary>Whether the files are valid and their stamp differs from the given one.</summary>
     public bool HasChanged(string stamp)
     {
         if (AccCredentials.StampOf(config) == stamp)

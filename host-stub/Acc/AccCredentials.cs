@@ -57,7 +57,7 @@ internal sealed class AccCredentials : IDisposable
         return credentials;
     }
 
-    /// <summary>Made from the size and time of each file, so that it can be computed often.</summary>
+    /// <summary>Computed from the size and modification time of each file, which is cheap enough to do often.</summary>
     public static string StampOf(AccConfig config) =>
         string.Join(';', StampOf(config.CertificateFile), StampOf(config.KeyFile), StampOf(config.CaFile));
 

@@ -44,7 +44,7 @@ internal static class AccErrors
         };
     }
 
-    /// <summary>The ACC refused the request, so that it can't have had an effect.</summary>
+    /// <summary>The ACC refused the request, so it had no effect.</summary>
     public static bool IsDefinite(StatusCode code) =>
         code is StatusCode.InvalidArgument or StatusCode.AlreadyExists or StatusCode.PermissionDenied or StatusCode.ResourceExhausted
             or StatusCode.Unauthenticated or StatusCode.Unimplemented or StatusCode.OutOfRange or StatusCode.FailedPrecondition;

@@ -54,7 +54,7 @@ internal sealed partial class AccLink
         }
     }
 
-    // Connects, asks for the state and synchronizes: the connection that is returned admits attachments.
+    // Connects, asks for the state and synchronizes. Attachments are admitted on the returned connection.
     private async Task<AccConnection> ConnectAsync(CancellationToken stop)
     {
         var connection = new AccConnection(_config, _credentials.Load());
@@ -106,7 +106,7 @@ internal sealed partial class AccLink
             }
             catch (RpcException) when (++missed < 2 && !connection.Lost.IsCancellationRequested)
             {
-                // One failure may just be a busy moment.
+                // A single failure may be transient.
             }
         }
     }
@@ -162,7 +162,7 @@ internal sealed partial class AccLink
             {
                 LogReadiness(reply.Ready ? "ready" : $"not ready: {reply.Reason}");
             }
-            // Failures due to the missing target may succeed now.
+            // Attachments that failed because the target was missing may succeed now.
             if (reply.Ready && !_state.Ready && _state.SyncFailures.Count > 0)
             {
                 _resync = true;
@@ -182,11 +182,11 @@ internal sealed partial class AccLink
         }
     }
 
-    // A client with a copy of this node's certificate can replace the host's endpoint, which nothing on this host would show.
+    // Detects another client with a copy of this node's certificate that replaced the host's endpoint. Nothing on this host would show it.
     private void CheckHostEndpoint(StatusReply reply, Claim? host)
     {
-        // An ACC of an earlier release does not report it; while not synchronized, or without its target, it need not hold it yet; and the
-        // claim may have changed since.
+        // An ACC of an earlier release does not report the endpoint. An ACC that is not synchronized or lacks its target may not hold it
+        // yet. The claim may have changed since the request.
         if (reply.Conditions.Count == 0 || !reply.Ready || host is null || !ReferenceEquals(host, _claims.AttachedHost()))
         {
             return;
@@ -243,7 +243,7 @@ internal sealed partial class AccLink
     {
         if (_overtakenAgain)
         {
-            LoseEpoch("requests of this agent are repeatedly older than what the ACC has");
+            LoseEpoch("the ACC repeatedly refused this agent's requests as outdated");
         }
 
         if (!_epoch.IsHeld)
@@ -257,7 +257,7 @@ internal sealed partial class AccLink
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition)
         {
-            // Epoch or sequence number: a higher number that another client sent becomes void with the epoch.
+            // The epoch or the sequence number is outdated. A new epoch also voids a higher sequence number that another client sent.
             LoseEpoch(e.Status.Detail);
             await BeginAsync(connection, stop);
             await SyncAsync(connection, stop);
@@ -282,7 +282,7 @@ internal sealed partial class AccLink
             throw new AccException($"the ACC at {_config.Address.Authority} runs a release that is older than this agent and assigns "
                 + "no epochs: update inframanager there; existing attachments keep working");
         }
-        // If this fails, no Sync is made: it would remove what was only not found.
+        // If adoption fails, there is no Sync: it would remove attachments that exist but were not found.
         await Adopt(reply.Attachments);
         _claims.BeginEpoch(reply.Epoch);
         _epoch.Begun();
@@ -343,8 +343,8 @@ internal sealed partial class AccLink
         return state.SyncFailures.Count > 0 && _time.GetUtcNow() - state.LastSync > FailedSyncRetry;
     }
 
-    // Opens a connection with the new certificates before the old one is closed, unless the new certificates show that the old peer is not
-    // trusted.
+    // Opens a connection with the new certificates before the old one is closed, unless the old peer is not trusted under the new
+    // certificates.
     private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
     {
         var renewed = _credentials.HasChanged(connection.CredentialStamp);
@@ -366,7 +366,7 @@ internal sealed partial class AccLink
 
     private string _badCredentials = "";
 
-    // Requests that are running on the old connection may complete.
+    // Requests in flight on the old connection can complete.
     private static void RetireLater(AccConnection connection) =>
         _ = Task.Delay(RetireAfter, CancellationToken.None).ContinueWith(_ => connection.Dispose(), TaskScheduler.Default);
 

@@ -116,7 +116,7 @@ internal sealed partial class AccLink : IAsyncDisposable
             }
             catch (RpcException e)
             {
-                // A Sync may have been faster once. If it happens again, the ACC has a higher number than this agent can have sent.
+                // A Sync can overtake a request once. If it happens again, the ACC has a higher number than this agent has sent.
                 if (e.StatusCode == StatusCode.FailedPrecondition && overtaken > 0)
                 {
                     _overtakenAgain = true;
@@ -177,7 +177,7 @@ internal sealed partial class AccLink : IAsyncDisposable
     }
 
     /// <summary>Detaches if the ACC can be reached now.</summary>
-    /// <returns>False when the next Sync has to tell the ACC.</returns>
+    /// <returns>False when the ACC did not confirm it; the next Sync covers it.</returns>
     public async Task<bool> TryDetachAsync(AttachmentKey key, TimeSpan limit)
     {
         if (Current() is not { } connection)

@@ -43,11 +43,11 @@ internal sealed record AccState
     public IReadOnlyList<string> SyncFailures { get; init; } = [];
 }
 
-/// <summary>A condition for packets to pass, on the host or on the ACC.</summary>
+/// <summary>A precondition for forwarding packets, on the host or on the ACC.</summary>
 /// <param name="Name">Such as Store, Ports, Certificates.</param>
 /// <param name="Ok">Whether the condition holds.</param>
 /// <param name="Reason">Why it does not hold, or a remark if it does; one line.</param>
-/// <param name="PreventsAdds">Every ADD fails until it holds; false while it does.</param>
+/// <param name="PreventsAdds">Whether every ADD fails until the condition holds; false while it holds.</param>
 internal sealed record AgentCondition(string Name, bool Ok, string Reason, bool PreventsAdds)
 {
     public static AgentCondition Of(string name, string problem, bool preventsAdds = false) =>

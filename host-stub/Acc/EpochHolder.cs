@@ -5,8 +5,8 @@ using ACCOffload.Retries;
 namespace ACCOffload.HostStub.Acc;
 
 /// <summary>
-/// Tracks whether this process has an epoch, and how long to wait before it requests another: not at all at first, and increasingly longer
-/// while each epoch is lost again soon, as happens when two agents use the same certificate.
+/// Tracks whether this process has an epoch, and how long to wait before it requests another. There is no wait at first. The wait grows
+/// while each epoch is soon lost again, as happens when two agents use the same certificate.
 /// </summary>
 internal sealed class EpochHolder(TimeProvider time)
 {

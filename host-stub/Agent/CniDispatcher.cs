@@ -55,7 +55,7 @@ internal sealed partial class CniDispatcher
         var succeeded = false;
         try
         {
-            // First, so that errors are reported in the request's version.
+            // Read the header first: errors must be reported in the request's version.
             var header = command == "DEL" ? CniNetworkHeader.ReadForRemoval(request.Stdin.Span) : CniNetworkHeader.Read(request.Stdin.Span);
             version = header.Version;
             call = CniCall.Read(request);
@@ -83,7 +83,7 @@ internal sealed partial class CniDispatcher
         }
     }
 
-    // Always answers in time. Work that takes longer continues, and keeps its attachment's lock.
+    // Always answers in time. Work that takes longer continues and holds its attachment's lock.
     private async Task<byte[]> WithinLimitAsync(CniCall call)
     {
         if (call.IsVoid)
@@ -154,7 +154,7 @@ internal sealed partial class CniDispatcher
         }
     }
 
-    // A pending removal concerns an earlier attachment of the same name. Executed now, it can't remove the new one.
+    // A pending removal belongs to an earlier attachment of the same name. Execute it before the ADD, so that it can't remove the new one.
     private async Task<CniResult> AddAsync(CniCall call)
     {
         await _pending.ExecuteNowAsync(call.Key);

@@ -40,7 +40,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // The plugin creates it when it needs it.
+            // The plugin creates the directory when it needs it.
             Report(directories[0], e.Message);
         }
     }
@@ -103,7 +103,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // Executed again in the next round, with no effect. Without the directory there is no file.
+                // A remaining file is executed again in the next round, without effect. If the directory is missing, there is no file.
             }
         }
     }
@@ -191,7 +191,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         {
             await del.RunAsync(call);
         }
-        // Until the store has a record of the DEL, the file is the only one on disk.
+        // Until the store has recorded the DEL, the file is the only record on disk.
         if (!await services.Claims.CatchUpAsync())
         {
             throw new CniException(

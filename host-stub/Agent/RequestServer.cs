@@ -13,7 +13,7 @@ namespace ACCOffload.HostStub.Agent;
 /// <summary>The agent's unix socket: for root only, one request per connection, a limited number of connections.</summary>
 internal sealed partial class RequestServer : IAsyncDisposable
 {
-    // The dispatcher has lower limits, by network.
+    // The dispatcher has lower limits per network.
     private const int MaxConnections = 1024;
     private const int Backlog = 512;
     private static readonly TimeSpan ReceiveLimit = TimeSpan.FromSeconds(5);
@@ -114,7 +114,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
         {
-            // The runtime killed its plugin. The work stays done: the runtime will send DEL.
+            // The runtime killed the plugin. Don't undo the work: the runtime will send DEL.
             LogPeerClosed(e.Message);
         }
         catch (Exception e)

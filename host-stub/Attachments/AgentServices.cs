@@ -56,7 +56,7 @@ internal sealed class AgentServices
 
     /// <summary>Runs kernel operations, which block, on another thread.</summary>
     /// <param name="code">The operations.</param>
-    /// <param name="network">The network that they are for; empty for the agent's own.</param>
+    /// <param name="network">The network that the operations belong to; empty for the agent's own.</param>
     /// <exception cref="CniException">Error 11: the network's share of the slots was in use for too long.</exception>
     public async Task<T> RunOnHostAsync<T>(Func<T> code, string network = "")
     {

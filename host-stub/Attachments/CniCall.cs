@@ -29,7 +29,7 @@ internal sealed class CniCall
 
     public AttachmentKey Key => new(Config.Name, Environment.ContainerId, Environment.InterfaceName);
 
-    /// <summary>A DEL of a name that no attachment can have.</summary>
+    /// <summary>A DEL with a name that no attachment can have.</summary>
     public bool IsVoid => Environment.InvalidName.Length > 0 || !CniNetworkHeader.IsUsableName(Config.Name);
 
     /// <summary>What delegated plugins wrote to standard error.</summary>
@@ -67,7 +67,7 @@ internal sealed class CniCall
         }
     }
 
-    /// <param name="ownResult">What the plugin's ADD returned, for its CHECK.</param>
+    /// <param name="ownResult">The result of the IPAM plugin's ADD; its CHECK needs it.</param>
     public IpamRequest ToIpam(CniResult? ownResult = null) =>
         new(Config.IpamType, Environment.Path, Variables, Config.Version, Config.Raw, Config.PrevResult)
         {

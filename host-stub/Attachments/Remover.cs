@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Attachments;
 
 /// <summary>
-/// Removes an attachment in whatever state it is: after DEL, GC, a failed ADD, or a crash. Every step can be repeated. If one fails, the
-/// claim stays as being deleted, and the removal is retried. The caller holds the attachment's lock.
+/// Removes an attachment in any state: after DEL, GC, a failed ADD, or a crash. Every step can be repeated. If one fails, the claim keeps
+/// the state Deleting, and the removal is retried. The caller holds the attachment's lock.
 /// </summary>
 internal sealed partial class Remover(AgentServices services)
 {
@@ -18,25 +18,26 @@ internal sealed partial class Remover(AgentServices services)
     private readonly ILogger _logger = services.Loggers.CreateLogger(LogFeature.Cni);
 
     /// <param name="key">The attachment.</param>
-    /// <param name="claim">Its claim; null when there is none (then whatever its name implies is removed).</param>
+    /// <param name="claim">Its claim; null when there is none: then everything that can be derived from the key is removed.</param>
     /// <param name="ipam">How to release the addresses; null when none were assigned.</param>
-    /// <param name="otherIpam">Tried when that fails, because the configuration may have been fixed since; null for nothing.</param>
-    /// <param name="attachSent">False when no Attach was sent, so that the ACC can't know of the attachment.</param>
-    /// <param name="ipamMayFail">Nothing suggests that an address was assigned: the plugin's refusal is reported, but is no
-    /// failure.</param>
+    /// <param name="otherIpam">The fallback if that fails, because the configuration may have been fixed since; null for none.</param>
+    /// <param name="attachSent">False when no Attach was sent, so the ACC can't have the attachment.</param>
+    /// <param name="ipamMayFail">True when nothing suggests that an address was assigned: the IPAM plugin's refusal is reported, but not
+    /// treated as a failure.</param>
     /// <returns>What delegated plugins wrote to standard error.</returns>
     /// <exception cref="CniException">The first step that failed; the others completed.</exception>
     public async Task<string> RemoveAsync(
         AttachmentKey key, Claim? claim, IpamRequest? ipam, IpamRequest? otherIpam = null, bool attachSent = true, bool ipamMayFail = false)
     {
         var failures = new List<Exception>();
-        // On disk before the address is free for another attachment: after a restart in between, the Sync must not list the old holder.
+        // Record the removal before the address is released for another attachment: after a restart in between, the Sync must not list the
+        // old holder.
         var recorded = claim is null ? Task.CompletedTask : MarkAsync(ref claim);
         var device = DeleteDeviceAsync(key, claim);
         var rules = RemoveRulesAsync(claim);
         var detached = attachSent ? DetachAsync(key, claim, device) : Task.FromResult(true);
-        // The removal continues on a full disk, because it frees resources. The table writes the record as soon as it can. A restart before
-        // that finds a claim whose device is missing, which the Sync omits, and which is released after a while.
+        // The removal continues even if the disk is full, because it frees resources. The table writes the record as soon as it can. An
+        // agent that restarts before that finds a claim without a device: the Sync omits it, and it is released after a while.
         await TryAsync(recorded, [], "record");
         await TryAsync(rules, failures, "remove the pod's routing rules");
         var confirmed = await detached;
@@ -69,20 +70,20 @@ internal sealed partial class Remover(AgentServices services)
         {
             throw ToCni(failures[0]);
         }
-        // Not awaited: after a restart the claim is still being deleted, and repeating the removal has no effect.
-        // The claim of a device that is not back yet is kept, because it has the device's original state.
+        // Not awaited: after a restart the claim is still being deleted, and repeating the removal has no effect. If the device is not back
+        // yet, the claim is kept, because it holds the device's original state.
         if (claim is not null && !notReturned)
         {
             _ = confirmed ? services.Claims.RemoveAsync(key) : services.Claims.PutAsync(claim with { State = ClaimState.Released });
         }
-        // Also while a Sync is running: it may have listed the claim before it was released.
+        // Needed even while a Sync is running: that Sync may have listed the claim before it was released.
         if (!confirmed)
         {
             services.Acc.RequestResync();
         }
 
         services.Step("del.done");
-        LogRemoved(key, notReturned ? "; its device is not back yet" : confirmed ? "" : "; the next Sync tells the ACC");
+        LogRemoved(key, notReturned ? "; its device is not back yet" : confirmed ? "" : "; the next Sync updates the ACC");
         return errorText;
     }
 
@@ -144,7 +145,7 @@ internal sealed partial class Remover(AgentServices services)
                 "enable it until the pod is gone"));
     }
 
-    // Also a claim that is marked already: the mark may be in memory only, if the disk was full.
+    // Mark the claim even if it is marked already: after a full disk, the mark may be in memory only.
     private Task MarkAsync(ref Claim claim)
     {
         claim = claim with { State = ClaimState.Deleting };

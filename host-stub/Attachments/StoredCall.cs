@@ -13,8 +13,10 @@ internal static class StoredCall
             call.Variables.Where(v => (v.Key.StartsWith("CNI_", StringComparison.Ordinal) || v.Key == "PATH") && !v.Value.Contains('\n'))
                 .Select(v => $"{v.Key}={v.Value}"));
 
-    /// <summary>An adopted claim has no configuration: that of the call which removes it names the IPAM plugin.</summary>
-    /// <returns>Null when the claim has its own configuration, or the call's delegates to no plugin.</returns>
+    /// <summary>
+    /// For an adopted claim, which has no configuration: the IPAM plugin comes from the configuration of the removing call.
+    /// </summary>
+    /// <returns>Null when the claim has its own configuration, or the call's configuration names no IPAM plugin.</returns>
     public static IpamRequest? ToIpam(CniCall call, Claim claim)
     {
         if (!claim.Config.IsEmpty || call.Config.IpamType.Length == 0)
@@ -31,7 +33,7 @@ internal static class StoredCall
         return call.ToIpam() with { Environment = variables, PrevResult = null };
     }
 
-    /// <returns>Null when the claim's configuration delegates to no plugin.</returns>
+    /// <returns>Null when the claim has no configuration, or its configuration names no IPAM plugin.</returns>
     public static IpamRequest? ToIpam(Claim claim)
     {
         if (claim.Config.IsEmpty)

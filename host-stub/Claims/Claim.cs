@@ -10,7 +10,7 @@ internal enum ClaimState
 {
     /// <summary>Recorded before anything was created. Undone after a restart.</summary>
     Adding = 1,
-    /// <summary>In memory only (Adding on disk): the ACC may have been told, so that Sync must list it.</summary>
+    /// <summary>In memory only (Adding on disk): the ACC may already have it, so Sync must list it.</summary>
     Attaching = 2,
     /// <summary>Complete.</summary>
     Attached = 3,
@@ -20,7 +20,7 @@ internal enum ClaimState
     Released = 5,
 }
 
-/// <summary>An attachment, with everything that is needed to undo it after a restart.</summary>
+/// <summary>An attachment, with everything needed to undo it after a restart.</summary>
 internal sealed record Claim
 {
     public required AttachmentKey Key { get; init; }
@@ -63,7 +63,7 @@ internal sealed record Claim
     /// <summary>CNI variables of the ADD, for the delegated plugin's DEL. Empty for the host's interface.</summary>
     public string Environment { get; init; } = "";
 
-    /// <summary>Network configuration of the ADD; as <see cref="Environment"/>.</summary>
+    /// <summary>Network configuration of the ADD, for the delegated plugin's DEL. Empty for the host's interface.</summary>
     public ReadOnlyMemory<byte> Config { get; init; }
 
     public DateTimeOffset Created { get; init; }
@@ -77,9 +77,7 @@ internal sealed record Claim
     /// <summary>In memory only: the device disappeared without a DEL, for example with the pod's namespace.</summary>
     public bool Vanished { get; init; }
 
-    /// <summary>
-    /// In memory only: the pod's namespace is gone and the device is back in its pool, so that the DEL has no device to remove.
-    /// </summary>
+    /// <summary>In memory only: the pod's namespace is gone and the device is back in its pool. The DEL has no device to remove.</summary>
     public bool PodGone { get; init; }
 
     /// <summary>The claim with the port that the ACC assigned; an ACC of an earlier release assigns none.</summary>

@@ -121,8 +121,8 @@ internal sealed class ClaimTable
     }
 
     /// <summary>
-    /// Repeats failed writes, for example those to a full disk, because a removal continues without its record. Writes the current state,
-    /// whichever change failed.
+    /// Repeats failed writes, for example after a full disk: a removal continues even if its record could not be written. Always writes the
+    /// current state, whichever change failed.
     /// </summary>
     /// <returns>True when disk and memory agree.</returns>
     public async Task<bool> CatchUpAsync()
@@ -197,7 +197,7 @@ internal sealed class ClaimTable
         }
     }
 
-    /// <summary>Sets whether the device is missing, unless the claim has changed since it was looked at.</summary>
+    /// <summary>Sets whether the device is missing, unless the claim has changed since it was checked.</summary>
     public bool SetVanished(Claim seen, bool vanished, bool podGone)
     {
         lock (_lock)

@@ -4,7 +4,8 @@ using ACCOffload.HostStub.Devices;
 namespace ACCOffload.HostStub.Cli;
 
 /// <summary>
-/// `host-stub prepare`: creates the ports' namespace. A unit runs it outside of the agent's sandbox, so that all processes see the mount.
+/// `host-stub prepare`: creates the ports' namespace. A systemd unit runs it outside the agent's sandbox, so that all processes see the
+/// mount.
 /// </summary>
 internal static class PrepareCommand
 {

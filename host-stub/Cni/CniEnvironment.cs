@@ -32,7 +32,8 @@ internal sealed class CniEnvironment
     public string Path { get; }
 
     /// <summary>
-    /// For a DEL with a name that no ADD accepts, so that there is nothing to remove: the variable. Empty for other calls.
+    /// The variable with an invalid name, if this is a DEL: no ADD accepts such a name, so there is nothing to remove. Empty for other
+    /// calls.
     /// </summary>
     public string InvalidName { get; private set; } = "";
 
@@ -56,7 +57,7 @@ internal sealed class CniEnvironment
         return environment;
     }
 
-    /// <summary>The specification's format of container IDs and network names.</summary>
+    /// <summary>Checks the specification's format of container IDs and network names.</summary>
     public static bool IsValidName(string name)
     {
         if (name.Length == 0 || !char.IsAsciiLetterOrDigit(name[0]))
@@ -77,7 +78,7 @@ internal sealed class CniEnvironment
     /// <summary>An interface name that the kernel accepts unchanged.</summary>
     public static bool IsValidInterfaceName(string name)
     {
-        // "all" and "default" are taken by directories in /proc/sys/net, so that the kernel refuses them.
+        // The kernel refuses "all" and "default", which are directories in /proc/sys/net.
         if (name.Length is 0 or > MaxInterfaceName || name is "." or ".." or "all" or "default")
         {
             return false;
@@ -143,7 +144,7 @@ internal sealed class CniEnvironment
                 CniErrorCode.InvalidEnvironment,
                 "CNI_IFNAME is not valid",
                 $"\"{Truncate(InterfaceName)}\": 1 to {MaxInterfaceName} printable characters without '/', ':', '%' and white space, "
-                    + "and not \"all\" or \"default\", which the kernel keeps for itself");
+                    + "and not \"all\" or \"default\", which the kernel reserves");
         }
 
         if (NetNs.Length > 0 && (NetNs[0] != '/' || NetNs.Length > 4096))

@@ -25,7 +25,7 @@ internal sealed class CniException : Exception
     /// <summary>The request was not started: it may be stored and sent again.</summary>
     public bool NotStarted { get; init; }
 
-    /// <summary>A well-formed error of a delegated plugin, which according to the specification has undone its work.</summary>
+    /// <summary>A well-formed error of a delegated plugin: according to the specification, the plugin has undone its work.</summary>
     public bool OfDelegate { get; init; }
 
     /// <summary>

@@ -146,7 +146,7 @@ internal static class CniJson
             : throw Wrong($"{where}{key}", $"an address with a prefix length (\"{text}\")");
     }
 
-    /// <summary>Host bits cleared, as a route's destination has to be.</summary>
+    /// <summary>Clears the host bits, as a route's destination requires.</summary>
     public static IPNetwork NetworkOf(IPAddress address, int prefixLength)
     {
         var bytes = address.GetAddressBytes();

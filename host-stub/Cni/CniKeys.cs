@@ -6,7 +6,7 @@ namespace ACCOffload.HostStub.Cni;
 
 /// <summary>
 /// Matches keys like Go's encoding/json, with which the runtime and other plugins read the same configuration: case is ignored, and the
-/// last of several equal keys wins. Otherwise "MTU" or "IPAM" would apply to all of them but this plugin.
+/// last of several equal keys wins. Otherwise, "MTU" or "IPAM" would take effect everywhere except in this plugin.
 /// </summary>
 internal static class CniKeys
 {

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>Writes a result in one version, omitting fields that it does not have.</summary>
+/// <summary>Writes a result in one version, omitting fields that the version does not have.</summary>
 internal static class CniResultWriter
 {
     public static byte[] Write(CniResult result, CniVersion version)

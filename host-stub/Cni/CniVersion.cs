@@ -15,7 +15,7 @@ internal static class CniVersions
 {
     public const CniVersion Newest = CniVersion.V110;
 
-    /// <summary>The newest version that is used with delegated plugins: Debian's support no newer one.</summary>
+    /// <summary>The newest version used with delegated plugins: the plugins in Debian support no newer one.</summary>
     public const CniVersion NewestDelegate = CniVersion.V100;
 
     private static readonly string[] Names = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
@@ -47,7 +47,7 @@ internal static class CniVersions
             $"the configuration asks for {requested}, the plugin supports {string.Join(", ", Names)}");
     }
 
-    /// <summary>Checks that a version has a command.</summary>
+    /// <summary>Checks that a command exists in a version.</summary>
     /// <exception cref="CniException">Error 1: the command was added in a later version.</exception>
     public static void RequireFor(string command, CniVersion version)
     {

@@ -66,6 +66,7 @@ internal sealed record AgentConfig
 
 /// <summary>Where metrics are served; a null address means they are not served.</summary>
 /// <remarks>
-/// The files are needed only for an address that other hosts can reach: the agent's other certificate is a client certificate.
+/// The files are needed only for an address that other hosts can reach. The agent's certificate for the ACC can't be used here, because it
+/// is a client certificate.
 /// </remarks>
 internal sealed record MetricsConfig(IPEndPoint? Listen, string? CertificateFile, string? KeyFile, string? CaFile);

@@ -17,7 +17,7 @@ internal static class AgentConfigReader
     private const string NamespaceDirectory = "/run/netns/";
     private const string PathRemedy = "give an absolute path";
     private const string RangeRemedy = "give numbers such as 0-7";
-    private const string PortRemedy = "give the name of the port that all have on the target, or \"\" where each has its own";
+    private const string PortRemedy = "give the name of the port that all share on the target, or \"\" if each has its own";
     private const string MacRemedy = "give keep or random";
 
     /// <summary>InfraManager's sections, on a machine that is both host and ACC.</summary>
@@ -117,7 +117,7 @@ internal static class AgentConfigReader
                 reader.Fail(
                     key,
                     null,
-                    $"is missing: other hosts can reach {listen}, so that metrics are served there with mutual TLS only",
+                    $"is missing: other hosts can reach {listen}, so metrics are served there only over mutual TLS",
                     FileRemedy);
             }
         }
@@ -155,7 +155,7 @@ internal static class AgentConfigReader
             Mac = reader.Value<FunctionMac>("Device:Sf:Mac", "keep", Parsers.Name, MacRemedy),
         };
 
-    // -1 stands for the driver's setting.
+    // -1 means the driver's setting.
     private static int? Optional(ConfigurationReader reader, string key, int max) =>
         (int)reader.Number(key, -1, -1, max) is >= 0 and var number ? number : null;
 
@@ -259,7 +259,7 @@ internal static class AgentConfigReader
         return CniEnvironment.IsValidInterfaceName(text) ? null : "not an interface name";
     }
 
-    // As the ACC checks it: with a name that it refuses, every ADD would fail.
+    // The same check as on the ACC: with a name that the ACC refuses, every ADD would fail.
     private static string? OptionalPortName(string text, out string name)
     {
         name = text;

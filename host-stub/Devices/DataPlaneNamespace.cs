@@ -4,8 +4,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// The namespace of the data-plane ends. It is separate because no IP stack of the host may answer in place of the pipeline. It is created
-/// when it does not exist, and opened again when something else recreated it.
+/// The namespace of the data-plane ends. It is separate so that no IP stack of the host answers instead of the pipeline. It is created if
+/// it does not exist, and opened again if another program recreated it.
 /// </summary>
 internal sealed class DataPlaneNamespace(string path) : IDisposable
 {

@@ -23,6 +23,6 @@ internal static class DeviceKinds
 
     public static bool IsKnown(string kind) => Known.Contains(kind);
 
-    /// <summary>The kind that a runtime's device ID names: a PCI address is that of a virtual function.</summary>
+    /// <summary>The kind that a runtime's device ID refers to; a PCI address refers to a virtual function.</summary>
     public static string OfDeviceId(string id) => SfKind.IsDeviceId(id) ? "sf" : "vf";
 }

@@ -10,8 +10,8 @@ internal sealed record PoolState(
     string Kind, int Limit, int InUse, IReadOnlyList<string> Free, IReadOnlyList<QuarantinedDevice> Quarantined);
 
 /// <summary>
-/// Assigns devices to attachments. Free devices are not recorded but observed: a device is free when it exists and no claim names it. Only
-/// failures are kept, in memory, so that a restart tries those devices again.
+/// Assigns devices to attachments. Free devices are observed, not recorded: a device is free when it exists and no claim names it. Only
+/// failures are remembered, in memory; after a restart those devices are tried again.
 /// </summary>
 internal sealed class DevicePools(
     ClaimTable claims, IReadOnlyList<IDeviceKind> kinds, string defaultKind, int limit, DeviceQuarantine quarantine)
@@ -50,7 +50,8 @@ internal sealed class DevicePools(
     {
         lock (_lock)
         {
-            // One is reserved for the host's own interface, whatever the kinds' limits add up to: the ACC refuses a longer list.
+            // The ACC refuses a longer list, so this limit applies even if the kinds' limits add up to more. One place is reserved for the
+            // host's own interface.
             if (claims.PodCount >= ProtocolLimits.MaxAttachments - 1)
             {
                 throw new CniException(
@@ -74,12 +75,14 @@ internal sealed class DevicePools(
         }
     }
 
-    /// <summary>The attachment's device is already back in the pool, or another attachment has it: there is nothing to remove.</summary>
+    /// <summary>
+    /// Whether the attachment's device is already back in the pool or in use by another attachment: then there is nothing to remove.
+    /// </summary>
     public bool IsDeviceReleased(Claim claim) =>
         claim.PodGone || Find(claim.DeviceKind) is { IsPooled: true }
         && HoldersOf(claim.DeviceKind).Exists(c => c.Device == claim.Device && c.Key != claim.Key && c.State != ClaimState.Deleting);
 
-    /// <summary>Changes needed to have the devices that the configuration asks for.</summary>
+    /// <summary>Changes that bring the pools to their configured state.</summary>
     public IReadOnlyList<(string Kind, PoolStep Step)> Steps()
     {
         lock (_lock)
@@ -105,7 +108,7 @@ internal sealed class DevicePools(
     }
 
     /// <summary>
-    /// The claims whose device is not in its place. A claim of a kind that is no longer enabled can't be looked at, and is not among them.
+    /// The claims whose device is not in place. A claim of a kind that is no longer enabled can't be checked and is not included.
     /// </summary>
     public IReadOnlySet<AttachmentKey> Missing(IReadOnlyList<Claim> some)
     {
@@ -124,10 +127,10 @@ internal sealed class DevicePools(
         return missing;
     }
 
-    /// <summary>All data-plane ends that this agent created, whoever they belong to.</summary>
+    /// <summary>All data-plane ends that this agent created, for any attachment.</summary>
     public IReadOnlyList<PortInfo> DataPlaneEnds() => [.. kinds.SelectMany(k => k.DataPlaneEnds())];
 
-    /// <summary>Deletes a data-plane end of whatever kind. Succeeds when there is none.</summary>
+    /// <summary>Deletes a data-plane end of any kind. Succeeds when there is none.</summary>
     public Task DeleteDataPlaneEndAsync(string portName) => Task.WhenAll(kinds.Select(k => k.DeleteDataPlaneEndAsync(portName)));
 
     private static HashSet<string> DevicesOf(IEnumerable<Claim> holders) =>

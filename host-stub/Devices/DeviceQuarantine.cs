@@ -4,8 +4,8 @@ namespace ACCOffload.HostStub.Devices;
 internal sealed record QuarantinedDevice(string Kind, string Device, string Reason, DateTimeOffset Until);
 
 /// <summary>
-/// Devices that could not be configured: no attachment gets them for a while, then they are tried again. The configuration, messages and
-/// reports call them "set aside".
+/// Devices that could not be configured. They are not assigned for a while, then tried again. The configuration, messages and reports call
+/// them "set aside".
 /// </summary>
 internal sealed class DeviceQuarantine(TimeProvider time, TimeSpan duration)
 {

@@ -6,12 +6,12 @@ namespace ACCOffload.HostStub.Devices;
 /// <summary>Settings of the device kinds: one record for each kind that has any.</summary>
 internal sealed record DeviceSettings(IpvlanConfig Ipvlan, VfConfig Vf, SfConfig Sf);
 
-/// <summary>Settings of ipvlan devices. An empty parent means that there are none.</summary>
+/// <summary>Settings of ipvlan devices. An empty parent disables them.</summary>
 /// <param name="Parent">Name of the host's link that all pods share.</param>
 /// <param name="Port">Name of the parent's port on the target.</param>
 internal sealed record IpvlanConfig(string Parent, string Port);
 
-/// <summary>Settings of SR-IOV virtual functions. An empty list means that there are none.</summary>
+/// <summary>Settings of SR-IOV virtual functions. An empty list disables them.</summary>
 /// <param name="PhysicalFunctions">Interface names, PCI addresses or vendor:device.</param>
 internal sealed record VfConfig(IReadOnlyList<string> PhysicalFunctions)
 {
@@ -39,7 +39,7 @@ internal sealed record VfConfig(IReadOnlyList<string> PhysicalFunctions)
     public bool HasSettings => Vlan is not null || Trust is not null || SpoofCheck is not null || MaxRate is not null;
 }
 
-/// <summary>Settings of subfunctions. Without a devlink device there are none.</summary>
+/// <summary>Settings of subfunctions. Without a devlink device, they are disabled.</summary>
 internal sealed record SfConfig(DevlinkHandle? Device)
 {
     /// <summary>Number of the physical function that they belong to.</summary>

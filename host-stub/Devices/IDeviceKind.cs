@@ -8,10 +8,10 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// The device chosen for an attachment. <paramref name="Device"/> names one that outlives the attachment; it is empty for a device that is
+/// The device chosen for an attachment. <paramref name="Device"/> is the name of a device that outlives the attachment, and empty for one
 /// created for it.
 /// </summary>
-/// <remarks>A MAC of zero stands for the device's own, which is known only once the device exists.</remarks>
+/// <remarks>A MAC of zero means the device's own MAC, which is known only once the device exists.</remarks>
 internal sealed record DevicePlan(string Device, string PortName, MacAddress Mac)
 {
     /// <summary>The device's state before the attachment; null for a device that is created for it.</summary>
@@ -28,11 +28,11 @@ internal readonly record struct PodInterface(int Index, MacAddress Mac);
 /// <param name="Run">Makes the change.</param>
 internal sealed record PoolStep(string Target, Action Run)
 {
-    /// <summary>The target is a device of the pool, which is quarantined if the change fails through its own fault.</summary>
+    /// <summary>The target is a device of the pool, to be quarantined if it causes the change to fail.</summary>
     public bool IsDevice { get; init; }
 }
 
-/// <summary>What a device kind is asked to create.</summary>
+/// <summary>The device to create.</summary>
 internal sealed record PortRequest(string Device, string PortName, MacAddress Mac, int Mtu, string Alias)
 {
     /// <summary>The runtime asked for the MAC. A driver that refuses it is not faulty.</summary>
@@ -65,7 +65,7 @@ internal sealed record PortInfo(string Name, bool IsUp, string Alias);
 /// <summary>The input to choosing a device.</summary>
 /// <param name="Key">The attachment.</param>
 /// <param name="Wanted">The device that the runtime asks for; empty for any.</param>
-/// <param name="InUse">Devices of this kind that attachments have.</param>
+/// <param name="InUse">Devices of this kind that attachments use.</param>
 /// <param name="Quarantined">Devices that failed and must not be tried yet.</param>
 internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySet<string> InUse, IReadOnlySet<string> Quarantined)
 {
@@ -74,8 +74,8 @@ internal sealed record PlanRequest(AttachmentKey Key, string Wanted, IReadOnlySe
 }
 
 /// <summary>
-/// A kind of device between a pod and the pipeline. Everything that differs between kinds is a member here; <see cref="DeviceKinds"/>
-/// lists the kinds. Unless a member says otherwise, its default suits a device that is wholly inside the pod's namespace.
+/// A kind of device between a pod and the pipeline. Everything that differs between kinds is a member here; <see cref="DeviceKinds"/> lists
+/// the kinds. The default of a member suits a device that is entirely inside the pod's namespace, unless the member says otherwise.
 /// </summary>
 internal interface IDeviceKind
 {
@@ -88,15 +88,14 @@ internal interface IDeviceKind
     /// <summary>The devices outlive their attachments, and the next attachment may get the same one.</summary>
     bool IsPooled => false;
 
-    /// <summary><see cref="Plan"/> reads the host's state, so that it blocks.</summary>
+    /// <summary><see cref="Plan"/> reads the host's state and therefore blocks.</summary>
     bool PlanBlocks => true;
 
     /// <summary>All devices of the pool, free or not; empty for a kind whose devices are created for each attachment.</summary>
     IReadOnlyList<string> Devices() => [];
 
     /// <summary>
-    /// Changes needed to have the devices that the configuration asks for. One caller at a time; the steps run outside of requests, once
-    /// each.
+    /// Changes that bring the pool to its configured state. One caller at a time. Each step runs once, outside of requests.
     /// </summary>
     IReadOnlyList<PoolStep> PoolSteps(IReadOnlySet<string> inUse, IReadOnlySet<string> quarantined) => [];
 
@@ -109,8 +108,8 @@ internal interface IDeviceKind
     /// </summary>
     PodInterface Create(PortRequest request, PodNetwork pod);
 
-    /// <summary>As <see cref="Create"/>, before the ACC knows of the attachment.</summary>
-    /// <returns>Null when the device exists only after the ACC was told; <see cref="Create"/> is called then.</returns>
+    /// <summary>As <see cref="Create"/>, but before the attachment is sent to the ACC.</summary>
+    /// <returns>Null when the device can exist only after the ACC has the attachment; <see cref="Create"/> is called then.</returns>
     PodInterface? CreateBeforeAttach(PortRequest request, PodNetwork pod) => Create(request, pod);
 
     /// <summary>Removes the device, or returns it to the pool in its original state. Succeeds when there is none.</summary>
@@ -118,17 +117,18 @@ internal interface IDeviceKind
     Task DeleteAsync(Claim claim);
 
     /// <summary>
-    /// The ACC leases the claim's port and may lease it to another attachment right after this one is detached: the device must go first.
+    /// Whether the ACC leases the claim's port. It may lease the port to another attachment as soon as this one is detached, so the device
+    /// must be removed first.
     /// </summary>
     bool IsLeased(Claim claim) => false;
 
-    /// <summary>The claims whose device is in its place. One that can't be looked at counts as present.</summary>
+    /// <summary>The claims whose device is in place. A device that can't be checked counts as present.</summary>
     IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) => PodDevices.Present(claims);
 
     /// <summary>Whether the pod of a claim is gone. If the host can't be inspected, the pod counts as present.</summary>
     bool IsPodGone(Claim claim) => PodDevices.IsPodGone(claim);
 
-    /// <summary>Whether a pool's device is back on the host. The kernel takes a moment to return it from a namespace that ended.</summary>
+    /// <summary>Whether a pooled device is back on the host. The kernel takes a moment to return it from a destroyed namespace.</summary>
     bool IsReturned(Claim claim) => true;
 
     /// <summary>Whether a live pod lost its interface and can get it back now.</summary>
@@ -137,8 +137,10 @@ internal interface IDeviceKind
     /// <summary>The routes that a claim keeps, to add them again with a restored device.</summary>
     IReadOnlyList<CniRoute> RoutesToRestore(IReadOnlyList<CniRoute> routes) => routes;
 
-    /// <summary>The candidates whose device is found on this host, completed with what was found. For a database that was lost.</summary>
-    /// <exception cref="LinuxException">The host's devices can't be read, which says nothing about what is there.</exception>
+    /// <summary>
+    /// The candidates whose device is found on this host, completed with what was found. Used after the loss of the database.
+    /// </summary>
+    /// <exception cref="LinuxException">The host's devices can't be read, so it is unknown which exist.</exception>
     IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates) =>
         PodDevices.FindAttached(candidates, static (claim, path, _) => claim with { NetNs = path, Device = "" });
 
@@ -150,7 +152,7 @@ internal interface IDeviceKind
     void CheckChangedMac(Claim claim, LinkInfo link) => throw new CniException(
         CniErrorCode.Internal,
         $"interface {link.Name} has the MAC {link.Mac}, but the {Kind} was given {claim.Mac}",
-        "no packet passes; a plugin later in the chain must not change it: request a MAC by capabilities.mac");
+        "no packet passes; a plugin later in the chain must not change it: request a MAC with capabilities.mac");
 
     /// <summary>Checks whether a bandwidth limit can be applied.</summary>
     /// <exception cref="CniException">Error 2: not on this kind; 7: a burst is smaller than a packet.</exception>
@@ -169,14 +171,15 @@ internal interface IDeviceKind
     string? BandwidthProblem(string portName, PodNetwork pod, int index, CniBandwidth bandwidth) => null;
 
     /// <summary>
-    /// Whether the host interface's link was created for this claim, even if its MAC differs, as after the loss of the database.
+    /// Whether the host interface's link was created for this claim, even if its MAC differs, which is the case after the loss of the
+    /// database.
     /// </summary>
     bool OwnsHostLink(Claim claim, LinkInfo? link) => link?.Alias == PortName.Alias(claim.Key);
 
     /// <summary>Whether the data-plane end that belongs to the device exists; true for a kind without one of its own.</summary>
     bool HasDataPlaneEnd(Claim claim) => true;
 
-    /// <summary>All data-plane ends that this agent created, whoever they belong to.</summary>
+    /// <summary>All data-plane ends that this agent created, for any attachment.</summary>
     IReadOnlyList<PortInfo> DataPlaneEnds() => [];
 
     /// <summary>Deletes a data-plane end. Succeeds when there is none.</summary>

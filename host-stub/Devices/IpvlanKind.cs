@@ -7,7 +7,8 @@ namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
 /// An ipvlan link in layer 2 and VEPA mode on a parent link of the host: all its pods share the parent's MAC and port, and reach each other
-/// through the pipeline. Layer 3 mode is not offered: traffic between two such pods never leaves the parent, where no policy applies to it.
+/// through the pipeline. Layer 3 mode is not offered: traffic between two such pods never leaves the parent, so no policy would apply to
+/// it.
 /// </summary>
 internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
 {
@@ -46,15 +47,15 @@ internal sealed class IpvlanKind(IpvlanConfig config) : IDeviceKind
         if (parent.Mac != request.Mac)
         {
             throw new CniException(
-                CniErrorCode.TryAgainLater, $"the parent {config.Parent} has just got another MAC", $"{parent.Mac}, not {request.Mac}");
+                CniErrorCode.TryAgainLater, $"the MAC of the parent {config.Parent} has just changed", $"{parent.Mac}, not {request.Mac}");
         }
 
         if (!parent.IsUp)
         {
             host.SetUp(parent.Index);
         }
-        // A NIC completes checksums and segments packets. A veth passes them on unfinished, and the pipeline at its other end needs
-        // complete packets.
+        // A NIC completes checksums and segments packets. A veth leaves both undone, but the pipeline at its other end needs complete
+        // packets.
         if (parent.Kind == "veth")
         {
             host.DisableOffloads(parent.Name);

@@ -8,15 +8,15 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A link of the host that a pod uses for a while. It moves to the pod's namespace, and back with its original name, MAC and MTU. When the
-/// namespace ends first, the kernel moves the link back, down and under the pod's name. Every step can be repeated.
+/// A host link that a pod uses temporarily. It moves to the pod's namespace, and back with its original name, MAC and MTU. If the namespace
+/// is destroyed first, the kernel moves the link back: down, and under the name it had in the pod. Every step can be repeated.
 /// </summary>
 internal static class LeasedLink
 {
     /// <summary>Moves the link into the pod as the interface.</summary>
     /// <param name="host">A socket in the host's namespace.</param>
     /// <param name="link">The link, there.</param>
-    /// <param name="request">What the pod is to get.</param>
+    /// <param name="request">The requested device.</param>
     /// <param name="pod">The pod.</param>
     /// <param name="setMac">Sets the link's MAC while it is down.</param>
     /// <returns>The interface's index in the pod's namespace.</returns>
@@ -44,9 +44,9 @@ internal static class LeasedLink
 
     /// <summary>Moves the link back to the host and restores its original state.</summary>
     /// <param name="host">A socket in the host's namespace.</param>
-    /// <param name="claim">The claim that has it.</param>
-    /// <param name="isDevice">Recognizes the device by something that the pod can't change; returns null when the kernel does not
-    /// tell.</param>
+    /// <param name="claim">The claim that uses the device.</param>
+    /// <param name="isDevice">Recognizes the device by something that the pod can't change; returns null when the kernel does not report
+    /// it.</param>
     /// <param name="findInHost">Looks for it in the host's namespace.</param>
     /// <param name="setMac">Sets the link's MAC while it is down.</param>
     /// <returns>False when it is not in the host's namespace.</returns>
@@ -119,7 +119,7 @@ internal static class LeasedLink
 
             pod.Links.SetLink(link.Index, new LinkChange { Up = false });
             using var ns = NetNamespace.OpenCurrent();
-            // Under a unique name: it is renamed once it is there, so that a conflict over its original name can't keep it in the pod.
+            // Move it under a unique name and rename it afterwards, so that a conflict over its original name can't keep it in the pod.
             pod.Links.MoveToNamespace(link.Index, ns, PortName.For(claim.Key));
         }
     }
@@ -154,7 +154,7 @@ internal static class LeasedLink
         }
         catch (NetlinkException e) when (e.Errno == Errno.EEXIST && !keepName && host.RemoveAlternativeName(link.Index, origin.Name))
         {
-            // udev gave the link its usual name as an alternative name when it appeared, which blocks the name itself.
+            // When the link appeared, udev set its usual name as an alternative name, which blocks renaming it to that name.
             host.SetLink(link.Index, change);
         }
     }

@@ -7,15 +7,16 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A TAP of a target that creates none while it runs. It never leaves the ports' namespace: a TAP is deleted with its namespace, and then
-/// its port is lost until the target restarts. The pod gets a macvlan link in passthru mode on it, which may be deleted at any time.
+/// A TAP of a target that can't create TAPs while it runs. It never leaves the ports' namespace: a TAP is deleted with its namespace, and
+/// its port would be lost until the target restarts. The pod gets a macvlan link in passthru mode on the TAP, which can be deleted at any
+/// time.
 /// </summary>
 internal static class LeasedTap
 {
     /// <summary>Creates the pod's interface.</summary>
     /// <param name="home">A socket in the ports' namespace.</param>
     /// <param name="tap">The TAP's index there.</param>
-    /// <param name="request">What the pod is to get.</param>
+    /// <param name="request">The requested device.</param>
     /// <param name="pod">The pod.</param>
     /// <exception cref="CniException">Error 11: another interface is still on the TAP.</exception>
     /// <exception cref="LinuxException">The kernel refused.</exception>
@@ -42,7 +43,7 @@ internal static class LeasedTap
 
     /// <summary>Sets the TAP down once its interface is gone: nothing in the ports' namespace may send to the pipeline.</summary>
     /// <param name="home">A socket in the ports' namespace.</param>
-    /// <param name="claim">Whose it was. A TAP that another attachment has by now is left as it is.</param>
+    /// <param name="claim">The claim that used it. A TAP that another attachment uses by now is left unchanged.</param>
     public static void Release(RouteNetlink home, Claim claim)
     {
         var alias = PortName.Alias(claim.Key);

@@ -40,7 +40,7 @@ internal static class PodCheck
         {
             throw Missing($"interface {link.Name} has the MAC {link.Mac}, not {expected.Mac}", sandbox);
         }
-        // A later plugin may lower it, and not all of them update the result. Packets larger than the port's MTU would be lost.
+        // A later plugin may lower the MTU, and not every plugin updates the result. Packets larger than the port's MTU would be lost.
         if (link.Mtu > claim.Mtu)
         {
             throw Missing($"interface {link.Name} has the MTU {link.Mtu}, larger than the {claim.Mtu} of its port", sandbox);
@@ -59,7 +59,8 @@ internal static class PodCheck
         }
     }
 
-    // Only routes to and through the gateway of our addresses: other plugins check theirs. The sbr plugin moves ours into its own tables.
+    // Checks only routes to and through the gateway of our addresses: other plugins check their own. The sbr plugin moves ours into its own
+    // tables.
     private static void CheckRoutes(PodNetwork pod, CniResult expected, int index, string sandbox, IReadOnlyList<RoutingRule> rules)
     {
         var gateways = AddressesOf(expected, index).Select(a => a.Gateway).OfType<IPAddress>().ToHashSet();
@@ -85,7 +86,7 @@ internal static class PodCheck
         {
             if (!rules.Any(r => r.Source.Equals(address) && HasDefaultRoute(pod, link, address, r.Table)))
             {
-                throw Missing($"no routing rule sends packets from {address} out by {link.Name}", sandbox);
+                throw Missing($"no routing rule sends packets from {address} through {link.Name}", sandbox);
             }
         }
     }

@@ -5,7 +5,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>Devices that are wholly inside the pods' namespaces, identified by the claim's namespace, interface and MAC.</summary>
+/// <summary>Devices that are entirely inside the pods' namespaces, identified by the claim's namespace, interface and MAC.</summary>
 internal static class PodDevices
 {
     /// <summary>
@@ -43,8 +43,8 @@ internal static class PodDevices
     }
 
     /// <summary>
-    /// As <see cref="TryUse"/>, for a DEL: a path that exists but is not a namespace, as an unmounted one leaves behind, has no interface
-    /// either. Without a DEL that proves nothing, because a mount may not be visible to this process.
+    /// As <see cref="TryUse"/>, for a DEL: a path that exists but is not a namespace, as left behind by an unmount, counts as having no
+    /// interface. Without a DEL, such a path proves nothing, because the mount may be invisible to this process.
     /// </summary>
     /// <exception cref="CniException">Error 8: the namespace may exist but can't be opened.</exception>
     /// <exception cref="LinuxException">The kernel refused to report the interface, or what <paramref name="code"/> did.</exception>
@@ -60,18 +60,18 @@ internal static class PodDevices
         }
     }
 
-    /// <summary>The claims whose interface exists, or whose namespace can't be opened: a failure to look is not absence.</summary>
+    /// <summary>The claims whose interface exists, or whose namespace can't be opened: a failed check does not prove absence.</summary>
     public static IReadOnlySet<AttachmentKey> Present(IReadOnlyList<Claim> claims) =>
         claims.Where(IsPresent).Select(c => c.Key).ToHashSet();
 
     /// <summary>
-    /// The candidates whose interface is in one of the host's named namespaces, by its name, MAC and alias: which namespace a pod has was
-    /// in the database.
+    /// The candidates whose interface is found, by its name, MAC and alias, in one of the host's named namespaces. All of them are
+    /// searched, because only the lost database had the namespace of each pod.
     /// </summary>
     /// <param name="candidates">Attachments that the ACC holds.</param>
     /// <param name="complete">Completes a claim with the namespace's path and the link that were found; null when the device can't be
     /// identified.</param>
-    /// <exception cref="LinuxException">A namespace can't be read, which says nothing about what is in it.</exception>
+    /// <exception cref="LinuxException">A namespace can't be read, so its content is unknown.</exception>
     public static IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates, Func<Claim, string, LinkInfo, Claim?> complete)
     {
         var unmatched = candidates.ToLookup(c => (c.Key.InterfaceName, c.Mac));
@@ -94,7 +94,7 @@ internal static class PodDevices
         return [.. found.Values];
     }
 
-    /// <summary>True when the pod's namespace no longer exists. A failure to look is not: then the pod may live.</summary>
+    /// <summary>True when the pod's namespace no longer exists; false if the check fails, because the pod may be alive.</summary>
     public static bool IsPodGone(Claim claim)
     {
         try
@@ -114,7 +114,7 @@ internal static class PodDevices
         }
     }
 
-    /// <summary>True when the namespace exists and the interface does not: the pod lives but lost its device.</summary>
+    /// <summary>True when the namespace exists and the interface does not: the pod is alive but lost its device.</summary>
     public static bool HasLostDevice(Claim claim)
     {
         try

@@ -30,7 +30,7 @@ internal sealed class PodNetwork : IDisposable
     /// <summary>Opens CNI_NETNS.</summary>
     /// <param name="path">The runtime's path.</param>
     /// <param name="interfaceName">CNI_IFNAME.</param>
-    /// <param name="allowHost">The runtime really means the host's own namespace.</param>
+    /// <param name="allowHost">Whether the runtime explicitly permits the host's own namespace.</param>
     /// <exception cref="CniException">Error 8: the path does not exist, is not a network namespace, or is the host's own.</exception>
     public static PodNetwork Open(string path, string interfaceName, bool allowHost)
     {

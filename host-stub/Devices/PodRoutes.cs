@@ -6,10 +6,10 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.HostStub.Devices;
 
-/// <summary>A pod's routes: everything goes to the virtual gateway, which is on the link although no address prefix covers it.</summary>
+/// <summary>A pod's routes: everything goes to the virtual gateway, which is on-link although no address prefix covers it.</summary>
 internal static class PodRoutes
 {
-    /// <summary>The gateway until the ACC names another one.</summary>
+    /// <summary>The gateway until the ACC reports another one.</summary>
     public static readonly IPAddress DefaultGateway = new([169, 254, 1, 1]);
 
     public static IReadOnlyList<IPAddress> Gateways(AttachReply reply) =>

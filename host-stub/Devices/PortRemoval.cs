@@ -2,7 +2,7 @@ namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
 /// Removes data-plane ends in batches: the kernel takes tens of milliseconds for one removal, and hardly longer for many. It uses a
-/// separate netlink socket, so that the creation of devices need not wait for it.
+/// separate netlink socket, so that device creation does not wait for it.
 /// </summary>
 internal sealed class PortRemoval(DataPlaneNamespace dataPlane)
 {

@@ -84,7 +84,7 @@ internal sealed partial class SfKind(SfConfig config, HostHardware hardware) : I
         }
     });
 
-    // Nothing in the pod tells which subfunction its interface belongs to, so that it could not be returned.
+    // Nothing in the pod identifies the subfunction of its interface, so it could not be returned to the pool.
     public IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates) => [];
 
     public bool IsReturned(Claim claim)

@@ -8,8 +8,8 @@ namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
 /// Routing for a pod's second interface. The default route belongs to the first interface, so replies from the second one's addresses would
-/// leave by the wrong interface and be dropped. A rule for each of these addresses selects a table of the interface's own. The kernel
-/// deletes routes with the interface, but not rules.
+/// leave by the wrong interface and be dropped. For each of these addresses, a rule selects a routing table that belongs to the interface.
+/// The kernel deletes an interface's routes with it, but not the rules.
 /// </summary>
 internal static class SourceRouting
 {
@@ -38,7 +38,7 @@ internal static class SourceRouting
                 InterfaceIndex = index,
                 Scope = route.Scope is { } scope ? (RouteScope)scope : null,
                 Table = table,
-                // The main table may have the gateway behind another interface.
+                // In the main table, the gateway may be behind another interface.
                 OnLink = route.Gateway is not null,
             }, replace: true);
         }

@@ -9,9 +9,9 @@ using ACCOffload.Protos;
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
-/// A TAP that the target creates in the ports' namespace. A target that creates it with the attachment hands it over to the pod; one that
-/// creates its TAPs before its pipeline starts has the ACC lease them (<see cref="LeasedTap"/>). A TAP exists on the machine of the process
-/// that opens it, so the target runs on the host.
+/// A TAP that the target creates in the ports' namespace. If the target creates it for the attachment, it moves to the pod. If the target
+/// creates all TAPs before its pipeline starts, the ACC leases them (<see cref="LeasedTap"/>). A TAP exists on the machine of the process
+/// that opens it, so the target must run on the host.
 /// </summary>
 internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 {
@@ -48,7 +48,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
     {
-        // The target deletes its TAP with the port, but may learn of that later. A leased TAP is not in the pod.
+        // The target deletes its TAP with the port, but possibly later. A leased TAP is not in the pod.
         PodDevices.UseForRemoval(claim, static (pod, link) =>
         {
             if (link.Kind is "tun" or "macvlan")
@@ -89,7 +89,7 @@ internal sealed class TapKind(DataPlaneNamespace dataPlane) : IDeviceKind
 
     public bool IsLeased(Claim claim) => IsLeased(claim.PortName);
 
-    // Under a name that the agent chose, the target created the TAP for this attachment.
+    // If the agent chose the name, the target created the TAP for this attachment.
     private static bool IsLeased(string portName) => !AgentPortName.Is(portName);
 
     private int WaitForLink(string name)

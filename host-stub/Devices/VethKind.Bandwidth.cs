@@ -7,11 +7,12 @@ namespace ACCOffload.HostStub.Devices;
 
 /// <content>
 /// A pod's bandwidth. Traffic to the pod is limited where the target sends it, at the data-plane end. Traffic from the pod is limited at
-/// its own interface: at the data-plane end the target's packet socket gets a packet before any filter does. Both limits go with the pair.
+/// its own interface: at the data-plane end, the target's packet socket receives a packet before any filter. Both limits are deleted with
+/// the pair.
 /// </content>
 internal sealed partial class VethKind
 {
-    // As in the reference plugin: beyond the burst, packets of this duration at the given rate may wait.
+    // As in the reference plugin: beyond the burst, the queue holds as much as the rate sends in this time.
     private const ulong LatencyMilliseconds = 25;
 
     public void CheckBandwidth(CniBandwidth bandwidth, int mtu) => bandwidth.CheckBursts(mtu);

@@ -28,7 +28,7 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKi
         // The lock is not held while the pair is created: that is the slow part, and needs no data-plane socket.
         var ns = dataPlane.Use((ns, links) =>
         {
-            // Left behind by an earlier claim of the same name that could not be undone.
+            // Left over from an earlier claim of the same name that could not be undone.
             if (links.GetLink(request.PortName) is { } stale)
             {
                 links.DeleteLink(stale.Index);
@@ -77,7 +77,7 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKi
         return claims.Where(c => names.Contains(c.PortName)).Select(c => c.Key).ToHashSet();
     }
 
-    // A claim that was adopted after the loss of the database has no namespace's path: only the far end shows whether the pod lives.
+    // A claim that was adopted after the loss of the database has no namespace path: only the far end shows whether the pod is alive.
     public bool IsPodGone(Claim claim) => claim.NetNs.Length == 0 ? !HasDataPlaneEnd(claim) : PodDevices.IsPodGone(claim);
 
     // A pair is never created again for a live pod.
@@ -85,7 +85,7 @@ internal sealed partial class VethKind(DataPlaneNamespace dataPlane) : IDeviceKi
 
     public IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates)
     {
-        // The alias is compared, too: the name is a hash, and another attachment may have got the same one since.
+        // Compare the alias too: the name is a hash, and a later attachment may have the same one.
         var ports = DataPlaneEnds().ToDictionary(p => p.Name, p => p.Alias);
         return [.. candidates.Where(
             c => c.PortName == PortName.For(c.Key) && ports.GetValueOrDefault(c.PortName) == PortName.Alias(c.Key))];

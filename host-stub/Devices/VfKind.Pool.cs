@@ -38,7 +38,7 @@ internal sealed partial class VfKind
                             Errno.EINVAL)));
                 continue;
             }
-            // The kernel can change the number only after removing all of them, which would take those of pods away.
+            // The kernel can change the number only after removing all functions, including those that pods use.
             if (state.Current > 0 && hardware.Bus.VirtualFunctions(physical).Any(f => inUse.Contains(f.Address)))
             {
                 steps.Add(new PoolStep(

@@ -52,7 +52,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             ?? throw new CniException(
                 CniErrorCode.TryAgainLater,
                 $"the virtual function {request.Device} is gone",
-                "its physical function was reset or has fewer now; host-stub devices shows the existing ones");
+                "its physical function was reset, or it has fewer virtual functions now; host-stub devices shows the existing ones");
         var link = LinkOf(function, host)
             ?? throw new CniException(
                 CniErrorCode.TryAgainLater,
@@ -90,7 +90,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         }
     });
 
-    // A function that can't be identified could not be returned.
+    // A function that can't be identified could not be returned to the pool.
     public IReadOnlyList<Claim> FindAttached(IReadOnlyList<Claim> candidates) => PodDevices.FindAttached(
         candidates,
         static (claim, path, link) => link.ParentDevice is { Length: > 0 } device ? claim with { NetNs = path, Device = device } : null);
@@ -121,7 +121,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             : null;
     }
 
-    // The kernel returns a device from a namespace that ended, but takes a moment.
+    // The kernel takes a moment to return a device from a destroyed namespace.
     private PooledFunction? FindReturned(string address, RouteNetlink host)
     {
         PooledFunction? Find() => Functions().FirstOrDefault(f => f.Function.Address == address);
@@ -136,7 +136,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         }
         catch (LinuxException)
         {
-            // The caller sees whether it is there.
+            // The caller checks whether the function is there.
         }
         return Find();
     }
@@ -193,7 +193,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
 
     // The function's MAC is set on its own link where the driver permits that. The administrative MAC, set through the physical function,
     // then makes it the only one that the pod may send from. Drivers differ: some apply the administrative MAC to the link and reset it;
-    // some (igb, ixgbe) refuse every change on the link while an administrative MAC is set, and clear that by a MAC of zero.
+    // some (igb, ixgbe) refuse every change on the link while an administrative MAC is set, and clear it when it is set to zero.
     private static void SetMac(PooledFunction function, LinkInfo? physical, RouteNetlink host, LinkInfo link, MacAddress mac)
     {
         NetlinkException? SetOnLink() =>
@@ -270,7 +270,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
     private LinkInfo? PhysicalLink(string physical, RouteNetlink host) =>
         HostHardware.FirstLink(hardware.Bus.Get(physical)?.Netdevs ?? [], host);
 
-    // sysfs may list a link that is in another namespace by now.
+    // sysfs may still list a link that has moved to another namespace.
     private static LinkInfo? LinkOf(PooledFunction function, RouteNetlink host) =>
         function.Function.Netdev is { } name ? host.GetLink(name) : null;
 

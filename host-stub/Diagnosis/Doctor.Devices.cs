@@ -10,7 +10,7 @@ internal sealed partial class Doctor
 {
     private const string Tun = "/dev/net/tun";
 
-    // Tested in a temporary namespace: a module may be built in or loaded on demand, which only the kernel knows.
+    // Test in a temporary namespace: a module may be built in or loaded on demand, which can only be found by trying.
     private void Kernel(DoctorReport report)
     {
         using var trial = NetNamespace.CreateNameless();

@@ -14,7 +14,7 @@ using Grpc.Core;
 
 namespace ACCOffload.HostStub.Diagnosis;
 
-/// <summary>Checks everything that the host needs, whether or not the agent is running, without changing anything.</summary>
+/// <summary>Checks all preconditions on the host without changing anything. The agent need not be running.</summary>
 /// <param name="config">The agent's configuration.</param>
 /// <param name="configurationFolder">Where the runtime looks for network configurations.</param>
 /// <param name="pluginFolders">Where the runtime looks for plugins.</param>
@@ -112,7 +112,7 @@ internal sealed partial class Doctor(
         Ask(report, connection);
     }
 
-    // The agent's own request: only the ACC can tell whether it accepts this host's certificate.
+    // Sends the agent's own request: only the ACC knows whether it accepts this host's certificate.
     private void Ask(DoctorReport report, AccConnection connection)
     {
         var address = config.Acc.Address;
@@ -170,7 +170,7 @@ internal sealed partial class Doctor(
 
     private void Network(DoctorReport report)
     {
-        // A runtime uses the first file by name.
+        // A runtime uses the first file, sorted by name.
         var first = Directory.Exists(configurationFolder)
             ? Directory.GetFiles(configurationFolder).Where(f => Path.GetExtension(f) is ".conflist" or ".conf" or ".json")
                 .Order(StringComparer.Ordinal).FirstOrDefault()

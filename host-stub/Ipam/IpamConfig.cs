@@ -5,8 +5,8 @@ using ACCOffload.HostStub.Cni;
 namespace ACCOffload.HostStub.Ipam;
 
 /// <summary>
-/// Writes the network configuration for a delegated plugin: complete, but in a version that the plugin knows, and with its own result if
-/// that is known.
+/// Writes the network configuration for a delegated plugin: complete, but in a version that the plugin supports, and with the plugin's own
+/// result if that is known.
 /// </summary>
 internal static class IpamConfig
 {

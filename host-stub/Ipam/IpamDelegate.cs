@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Ipam;
 
 /// <summary>
-/// Runs a plugin's executable once, with its environment, input and time limit; <see cref="IpamProcess.RunAsync"/> outside of tests.
+/// Runs a plugin's executable once, with its environment, input and time limit. <see cref="IpamProcess.RunAsync"/> except in tests.
 /// </summary>
 internal delegate Task<IpamProcess.Exit> IpamRun(
     string file, IReadOnlyDictionary<string, string> environment, ReadOnlyMemory<byte> input, TimeSpan limit);

@@ -80,7 +80,7 @@ internal static class IpamProcess
         }
         catch (IOException)
         {
-            // The plugin exited without reading everything; its exit code tells more.
+            // The plugin exited without reading everything; its exit code says more.
         }
     }
 

@@ -54,7 +54,7 @@ internal sealed class NetworkSlots(int total, int perNetwork)
             {
                 _waiting.Remove(waiter);
             }
-            // It may have been admitted at the last moment.
+            // The waiter may have been admitted at the last moment.
             return waiter.Entered.Task.IsCompletedSuccessfully ? await waiter.Entered.Task : null;
         }
     }

@@ -6,8 +6,8 @@ using ACCOffload.Metrics;
 namespace ACCOffload.HostStub.Monitoring;
 
 /// <summary>
-/// Verifies clients that scrape metrics over the network: they need the role for it, and a certificate from a trusted CA. The files are
-/// reloaded when they change.
+/// Verifies clients that scrape metrics over the network: they need a certificate with the scraper's role, signed by a trusted CA. The
+/// files are reloaded when they change.
 /// </summary>
 internal sealed class ScraperTrust
 {
@@ -20,7 +20,7 @@ internal sealed class ScraperTrust
     /// <exception cref="AccException">A file can't be used; the message names it.</exception>
     public ScraperTrust(AgentConfig config, TimeProvider time)
     {
-        // The same kind of files, for the server side of a connection.
+        // The same kinds of files as for the ACC, but for the server side of a connection.
         var files = config.Acc with
         {
             CertificateFile = config.Metrics.CertificateFile!,

@@ -15,8 +15,8 @@ using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// ADD. The claim is on disk before anything is created, and becomes attached only when everything is complete, so that a restart at any
-/// step finds either a complete attachment or one to undo.
+/// ADD. The claim is on disk before anything is created, and becomes attached only when everything is complete. After a restart at any
+/// step, the agent finds either a complete attachment or one to undo.
 /// </summary>
 internal sealed partial class AddOperation(AgentServices services, Remover remover, Reconciler reconciler)
 {
@@ -33,7 +33,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
     {
         var deadline = DateTime.UtcNow + services.Config.AddTimeout;
         var wait = AccWait < services.Config.AddTimeout ? AccWait : services.Config.AddTimeout;
-        // Before anything is created: without the plugin it could not be undone.
+        // Check before anything is created: without the plugin, the ADD could not be undone.
         IpamDelegate.Require(call.ToIpam());
         await services.Acc.WaitOpenAsync(wait, CancellationToken.None);
         await ClearOldAsync(call);
@@ -108,7 +108,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             if (SourceRouting.IsNeeded(routes, routed.Result))
             {
                 claim = claim with { SourceTable = SourceRouting.TableOf(index) };
-                // On disk first: the rules remain when the interface is deleted.
+                // Record them first: the rules remain when the interface is deleted.
                 await times.OfAsync(OperationPhase.Store, services.Claims.PutAsync(claim));
                 await OnLinksAsync(times, call.Config.Name, () => AddSourceRouting(pod, index, claim, PodRoutes.Gateways(reply)));
             }
@@ -169,7 +169,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             CniErrorCode.Internal, $"interface {call.Environment.InterfaceName} already exists in {call.Environment.NetNs}");
     }
 
-    // An earlier claim under the same name whose device is missing, or that is yet to be undone, must not prevent the ADD.
+    // An earlier claim of the same name must not prevent the ADD if its device is missing or it has not been undone yet.
     private async Task ClearOldAsync(CniCall call)
     {
         if (services.Claims.Get(call.Key) is not { } old)

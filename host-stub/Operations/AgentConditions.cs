@@ -15,7 +15,7 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, DateTimeOffset> _since = new(StringComparer.Ordinal);
 
-    /// <summary>The current conditions. Called regularly, to record since when a condition has not held.</summary>
+    /// <summary>The current conditions. Called regularly, to record when a condition stopped holding.</summary>
     public IReadOnlyList<AgentCondition> Take()
     {
         var config = services.Config;
@@ -72,7 +72,7 @@ internal sealed class AgentConditions(AgentServices services, ClaimStore store, 
         return null;
     }
 
-    // The file alone is not enough: it must be a namespace.
+    // The file must exist and be a namespace.
     private static string PortsProblem(string path)
     {
         try

@@ -7,8 +7,8 @@ using ACCOffload.NativeInterop.Addresses;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// CHECK verifies the host's side: the claim, the device, the pod's namespace, and the delegated plugin; and the ACC's side if that can be
-/// reached.
+/// CHECK verifies the host's side: the claim, the device, the pod's namespace, and the delegated plugin. It also verifies the ACC's side if
+/// the ACC can be reached.
 /// </summary>
 internal sealed class CheckOperation(AgentServices services)
 {
@@ -31,7 +31,8 @@ internal sealed class CheckOperation(AgentServices services)
         }
 
         // The only way to ask the ACC is to state the same attachment again, which also repairs it if the ACC has lost it. An unreachable
-        // ACC keeps forwarding, and gets the attachment with the next Sync. CHECK must not fail because of it: a runtime would end the pod.
+        // ACC keeps forwarding, and gets the attachment with the next Sync. CHECK must not fail because of it: the runtime would kill the
+        // pod.
         var confirmed = mac == claim.Mac ? await services.Acc.TryAttachAsync(claim, AccLimit) : await FollowMacAsync(claim, mac);
         if (!confirmed)
         {
@@ -44,7 +45,8 @@ internal sealed class CheckOperation(AgentServices services)
     {
         var (epoch, sequence) = services.Claims.NextSequence();
         var changed = claim with { Mac = mac, Epoch = epoch, Sequence = sequence };
-        // In memory at once: if the ACC can't be reached, the next Sync states it. On a full disk the table writes it later.
+        // The change is in memory at once: if the ACC can't be reached, the next Sync states it. If the disk is full, the table writes it
+        // later.
         _ = services.Claims.PutAsync(changed);
         try
         {

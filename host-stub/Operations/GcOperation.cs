@@ -9,12 +9,14 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Operations;
 
-/// <summary>GC: removes what its network has beyond the runtime's list, continues after failures, and reports them at the end.</summary>
+/// <summary>
+/// GC. Removes everything of its network that is not in the runtime's list, continues after failures, and reports them at the end.
+/// </summary>
 internal sealed partial class GcOperation(AgentServices services, Remover remover)
 {
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(5);
 
-    // No removal starts later than this; each takes seconds at most. The runtime's next GC handles the rest.
+    // No removal starts later than this; each takes at most a few seconds. The runtime's next GC handles the rest.
     private static readonly TimeSpan RemovalTime = TimeSpan.FromSeconds(12);
     private const int Parallelism = 8;
 
@@ -26,7 +28,7 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
             .ToHashSet();
         var started = Stopwatch.GetTimestamp();
         var failures = new List<CniException>();
-        // An attachment that is just being added is not on the list yet.
+        // An attachment that is being added is not on the list yet.
         var stale = services.Claims.All()
             .Where(c => c.Key.Network == call.Config.Name && !valid.Contains(c.Key))
             .Where(c => c.State is not (ClaimState.Adding or ClaimState.Attaching or ClaimState.Released));

@@ -11,7 +11,7 @@ internal enum OperationPhase
     Store,
 }
 
-/// <summary>Measures the parts of an operation. They overlap, so that their sum may exceed the total.</summary>
+/// <summary>Measures the parts of an operation. They overlap, so their sum may exceed the total.</summary>
 internal sealed class OperationTimes
 {
     private readonly Lock _lock = new();

@@ -39,7 +39,7 @@ internal sealed class StatusOperation(AgentServices services, AgentConditions co
         }
     }
 
-    // A plugin that is slow to answer may still assign addresses; an error that it returns counts.
+    // A slow plugin is not a failure, because it may still assign addresses. Only an error that it returns counts.
     private async Task AskIpamAsync(CniCall call)
     {
         try
@@ -52,7 +52,8 @@ internal sealed class StatusOperation(AgentServices services, AgentConditions co
         }
     }
 
-    // A node without pods that never reached its ACC has no pods to evict, and new ones are better scheduled elsewhere.
+    // A node without pods that never reached its ACC gets no grace period: there are no pods to evict, and new ones are better scheduled
+    // elsewhere.
     private bool IsWithinGrace(bool everUsable, DateTimeOffset since)
     {
         var pods = services.Claims.All().Any(c => !c.IsHost && c.State == ClaimState.Attached);

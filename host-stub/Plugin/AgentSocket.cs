@@ -9,7 +9,7 @@ namespace ACCOffload.HostStub.Plugin;
 /// <summary>Sends one synchronous request to the agent, with a time limit.</summary>
 internal static unsafe class AgentSocket
 {
-    // A restart of the agent takes less, and should not make a request fail.
+    // An agent restart takes less time than this, and should not make a request fail.
     private static readonly TimeSpan RestartLimit = TimeSpan.FromSeconds(1);
 
     /// <param name="path">The agent's socket.</param>
@@ -79,7 +79,7 @@ internal static unsafe class AgentSocket
         }
     }
 
-    // The remaining time; zero would mean no limit.
+    // Sets the socket's timeout to the remaining time; zero would mean no limit.
     private static void Limit(int fd, long started, TimeSpan limit)
     {
         var left = limit - Stopwatch.GetElapsedTime(started);
@@ -147,7 +147,7 @@ internal static unsafe class AgentSocket
 
 /// <summary>The agent can't be reached, or closed the connection before it responded.</summary>
 /// <param name="message">What happened, with the socket's path.</param>
-/// <param name="isConnectionLost">There was a connection and it ended, so that a new one may succeed at once.</param>
+/// <param name="isConnectionLost">An existing connection was lost, so a new one may succeed at once.</param>
 internal sealed class AgentUnavailableException(string message, bool isConnectionLost = false) : Exception(message)
 {
     public bool IsConnectionLost => isConnectionLost;

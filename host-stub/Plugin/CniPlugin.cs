@@ -26,7 +26,7 @@ internal static class CniPlugin
         return StandardStreams.Write(1, response.Output.Span) ? response.ExitCode : 1;
     }
 
-    /// <summary>The complete plugin, without process and streams.</summary>
+    /// <summary>The complete plugin, independent of the process and its streams.</summary>
     public static AgentResponse Execute(
         Dictionary<string, string> environment, Func<byte[]> readInput, Func<string, byte[], TimeSpan, AgentResponse> ask)
     {
@@ -81,7 +81,7 @@ internal static class CniPlugin
         }
     }
 
-    // A DEL can be repeated: it is sent again when the connection was lost, and stored for the agent's return if that fails.
+    // A DEL can be repeated: it is sent again if the connection was lost. If that fails, it is stored until the agent is back.
     private static AgentResponse Remove(
         CniEnvironment call, CniNetworkHeader header, byte[] frame, long started, Func<string, byte[], TimeSpan, AgentResponse> ask)
     {

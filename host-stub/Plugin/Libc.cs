@@ -4,7 +4,7 @@ namespace ACCOffload.HostStub.Plugin;
 
 /// <summary>
 /// The system calls that the plugin needs. They are called directly because loading .NET's Console and Socket classes takes longer than
-/// everything that the plugin does.
+/// everything else the plugin does.
 /// </summary>
 internal static unsafe partial class Libc
 {

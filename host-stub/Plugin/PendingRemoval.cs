@@ -5,7 +5,7 @@ namespace ACCOffload.HostStub.Plugin;
 
 /// <summary>
 /// Stores a DEL that the agent did not accept, because a runtime may send it only once. The agent executes it when it is back. The plugin
-/// needs files only for this.
+/// uses files for nothing else.
 /// </summary>
 internal static class PendingRemoval
 {
@@ -13,7 +13,7 @@ internal static class PendingRemoval
     private const UnixFileMode OthersWrite = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
 
     /// <summary>Stores a DEL. The file and its directory entry are on disk when it returns.</summary>
-    /// <param name="directory">Created for its owner only if it does not exist.</param>
+    /// <param name="directory">Created with access for its owner only, if it does not exist.</param>
     /// <param name="name">The attachment's file name; an existing file is replaced.</param>
     /// <param name="frame">The request as it would be sent to the agent.</param>
     /// <exception cref="IOException">It could not be stored; the message says why.</exception>

@@ -13,8 +13,8 @@ namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
 /// Recovers from the loss of the agent's database: attachments that the ACC holds, and whose devices exist on this host, become claims
-/// again, so that the first Sync keeps them. The Sync omits the others, and the ACC removes them. A failure to look is not absence: then
-/// nothing is decided.
+/// again, so that the first Sync keeps them. The Sync omits the others, and the ACC removes them. If the devices can't be read, nothing is
+/// decided: that does not prove their absence.
 /// </summary>
 internal sealed partial class Adoption(AgentServices services)
 {

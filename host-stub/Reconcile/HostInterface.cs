@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Reconcile;
 
-/// <summary>The host's own interface into the pipeline: created at the start, and repaired whenever part of it is missing.</summary>
+/// <summary>The host's own interface into the pipeline: created at startup, and repaired whenever part of it is missing.</summary>
 internal sealed partial class HostInterface(AgentServices services, Remover remover)
 {
     private static readonly TimeSpan LockLimit = TimeSpan.FromSeconds(10);
@@ -26,7 +26,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     /// <summary>What is wrong, in one line; empty while nothing is.</summary>
     public string Problem => Volatile.Read(ref _problem);
 
-    /// <summary>Looks and repairs. A failure is logged once, and tried again the next time.</summary>
+    /// <summary>Checks and repairs the interface. A failure is logged once and retried the next time.</summary>
     public async Task EnsureAsync()
     {
         try
@@ -83,7 +83,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         var claim = services.Claims.Get(key);
         if (claim is not null && !Matches(claim, addresses))
         {
-            // Another address is another endpoint.
+            // A different address means a different endpoint.
             await RemoveAsync(claim);
             claim = null;
         }
@@ -165,7 +165,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     {
         using var host = PodNetwork.OpenHost(_config.Name);
         var link = host.Find();
-        // After the loss of the database the agent's own link has another MAC than the new claim.
+        // After the loss of the database, the agent's own link has a different MAC than the new claim.
         if (link is not null && link.Mac != claim.Mac && !kind.OwnsHostLink(claim, link))
         {
             throw new CniException(
@@ -183,11 +183,11 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         return true;
     }
 
-    /// <returns>False when the kind can create the device only after the ACC was told.</returns>
+    /// <returns>False when the kind can create the device only after the ACC has the attachment.</returns>
     private bool CreateBeforeAttach(IDeviceKind kind, Claim claim)
     {
         using var host = PodNetwork.OpenHost(_config.Name);
-        // What is left of a pair whose other end is out of reach keeps the name.
+        // The rest of a pair whose other end is out of reach would keep the name in use.
         if (!kind.HasDataPlaneEnd(claim) && host.Find() is { } incomplete)
         {
             host.Links.DeleteLink(incomplete.Index);

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Reconcile;
 
-/// <content>What the reconciler does about a difference.</content>
+/// <content>How the reconciler resolves each difference.</content>
 internal sealed partial class Reconciler
 {
     // Logs a failure when it changes.
@@ -116,7 +116,7 @@ internal sealed partial class Reconciler
         return index;
     }
 
-    // The interface may have another index now, and its table follows from that.
+    // The interface may have a different index now, and its routing table is derived from the index.
     private async Task RestoreSourceRoutingAsync(Claim claim, int index, IReadOnlyList<IPAddress> gateways)
     {
         await services.RunOnHostAsync(() =>

@@ -7,10 +7,10 @@ using Microsoft.Extensions.Logging;
 namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
-/// Reconciles the host with the claims and the configuration. Each part looks at the host, compares, and acts on the differences: pools get
-/// the configured devices, devices that went missing are reported, live pods get lost devices back, what was half added or removed is
-/// removed, and attachments whose pod is gone without a DEL are released. A failure to look is never taken for absence: the part ends and
-/// runs again the next time.
+/// Reconciles the host with the claims and the configuration. Each part inspects the host, compares, and acts on the differences: pools get
+/// the configured devices, missing devices are reported, live pods get lost devices back, partly added or removed attachments are removed,
+/// and attachments whose pod is gone without a DEL are released. A failed inspection is never taken for absence: the part ends and runs
+/// again the next time.
 /// </summary>
 internal sealed partial class Reconciler(AgentServices services, Remover remover)
 {
@@ -23,13 +23,13 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
     public IReadOnlyList<string> UnknownPorts { get; private set; } = [];
 
     /// <summary>
-    /// Reconciles after a start. Holds the locks of all half-finished attachments when it returns, so that no request gets in between; they
-    /// are removed alongside the requests for others.
+    /// Reconciles at startup. When it returns, it holds the locks of all half-finished attachments, so that no request gets in between.
+    /// Their removal runs in parallel with requests for other attachments.
     /// </summary>
     /// <returns>The removals.</returns>
     public async Task<Task> StartAsync()
     {
-        // Before anything is looked at, so that what a reboot of the host took is there again.
+        // Fill the pools first, to recreate the devices that a reboot of the host removed.
         await FillPoolsAsync();
         await LookForDevicesAsync();
         var removals = new List<Task>();
@@ -59,7 +59,7 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
         await ReleaseAbandonedAsync();
     }
 
-    /// <summary>Looks for all devices, and retries removals that failed. An attachment that a request is working on is skipped.</summary>
+    /// <summary>Checks all devices, and retries failed removals. An attachment that a request is working on is skipped.</summary>
     public async Task RetryAsync()
     {
         await LookForDevicesAsync();
@@ -77,11 +77,11 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
     /// Compares the claims' devices with those on the host. A claim whose device is missing stays until a DEL or GC, or until it is
     /// abandoned.
     /// </summary>
-    /// <param name="kind">The kind to look at; null for all.</param>
-    /// <returns>True when a pod was found gone, so that its device may be free.</returns>
+    /// <param name="kind">The kind to check; null for all.</param>
+    /// <returns>True when a pod is gone, so its device may be free.</returns>
     public async Task<bool> FindMissingAsync(string? kind = null)
     {
-        // Claims first: a device that is created while the host is looked at must not be taken for missing.
+        // Read the claims first: a device that is created during the inspection must not be taken for missing.
         var attached = services.Claims.All()
             .Where(c => c.State == ClaimState.Attached && !c.IsHost && (kind is null || c.DeviceKind == kind)).ToArray();
         var missing = await services.RunOnHostAsync(() => services.Pools.Missing(attached));
@@ -113,7 +113,7 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
 
     /// <summary>
     /// Releases attachments whose pod is gone without a DEL: namespace and device have been missing for the configured time, in which the
-    /// DEL might still have come. A removal that fails stays as being deleted, and is retried like any other.
+    /// DEL could still have arrived. A claim whose removal fails keeps the state Deleting, and the removal is retried like any other.
     /// </summary>
     public async Task ReleaseAbandonedAsync()
     {
@@ -147,7 +147,7 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
 
     private async Task LookForDevicesAsync()
     {
-        // Before the claims are read: a port that is created later must not be taken for unknown.
+        // List the ports before the claims are read: a port that is created later must not be taken for unknown.
         var ports = await services.RunOnHostAsync(services.Pools.DataPlaneEnds);
         await FindMissingAsync();
         var known = services.Claims.All().Select(c => c.PortName).ToHashSet();
@@ -170,7 +170,7 @@ internal sealed partial class Reconciler(AgentServices services, Remover remover
         foreach (var claim in await services.RunOnHostAsync(() => attached.Where(CanRestore).ToArray()))
         {
             using var holder = await services.Locks.AcquireAsync(claim.Key, TimeSpan.Zero);
-            // Looked at again under the lock: a request may have come in between.
+            // Check again under the lock: a request may have come in between.
             if (holder is null || !services.Acc.State.Synced || services.Claims.Get(claim.Key) is not { State: ClaimState.Attached } current
                 || !await services.RunOnHostAsync(() => CanRestore(current)))
             {

@@ -80,7 +80,7 @@ internal sealed class AgentRequest
         if (body[0] != Format)
         {
             throw new FrameException(
-                $"request format {body[0]} is unknown, this agent supports {Format}: plugin and agent are of different releases");
+                $"request format {body[0]} is unknown, this agent supports {Format}: plugin and agent come from different releases");
         }
 
         if (body[1] is < (byte)AgentRequestKind.Cni or > (byte)AgentRequestKind.Devices)

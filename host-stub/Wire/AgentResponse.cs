@@ -31,7 +31,7 @@ internal readonly record struct AgentResponse(byte ExitCode, ReadOnlyMemory<byte
         var span = body.Span;
         if (span.Length < Header || span[0] != AgentRequest.Format)
         {
-            throw new FrameException("the agent's response has an unknown format: plugin and agent are of different releases");
+            throw new FrameException("the agent's response has an unknown format: plugin and agent come from different releases");
         }
 
         var length = BinaryPrimitives.ReadInt32BigEndian(span[2..]);

@@ -17,7 +17,7 @@ internal static class PendingFiles
     private const int ReadableDigits = 64;
 
     /// <summary>
-    /// The name for an attachment: container ID and interface for readers, and a hash of the whole key. The hash is not cryptographic,
+    /// The name for an attachment: container ID and interface for readability, and a hash of the whole key. The hash is not cryptographic,
     /// because loading a library for that would slow down the plugin.
     /// </summary>
     public static string NameOf(string network, string containerId, string interfaceName)

@@ -2,7 +2,7 @@ namespace ACCOffload.HostStub.Wire;
 
 /// <summary>
 /// Time limits of CNI commands. The runtimes' are the largest (CRI-O kills a DEL after 60 s and a GC after 30 s, and waits for STATUS in
-/// its own status), then the plugin's, then the agent's: the one that gives up first should be the one that can say why.
+/// its own status), then the plugin's, then the agent's: the program with the best explanation should time out first.
 /// </summary>
 internal static class RequestLimits
 {

@@ -6,8 +6,8 @@ using System.Net.Sockets;
 namespace ACCOffload.NativeInterop.Addresses;
 
 /// <summary>
-/// Strict parsing of IP addresses. IPAddress.TryParse reads 10.244.1.050 as octal and accepts hexadecimal numbers, short forms
-/// such as 10.1, zones and brackets. Two programs could then read different addresses from the same text, so all of these are rejected.
+/// Strict parsing of IP addresses. IPAddress.TryParse reads 10.244.1.050 as octal and accepts hexadecimal numbers, short forms such as
+/// 10.1, zones and brackets. Two programs could then read different addresses from the same text, so all of these forms are rejected.
 /// </summary>
 public static class IpText
 {

@@ -10,7 +10,8 @@ public sealed partial class DevlinkClient
 {
     /// <summary>
     /// Activates a subfunction if necessary and waits until its driver is attached and its netdev exists. Driven by kernel notifications,
-    /// without polling. After a failure the function may be active and still come up; the caller deletes it (<see cref="DeletePort"/>).
+    /// without polling. After a failure, the function may be active and still come up, so the caller should delete it
+    /// (<see cref="DeletePort"/>).
     /// </summary>
     /// <param name="device">The device.</param>
     /// <param name="index">The subfunction's port.</param>
@@ -47,7 +48,7 @@ public sealed partial class DevlinkClient
         }
 
         using var wait = new EventWait(limit, cancellation, ports.Handle, links.Handle);
-        // Events from before the request are stale: read the port itself.
+        // Events from before the request are stale. Discard them and read the port itself.
         _ = DrainEvents(ports, links, device, index);
         for (var (changed, timedOut) = (true, false); ;)
         {

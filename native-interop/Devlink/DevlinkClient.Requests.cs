@@ -45,7 +45,7 @@ public sealed partial class DevlinkClient
     {
         var operation = device is null ? "list devlink ports" : $"list ports of devlink device {device}";
         var writer = Begin(stackalloc byte[MessageWriter.BufferLength], DevlinkProtocol.DEVLINK_CMD_PORT_GET);
-        // No handle: only kernels since 6.6 filter by it.
+        // Don't send the handle: only kernels since 6.6 filter by it.
         return _genetlink.Connection.Dump(writer.Complete(operation), operation, (in NetlinkMessage message, out DevlinkPort port) =>
             DevlinkCodec.ParsePort(message, out port) && (device is null || port.Device == device));
     }
@@ -87,8 +87,7 @@ public sealed partial class DevlinkClient
     }
 
     /// <summary>
-    /// Deletes a port, its function and the function's netdev in whatever namespace. The removal may still be in progress when this
-    /// returns.
+    /// Deletes a port, its function and the function's netdev in any namespace. The removal may still be in progress when this returns.
     /// </summary>
     /// <returns>False if there was none.</returns>
     /// <exception cref="NetlinkException">The port can't be deleted (EOPNOTSUPP), …</exception>

@@ -14,5 +14,5 @@ public enum DevlinkEswitchMode
 /// <param name="InlineMode">
 /// How much of a packet the VFs' drivers must inline: 0 none, 1 link, 2 network, 3 transport header; null if the driver does not report it.
 /// </param>
-/// <param name="Encapsulation">Whether it encapsulates; null if the driver does not report it.</param>
+/// <param name="Encapsulation">Whether encapsulation offload is enabled; null if the driver does not report it.</param>
 public sealed record DevlinkEswitch(DevlinkEswitchMode Mode, byte? InlineMode, bool? Encapsulation);

@@ -29,11 +29,11 @@ public sealed record FunctionChange
     public bool? Active { get; init; }
 }
 
-/// <summary>A subfunction that is in operation.</summary>
+/// <summary>An operational subfunction.</summary>
 /// <param name="Port">Its port.</param>
 /// <param name="AuxiliaryDevice">Its device on the auxiliary bus ("mlx5_core.sf.4"); null if the kernel shows none.</param>
 /// <param name="NetdevName">
-/// Its own netdev (not the representor), by the name it had when it was found: udev may rename it soon after.
+/// Name of its own netdev (not the representor) when it was found: udev may rename it soon after.
 /// </param>
 /// <param name="NetdevIndex">The netdev's index.</param>
 public sealed record Subfunction(DevlinkPort Port, string? AuxiliaryDevice, string NetdevName, int NetdevIndex);

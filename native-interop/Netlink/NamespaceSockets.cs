@@ -2,7 +2,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Netlink;
 
-/// <summary>Opens sockets in one namespace, which is kept open, or in that of the calling thread.</summary>
+/// <summary>Opens sockets in one namespace, which is kept open, or in the calling thread's namespace.</summary>
 internal sealed class NamespaceSockets : INetlinkSockets
 {
     private readonly NetNamespace? _ns;

@@ -6,7 +6,7 @@ namespace ACCOffload.NativeInterop.Netlink;
 /// <summary>Handles one answer; throws <see cref="NetlinkException"/> if it is malformed.</summary>
 internal delegate void MessageHandler(in NetlinkMessage message);
 
-/// <summary>Parses one answer; false skips it; throws <see cref="NetlinkException"/> if it is malformed.</summary>
+/// <summary>Parses one answer; returns false to skip it; throws <see cref="NetlinkException"/> if it is malformed.</summary>
 internal delegate bool MessageParser<T>(in NetlinkMessage message, out T value);
 
 /// <summary>
@@ -22,7 +22,7 @@ internal sealed class NetlinkConnection : IDisposable
     private const int MaxObjects = 1 << 20;
     private const int MaxLeftovers = 1 << 16;
 
-    // A dump takes several datagrams: each must arrive within the timeout, all of them within this many timeouts.
+    // A dump takes several datagrams. Each must arrive within the timeout, and all of them within this many timeouts.
     private const int DumpTimeouts = 6;
 
     private readonly Lock _lock = new();
@@ -105,7 +105,7 @@ internal sealed class NetlinkConnection : IDisposable
         }
     }
 
-    /// <summary>Executes a request; one particular error is a valid answer.</summary>
+    /// <summary>Executes a request for which one particular error is a valid answer.</summary>
     /// <returns>False if the kernel answered with that error.</returns>
     public bool TryExecute(Span<byte> request, string operation, Errno absent, MessageHandler? reply = null)
     {
@@ -183,7 +183,7 @@ internal sealed class NetlinkConnection : IDisposable
             }
         }
 
-        // Read a list that changed again, whatever else was wrong with it.
+        // A list that changed during the dump is read again, even if the dump also failed.
         List<T>? Finish() => interrupted ? null : failure is null ? objects : throw failure;
     }
 

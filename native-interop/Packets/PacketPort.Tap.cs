@@ -16,7 +16,7 @@ public sealed unsafe partial class PacketPort
     private const short IFF_NO_PI = 0x1000;
     private const short IFF_VNET_HDR = 0x4000;
 
-    /// <summary>struct virtio_net_hdr: without merged buffers, which is what a TAP has by default.</summary>
+    /// <summary>Length of struct virtio_net_hdr without merged buffers, the default of a TAP.</summary>
     private const int VnetHeaderLength = 10;
     private const byte VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
 

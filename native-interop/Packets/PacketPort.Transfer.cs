@@ -128,7 +128,8 @@ public sealed unsafe partial class PacketPort
                 taken += sent;
                 continue;
             }
-            // The first of the remaining packets failed. A full queue or a dead link accepts none of the others either; skip a bad packet.
+            // The first of the remaining packets failed. A full queue or a dead link would not accept the others either; if only the packet
+            // is bad, skip it.
             var errno = OnSendError();
             if (errno == Errno.EINTR)
             {

@@ -22,8 +22,9 @@ public sealed partial class PciBus
     }
 
     /// <summary>
-    /// Creates or removes virtual functions. The kernel changes a nonzero number only by way of 0: this removes all existing functions
-    /// first, including those that pods use. Their netdevs appear later (<see cref="WaitForNetdev(string, TimeSpan, CancellationToken)"/>).
+    /// Creates or removes virtual functions. The kernel can change a nonzero number only by setting it to 0 first, which removes all
+    /// existing functions, including those that pods use. Their netdevs appear later
+    /// (<see cref="WaitForNetdev(string, TimeSpan, CancellationToken)"/>).
     /// </summary>
     /// <param name="address">The physical function.</param>
     /// <param name="count">The new number.</param>

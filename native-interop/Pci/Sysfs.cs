@@ -10,7 +10,7 @@ internal interface ISysfsHook
     /// <summary>Called before netdevs are listed.</summary>
     void BeforeNetdevs();
 
-    /// <summary>Performs the effect of writing a value.</summary>
+    /// <summary>Simulates the effect of writing a value.</summary>
     Errno Write(string path, string value);
 }
 

@@ -32,7 +32,7 @@ public sealed record Route
     /// <summary>Next hop, or null if the destination is on the link.</summary>
     public IPAddress? Gateway { get; init; }
 
-    /// <summary>Output link; 0 lets the kernel choose by the gateway.</summary>
+    /// <summary>Output link; 0 lets the kernel choose it from the gateway.</summary>
     public int InterfaceIndex { get; init; }
 
     /// <summary>Scope; null for link scope without a gateway, and universe with one. (IPv6 has universe only.)</summary>

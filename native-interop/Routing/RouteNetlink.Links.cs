@@ -76,7 +76,7 @@ public sealed partial class RouteNetlink
     /// </exception>
     public LinkInfo? CreateIpvlan(IpvlanSpec spec) => CreateUpper(spec, "ipvlan", static (ref writer) =>
     {
-        // The default is layer 3, whose traffic would bypass the pipeline.
+        // The default is layer 3 mode, in which traffic would bypass the pipeline.
         writer.Number(Rtnetlink.IFLA_IPVLAN_MODE, Rtnetlink.IPVLAN_MODE_L2);
         writer.Number(Rtnetlink.IFLA_IPVLAN_FLAGS, Rtnetlink.IPVLAN_F_VEPA);
     });
@@ -103,8 +103,8 @@ public sealed partial class RouteNetlink
     }
 
     /// <summary>
-    /// Deletes links together: the kernel waits only once for packets in flight, which takes most of the time, however many links there
-    /// are. Moves them to a link group first and deletes the group.
+    /// Deletes links together: the kernel waits only once for packets in flight, which takes most of the time, regardless of the number of
+    /// links. Moves them to a link group first and deletes the group.
     /// </summary>
     /// <param name="indexes">The links; missing ones are ignored.</param>
     /// <param name="group">A group that nothing else in the namespace uses: all its links are deleted. Not 0, the default group.</param>
@@ -187,7 +187,7 @@ public sealed partial class RouteNetlink
         ArgumentNullException.ThrowIfNull(ns);
         if (newName is not null)
         {
-            // The kernel moves first and renames then: if the name is taken, the link would stay there under its old name.
+            // The kernel moves the link before it renames it: if the name is taken, the link would stay there under its old name.
             using var target = Open(ns);
             if (target.GetLink(newName) is not null)
             {

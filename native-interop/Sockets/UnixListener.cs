@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ACCOffload.NativeInterop.Sockets;
 
-/// <summary>Unix sockets to listen on that only their owner and root can connect to.</summary>
+/// <summary>Listening unix sockets that only their owner and root can connect to.</summary>
 public static class UnixListener
 {
     private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -11,11 +11,11 @@ public static class UnixListener
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
     /// <summary>
-    /// Binds a stream socket with mode 0600 from its first moment; creates its directory, such as /run/accoffload, if necessary.
+    /// Binds a stream socket, which has mode 0600 from the moment it exists. Creates its directory, such as /run/accoffload, if necessary.
     /// </summary>
     /// <exception cref="SocketException">The path exists, or is too long.</exception>
     /// <exception cref="IOException">The directory cannot be created.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">The process lacks the permission.</exception>
     public static Socket Bind(string path)
     {
         if (Path.GetDirectoryName(path) is { Length: > 0 } directory && !Directory.Exists(directory))
@@ -45,7 +45,7 @@ public static class UnixListener
     /// <summary>Listens at a path in place of whatever is there, in one step: clients reach the old listener or the new one.</summary>
     /// <exception cref="SocketException">The path is too long.</exception>
     /// <exception cref="IOException">The directory cannot be created, or the old socket not be replaced.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be created or replaced.</exception>
+    /// <exception cref="UnauthorizedAccessException">The process lacks the permission.</exception>
     public static Socket Replace(string path, int backlog)
     {
         var fresh = path + ".new";

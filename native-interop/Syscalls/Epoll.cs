@@ -53,7 +53,7 @@ public sealed unsafe class Epoll : IDisposable
     /// <summary>Starts to watch a descriptor; <paramref name="token"/> is returned with its events.</summary>
     public void Add(SafeHandle descriptor, EpollEvents events, ulong token) => Control(EPOLL_CTL_ADD, descriptor, events, token);
 
-    /// <summary>Changes the events that a descriptor is watched for.</summary>
+    /// <summary>Changes which events of a descriptor are watched.</summary>
     public void Modify(SafeHandle descriptor, EpollEvents events, ulong token) => Control(EPOLL_CTL_MOD, descriptor, events, token);
 
     /// <summary>Stops watching a descriptor. Call it before the descriptor is closed.</summary>

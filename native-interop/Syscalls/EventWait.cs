@@ -12,7 +12,7 @@ internal sealed class EventWait : IDisposable
 
     /// <param name="limit">Maximum total time of all waits.</param>
     /// <param name="cancellation">Ends a wait with an <see cref="OperationCanceledException"/>.</param>
-    /// <param name="descriptors">What to wait for; they must outlive this.</param>
+    /// <param name="descriptors">The descriptors to wait for; they must outlive this object.</param>
     public EventWait(TimeSpan limit, CancellationToken cancellation, params ReadOnlySpan<FileDescriptor> descriptors)
     {
         _limit = limit;

@@ -43,7 +43,7 @@ public sealed class ConfigurationTests : IDisposable
         "{" + Host + "," + Acc + ",\"Logging\":{\"Level\":\"Loud\"}}", "Logging:Level = \"Loud\": is not a log level; give Trace, ")]
     [InlineData(
         "{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Xyz\":\"Debug\"}}}",
-        "Logging:Features:Xyz = \"Debug\": names no feature of Cni, ")]
+        "Logging:Features:Xyz = \"Debug\": is not a known feature (Cni, ")]
     [InlineData(
         "{" + Host + "," + Acc + ",\"Logging\":{\"Features\":{\"Acc\":\"7\"}}}", "Logging:Features:Acc = \"7\": is not a log level")]
     [InlineData("{" + Host + "," + Acc + ",\"Tpyo\":1}", "Tpyo = \"1\": unknown key")]

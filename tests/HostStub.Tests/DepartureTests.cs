@@ -147,7 +147,7 @@ public sealed class DepartureTests
         await Eventually.TrueAsync(() => lab.Agent.Services.Claims.All().Count == 1, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
         Assert.Equal(lives.ContainerId, lab.Agent.Services.Claims.All()[0].Key.ContainerId);
         await Eventually.TrueAsync(
-            () => lab.Acc.Model.Pods is [{ } kept] && kept.Key.ContainerId == lives.ContainerId, "the ACC has only the one that lives");
+            () => lab.Acc.Model.Pods is [{ } kept] && kept.Key.ContainerId == lives.ContainerId, "the ACC has only the pod that is alive");
     }
 
     // The pod disappears without a DEL while the agent is down, which looks immediately after a start.

@@ -98,7 +98,7 @@ public sealed class EpochTests
         lab.Acc.Model.Reset();
 
         await Eventually.TrueAsync(
-            () => lab.Acc.Model.Pods.Count == 1 && lab.Agent!.Services.Acc.State.Synced, "the agent begins again and states what it has");
+            () => lab.Acc.Model.Pods.Count == 1 && lab.Agent!.Services.Acc.State.Synced, "the agent begins again and reports its pod");
         Assert.Equal(3UL, lab.Acc.Model.Epoch);
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
@@ -116,7 +116,7 @@ public sealed class EpochTests
 
         await lab.Acc.StartAsync();
 
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1, "the pod is stated");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1, "the pod is reported to the ACC");
         Assert.Equal(1UL, lab.Acc.Model.Epoch);
     }
 

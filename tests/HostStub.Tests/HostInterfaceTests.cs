@@ -51,7 +51,7 @@ public sealed class HostInterfaceTests
         Assert.Contains("acc00000000099", condition.Reason, StringComparison.Ordinal);
         Assert.False(condition.PreventsAdds);
         await Eventually.TrueAsync(
-            () => lab.Acc.Model.Endpoints.Single().Device.PortName == own.Device.PortName, "the agent's own is stated again");
+            () => lab.Acc.Model.Endpoints.Single().Device.PortName == own.Device.PortName, "the agent reports its own endpoint again");
     }
 
     [Fact]
@@ -63,7 +63,7 @@ public sealed class HostInterfaceTests
         var claims = lab.Agent!.Services.Claims;
         var host = claims.AttachedHost()!;
 
-        // As after it was recorded, and before the ACC's reply with the port.
+        // As between recording it and the ACC's reply with the port.
         claims.PutInMemory(host with { PortName = "accpending" });
         var probes = lab.Acc.Model.Probes;
         await Eventually.TrueAsync(() => lab.Acc.Model.Probes > probes, "the agent looks at what the ACC holds");
@@ -138,7 +138,7 @@ public sealed class HostInterfaceTests
 
         await lab.Acc.StartAsync();
 
-        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC is told by Sync");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "Sync informs the ACC");
     }
 
     [Fact]
@@ -179,7 +179,7 @@ public sealed class HostInterfaceTests
         Assert.Empty(lab.DataPlaneLinks());
     }
 
-    // As when the ports' namespace is created again while a process keeps the old one: the near end stays, its peer is out of reach.
+    // As when the port namespace is created again while a process keeps the old one: the near end stays, but its peer is out of reach.
     private static void HideDataPlaneEnd(AgentLab lab)
     {
         using var ports = NetNamespace.OpenNamed(lab.DataPlane);

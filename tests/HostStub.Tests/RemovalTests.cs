@@ -142,7 +142,7 @@ public sealed class RemovalTests
                 + "[ $CNI_COMMAND = DEL ]; then exit 0; fi; echo nonsense");
         void Stuck(JsonObject config) => config["ipam"]!["type"] = "stuck";
         var pod = lab.NewPod();
-        // It may have assigned an address: its output is no valid result.
+        // It may have assigned an address: its output is not a valid result.
         Assert.Contains(
             "did not return a valid result", (await lab.RunAsync("ADD", pod, change: Stuck)).Failed(6).Message, StringComparison.Ordinal);
         Assert.Equal(ClaimState.Deleting, Assert.Single(lab.Agent!.Services.Claims.All()).State);
@@ -244,7 +244,7 @@ public sealed class RemovalTests
         lab.Config["Agent"]!["VanishedSeconds"] = 1;
     });
 
-    // To the last byte, and until nothing more fits into the space that the log already has.
+    // Fills the disk to the last byte, until nothing more fits into the log's existing space either.
     private static async Task<string> FillAsync(AgentLab lab)
     {
         var filler = lab.At("disk/filler");
@@ -265,7 +265,7 @@ public sealed class RemovalTests
         var other = lab.NewPod();
         for (var i = 0; ; i++)
         {
-            Assert.True(i < 200, "the disk is full at last");
+            Assert.True(i < 200, "the disk did not fill up");
             var answer = await lab.RunAsync("ADD", other);
             (await lab.RunAsync("DEL", other)).Succeeded();
             if (answer.ExitCode != 0)

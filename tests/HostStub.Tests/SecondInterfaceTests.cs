@@ -51,7 +51,7 @@ public sealed class SecondInterfaceTests
             var rule = Assert.Single(links.GetRules());
             links.DeleteRule(rule);
             Assert.Contains(
-                "no routing rule sends packets from 10.245.1.2 out by net1",
+                "no routing rule sends packets from 10.245.1.2 through net1",
                 (await Second(lab, "CHECK", pod, second)).Failed(999).Message,
                 StringComparison.Ordinal);
             links.AddRule(rule);
@@ -107,7 +107,7 @@ public sealed class SecondInterfaceTests
         Assert.Single(lab.Acc.Model.Pods);
     }
 
-    /// <summary>The current target supports IPv4 only, so that no ADD gets this far with IPv6 addresses.</summary>
+    /// <summary>The current target supports IPv4 only, so no ADD gets this far with IPv6 addresses.</summary>
     [Theory]
     [InlineData("10.0.0.1", "10.0.0.2", "169.254.1.1")]
     [InlineData("fd00::1", "fd00::2", "fe80::1")]

@@ -3,7 +3,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>The binaries for the ACC start: TLS and SQLite included.</summary>
+/// <summary>The binaries for the ACC start, including TLS and SQLite.</summary>
 public sealed class ArmTests
 {
     private const string Emulator = "/usr/bin/qemu-aarch64-static";
@@ -26,18 +26,18 @@ public sealed class ArmTests
         Assert.Contains("1.1.0", plugin.Output);
         environment.Remove("CNI_COMMAND");
 
-        // A target that is away: READY means that the store is open and the API served.
+        // The target is unavailable: READY means that the store is open and the API is served.
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
         await using var manager = new BackgroundProcess(
             lab.AccNamespace, Emulator, [Binary("inframanager"), "run", "--config", lab.ManagerConfig], environment);
         await Eventually.TrueAsync(() => Task.FromResult(File.Exists(lab.ControlSocket)), () => $"inframanager serves:\n{manager.Log}", 60);
-        Assert.True(File.Exists(lab.At("inframanager.db")), "the store is there");
+        Assert.True(File.Exists(lab.At("inframanager.db")), "the store exists");
 
         await using var agent = new BackgroundProcess(
             lab.HostNamespace, Emulator, [Binary("host-stub"), "agent", "--config", lab.AgentConfig], environment);
         await Eventually.TrueAsync(
             () => Task.FromResult(manager.Log.Contains("node-1", StringComparison.Ordinal)),
-            () => $"the agent's certificate was taken:\n{manager.Log}\n{agent.Log}", 60);
+            () => $"the agent's certificate was accepted:\n{manager.Log}\n{agent.Log}", 60);
     }
 
     /// <summary>Debian's arm64 C library and OpenSSL, which .NET loads at run time; kept between runs.</summary>

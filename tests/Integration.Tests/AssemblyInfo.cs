@@ -1,2 +1,2 @@
-// Each lab is a node with its processes: one at a time, so that a failure is the test's own.
+// Each lab is a node with its processes. They run one at a time, so that labs can't cause failures in other tests.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]

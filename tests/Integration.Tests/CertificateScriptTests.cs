@@ -3,7 +3,9 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>`make certs`: a CA and the roles, names and paths as arguments, private keys for their owner only.</summary>
+/// <summary>
+/// `make certs`: creates a CA and a certificate for each role, with names and paths from arguments; only the owner can read private keys.
+/// </summary>
 public sealed class CertificateScriptTests
 {
     [Theory]

@@ -7,7 +7,7 @@ public sealed class DemoTests
 {
     private static readonly string Demo = Path.Combine(Repository.Root, "tests/demo/demo");
 
-    // A name of its own, so that another demo on this machine does not affect the test.
+    // A unique name, so that another demo on this machine does not affect the test.
     private readonly string _name = $"acd{Guid.NewGuid():N}"[..12];
 
     [Fact]
@@ -45,20 +45,20 @@ public sealed class DemoTests
     {
         Needs.Lab();
         var before = await WorldAsync();
-        // A shell can't trap what was ignored when it began, and a test run in the background ignores SIGINT.
+        // A shell can't trap a signal that was ignored when it started, and a test run in the background ignores SIGINT.
         await using var demo = new BackgroundProcess(null, "setsid", ["--wait", "env", "--default-signal=INT", Demo], Environment());
         await Eventually.TrueAsync(
             () => demo.HasExited
                 ? throw new InvalidOperationException(demo.Log)
                 : Task.FromResult(demo.Log.Contains("inframanager on the ACC", StringComparison.Ordinal)),
-            () => $"the demo is on its way:\n{demo.Log}", 60);
-        // As a terminal does on Ctrl-C: to the whole process group.
+            () => $"the demo is running:\n{demo.Log}", 60);
+        // To the whole process group, as a terminal does on Ctrl-C.
         var leader = (await Shell.RunAsync(null, "pgrep", ["-o", "-f", $"bash {Demo}"]).Succeeded()).Output.Trim();
         await Shell.RunAsync(null, "kill", ["-INT", "--", $"-{leader}"]).Succeeded();
         Assert.NotEqual(0, await demo.WaitAsync());
         var after = "";
         await Eventually.TrueAsync(async () => before == (after = await WorldAsync()),
-            () => $"nothing is left: as before, {before}, and not {after}", 60);
+            () => $"nothing is left: expected {before}, found {after}", 60);
     }
 
     private async Task ShowsAsync(string kind)
@@ -80,7 +80,7 @@ public sealed class DemoTests
         var links = await Shell.RunLineAsync(null, "ip -o link show").Succeeded();
         var processes = await Shell.RunAsync(null, "pgrep", ["-f", _name]);
         var files = Directory.GetFileSystemEntries(Path.GetTempPath(), $"accoffload-demo.{_name}*").Order();
-        // Only what a demo makes: others make links of their own meanwhile.
+        // Only links with names that a demo uses: other programs may create links meanwhile.
         var made = links.Output.Split('\n')
             .Where(l => l.Split(' ', '@', ':') is [_, _, "mgmt" or "parent" or "accparent" or "accoffload0", ..]);
         return string.Join('\n', namespaces.Output.Split('\n').Where(n => n.StartsWith(_name, StringComparison.Ordinal)))

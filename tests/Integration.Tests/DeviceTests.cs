@@ -24,7 +24,7 @@ public sealed class DeviceTests
         var vports = (await lab.ControlAsync("vports"))["vports"]!.AsArray();
         Assert.Equal(2, vports.Count(p => (string?)p!["device"] == "tap"));
 
-        // The target is in the manager: its TAPs end with it.
+        // The target runs in the manager, so its TAPs disappear with it.
         await lab.KillManagerAsync();
         await lab.StartManagerAsync();
         await Eventually.TrueAsync(() => Lab.PingAsync(a.Namespace, b.Address, 1),
@@ -59,7 +59,7 @@ public sealed class DeviceTests
         Assert.Contains("ttl=63", (await Shell.RunLineAsync(a.Namespace, $"ping -n -c 1 -t 64 {b.Address}").Succeeded()).Output);
         Assert.True(await Lab.PingAsync(lab.HostNamespace, a.Address), "host to pod");
         await lab.DeletePodAsync(a);
-        Assert.True(await Lab.PingAsync(lab.HostNamespace, b.Address), "the other one stays");
+        Assert.True(await Lab.PingAsync(lab.HostNamespace, b.Address), "the other pod stays");
     }
 
     [Fact]

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>Links and references of the documentation lead somewhere.</summary>
+/// <summary>All links and references in the documentation resolve.</summary>
 public sealed partial class DocumentationTests
 {
     private static readonly string[] SkippedFolders = [".git", "bin", "obj", "out", "TestResults"];
@@ -80,7 +80,7 @@ public sealed partial class DocumentationTests
     private static IEnumerable<string> Links(string page) =>
         Link().Matches(Fence().Replace(File.ReadAllText(page), "")).Select(m => m.Groups[1].Value);
 
-    // As GitHub makes them: lower case, no punctuation, hyphens for spaces.
+    // Anchors as GitHub generates them: lower case, no punctuation, hyphens for spaces.
     private static HashSet<string> Headings(string page) => [.. File.ReadLines(page).Where(l => l.StartsWith('#'))
         .Select(l => NotInAnchor().Replace(l.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-'))];
 

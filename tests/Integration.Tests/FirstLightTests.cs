@@ -24,7 +24,7 @@ public sealed class FirstLightTests
         Assert.Contains("02:ac:c0:00:00:01", neighbour.Output);
         Assert.Contains("REACHABLE", neighbour.Output);
 
-        // One router on the way: the time to live of an answer went down by one.
+        // One router on the path: the TTL of a reply was decremented once.
         var ping = await Shell.RunLineAsync(a.Namespace, $"ping -n -c 1 -t 64 {b.Address}").Succeeded();
         Assert.Contains("ttl=63", ping.Output);
     }
@@ -41,7 +41,7 @@ public sealed class FirstLightTests
             "1500 bytes, unfragmented");
         Assert.True((await Shell.RunLineAsync(a.Namespace, $"ping -n -c 2 -i 0.05 -s 8000 {b.Address}")).ExitCode == 0, "fragments");
 
-        // Segments larger than the MTU or without a checksum would not survive: 8 MiB do.
+        // Segments that are larger than the MTU or have no checksum would be lost; 8 MiB arrive.
         await TcpTransfer.SendAsync(b.Namespace, b.Address, a.Namespace, 8 << 20);
     }
 }

@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>The published daemons' metrics over the lab's own links, with the certificates that `make certs` makes.</summary>
+/// <summary>The published daemons' metrics over the lab's own links, with the certificates that `make certs` creates.</summary>
 public sealed class MetricsTests
 {
     private const string Manager = "192.0.2.1:50097";
@@ -60,7 +60,7 @@ public sealed class MetricsTests
         return new Scrape(System.Net.HttpStatusCode.OK, "", answer[(end + 4)..]);
     }
 
-    /// <summary>From the host's namespace, as a scraper of the node network would.</summary>
+    /// <summary>Asks from the host's namespace, like a scraper in the node network.</summary>
     private static async Task<string> AskAsync(Lab lab, string address, string name, string? client)
     {
         string[] certificate = client is null ? [] : ["-cert", $"{lab.Pki}/{client}/tls.crt", "-key", $"{lab.Pki}/{client}/tls.key"];

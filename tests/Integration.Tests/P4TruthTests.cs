@@ -6,13 +6,13 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>The P4 source is what the data plane does: nothing else decides.</summary>
+/// <summary>The P4 source alone defines what the data plane does.</summary>
 public sealed partial class P4TruthTests
 {
-    // What follows is the same decrement in the header's checksum.
+    // The second instruction begins to apply the same decrement to the header's checksum.
     private const string TtlRule = "add h.ipv4.ttl 0xFF\n\tmov h.work.wide 0x100";
 
-    /// <summary>`make p4` renews the stamp; a source or artifact that changed without it fails here.</summary>
+    /// <summary>`make p4` updates the stamp; a source or artifact that changed without it fails here.</summary>
     [Fact]
     public void The_compiled_pipeline_belongs_to_its_sources()
     {
@@ -30,7 +30,7 @@ public sealed partial class P4TruthTests
         }
     }
 
-    /// <summary>docs/targets.md: P4-DPDK cuts the architecture out of the command, and infrap4d crashes where there is none.</summary>
+    /// <summary>docs/targets.md: P4-DPDK extracts the architecture from the command, and infrap4d crashes if there is none.</summary>
     [Fact]
     public void The_context_names_the_architecture_and_nothing_of_who_compiled()
     {
@@ -59,9 +59,9 @@ public sealed partial class P4TruthTests
     [Fact]
     public void No_sum_shares_its_stretch_of_code_with_what_the_C_compiler_may_reorder()
     {
-        // P4-DPDK makes one C function of what is between two tables, and compiles it with strict aliasing: moves are of 64 bits, a sum
-        // reads and writes its state with 16, and a whole header with 32. Seen as wrong IPv4 checksums of translated packets (November
-        // 2026, gcc 12).
+        // P4-DPDK turns the instructions between two tables into one C function and compiles it with strict aliasing. Moves access 64 bits;
+        // a checksum instruction accesses its state with 16 bits and a whole header with 32. The effect was wrong IPv4 checksums in
+        // translated packets (November 2026, gcc 12).
         var lines = File.ReadAllLines(Path.Combine(Repository.Root, "p4src/build/k8s_dp.spec"));
         var (moved, summed, set, whole) = (new HashSet<string>(), new HashSet<string>(), new HashSet<string>(), new HashSet<string>());
         var sums = 0;
@@ -94,7 +94,7 @@ public sealed partial class P4TruthTests
         }
 
         Check();
-        Assert.True(sums > 20, $"{sums} sums were found");
+        Assert.True(sums > 20, $"only {sums} checksum instructions were found");
 
         static bool IsState(string operand) => operand.StartsWith("h.cksum_state.", StringComparison.Ordinal);
 

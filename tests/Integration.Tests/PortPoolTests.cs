@@ -5,7 +5,8 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.Integration.Tests;
 
 /// <summary>
-/// Pods on ports that the target made before its pipeline, as P4-DPDK needs it; here with the soft target, so that packets pass.
+/// Pods on ports that the target created before its pipeline, as P4-DPDK requires; here with the soft target, so that packets are
+/// forwarded.
 /// </summary>
 public sealed class PortPoolTests
 {
@@ -34,7 +35,7 @@ public sealed class PortPoolTests
         var free = Assert.Single(await VportsAsync(lab, "free"));
         var e = await lab.AddPodAsync("e");
         Assert.Contains(free, await VportsAsync(lab, "vports"));
-        Assert.True(await Lab.PingAsync(e.Namespace, a.Address), "over the port that came back");
+        Assert.True(await Lab.PingAsync(e.Namespace, a.Address), "over the released port");
         Assert.Equal(Pool, await TapsAsync(lab));
     }
 
@@ -47,18 +48,18 @@ public sealed class PortPoolTests
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
 
-        // Agent and runtime die together, and with them everything that could hold the namespace.
+        // Agent and runtime die together, so nothing holds the namespace open.
         await lab.Agent!.KillAsync();
         await lab.RemoveNamespaceAsync(a.Namespace);
         Assert.Equal(Pool, await TapsAsync(lab));
 
         await lab.StartAgentAsync();
         await Eventually.TrueAsync(async () => (await VportsAsync(lab, "free")).Count == 2,
-            () => $"the pod that is gone gives its port back; the agent's log:\n{lab.Agent!.Log}", 60);
+            () => $"the port of the removed pod is released; the agent's log:\n{lab.Agent!.Log}", 60);
         var c = await lab.AddPodAsync("c");
         var d = await lab.AddPodAsync("d");
-        Assert.True(await Lab.PingAsync(c.Namespace, b.Address), "the living and the new");
-        Assert.True(await Lab.PingAsync(d.Namespace, c.Address), "over the port of the one that is gone");
+        Assert.True(await Lab.PingAsync(c.Namespace, b.Address), "a new pod and an old one");
+        Assert.True(await Lab.PingAsync(d.Namespace, c.Address), "over the removed pod's port");
     }
 
     [Fact]
@@ -83,7 +84,7 @@ public sealed class PortPoolTests
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
 
-        // The target is in the manager: its TAPs end with it, and so do the interfaces of pods and host.
+        // The target runs in the manager, so its TAPs disappear with it, and so do the interfaces of pods and host.
         await lab.KillManagerAsync();
         await lab.StartManagerAsync();
         await Eventually.TrueAsync(() => Lab.PingAsync(a.Namespace, b.Address, 1),
@@ -111,7 +112,7 @@ public sealed class PortPoolTests
         }
     }
 
-    /// <summary>Names of ports as ctl vports tells them: those that are held, or those that are free.</summary>
+    /// <summary>The port names that `ctl vports` reports: those in use or those that are free.</summary>
     private static async Task<IReadOnlyList<string>> VportsAsync(Lab lab, string list) =>
         [.. (await lab.ControlAsync("vports"))[list]!.AsArray().Select(p => list == "free" ? (string)p! : (string)p!["name"]!)];
 

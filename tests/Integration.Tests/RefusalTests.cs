@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>What is wrong is refused with one line that says what, where and why, and changes nothing.</summary>
+/// <summary>Errors are refused with one line that says what, where and why, and change nothing.</summary>
 public sealed class RefusalTests
 {
     [Fact]
@@ -34,8 +34,8 @@ public sealed class RefusalTests
             Assert.Contains(key, line);
         }
 
-        Assert.False(File.Exists(lab.At("inframanager.db")), "no store was made");
-        Assert.False(File.Exists(lab.At("host-stub.db")), "no claims were made");
+        Assert.False(File.Exists(lab.At("inframanager.db")), "no store was created");
+        Assert.False(File.Exists(lab.At("host-stub.db")), "no claims were created");
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class RefusalTests
                 "-key", $"{lab.Pki}/host-client/tls.key"], "");
         Assert.NotEqual(0, old.ExitCode);
 
-        // A certificate of the right form from another CA, a role that is no host's, and none.
+        // A valid certificate from another CA, one whose role is not host, and none.
         var foreign = lab.At("foreign");
         (await Shell.RunAsync(null, Path.Combine(Repository.Root, "rootfs/pki/make-certs"),
             ["--dir", foreign, "--node", "node-1"])).MustSucceed();

@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>The control plane goes and comes back; traffic and state do not notice.</summary>
+/// <summary>Restarts of the control plane affect neither traffic nor state.</summary>
 public sealed class RestartTests
 {
     [Fact]
@@ -81,7 +81,7 @@ public sealed class RestartTests
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
-        // One address for pods: whoever comes next gets the one that was freed.
+        // One address for pods: the next pod gets the one that was freed.
         RestrictPool(lab, "10.244.1.50", "10.244.1.50");
         var first = await lab.AddPodAsync("first");
         Assert.Equal("10.244.1.50", first.Address);

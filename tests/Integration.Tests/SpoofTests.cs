@@ -3,7 +3,7 @@ using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>What a pod may not send is dropped on the wire and counted under its reason.</summary>
+/// <summary>Packets that a pod must not send are dropped and counted by reason.</summary>
 public sealed class SpoofTests
 {
     private static readonly MacAddress Gateway = MacAddress.Parse("02:ac:c0:00:00:01");
@@ -62,7 +62,7 @@ public sealed class SpoofTests
         foreach (var (reason, frame) in cases)
         {
             var before = await lab.DropsAsync();
-            // Other traffic (the pod's own stack answers and asks) may count too; this frame must.
+            // Other traffic from the pod's own stack may be counted too; this frame must be.
             sender.Send(frame);
             await Eventually.TrueAsync(
                 async () =>

@@ -7,7 +7,8 @@ using ACCOffload.TestKit.Labs;
 namespace ACCOffload.Integration.Tests;
 
 /// <summary>
-/// Rows change while packets come as fast as one sender can: each packet is treated by one state of the tables, and all are accounted for.
+/// Rows change while packets arrive as fast as one sender can send them: each packet sees one state of the tables, and all are accounted
+/// for.
 /// </summary>
 public sealed class TablesUnderLoadTests
 {
@@ -36,7 +37,7 @@ public sealed class TablesUnderLoadTests
         using (var sender = new Sender(pods[0], [versions.Frame(0), versions.Frame(1)]))
         {
             var clock = Stopwatch.StartNew();
-            // Until enough of both was seen: on a busy machine the receivers get little time.
+            // Until enough packets of both versions were seen: on a busy machine the receivers get little time.
             for (var i = 0; i < Switches || first.Seen < 100 || second.Seen < 100; i++)
             {
                 Assert.True(clock.Elapsed < Limit, $"{i} switches, {first.Seen} and {second.Seen} packets in {Limit.TotalSeconds} s");
@@ -54,10 +55,10 @@ public sealed class TablesUnderLoadTests
                 after = await AccountAsync(lab, target);
                 return after == last && after.In > before.In;
             },
-            () => $"the last packets came through: {after}");
+            () => $"the last packets arrive: {after}");
         Assert.Null(first.Mixed);
         Assert.Null(second.Mixed);
-        // What the sockets' queues did not take is the difference to what was sent.
+        // The socket queues dropped the rest of what was sent.
         Assert.InRange(after!.In - before.In, 200, sent + 100);
         Assert.Equal(after.In - before.In, after.Out - before.Out + after.Unsent - before.Unsent + after.Dropped - before.Dropped);
         Assert.True(after.NotForGateway > before.NotForGateway, "frames of the other version were dropped for their gateway");
@@ -73,7 +74,7 @@ public sealed class TablesUnderLoadTests
 
     private sealed record Account(long In, long Out, long Unsent, long Dropped, long NotForGateway);
 
-    /// <summary>Sends both frames in turns, as fast as it can, on a thread of its own.</summary>
+    /// <summary>Sends both frames alternately, as fast as it can, on its own thread.</summary>
     private sealed class Sender : IDisposable
     {
         private readonly Thread _thread;
@@ -121,7 +122,7 @@ public sealed class TablesUnderLoadTests
         }
     }
 
-    /// <summary>Looks at every frame that it can get hold of.</summary>
+    /// <summary>Checks every frame that it receives.</summary>
     private sealed class Receiver : IDisposable
     {
         private readonly Thread _thread;
@@ -171,12 +172,12 @@ public sealed class TablesUnderLoadTests
             {
                 return;
             }
-            // One Write decides by which gateway the frame came in, where it went, and what both addresses became.
+            // A single Write determines the frame's gateway, its output port and both of its new addresses.
             var made = frame[14 + 20 + 8] - 1;
             if (made != version || new MacAddress(frame[..6]) != destination
                 || new MacAddress(frame[6..12]) != TwoVersions.Gateways[version])
             {
-                _mixed ??= $"made for version {made + 1}, arrived where version {version + 1} leads: "
+                _mixed ??= $"made for version {made + 1}, received on the path of version {version + 1}: "
                     + $"{Convert.ToHexString(frame[..Math.Min(64, frame.Length)])}";
             }
 

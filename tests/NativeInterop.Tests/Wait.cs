@@ -6,7 +6,7 @@ internal static class Wait
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    /// <summary>Waits on a descriptor until the condition, looked at whenever it is ready, holds.</summary>
+    /// <summary>Waits until the condition holds; checks it whenever the descriptor is ready.</summary>
     public static void For(FileDescriptor descriptor, Func<bool> condition, string what)
     {
         using var epoll = new Epoll();
@@ -17,7 +17,7 @@ internal static class Wait
         {
             if (TimeProvider.System.GetElapsedTime(started) > Limit)
             {
-                throw new TimeoutException($"waited in vain for {what}");
+                throw new TimeoutException($"timed out waiting for {what}");
             }
 
             epoll.Wait(events, 100);

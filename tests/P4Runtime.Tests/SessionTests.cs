@@ -165,7 +165,7 @@ public sealed class SessionTests
         await using var session = await target.PrimaryAsync();
         await session.EnsurePipelineAsync(TestPipeline.Instance, new byte[] { 1 }, 5, canReplace: true, beforePush: null, default);
         var received = new TaskCompletionSource<ControllerPacket>();
-        session.PacketReceived += _ => throw new InvalidOperationException("a bad handler harms nobody");
+        session.PacketReceived += _ => throw new InvalidOperationException("thrown by the test's handler");
         target.Behaviour.SendPacketIn([9], 1);
         await session.SendPacketAsync(
             new ControllerPacket(new byte[] { 1, 2, 3 }, [new PacketValue("egress_port", new byte[] { 0, 7 })]), default);

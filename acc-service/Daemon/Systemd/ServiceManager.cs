@@ -5,7 +5,8 @@ namespace ACCOffload.Daemon.Systemd;
 
 /// <summary>
 /// Notifies systemd of the state of this service (Type=notify): ready, stopping, alive. Does nothing unless NOTIFY_SOCKET is set. The
-/// package sends neither a status nor watchdog messages, and asks for the parent's name, which is not always "systemd".
+/// package Microsoft.Extensions.Hosting.Systemd sends neither a status nor watchdog messages, and requires a parent process named
+/// "systemd", which is not always the case.
 /// </summary>
 internal sealed partial class ServiceManager : IDisposable
 {
@@ -64,7 +65,7 @@ internal sealed partial class ServiceManager : IDisposable
 
     private async Task BeatAsync(Func<ValueTask<bool>> isAlive)
     {
-        // If systemd does not read, or the answer takes long, one beat waits, not one more at every interval.
+        // If systemd does not read, or isAlive takes long, only one beat waits instead of one more per interval.
         if (Interlocked.Exchange(ref _isBeating, 1) != 0)
         {
             return;
@@ -97,13 +98,13 @@ internal sealed partial class ServiceManager : IDisposable
         }
         catch (Exception e)
         {
-            // The service runs on without a service manager.
+            // The service keeps running without a service manager.
             LogNotNotified(e.Message);
         }
     }
 
     [LoggerMessage(
-        EventId = 1010, Level = LogLevel.Critical, Message = "The service makes no progress; the watchdog of systemd is not fed")]
+        EventId = 1010, Level = LogLevel.Critical, Message = "The service makes no progress; systemd watchdog notifications are suspended")]
     private partial void LogStalled();
 
     [LoggerMessage(EventId = 1011, Level = LogLevel.Warning, Message = "systemd could not be notified: {Reason}")]

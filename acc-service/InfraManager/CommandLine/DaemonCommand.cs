@@ -6,7 +6,7 @@ namespace ACCOffload.InfraManager.CommandLine;
 /// <summary>Runs a long-running command: configuration, log levels, exit codes.</summary>
 internal static class DaemonCommand
 {
-    // What a daemon does within its own limit must not be cut off by the host's.
+    // The host must not cut off a daemon that stops within its own limit.
     private static readonly TimeSpan ShutdownMargin = TimeSpan.FromSeconds(30);
 
     /// <param name="file">The configuration file; null for the default one.</param>

@@ -19,7 +19,7 @@ internal sealed class ConditionSource(IProgrammer core)
     /// <summary>Adds a notice for the operator; an empty one is not shown.</summary>
     public void AddNotice(Func<string> evaluate) => _notices.Enqueue(evaluate);
 
-    /// <summary>What the operator should know although all conditions may be met.</summary>
+    /// <summary>Information for the operator even if all conditions are met.</summary>
     public IReadOnlyList<string> Notices => [.. _notices.Select(evaluate => evaluate()).Where(text => text.Length > 0)];
 
     /// <summary>Evaluates all conditions.</summary>

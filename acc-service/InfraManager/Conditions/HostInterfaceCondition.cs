@@ -9,7 +9,7 @@ namespace ACCOffload.InfraManager.Conditions;
 internal static class HostInterfaceCondition
 {
     /// <param name="core">The programmer, which has the endpoints.</param>
-    /// <param name="node">The settings that say whether the node has a host interface.</param>
+    /// <param name="node">The settings that specify whether the node has a host interface.</param>
     /// <param name="ports">The target's port states.</param>
     public static Condition Of(IProgrammer core, NodeSettings node, PortReport ports)
     {

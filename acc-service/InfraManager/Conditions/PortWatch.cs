@@ -37,7 +37,7 @@ internal sealed class PortWatch : IAsyncDisposable
     private long _polledGeneration = -1;
     private Task _running = Task.CompletedTask;
 
-    /// <param name="core">The programmer, whose endpoints have the ports.</param>
+    /// <param name="core">The programmer, whose endpoints use the ports.</param>
     /// <param name="connection">Returns the state of the connection to the target.</param>
     /// <param name="gnmi">A client of the target, owned by the caller.</param>
     /// <param name="time">The clock.</param>

@@ -52,7 +52,7 @@ internal static class NodeParsers
         return null;
     }
 
-    /// <summary>A role as a certificate has it after the prefix of the URI.</summary>
+    /// <summary>A role as in a certificate's URI, without the prefix.</summary>
     public static string? Role(string text, out string role)
     {
         role = text;
@@ -61,7 +61,7 @@ internal static class NodeParsers
             : "is not a role name";
     }
 
-    /// <summary>A role in the map of fingerprints: <c>host:node</c>.</summary>
+    /// <summary>A role in Api:FingerprintRoles: <c>host:node</c>.</summary>
     public static string? HostRole(string text, out string node)
     {
         node = "";

@@ -11,8 +11,8 @@ using ACCOffload.InfraManager.Vports;
 namespace ACCOffload.InfraManager.Configuration;
 
 /// <summary>
-/// The whole configuration of inframanager, checked, and the file that it came from, for errors that show only later. Metrics are served if
-/// there is an address for them.
+/// The validated configuration of inframanager, and the file it came from, for errors found only later. Metrics are served if an address
+/// is configured for them.
 /// </summary>
 internal sealed record Settings(
     string Source,
@@ -37,16 +37,16 @@ internal enum ServicesSource
     /// <summary>The cluster's API server, which is watched.</summary>
     Watch,
 
-    /// <summary>The node's agent, by infra.InfraAgent.</summary>
+    /// <summary>The node's agent, through infra.InfraAgent.</summary>
     Agent,
 }
 
-/// <summary>Where services come from, and the address where health checks of load balancers are answered; null for none.</summary>
+/// <summary>Where services come from, and the address that serves load balancers' health checks; null for none.</summary>
 internal sealed record ServicesSettings(ServicesSource Source, IPAddress? HealthCheckAddress);
 
 /// <summary>Where the soft target listens, its certificates for TCP, and the network namespace of its ports.</summary>
 internal sealed record SoftTargetSettings(
     string Listen, string PortNamespace, string? CertificateFile, string? KeyFile, string? CaFile, IReadOnlyList<string> ClientRoles);
 
-/// <summary>Limits on what waits in memory, and on the time to stop.</summary>
+/// <summary>Limits on the requests queued in memory, and on the time for an orderly stop.</summary>
 internal sealed record LimitsSettings(int QueueIntents, long QueueBytes, TimeSpan Shutdown);

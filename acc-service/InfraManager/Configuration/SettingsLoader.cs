@@ -19,12 +19,12 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>Binds the file and the environment to <see cref="Settings"/>. docs/configuration.md tells what each key means.</summary>
+/// <summary>Binds the file and the environment to <see cref="Settings"/>. docs/configuration.md describes each key.</summary>
 internal static class SettingsLoader
 {
     public const string DefaultFile = "/etc/accoffload/inframanager.json";
 
-    /// <summary>The agent's, where host and ACC are one machine.</summary>
+    /// <summary>The agent's sections, for a machine that is both host and ACC.</summary>
     private static readonly string[] Foreign = ["Acc", "Agent", "Device", "HostInterface", "Mtu"];
 
     private const string PathRemedy = "give an absolute path";
@@ -34,11 +34,11 @@ internal static class SettingsLoader
     private const string ListenRemedy = "give address:port such as 0.0.0.0:50002";
     private const string ServerRemedy = "give unix:/path or https://host:port";
 
-    /// <summary>Reads and checks everything.</summary>
-    /// <param name="file">The file that --config named; null for the default one, which may be missing.</param>
-    /// <param name="environment">The environment's variables.</param>
-    /// <param name="sections">The sections that must be right; null for all. Unknown keys are refused anywhere.</param>
-    /// <exception cref="ConfigurationException">Something is wrong; it has an error for each finding.</exception>
+    /// <summary>Reads and validates the configuration.</summary>
+    /// <param name="file">The file given with --config; null for the default one, which may be missing.</param>
+    /// <param name="environment">The environment variables.</param>
+    /// <param name="sections">The sections that must be valid; null for all. Unknown keys are refused in every section.</param>
+    /// <exception cref="ConfigurationException">The configuration is invalid; the exception lists every error.</exception>
     public static Settings Load(string? file, IDictionary environment, IReadOnlyCollection<string>? sections = null)
     {
         var tree = ConfigurationTree.Load(file ?? DefaultFile, required: file is not null, environment, Foreign);
@@ -50,15 +50,15 @@ internal static class SettingsLoader
         return relevant.Count == 0 ? settings : throw new ConfigurationException(relevant);
     }
 
-    /// <summary>Every key and its default as text, for the documentation's test.</summary>
+    /// <summary>Every key and its default as text, for the test of the documentation.</summary>
     public static IReadOnlyDictionary<string, string> Defaults()
     {
         _ = Read(ConfigurationTree.Load("/nonexistent/none.json", required: false, new Hashtable(), Foreign), out var reader);
         return reader.Defaults;
     }
 
-    /// <summary>What reads the configuration again while the process runs.</summary>
-    /// <param name="file">The file that --config named; null for the default one.</param>
+    /// <summary>Returns a function that rereads the configuration while the process runs.</summary>
+    /// <param name="file">The file given with --config; null for the default one.</param>
     /// <param name="sections">The sections that must be valid; null for all.</param>
     /// <param name="started">The settings that the process started with.</param>
     public static Func<ReloadedConfiguration> ReloadOf(string? file, IReadOnlyCollection<string>? sections, Settings started)
@@ -71,7 +71,7 @@ internal static class SettingsLoader
         };
     }
 
-    /// <summary>All but the log levels, as one text: equal texts need no restart.</summary>
+    /// <summary>All settings except the log levels as one string: if it is unchanged, no restart is needed.</summary>
     public static string Fingerprint(Settings settings)
     {
         static string List<T>(IEnumerable<T> items) => string.Join(',', items);
@@ -295,7 +295,7 @@ internal static class SettingsLoader
         const string Key = "Target:Ports";
         const string Remedy = "give 1, 2, 4, 8, … different port names from the target's chassis configuration";
         var names = reader.List<string>(Key, DeviceParsers.PortName, Remedy);
-        // P4-DPDK accepts a power of two only.
+        // P4-DPDK accepts only a power of two.
         if (names.Count > 0 && !BitOperations.IsPow2(names.Count))
         {
             reader.Fail(
@@ -323,7 +323,7 @@ internal static class SettingsLoader
         reader.Value<string?>("SoftTarget:CaFile", "", Parsers.OptionalPath, PathRemedy),
         reader.List<string>(
             "SoftTarget:ClientRoles", NodeParsers.Role,
-            "give a role such as p4rt-client, which a certificate has as urn:accoffload:role:p4rt-client",
+            "give a role such as p4rt-client, which is urn:accoffload:role:p4rt-client in a certificate",
             fallback: CertificateRoles.P4RuntimeClient));
 
     private static KubernetesSettings ReadKubernetes(ConfigurationReader reader) => new(
@@ -374,7 +374,7 @@ internal static class SettingsLoader
             {
                 reader.Fail(
                     "Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}",
-                    "give the cluster's service range, which no pod address is in");
+                    "give the cluster's service range, which contains no pod addresses");
             }
 
             foreach (var other in node.ExternalRanges.Where(v => Overlap(v, range)))
@@ -496,14 +496,14 @@ internal static class SettingsLoader
         if (node.Profile.PortRule is { } rule && node.Devices.PortRule != rule)
         {
             reader.Fail(
-                "Target:PortRule", node.Devices.PortRule.ToString().ToLowerInvariant(), $"does not go with {name}",
+                "Target:PortRule", node.Devices.PortRule.ToString().ToLowerInvariant(), $"is not supported by {name}",
                 $"set it to {rule.ToString().ToLowerInvariant()}");
         }
 
         if (node.Uplink is { } uplink)
         {
             reader.Fail(
-                "Node:Uplink:Port", uplink.Port, $"is not for {name}, which has no uplink of its own: the host forwards",
+                "Node:Uplink:Port", uplink.Port, $"does not apply to {name}, which has no uplink of its own: the host forwards",
                 "remove Node:Uplink");
         }
     }

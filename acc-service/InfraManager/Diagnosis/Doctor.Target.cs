@@ -14,7 +14,7 @@ namespace ACCOffload.InfraManager.Diagnosis;
 /// <content>The target: infrap4d or another external one, or the soft target with its ports.</content>
 internal sealed partial class Doctor
 {
-    private const string FitsRemedy = "systemctl status infrap4d; its certificates and Target:* have to fit";
+    private const string FitsRemedy = "check 'systemctl status infrap4d', its certificates and the Target settings";
 
     private void External(DoctorReport report)
     {
@@ -65,7 +65,7 @@ internal sealed partial class Doctor
         var missing = new[] { target.CertificateFile, target.KeyFile, target.CaFile }.Where(file => !File.Exists(file)).ToList();
         foreach (var file in missing)
         {
-            report.Wrong("target", $"{file} is not there", "make certs; the target's side has to trust the same authority");
+            report.Wrong("target", $"{file} does not exist", "make certs; the target must trust the same authority");
         }
 
         if (missing.Count > 0)
@@ -82,8 +82,8 @@ internal sealed partial class Doctor
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             report.Wrong(
-                "target", $"{target.CertificateFile} and {target.KeyFile} are no pair: {ConfigurationError.OneLine(e.Message)}",
-                "make certs, and put p4rt-client/ of it there");
+                "target", $"{target.CertificateFile} and {target.KeyFile} do not match: {ConfigurationError.OneLine(e.Message)}",
+                "make certs, and copy the files of its p4rt-client/ there");
         }
     }
 
@@ -121,7 +121,7 @@ internal sealed partial class Doctor
             {
                 report.Doubt(
                     "P4Runtime", $"{target.P4Runtime}: runs another pipeline (cookie {found:x16}, ours is {cookie:x16})",
-                    "infrap4d takes a pipeline once: systemctl restart infrap4d, before inframanager starts");
+                    "infrap4d accepts a pipeline only once: systemctl restart infrap4d before inframanager starts");
             }
         }
         catch (InvalidDataException)
@@ -159,7 +159,7 @@ internal sealed partial class Doctor
         if (!File.Exists(ports))
         {
             report.Wrong(
-                "target", $"{ports} is not there", "start host-stub-ports.service or accoffload-ports.service (inframanager prepare)");
+                "target", $"{ports} does not exist", "start host-stub-ports.service or accoffload-ports.service (inframanager prepare)");
         }
         else if (settings.Node.Uplink is { } uplink && !Links(ports).Contains(uplink.Port))
         {
@@ -174,11 +174,11 @@ internal sealed partial class Doctor
 
         if (!File.Exists(Path.Combine(root, "proc/net/packet")))
         {
-            report.Wrong("kernel", "it has no packet sockets (CONFIG_PACKET)", "modprobe af_packet, or another kernel");
+            report.Wrong("kernel", "it has no packet sockets (CONFIG_PACKET)", "modprobe af_packet, or use another kernel");
         }
         else if (!File.Exists(Path.Combine(root, "proc/self/ns/net")))
         {
-            report.Wrong("kernel", "it has no network namespaces (CONFIG_NET_NS)", "another kernel");
+            report.Wrong("kernel", "it has no network namespaces (CONFIG_NET_NS)", "use another kernel");
         }
         else
         {
@@ -189,7 +189,7 @@ internal sealed partial class Doctor
             && !File.Exists(Path.Combine(root, "etc/systemd/system/inframanager.service.d/embedded.conf")))
         {
             report.Wrong(
-                "unit", "Target:Kind is embedded, and the unit has no capability for that",
+                "unit", "Target:Kind is embedded, but the unit lacks the capabilities for it",
                 "link /usr/share/accoffload/embedded.conf into /etc/systemd/system/inframanager.service.d/, then systemctl daemon-reload");
         }
     }

@@ -78,7 +78,8 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             else
             {
                 report.Doubt(
-                    "service", $"nobody serves {settings.Control.Socket}", "systemctl start inframanager, once nothing is wrong here");
+                    "service", $"inframanager does not serve {settings.Control.Socket}",
+                    "correct what is wrong here, then systemctl start inframanager");
             }
 
             return;
@@ -138,7 +139,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             else
             {
                 report.Wrong(
-                    what, $"the service runs, and nobody listens on {listen}",
+                    what, $"the service is running but does not listen on {listen}",
                     "systemctl restart inframanager: it was started with another configuration");
             }
         }
@@ -173,8 +174,8 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             else if (_running is { Cookie: not 0 } && _running.Cookie != artifacts.Cookie)
             {
                 report.Wrong(
-                    "pipeline", $"the target has another {name} than {place}",
-                    "systemctl restart inframanager; where the target is infrap4d, restart that before");
+                    "pipeline", $"the {name} on the target differs from the one in {place}",
+                    "systemctl restart inframanager; if the target is infrap4d, restart it first");
             }
             else
             {
@@ -193,11 +194,11 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
 
     private void Cluster(DoctorReport report)
     {
-        const string Remedy = "rootfs/kubernetes/make-kubeconfig makes one of the ACC's own";
+        const string Remedy = "create a kubeconfig with rootfs/kubernetes/make-kubeconfig";
         var file = settings.Kubernetes.Kubeconfig;
         if (!File.Exists(file))
         {
-            report.Right("cluster", $"there is no {file}: services are not watched; for those of a cluster, {Remedy}");
+            report.Right("cluster", $"{file} does not exist: services are not watched; to watch those of a cluster, {Remedy}");
             return;
         }
         try
@@ -231,12 +232,12 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         {
             report.Wrong(
                 "store", $"{folder} has {space >> 20} MiB left",
-                $"free some: {MinFreeBytes >> 20} MiB are needed to hold what is acknowledged");
+                $"free some space: {MinFreeBytes >> 20} MiB are needed to store acknowledged requests");
         }
 
         if (_running is not null)
         {
-            // The service has locked the database and reports on it with the condition Store.
+            // The service has locked the database and reports its state as the condition Store.
             if (_running.Conditions.All(c => c.Ok || c.Name != ConditionNames.Store))
             {
                 report.Right("store", $"{path}, in use by the running service, {space >> 20} MiB left");
@@ -264,7 +265,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
                 break;
             case { Version: var version } when version > StoreSchema.Version:
                 report.Wrong(
-                    "store", $"{path} has schema {version}, this version knows {StoreSchema.Version}", "start the newer version again");
+                    "store", $"{path} has schema {version}; this version supports {StoreSchema.Version}", "start the newer version again");
                 break;
             case { Version: var version }:
                 report.Right("store", $"{path}, schema {version}, {space >> 20} MiB left");

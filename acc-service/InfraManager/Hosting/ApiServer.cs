@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace ACCOffload.InfraManager.Hosting;
 
-/// <summary>Serves the mutual TLS API, plain health, and the socket of ctl.</summary>
+/// <summary>Serves the API over mutual TLS, health without TLS, and the socket of ctl.</summary>
 internal sealed class ApiServer : IAsyncDisposable
 {
     private const int ControlMessageBytes = 1 << 20;
@@ -191,7 +191,7 @@ internal sealed class ApiServer : IAsyncDisposable
         kestrel.Limits.MaxRequestBodySize = Math.Max(api.MaxMessageBytes, ControlMessageBytes) + 16;
         kestrel.Limits.MaxRequestHeadersTotalSize = 16 << 10;
         kestrel.Limits.RequestHeadersTimeout = api.Connections.RequestArrival;
-        // A request that stalls is ended by its own limit, not the whole connection with the others on it.
+        // A stalled request is ended by its own limit, without closing the connection and the other requests on it.
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.Http2.MaxStreamsPerConnection = api.MaxStreams;
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);

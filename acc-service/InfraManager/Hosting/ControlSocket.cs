@@ -45,7 +45,7 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
     {
         var socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
         var peer = socket is null ? default(UnixPeer?) : UnixPeer.GetCredentials(socket);
-        // The service's own user can do what the service can, and need not be root.
+        // The service's own user is allowed too: it gains nothing that the service cannot do itself.
         if (peer is not { } caller || (caller.Uid != 0 && caller.Uid != EffectiveUserId()))
         {
             refusals.Refused(

@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.Hosting;
 
-/// <summary>The soft target in this process. It has a server of its own to set up, so it starts beside the store and the API.</summary>
+/// <summary>The soft target in this process. It sets up a server of its own, so it starts in parallel with the store and the API.</summary>
 internal sealed class EmbeddedTarget(Task<IAsyncDisposable> starting) : IAsyncDisposable
 {
     /// <summary>Completes when the target serves.</summary>
@@ -9,7 +9,7 @@ internal sealed class EmbeddedTarget(Task<IAsyncDisposable> starting) : IAsyncDi
 
     public async ValueTask DisposeAsync()
     {
-        // A failure to start was reported to whoever waited for it.
+        // A failed start was reported to the caller of WaitForStartAsync.
         await ((Task)starting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (starting.IsCompletedSuccessfully)
         {

@@ -5,7 +5,7 @@ using static Grpc.Health.V1.HealthCheckResponse.Types;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>
-/// grpc.health.v1: SERVING while every condition is met, for the services that depend on that. "liveness" is SERVING as long as the API is
+/// grpc.health.v1: SERVING while every condition is met, for the services that depend on them. "liveness" is SERVING while the API is
 /// served: a restart of this process would not bring back a target or a host.
 /// </summary>
 internal sealed class HealthPublisher : IAsyncDisposable
@@ -34,7 +34,7 @@ internal sealed class HealthPublisher : IAsyncDisposable
         _time = time;
     }
 
-    /// <summary>Publishes the current status and follows it.</summary>
+    /// <summary>Publishes the current status and its changes.</summary>
     public void Start()
     {
         _health.SetStatus(Liveness, ServingStatus.Serving);
@@ -42,7 +42,7 @@ internal sealed class HealthPublisher : IAsyncDisposable
         _running = Task.Run(RunAsync);
     }
 
-    /// <summary>Publishes that nothing more is accepted.</summary>
+    /// <summary>Publishes NOT_SERVING: no more requests are accepted.</summary>
     public async Task StopAsync()
     {
         await _stop.CancelAsync();

@@ -42,7 +42,7 @@ internal sealed partial class ServiceComposer
         _logger = loggers.CreateLogger(Features.Host);
     }
 
-    // Where a port's number follows from a MAC, every possible port exists already, and none is watched.
+    // If port numbers are derived from MACs, every possible port already exists, and none is watched.
     private bool ArePortsFixed => _settings.Node.Devices.PortRule == PortRule.Mac;
 
     public async Task<ServiceHost> StartAsync(CancellationToken cancellationToken)
@@ -98,7 +98,7 @@ internal sealed partial class ServiceComposer
             await embedded.WaitForStartAsync();
         }
 
-        // Nobody waits for the target to connect and load the pipeline: READY is about the store and the API.
+        // The start does not wait until the target is connected and has the pipeline: READY covers only the store and the API.
         session.Start();
         watch?.Start();
         if (!ArePortsFixed)
@@ -176,11 +176,11 @@ internal sealed partial class ServiceComposer
         {
             throw new ConfigurationException(new ConfigurationError(
                 _settings.Source, "Node:Uplink:Port", _settings.Node.Uplink!.Port, e.Message,
-                "name the port to the node network, or delete that attachment's pod before"));
+                "name the port to the node network, or delete that attachment's pod first"));
         }
     }
 
-    /// <summary>The compiled pipeline; null if the target has it already.</summary>
+    /// <summary>The compiled pipeline; null if the target already has it.</summary>
     private PipelineArtifacts? LoadPipeline()
     {
         var pipeline = _settings.Pipeline;

@@ -8,7 +8,7 @@ using ACCOffload.InfraManager.Store;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>
-/// The running service: the embedded target, the programmer, the API and what watches them. Stops and disposes of them in order.
+/// The running service: the embedded target, the programmer, the API and their monitoring. Stops and disposes of them in order.
 /// </summary>
 internal sealed partial class ServiceHost : IAsyncDisposable
 {
@@ -37,7 +37,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     public bool IsHealthy => _programmer.IsHealthy;
 
     /// <summary>Returns when the store is open and the API is served. It does not wait for the target.</summary>
-    /// <exception cref="ConfigurationException">Something that the configuration names can't be used.</exception>
+    /// <exception cref="ConfigurationException">Something named in the configuration can't be used.</exception>
     /// <exception cref="StoreException">The store can't be opened or read.</exception>
     public static async Task<ServiceHost> StartAsync(
         Settings settings, ILoggerFactory loggers, TimeProvider time, CancellationToken cancellationToken)

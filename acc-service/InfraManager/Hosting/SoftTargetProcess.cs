@@ -7,11 +7,11 @@ namespace ACCOffload.InfraManager.Hosting;
 /// <summary>Starts the soft target in this process.</summary>
 internal static class SoftTargetProcess
 {
-    /// <param name="settings">What to run.</param>
+    /// <param name="settings">Its settings.</param>
     /// <param name="source">Where the settings come from, for errors.</param>
-    /// <param name="loggers">Create its loggers.</param>
+    /// <param name="loggers">Creates its loggers.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
-    /// <returns>Stops it when disposed of.</returns>
+    /// <returns>The running target; disposing of it stops it.</returns>
     /// <exception cref="ConfigurationException">It cannot listen on its address.</exception>
     public static async Task<IAsyncDisposable> StartAsync(
         SoftTargetSettings settings, string source, ILoggerFactory loggers, CancellationToken cancellationToken)
@@ -38,7 +38,7 @@ internal static class SoftTargetProcess
         {
             throw new ConfigurationException(new ConfigurationError(
                 source, "SoftTarget:Listen", settings.Listen, $"cannot be served: {e.Message.ReplaceLineEndings(" ")}",
-                "stop what uses it, or name another address"));
+                "stop the program that uses it, or choose another address"));
         }
     }
 }

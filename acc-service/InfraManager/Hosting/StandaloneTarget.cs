@@ -19,7 +19,7 @@ internal sealed class StandaloneTarget(SoftTargetSettings settings, string sourc
 
     public void Reload()
     {
-        // It reads its certificates again by itself.
+        // It rereads changed certificates by itself.
     }
 
     public ValueTask DisposeAsync() => _target?.DisposeAsync() ?? ValueTask.CompletedTask;

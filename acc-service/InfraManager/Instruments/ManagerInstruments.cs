@@ -4,7 +4,7 @@ using ACCOffload.P4Runtime.Session;
 
 namespace ACCOffload.InfraManager.Instruments;
 
-/// <summary>Instruments for events. They cost next to nothing while nobody listens.</summary>
+/// <summary>Instruments for events. Their cost is negligible while metrics are not served.</summary>
 internal static class ManagerInstruments
 {
     private static readonly Counter<long> Writes;

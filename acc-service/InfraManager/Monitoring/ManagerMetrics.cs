@@ -40,17 +40,17 @@ internal sealed class ManagerMetrics : IAsyncDisposable
         _server = ScrapeServer.Start(options, exporter, loggers.CreateLogger(Features.Host));
     }
 
-    /// <summary>The address that they are served on.</summary>
+    /// <summary>The address that serves them.</summary>
     public System.Net.IPEndPoint Address => _server.Address;
 
     /// <summary>Serves metrics on the configured address; null if none is configured.</summary>
-    /// <param name="settings">Have the address.</param>
+    /// <param name="settings">The settings, with the address.</param>
     /// <param name="core">The programmer.</param>
-    /// <param name="target">Has the drop counters.</param>
+    /// <param name="target">The target, with the drop counters.</param>
     /// <param name="conditions">The conditions of readiness.</param>
-    /// <param name="watch">The watch of the cluster; null if there is none.</param>
+    /// <param name="watch">The cluster watch; null if there is none.</param>
     /// <param name="trust">The certificate of the API, and the trust for scrapers.</param>
-    /// <param name="loggers">Create its loggers.</param>
+    /// <param name="loggers">Creates its loggers.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="ConfigurationException">The address can't be bound.</exception>
     public static ManagerMetrics? Start(
@@ -92,7 +92,7 @@ internal sealed class ManagerMetrics : IAsyncDisposable
     {
         foreach (var kind in watch.GetStatus().Kinds)
         {
-            // Without any event there is no age: the condition Watch reports that.
+            // Before the first list or event there is no age; the condition Watch reports that.
             if (new[] { kind.LastEvent, kind.LastList }.Max() is { } last)
             {
                 yield return ManagerFamilies.WatchAge.Measure((now - last).TotalSeconds, kind.Kind);

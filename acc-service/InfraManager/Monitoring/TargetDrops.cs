@@ -5,7 +5,7 @@ namespace ACCOffload.InfraManager.Monitoring;
 
 /// <summary>
 /// Reads the drop counters of the pipeline at a scrape. Values that the target does not return in time are left out: an old value would
-/// look as if nothing was dropped.
+/// look as if nothing had been dropped since.
 /// </summary>
 internal sealed class TargetDrops(ITargetView target, Func<bool> isConnected)
 {

@@ -5,10 +5,10 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Security;
 
-/// <summary>The key and certificate of the server as files. The key is created here and never leaves.</summary>
+/// <summary>The key and certificate of the server as files. The key is created here and never leaves the machine.</summary>
 internal sealed class DeviceIdentity(ApiSettings files)
 {
-    /// <summary>The name that a host expects by default, whatever the address.</summary>
+    /// <summary>The name that a host expects by default, regardless of the address.</summary>
     public const string DefaultName = "accoffload-acc";
 
     private const string Role = "urn:accoffload:role:acc";
@@ -154,12 +154,12 @@ internal sealed class DeviceIdentity(ApiSettings files)
         {
             throw Refuse(file, $"it is malformed ({e.Message})", "give a PEM file");
         }
-        return read.Count > 0 ? read : throw Refuse(file, "there is no certificate in it", "give a PEM file");
+        return read.Count > 0 ? read : throw Refuse(file, "it contains no certificate", "give a PEM file");
     }
 
     private static CertificateFileException Refuse(string file, string reason, string remedy) => new("certs", file, reason, remedy);
 
-    // Atomic even if the power fails. The owner is that of the directory, so that root may run it for the user of the service.
+    // Atomic even across a power failure. The file gets the owner of its directory, so that root can run this for the service's user.
     private static void Write(string file, string text, UnixFileMode mode)
     {
         var fresh = file + ".new";

@@ -8,7 +8,7 @@ namespace ACCOffload.InfraManager.Security;
 /// <param name="settings">The limits.</param>
 /// <param name="node">The node whose host may use all of <see cref="ApiSettings.Connections"/>.</param>
 /// <param name="trust">Checks certificates.</param>
-/// <param name="connections">Checks them again while they are connected.</param>
+/// <param name="connections">Rechecks the certificates of established connections.</param>
 /// <param name="refusals">Logs refused clients.</param>
 /// <param name="time">The clock.</param>
 internal sealed class MutualTls(
@@ -17,7 +17,7 @@ internal sealed class MutualTls(
     private const string ThisNode = "this node";
     private const string OtherNodes = "other nodes";
 
-    /// <summary>Connections of other nodes, which are answered that this ACC is not theirs.</summary>
+    /// <summary>Maximum number of connections from other nodes; their requests are refused with a message that names this node.</summary>
     private const int MaxOfOtherNodes = 8;
 
     private readonly TlsListener _listener = new(settings.Connections, refusals);
@@ -32,7 +32,7 @@ internal sealed class MutualTls(
         refusals,
         time);
 
-    /// <summary>The result of the handshake, for what handles the connection afterwards.</summary>
+    /// <summary>The result of the handshake, for the code that serves the connection afterwards.</summary>
     private sealed class Handshake
     {
         public required TrustSnapshot Trust { get; init; }
@@ -65,7 +65,7 @@ internal sealed class MutualTls(
 
     private async Task AfterTlsAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        // Without an identity nothing continues, whatever the TLS layer accepted.
+        // Without an identity, the connection is not served, even if the TLS layer accepted it.
         if (connection.Features.Get<Handshake>() is not { Certificate: { } certificate, Identity: { } identity } handshake)
         {
             connection.Abort();
@@ -76,7 +76,7 @@ internal sealed class MutualTls(
         connections.Add(peer);
         try
         {
-            // The trust may have changed during the handshake, when the sweep did not see this connection.
+            // The trust may have changed during the handshake, when the sweep did not include this connection yet.
             if (connections.Admit(peer) is not null)
             {
                 await _pool.RunAsync(connection, identity.Node == node ? ThisNode : OtherNodes, identity.Subject, next);

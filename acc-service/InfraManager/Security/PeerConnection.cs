@@ -35,6 +35,6 @@ internal sealed class PeerConnection(ConnectionContext connection, ClientCertifi
         }
     }
 
-    /// <summary>Aborts the connection with every RPC on it.</summary>
+    /// <summary>Aborts the connection and every RPC on it.</summary>
     public void Close(string reason) => connection.Abort(new ConnectionAbortedException(reason));
 }

@@ -61,7 +61,7 @@ internal sealed partial class PeerConnections : IDisposable
 
     private void Close(PeerConnection connection, string reason)
     {
-        // Whoever removes it logs it.
+        // Only the caller that removes the connection logs it.
         if (_connections.TryRemove(connection, out _))
         {
             LogClosed(connection.Peer, ConfigurationError.OneLine(connection.Subject), ConfigurationError.OneLine(reason, 300));

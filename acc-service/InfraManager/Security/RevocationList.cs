@@ -48,13 +48,13 @@ internal sealed class RevocationList
         {
             if (text[fields.Label] is not "X509 CRL")
             {
-                throw new CryptographicException($"has a block of \"{text[fields.Label]}\" in it");
+                throw new CryptographicException($"contains a block of type \"{text[fields.Label]}\"");
             }
 
             lists.Add(Parse(Convert.FromBase64String(text[fields.Base64Data].ToString())));
             text = text[fields.Location.End..];
         }
-        return lists.Count > 0 ? lists : throw new CryptographicException("has no block of \"X509 CRL\" in it");
+        return lists.Count > 0 ? lists : throw new CryptographicException("contains no block of type \"X509 CRL\"");
     }
 
     /// <summary>Whether the key of <paramref name="issuer"/> signed the list.</summary>

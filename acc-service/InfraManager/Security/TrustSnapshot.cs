@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Security;
 
-/// <summary>The certificate of the server and its trust, as read from the files at one time.</summary>
+/// <summary>The server's certificate and its trust, as read from the files at one point in time.</summary>
 internal sealed class TrustSnapshot
 {
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
@@ -164,7 +164,7 @@ internal sealed class TrustSnapshot
         }
 
         return leaf.Extensions.OfType<X509BasicConstraintsExtension>().Any(c => c.CertificateAuthority)
-            ? "the certificate is that of an authority"
+            ? "the certificate is a CA certificate"
             : null;
     }
 

@@ -62,7 +62,7 @@ internal sealed partial class TrustStore
             }
             catch (CertificateFileException e)
             {
-                // Half-written files are read again soon; a persistent problem is logged once.
+                // Half-written files are soon read again; a persistent problem is logged once.
                 if (_lastProblem != e.Message)
                 {
                     LogNotReloaded(e.Message);
@@ -110,8 +110,8 @@ internal sealed partial class TrustStore
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             throw new CertificateFileException(
-                "Api:KeyFile", _settings.KeyFile, $"holds no private key of the certificate in {_settings.CertificateFile} ({e.Message})",
-                "give the key that the certificate was made for, PEM, without a password");
+                "Api:KeyFile", _settings.KeyFile, $"contains no private key for {_settings.CertificateFile} ({e.Message})",
+                "give the certificate's private key as unencrypted PEM");
         }
         var now = _time.GetUtcNow().UtcDateTime;
         if (server.NotAfter.ToUniversalTime() < now)

@@ -18,7 +18,7 @@ public sealed class P4RuntimeException : Exception
 /// <summary>Describes and classifies failed RPCs.</summary>
 internal static class RpcFault
 {
-    /// <summary>One line, without the layers that gRPC and HttpClient wrap around it.</summary>
+    /// <summary>The cause in one line, without the layers that gRPC and HttpClient wrap around it.</summary>
     public static string Describe(Exception exception)
     {
         if (exception is RpcException { Status.DebugException: { } cause } rpc)
@@ -38,8 +38,8 @@ internal static class RpcFault
     {
         for (var e = exception.Status.DebugException; e is not null; e = e.InnerException)
         {
-            // The first is for headers and the second for trailers that are too large in total; the last, which is internal to .NET, for a
-            // single value that is too large, which breaks the connection.
+            // The first two are for headers and trailers that are too large in total. The last, a type internal to .NET, is for a single
+            // value that is too large; it breaks the connection.
             if (e is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded }
                 or HttpIOException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded }
                 || e.GetType().Name == "HPackDecodingException")
@@ -76,7 +76,7 @@ internal static class RpcFault
         _ => "UNKNOWN",
     };
 
-    /// <summary>A message of the peer as one line for the log.</summary>
+    /// <summary>The peer's message as one line for the log.</summary>
     public static string OneLine(string text)
     {
         const int Limit = 512;

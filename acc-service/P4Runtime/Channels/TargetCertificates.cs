@@ -54,7 +54,7 @@ internal sealed class TargetCertificates : IDisposable
         }
     }
 
-    /// <summary>Whether a certificate has a URI as subject alternative name.</summary>
+    /// <summary>Whether a certificate has a URI as a subject alternative name.</summary>
     internal static bool CarriesUri(X509Certificate2 certificate, string uri)
     {
         var tag = new Asn1Tag(TagClass.ContextSpecific, 6);

@@ -43,7 +43,7 @@ internal sealed class TargetChannel : IDisposable
             var uri = new Uri(endpoint.Address);
             var to = new DnsEndPoint(uri.IdnHost, uri.Port);
 
-            // HttpClient checks the certificate against the host of the request, whatever the TLS options say.
+            // HttpClient checks the certificate against the host of the request, regardless of the TLS options.
             address = endpoint.ServerName.Length == 0 ? endpoint.Address : $"https://{endpoint.ServerName}:{uri.Port}";
             handler.ConnectCallback = (_, cancellationToken) => ConnectAsync(to, uri.Authority, cancellationToken);
             try
@@ -77,9 +77,9 @@ internal sealed class TargetChannel : IDisposable
     public CertificateStamp Stamp { get; }
 
     /// <summary>
-    /// Header size for the error details of a number of updates: 8192 + 100 bytes each by the specification; ten times that per update
-    /// because servers include names in their messages; times 4/3 for base64. Exceeding the limit breaks the connection, so it is generous;
-    /// nothing is allocated up front.
+    /// Header size limit in bytes that leaves room for the error details of a number of updates. The specification allows 8192 bytes plus
+    /// 100 per update; we allow 1000 per update, because servers include names in their messages, and 4/3 of the sum for base64. Exceeding
+    /// the limit breaks the connection, so it is generous; nothing is allocated up front.
     /// </summary>
     public static int HeaderBytesFor(int updates, int atLeast) => (int)Math.Clamp((8192 + (1000L * updates)) * 4 / 3, atLeast, 512 << 20);
 

@@ -19,8 +19,8 @@ public sealed record TargetEndpoint
     public string ServerName { get; init; } = "";
 
     /// <summary>
-    /// A URI that the server's certificate must have as subject alternative name, such as <c>urn:accoffload:role:p4rt-server</c>; empty for
-    /// none.
+    /// A URI that the server's certificate must have as a subject alternative name, such as <c>urn:accoffload:role:p4rt-server</c>; empty
+    /// for none.
     /// </summary>
     public string ServerRole { get; init; } = "";
 
@@ -39,7 +39,7 @@ public sealed record TargetEndpoint
     /// <summary>The path if the address is a unix socket, else null.</summary>
     public string? UnixPath => Address.StartsWith("unix:", StringComparison.Ordinal) ? Address["unix:".Length..] : null;
 
-    /// <summary>Throws if a value is missing or out of its range.</summary>
+    /// <summary>Throws if a value is missing or out of range.</summary>
     /// <exception cref="ArgumentException">The message names the option.</exception>
     public void Validate()
     {

@@ -21,13 +21,13 @@ public abstract class Entry
     /// <summary>What identifies the entry in its table.</summary>
     public EntryKey Key => new(this);
 
-    /// <summary>The action; its kind is <see cref="ActionKind.None"/> if the entry is a key only.</summary>
+    /// <summary>The action; its kind is <see cref="ActionKind.None"/> if the entry has only a key.</summary>
     public ActionSchema Action => _action;
 
     /// <summary>The packed action parameters: each big-endian and full width, in the order of the schema.</summary>
     public ReadOnlySpan<byte> ActionData => Packed[Table.KeySize..];
 
-    /// <summary>The priority, larger wins; 0 if the table has no priorities.</summary>
+    /// <summary>The priority, the larger one wins; 0 if the table has no priorities.</summary>
     public int Priority => Table.NeedsPriority ? BinaryPrimitives.ReadInt32BigEndian(Packed[Table.PriorityOffset..]) : 0;
 
     /// <summary>The packed match fields and the priority.</summary>

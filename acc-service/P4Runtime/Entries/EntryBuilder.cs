@@ -112,7 +112,8 @@ public sealed partial class EntryBuilder
     }
 
     /// <summary>
-    /// Sets the priority, 1 or more, larger wins. Required for tables with a ternary, range or optional field, not allowed for others.
+    /// Sets the priority, 1 or more; the larger one wins. Required for tables with a ternary, range or optional field; not allowed for
+    /// others.
     /// </summary>
     public EntryBuilder Priority(int priority)
     {

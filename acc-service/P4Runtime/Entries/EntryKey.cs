@@ -31,7 +31,7 @@ public readonly struct EntryKey : IEquatable<EntryKey>
     /// <summary>Whether they differ.</summary>
     public static bool operator !=(EntryKey left, EntryKey right) => !left.Equals(right);
 
-    /// <summary>The key as an entry without action, for a delete.</summary>
+    /// <summary>The key as an entry without an action, for a delete.</summary>
     public Entry ToEntry() => Owner.Action.Kind == ActionKind.None ? Owner : Entry.Of(Table.KeyOnly, Data);
 
     /// <inheritdoc/>

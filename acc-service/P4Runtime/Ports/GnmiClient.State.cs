@@ -94,12 +94,12 @@ public sealed partial class GnmiClient
 
 /// <summary>A port's state on the target.</summary>
 /// <param name="IsUp">Whether it forwards packets.</param>
-/// <param name="Fault">Why its link can't be opened; empty if it can, or does not exist.</param>
-/// <param name="InErrors">Received frames that ended before their announced headers.</param>
+/// <param name="Fault">Why its link can't be opened; empty if it can, or if there is no link.</param>
+/// <param name="InErrors">Received frames that are shorter than the headers they announce.</param>
 public sealed record PortStatus(bool IsUp, string Fault, ulong InErrors);
 
-/// <summary>Faults and losses of a soft target that its pipeline's counters do not show. Counts are since its start.</summary>
-/// <param name="PortFault">Why no port's link can be opened; empty if they can.</param>
+/// <summary>Faults and losses of a soft target that its pipeline's counters do not show. Counts are since the target started.</summary>
+/// <param name="PortFault">Why no port's link can be opened; empty if links can be opened.</param>
 /// <param name="PortsDown">Ports without a link.</param>
 /// <param name="Frames">
 /// Frames lost outside the pipeline's counters, by reason: truncated, no-headroom, endless, faulted, unroutable.

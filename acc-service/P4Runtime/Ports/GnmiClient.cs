@@ -21,7 +21,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
 
     /// <summary>Creates a client; nothing is connected until the first call.</summary>
     /// <param name="endpoint">The gNMI server.</param>
-    /// <param name="timeout">Limit of each call; 10 s by default.</param>
+    /// <param name="timeout">Time limit for each call; 10 s by default.</param>
     public GnmiClient(TargetEndpoint endpoint, TimeSpan? timeout = null)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
@@ -31,13 +31,14 @@ public sealed partial class GnmiClient : IAsyncDisposable
         _timeout = timeout ?? TimeSpan.FromSeconds(10);
     }
 
-    /// <summary>Adds the link with a name as a port of the pipeline. Succeeds if the port exists.</summary>
+    /// <summary>Adds the link of that name as a port of the pipeline. Also succeeds if the port already exists.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public Task AddPortAsync(string name, CancellationToken cancellationToken) =>
         AddPortAsync(name, [new(GnmiPath.PortTypeLeaf, "LINK")], cancellationToken);
 
     /// <summary>
-    /// Adds a port with the attributes that the target requires, such as <c>port-type</c> and <c>mtu</c>. Succeeds if the port exists.
+    /// Adds a port with the attributes that the target requires, such as <c>port-type</c> and <c>mtu</c>. Also succeeds if the port already
+    /// exists.
     /// </summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task AddPortAsync(string name, IReadOnlyList<KeyValuePair<string, string>> attributes, CancellationToken cancellationToken)
@@ -56,7 +57,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
             $"adding port {name}", AlreadyExists, client => client.SetAsync(request, Options(cancellationToken)), cancellationToken);
     }
 
-    /// <summary>Removes a port. Succeeds if it does not exist.</summary>
+    /// <summary>Removes a port. Also succeeds if the port does not exist.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public Task RemovePortAsync(string name, CancellationToken cancellationToken)
     {
@@ -74,8 +75,8 @@ public sealed partial class GnmiClient : IAsyncDisposable
     }
 
     /// <summary>
-    /// The type a port was created with, such as <c>TAP</c>; null if there is no such port, for which infrap4d returns the number 0 as
-    /// type.
+    /// The type a port was created with, such as <c>TAP</c>; null if there is no such port (infrap4d then returns the number 0 as the
+    /// type).
     /// </summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<string?> GetPortTypeAsync(string name, CancellationToken cancellationToken)

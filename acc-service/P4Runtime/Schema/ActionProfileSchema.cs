@@ -5,7 +5,7 @@ namespace ACCOffload.P4Runtime.Schema;
 
 /// <summary>
 /// An action profile. Its members and groups are handled as tables whose key is the id, so that they are written, read back and compared
-/// like any other entry. All members of a group have the weight 1.
+/// like any other entry. All members of a group have weight 1.
 /// </summary>
 public sealed class ActionProfileSchema
 {
@@ -42,7 +42,7 @@ public sealed class ActionProfileSchema
     /// <summary>The shortest unambiguous name.</summary>
     public string Alias { get; }
 
-    /// <summary>Whether it is a selector, and so has groups.</summary>
+    /// <summary>Whether it is a selector, which has groups.</summary>
     public bool HasGroups { get; }
 
     /// <summary>Maximum number of members of a group; at most 128, even if the P4Info allows more.</summary>

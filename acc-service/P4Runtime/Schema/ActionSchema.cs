@@ -3,7 +3,7 @@ namespace ACCOffload.P4Runtime.Schema;
 /// <summary>Kind of an entry's action.</summary>
 public enum ActionKind
 {
-    /// <summary>No action: the entry is a key only, for a delete.</summary>
+    /// <summary>No action: the entry has only a key, for a delete.</summary>
     None,
 
     /// <summary>An action with its parameters.</summary>
@@ -60,7 +60,7 @@ public sealed class ActionSchema
 
     internal ParamSchema[] ParamArray => _params;
 
-    /// <summary>The parameter of that name.</summary>
+    /// <summary>The parameter with that name.</summary>
     /// <exception cref="P4InfoException">There is none; the message lists those that exist.</exception>
     public ParamSchema Param(string name)
     {

@@ -15,7 +15,7 @@ public static class P4InfoText
     private const int MaxDepth = 32;
 
     /// <summary>Parses the whole text.</summary>
-    /// <exception cref="P4InfoException">The text is not a P4Info; the message has the line.</exception>
+    /// <exception cref="P4InfoException">The text is not a P4Info; the message gives the line number.</exception>
     public static P4Info Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -57,7 +57,7 @@ public sealed class Pipeline
     /// <summary>The package name in the P4Info.</summary>
     public string Name { get; }
 
-    /// <summary>The P4Info that this was made from. Do not modify it.</summary>
+    /// <summary>The P4Info that the pipeline was built from. Do not modify it.</summary>
     public P4Info Info { get; }
 
     /// <summary>All tables, in P4Info order.</summary>
@@ -83,29 +83,29 @@ public sealed class Pipeline
         return new Pipeline(info);
     }
 
-    /// <summary>The table of that alias or full name.</summary>
+    /// <summary>The table with that alias or full name.</summary>
     /// <exception cref="P4InfoException">There is none; the message lists those that exist.</exception>
     public TableSchema Table(string nameOrAlias) =>
         _tablesByName.TryGetValue(nameOrAlias, out var table)
             ? table
             : throw P4InfoException.Missing($"pipeline {Name}", "table", nameOrAlias, _tables.Select(t => t.Alias));
 
-    /// <summary>The table of that P4Info id, or null.</summary>
+    /// <summary>The table with that P4Info id, or null.</summary>
     public TableSchema? TryTable(uint id) => _tablesById.GetValueOrDefault(id);
 
-    /// <summary>The action profile of that alias or full name.</summary>
+    /// <summary>The action profile with that alias or full name.</summary>
     /// <exception cref="P4InfoException">There is none; the message lists those that exist.</exception>
     public ActionProfileSchema ActionProfile(string nameOrAlias) =>
         _profiles.Find(p => p.Alias == nameOrAlias || p.Name == nameOrAlias)
         ?? throw P4InfoException.Missing($"pipeline {Name}", "action profile", nameOrAlias, _profiles.Select(p => p.Alias));
 
-    /// <summary>The indexed counter of that alias or full name.</summary>
+    /// <summary>The indexed counter with that alias or full name.</summary>
     /// <exception cref="P4InfoException">There is none; the message lists those that exist.</exception>
     public CounterSchema Counter(string nameOrAlias) =>
         _counters.Find(c => c.Alias == nameOrAlias || c.Name == nameOrAlias)
         ?? throw P4InfoException.Missing($"pipeline {Name}", "counter", nameOrAlias, _counters.Select(c => c.Alias));
 
-    /// <summary>The register of that alias or full name.</summary>
+    /// <summary>The register with that alias or full name.</summary>
     /// <exception cref="P4InfoException">There is none; the message lists those that exist.</exception>
     public RegisterSchema Register(string nameOrAlias) =>
         _registers.Find(r => r.Alias == nameOrAlias || r.Name == nameOrAlias)

@@ -1,15 +1,15 @@
 namespace ACCOffload.P4Runtime.Schema;
 
-/// <summary>The P4Runtime entity that the rows of a <see cref="TableSchema"/> are.</summary>
+/// <summary>The kind of P4Runtime entity that a <see cref="TableSchema"/> holds.</summary>
 public enum TableKind
 {
     /// <summary>Entries of a match-action table.</summary>
     Table,
 
-    /// <summary>Members of an action profile: an action with an id.</summary>
+    /// <summary>Members of an action profile: each is an action with an id.</summary>
     ProfileMembers,
 
-    /// <summary>Groups of an action profile: members with an id.</summary>
+    /// <summary>Groups of an action profile: each is a set of members with an id.</summary>
     ProfileGroups,
 }
 
@@ -67,7 +67,7 @@ public sealed class TableSchema
     /// <summary>Whether entries refer to an action profile's members or groups.</summary>
     public bool HasActionProfile { get; }
 
-    /// <summary>Whether the entries are constant and none can be written.</summary>
+    /// <summary>Whether the entries are constant, so that none can be written.</summary>
     public bool IsConst { get; }
 
     /// <summary>The match fields in P4Info order.</summary>
@@ -91,7 +91,7 @@ public sealed class TableSchema
 
     internal ActionSchema? Group { get; }
 
-    /// <summary>The action of that alias or full name.</summary>
+    /// <summary>The action with that alias or full name.</summary>
     /// <exception cref="P4InfoException">The table does not offer it; the message lists the actions that exist.</exception>
     public ActionSchema Action(string name)
     {
@@ -106,7 +106,7 @@ public sealed class TableSchema
         throw P4InfoException.Missing($"table {Alias}", "action", name, ActionArray.Select(a => a.Alias));
     }
 
-    /// <summary>The match field of that name.</summary>
+    /// <summary>The match field with that name.</summary>
     /// <exception cref="P4InfoException">There is none; the message lists those that exist.</exception>
     public MatchFieldSchema Field(string name)
     {

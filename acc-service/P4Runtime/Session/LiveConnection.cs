@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.P4Runtime.Session;
 
-/// <summary>One connection: its channel, its stream, our election id on it, and the Writes in progress.</summary>
+/// <summary>One connection: its channel, its stream, our election ID on it, and the Writes in progress.</summary>
 internal sealed class LiveConnection : IDisposable
 {
     private readonly CancellationTokenSource _end;
@@ -33,7 +33,7 @@ internal sealed class LiveConnection : IDisposable
 
     public CancellationToken Ended { get; }
 
-    /// <summary>The election id of our last bid. Set only by the session's loop and its re-election.</summary>
+    /// <summary>The election ID of our last bid. Set only by the session's loop and its re-election.</summary>
     public ElectionId ElectionId
     {
         get

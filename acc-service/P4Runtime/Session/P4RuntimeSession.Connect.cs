@@ -35,7 +35,7 @@ public sealed partial class P4RuntimeSession
                 continue;
             }
 
-            // Only a connection that lasted resets the back-off: a target that accepts and hangs up at once must not be hammered.
+            // Only a connection that lasted resets the back-off: a target that accepts and closes at once must not be hammered.
             if (_options.TimeProvider.GetElapsedTime(start) > _options.BackoffMax)
             {
                 backoff.Reset();
@@ -152,7 +152,7 @@ public sealed partial class P4RuntimeSession
                     continue;
                 }
 
-                // An established connection would outlive the rotation. Let Writes in progress finish first.
+                // An established connection keeps the old certificates, so replace it. Let Writes in progress finish first.
                 Volatile.Write(ref _live, null);
                 var limit = _options.TimeProvider.GetTimestamp();
                 while (!live.IsIdle && _options.TimeProvider.GetElapsedTime(limit) < _options.RpcTimeout)
@@ -225,7 +225,7 @@ public sealed partial class P4RuntimeSession
                 SetState(SessionState.Primary, "");
                 break;
             case StatusCode.OK:
-                // An answer to an older bid of ours, or invalid; the time limit for the first answer handles the latter.
+                // The answer is to an older bid of ours, or invalid. The time limit for the first answer handles the latter case.
                 LogForeignElection(id, live.ElectionId);
                 break;
             case StatusCode.AlreadyExists:

@@ -34,16 +34,16 @@ public sealed partial class P4RuntimeSession
     /// <summary>
     /// Ensures that the target runs this pipeline: compares cookies and pushes only if they differ, because a push clears every table.
     /// </summary>
-    /// <param name="pipeline">The pipeline, made from the P4Info that is pushed.</param>
+    /// <param name="pipeline">The pipeline, built from the P4Info to push.</param>
     /// <param name="deviceConfig">The device config; for infrap4d and the soft target a serialized <c>tdi.PipelineConfig</c>.</param>
     /// <param name="cookie">Identifies this P4Info and device config; never 0.</param>
     /// <param name="canReplace">
     /// Whether the target can replace a running pipeline. If not, a push would crash it, and none is attempted.
     /// </param>
-    /// <param name="beforePush">Called before a push, and only then; null for nothing.</param>
+    /// <param name="beforePush">Called before a push, and only then; may be null.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <exception cref="P4RuntimeException">
-    /// An RPC failed, or the target runs another pipeline and cannot change it while it runs.
+    /// An RPC failed, or the target runs another pipeline and can't replace it while running.
     /// </exception>
     public async Task<PipelineCheck> EnsurePipelineAsync(Pipeline pipeline, ReadOnlyMemory<byte> deviceConfig, ulong cookie,
         bool canReplace, Func<CancellationToken, Task>? beforePush, CancellationToken cancellationToken)
@@ -74,7 +74,7 @@ public sealed partial class P4RuntimeSession
     }
 
     /// <summary>Fetches the pipeline that the target runs; nothing is pushed.</summary>
-    /// <returns>The pipeline, which is the same object as before if it did not change, and its cookie; 0 if the target has none.</returns>
+    /// <returns>The pipeline, the same object as before if it is unchanged, and its cookie; the cookie is 0 if it has none.</returns>
     /// <exception cref="P4RuntimeException">The RPC failed, the target has no pipeline, or its P4Info is unusable.</exception>
     public async Task<(Pipeline Pipeline, ulong Cookie)> FetchPipelineAsync(CancellationToken cancellationToken)
     {

@@ -8,8 +8,8 @@ namespace ACCOffload.P4Runtime.Session;
 public sealed partial class P4RuntimeSession
 {
     /// <summary>
-    /// Sends one Write, CONTINUE_ON_ERROR. The target may apply the updates in any order, so dependent updates belong in a later Write.
-    /// Errors of the target or the network and cancellation are reported in the result, not thrown.
+    /// Sends one Write with CONTINUE_ON_ERROR. The target may apply the updates in any order, so dependent updates belong in a later Write.
+    /// Target errors, network errors and cancellation are reported in the result, not thrown.
     /// </summary>
     /// <exception cref="ArgumentException">
     /// More than <see cref="P4RuntimeSessionOptions.MaxUpdatesPerWrite"/> updates, or one without an entry or an action.

@@ -90,7 +90,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         }
     }
 
-    /// <summary>The election id of the last bid.</summary>
+    /// <summary>The election ID of the last bid.</summary>
     public ElectionId ElectionId
     {
         get
@@ -154,7 +154,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         lock (_gate)
         {
             _primary.TrySetException(new ObjectDisposedException(nameof(P4RuntimeSession)));
-            // There may be no waiter.
+            // Mark the exception as observed: nobody may be awaiting the task.
             _ = _primary.Task.Exception;
         }
 

@@ -38,13 +38,13 @@ public sealed record P4RuntimeSessionOptions
     /// <summary>Maximum number of updates in one Write; also determines the space for the answer's error details.</summary>
     public int MaxUpdatesPerWrite { get; init; } = 10_000;
 
-    /// <summary>The clock for election ids, backoff and certificate checks.</summary>
+    /// <summary>The clock for election IDs, backoff and certificate checks.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>Minimum size limit for an answer's headers and trailers.</summary>
     internal int MinHeaderBytes { get; init; } = 64 << 20;
 
-    /// <summary>Throws if a value is out of its range.</summary>
+    /// <summary>Throws if a value is out of range.</summary>
     /// <exception cref="ArgumentException">The message names the option.</exception>
     public void Validate()
     {

@@ -28,7 +28,7 @@ internal static class UpdateEncoder
         writer.Message(4, start); // WriteRequest.updates
     }
 
-    /// <summary>The entity of a Read for this entry alone.</summary>
+    /// <summary>The entity that requests only this entry in a Read.</summary>
     public static Entity KeyOf(EntryKey key)
     {
         var entry = key.ToEntry();

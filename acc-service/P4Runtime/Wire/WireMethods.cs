@@ -20,7 +20,7 @@ internal static class WireMethods
         Marshallers.Create<EncodedWrite>(EncodedWrite.Serialize, _ => throw new NotSupportedException()),
         Marshallers.Create<object>((_, _) => throw new NotSupportedException(), _ => string.Empty));
 
-    /// <summary>Read of table entries, for one Read: the decoder keeps state.</summary>
+    /// <summary>Read of table entries. Create one for each Read: its decoder keeps state.</summary>
     public static Method<ReadRequest, ReadBatch> Read(Pipeline pipeline)
     {
         var decoder = new EntryDecoder(pipeline);
@@ -51,7 +51,7 @@ internal static class WireMethods
     }
 }
 
-/// <summary>Contents of one message of a Read: its entries, or what is wrong with it.</summary>
+/// <summary>Contents of one message of a Read: its entries, or the reason why it is invalid.</summary>
 internal sealed class ReadBatch(List<Entry> entries, string? fault)
 {
     public List<Entry> Entries { get; } = entries;

@@ -11,7 +11,7 @@ internal enum ChangeKind : byte
     Group,
 }
 
-/// <summary>One change, with the data to repeat it on the other copy and to undo it on this one.</summary>
+/// <summary>One change, with the data to replay it on the other copy and to undo it on this one.</summary>
 internal struct Change
 {
     public ChangeKind Kind;

@@ -20,7 +20,7 @@ internal static unsafe class FieldAccess
 
     public static ulong Mask(int bits) => bits >= 64 ? ulong.MaxValue : (1UL << bits) - 1;
 
-    /// <summary>Converts a value to the bytes of a field with that code, read as little-endian.</summary>
+    /// <summary>Converts a value to the bytes of a field with this code, read as little-endian.</summary>
     public static ulong Raw(ulong value, byte code)
     {
         var bits = Bytes(code) * 8;

@@ -10,7 +10,7 @@ internal struct KeySegment
 
 /// <summary>
 /// Memory layout of a key. The stored form consists of the bytes of the fields as in the packet's structures (metadata in host order), in
-/// the order of the structures, padded with zeros to whole 64-bit words: a contiguous key is compared in place.
+/// the order of the structures, padded with zeros to whole 64-bit words, so that a contiguous key can be compared in place.
 /// </summary>
 internal sealed class KeyLayout
 {

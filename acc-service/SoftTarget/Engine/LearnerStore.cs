@@ -19,7 +19,7 @@ internal unsafe struct LearnerBucket
 [StructLayout(LayoutKind.Sequential)]
 internal struct LearnedHeader
 {
-    /// <summary>Expiry time; for a free entry the next free entry number + 1.</summary>
+    /// <summary>Expiry time; for a free entry, the number of the next free entry + 1.</summary>
     public long Expires;
     public uint Bucket;
     public ushort Action;
@@ -28,10 +28,10 @@ internal struct LearnedHeader
 }
 
 /// <summary>
-/// A learner's entries, shared by the workers. The number of entries is the size in the specification, in buckets of eight with four times
-/// that capacity, so that a bucket hardly ever fills up before the table. An expired entry is freed when a lookup meets it, or by a clock
-/// hand that advances a few entries whenever none is free: there is no full scan. Learning fails, and is counted, if the table or the
-/// bucket is full.
+/// A learner's entries, shared by the workers. The specification sets the number of entries. The buckets of eight have room for four times
+/// as many, so that a bucket hardly ever fills up before the table. An expired entry is freed when a lookup finds it, or by a clock hand
+/// that advances a few entries whenever no entry is free: there is no full scan. If the table or the bucket is full, learning fails and
+/// the failure is counted.
 /// </summary>
 internal sealed unsafe partial class LearnerStore : IDisposable
 {

@@ -7,7 +7,7 @@ internal enum Opcode : ushort
 {
     Nop,
 
-    /// <summary>Target of a backward jump: counts against the packet's budget.</summary>
+    /// <summary>Target of a backward jump: counts against the packet's jump budget.</summary>
     Guard,
     Rx,
     Tx,
@@ -23,7 +23,7 @@ internal enum Opcode : ushort
     Validate,
     Invalidate,
 
-    // Moves between fields of one width and byte order, of one width and opposite order, and of prepared constants.
+    // Moves between fields of equal width in the same byte order (Move) or in opposite order (Swap), and of prepared constants (Set).
     Move8,
     Move16,
     Move32,

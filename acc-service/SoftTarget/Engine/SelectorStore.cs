@@ -192,7 +192,7 @@ internal sealed unsafe class SelectorStore : IDisposable
         }
     }
 
-    /// <summary>Reduces the weights as DPDK does: divides by every common divisor from 2 up once, not as often as possible.</summary>
+    /// <summary>Reduces the weights as DPDK does: tries each divisor from 2 up, and divides by it at most once.</summary>
     private static uint[] Normalize(ReadOnlySpan<SwxMember> members)
     {
         var weights = new uint[members.Length];

@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>Turns a document into a program: resolves names and makes the checks of DPDK's configuration functions.</summary>
+/// <summary>Turns a document into a program: resolves names and applies the checks of DPDK's configuration functions.</summary>
 internal sealed partial class SpecBinder
 {
     private const int MaxStructBits = 1 << 19;

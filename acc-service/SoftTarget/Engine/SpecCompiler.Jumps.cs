@@ -58,7 +58,7 @@ internal sealed partial class SpecCompiler
         var value = Constant(line, tokens[3]);
         if (op is Opcode.JumpEqual or Opcode.JumpNotEqual)
         {
-            // As in DPDK: truncated to the width of a header field, compared in full with any other.
+            // As in DPDK, the constant is truncated to the width of a header field, but compared in full with any other field.
             if (a.IsHeader)
             {
                 value &= FieldAccess.Mask(a.Bits);

@@ -154,7 +154,7 @@ internal sealed partial class SpecCompiler
         {
             throw line.Error("color out can't be a header field");
         }
-        // The operands need two instructions: the next one carries the colors.
+        // The operands don't fit in one instruction: the next one carries the colors.
         Emit(meter);
         var colors = Fields(Opcode.Nop, colorOut);
         if (_scope.TryField(tokens[4], Arguments, out _))

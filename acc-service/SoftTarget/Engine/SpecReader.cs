@@ -122,7 +122,7 @@ internal sealed class SpecReader
                     Expect(line, "size N", 2);
                     table.Size = Once(table.Size, line);
                     break;
-                // The choice of a hash or implementation for DPDK does not matter here.
+                // These choose DPDK's hash or implementation, which does not matter here.
                 case "hash":
                     Expect(line, "hash NAME", 2);
                     break;

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace ACCOffload.SoftTarget.Engine;
 
 /// <summary>
-/// A running program: tables in two copies (left-right), registers, meters and learners. The control side is for one thread at a time (its
-/// owner holds a lock); workers run concurrently and never wait.
+/// A running program: tables in two copies (left-right), registers, meters and learners. Only one thread at a time may use the control side
+/// (the owner holds a lock); workers run concurrently and never wait.
 /// </summary>
 // Native memory is freed with the last worker that refers to it: disposing it earlier would free the tables a worker is reading.
 #pragma warning disable CA1001
@@ -135,7 +135,7 @@ public sealed unsafe partial class SwxPipeline
         return true;
     }
 
-    /// <summary>The entry id that <c>entryid</c> gives for an entry: the index of its direct counters and meters. Control side.</summary>
+    /// <summary>The entry id that <c>entryid</c> returns for an entry: the index of its direct counters and meters. Control side.</summary>
     /// <param name="table">Index of the table.</param>
     /// <param name="key">Packed key.</param>
     /// <param name="mask">Packed mask; empty for an exact table.</param>

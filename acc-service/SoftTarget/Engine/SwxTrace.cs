@@ -12,7 +12,7 @@ public abstract record SwxTraceStep;
 /// <summary>A table, selector or learner was applied.</summary>
 /// <param name="Table">Its name.</param>
 /// <param name="Key">The lookup key.</param>
-/// <param name="Hit">Whether an entry matched (a group was found).</param>
+/// <param name="Hit">Whether an entry matched; for a selector, whether the group was found.</param>
 /// <param name="Action">The action that runs; empty for a selector.</param>
 /// <param name="Arguments">The action's arguments; for a selector the member id.</param>
 public sealed record SwxTableStep(
@@ -23,7 +23,7 @@ public sealed record SwxTableStep(
 /// extract, emit, drop, transmit, recirculate, mirror, learn, rearm, forget, count, truncated, no-headroom, endless or fault.
 /// </param>
 /// <param name="Subject">The header, register array or learner it concerns; else empty.</param>
-/// <param name="Value">Bytes, port, index …, depending on the kind.</param>
+/// <param name="Value">Number of bytes, port, index and so on, depending on the kind.</param>
 /// <param name="Text">Human-readable form.</param>
 public sealed record SwxNoteStep(string Kind, string Subject, ulong Value, string Text) : SwxTraceStep;
 

@@ -83,7 +83,7 @@ public interface ISwxCloneSink
 /// <summary>Receives an entry of a table. Spans are only valid during the call.</summary>
 /// <param name="key">Packed key.</param>
 /// <param name="mask">Packed mask; empty for an exact table.</param>
-/// <param name="priority">Priority of a wildcard entry, larger wins; else 0.</param>
+/// <param name="priority">Priority of a wildcard entry, the larger one wins; else 0.</param>
 /// <param name="action">Index of the action.</param>
 /// <param name="data">Action data.</param>
 /// <returns>False to stop.</returns>

@@ -29,7 +29,7 @@ public sealed unsafe class SwxUpdate : IDisposable
     /// <param name="table">Index of the table.</param>
     /// <param name="key">Packed key; bits outside the mask must be 0.</param>
     /// <param name="mask">Packed mask; empty for an exact table. A prefix for lpm fields, all ones for exact fields.</param>
-    /// <param name="priority">For a wildcard table, larger wins (the earlier entry if equal); else 0.</param>
+    /// <param name="priority">Priority in a wildcard table: the larger one wins, or the earlier entry if equal; 0 in other tables.</param>
     /// <param name="action">Index of the action.</param>
     /// <param name="data">Action data: the arguments in order, big-endian, full width.</param>
     public SwxChange Insert(

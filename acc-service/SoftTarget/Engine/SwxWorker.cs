@@ -101,7 +101,7 @@ public sealed unsafe partial class SwxWorker : IDisposable
     internal WorkerCounters Counters { get; }
 
     /// <summary>
-    /// Begins a burst: all its packets see the tables as of now, and the same time. A commit waits for the end of the burst, so keep it
+    /// Begins a burst: all its packets see the current tables and the same time. A commit waits for the end of the burst, so keep it
     /// short and never block in it.
     /// </summary>
     /// <exception cref="InvalidOperationException">A burst is open.</exception>
@@ -113,7 +113,8 @@ public sealed unsafe partial class SwxWorker : IDisposable
         }
 
         Volatile.Write(ref _holding, _pipeline.Version);
-        // The commit publishes and then reads what we hold; we announce that we hold and then read what is published.
+        // A commit publishes the tables and then checks the workers; we announce our version and then read the published tables. The
+        // barrier keeps these two steps in order.
         Interlocked.MemoryBarrier();
         _set = _pipeline.Active;
         _hasNow = false;

@@ -32,7 +32,7 @@ internal unsafe struct TableHot
     public int TupleCount;
     public int DefaultAction;
 
-    /// <summary>The table has no key or no entry.</summary>
+    /// <summary>Whether the table has no key or no entries.</summary>
     public bool Empty;
     public bool Exact;
 

@@ -1,8 +1,8 @@
 namespace ACCOffload.SoftTarget.Engine;
 
 /// <summary>
-/// One copy of a table, for its writer. Both copies see the same operations in the same order, so their entry numbers are the same; a freed
-/// number is the next one to be assigned.
+/// The writer's view of one copy of a table. Both copies see the same operations in the same order, so their entry numbers are the
+/// same; a freed number is the next one to be assigned.
 /// </summary>
 internal sealed unsafe partial class TableStore : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed unsafe partial class TableStore : IDisposable
     /// <param name="table">The table.</param>
     /// <param name="layout">Its key.</param>
     /// <param name="hot">The part that lookups read.</param>
-    /// <param name="seed">Seed of the hash, so that nobody can prepare colliding keys.</param>
+    /// <param name="seed">Seed of the hash, so that an attacker can't choose colliding keys.</param>
     public TableStore(SwxTable table, KeyLayout layout, TableHot* hot, ulong seed)
     {
         Table = table;

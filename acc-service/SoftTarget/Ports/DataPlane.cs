@@ -8,7 +8,7 @@ namespace ACCOffload.SoftTarget.Ports;
 
 /// <summary>
 /// The forwarding thread: waits for the ports' sockets, runs each burst through the pipeline and sends the results. It shares only a
-/// command queue with the control side, and makes no allocation per packet.
+/// command queue with the control side, and allocates nothing per packet.
 /// </summary>
 internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
 {
@@ -48,7 +48,7 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     /// <summary>Called on the data-plane thread when a port's link is gone and the port is no longer served.</summary>
     public Action<SoftPort>? LinkLost { get; set; }
 
-    /// <summary>Starts to run packets through a pipeline.</summary>
+    /// <summary>Starts running packets through a pipeline.</summary>
     public void Use(SwxPipeline pipeline) => Post(() =>
     {
         _worker?.Dispose();
@@ -72,7 +72,7 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     /// <summary>Completes a task when all earlier commands have been executed.</summary>
     public void OnSettled(TaskCompletionSource settled) => Post(() => settled.TrySetResult());
 
-    /// <summary>Runs a controller's packet through the pipeline, as from the CPU port. False if the queue is full.</summary>
+    /// <summary>Runs a controller's packet through the pipeline, as if it came from the CPU port. False if the queue is full.</summary>
     public bool TryInject(byte[] frame)
     {
         if (Interlocked.Increment(ref _injected) > MaxInjected)

@@ -112,7 +112,7 @@ internal sealed partial class PortBinder
         var tap = PacketPort.OpenTap(_namespace, port.Name);
         try
         {
-            // No packet may come from it before it is in the pod.
+            // Without a link-local address, the kernel sends no packets from the TAP before it is in the pod.
             using var links = RouteNetlink.Open(_namespace);
             links.SetIPv6AddrGenModeNone(tap.InterfaceIndex);
             return tap;

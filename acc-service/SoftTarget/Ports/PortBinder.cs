@@ -26,7 +26,7 @@ internal sealed partial class PortBinder : IDisposable
     private readonly Epoll _epoll = new();
     private readonly EventFd _wake = new();
 
-    // Not a valid link index: a TAP belongs to its port wherever it was moved to.
+    // Not a valid link index: a TAP stays bound to its port even after it is moved to another namespace.
     private const int TapIndex = 0;
 
     /// <summary>Link index of each bound port.</summary>
@@ -39,7 +39,7 @@ internal sealed partial class PortBinder : IDisposable
     private volatile PortFault _fault = PortFault.None;
     private volatile bool _stopping;
 
-    /// <param name="path">File of the port namespace; null for the process's own.</param>
+    /// <param name="path">File of the port namespace; null for the process's own namespace.</param>
     /// <param name="table">The ports.</param>
     /// <param name="dataPlane">Serves the ports.</param>
     /// <param name="logger">Category SoftTarget.</param>
@@ -64,7 +64,7 @@ internal sealed partial class PortBinder : IDisposable
     /// <summary>Releases the link of a removed port.</summary>
     public void Removed(SoftPort port) => Post(() => Release(port));
 
-    /// <summary>Completes when all earlier commands have been executed, by the data plane too.</summary>
+    /// <summary>Completes when all earlier commands have been executed, including those of the data plane.</summary>
     public Task SettleAsync()
     {
         var settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -18,8 +18,8 @@ internal sealed partial class PortManager(PortTable table, PortBinder? binder, I
     public int Down => binder is null ? 0 : Table.Ports.Values.Count(p => !p.IsBound);
 
     /// <summary>
-    /// Why a port forwards no packets after <see cref="SettleAsync"/> although its link may exist; null if it does forward, or waits for
-    /// its link or its name.
+    /// Why a port forwards no packets after <see cref="SettleAsync"/> although its link may exist; null if it forwards packets, or only
+    /// waits for its link or its name.
     /// </summary>
     public string? RefusalOf(SoftPort port) =>
         port.Fault.Length > 0 && !port.IsTap ? port.Fault

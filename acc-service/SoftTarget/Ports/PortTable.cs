@@ -4,11 +4,11 @@ namespace ACCOffload.SoftTarget.Ports;
 
 /// <summary>
 /// The ports. Numbers are assigned from 1 and reused as late as possible, least recently released first: a table entry that still refers to
-/// a removed port must not soon lead to a different one.
+/// a removed port must not soon point to a different one.
 /// </summary>
 internal sealed class PortTable(uint lastId)
 {
-    /// <summary>IFNAMSIZ less the final zero.</summary>
+    /// <summary>IFNAMSIZ minus the terminating null byte.</summary>
     private const int MaxNameLength = 15;
 
     private readonly Lock _lock = new();

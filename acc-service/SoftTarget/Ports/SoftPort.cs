@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Ports;
 
-/// <summary>A data-plane port: a port number of the pipeline, bound to the link with its name when there is one.</summary>
+/// <summary>A data-plane port: a port number of the pipeline, bound to the link of the same name while that exists.</summary>
 internal sealed class SoftPort(uint id, string name, string type)
 {
     private long _receivedPackets;
@@ -19,7 +19,7 @@ internal sealed class SoftPort(uint id, string name, string type)
     /// <summary>Type given by the controller (LINK, TAP).</summary>
     public string Type { get; } = type;
 
-    /// <summary>Its link is created and deleted with the port; its user moves it to its own namespace.</summary>
+    /// <summary>Whether the link is created and deleted with the port; its user moves it to another namespace.</summary>
     public bool IsTap { get; } = type.Equals("TAP", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Whether it has an open link.</summary>
@@ -29,7 +29,7 @@ internal sealed class SoftPort(uint id, string name, string type)
         set => _isBound = value;
     }
 
-    /// <summary>Why its existing link can't be opened; empty if it can, or does not exist.</summary>
+    /// <summary>Why its existing link can't be opened; empty if it can, or if there is no link.</summary>
     public string Fault
     {
         get => _fault;
@@ -68,8 +68,8 @@ internal sealed class SoftPort(uint id, string name, string type)
 /// <param name="ReceivedBytes">Their bytes.</param>
 /// <param name="SentPackets">Packets handed to the link.</param>
 /// <param name="SentBytes">Their bytes.</param>
-/// <param name="Unsent">Packets that the link did not accept: missing, down or too slow.</param>
-/// <param name="Malformed">Received packets that ended before their announced headers.</param>
+/// <param name="Unsent">Packets not sent because the link was missing, down or too slow.</param>
+/// <param name="Malformed">Received packets that are shorter than the headers they announce.</param>
 internal readonly record struct PortStatistics(
     long ReceivedPackets, long ReceivedBytes, long SentPackets, long SentBytes, long Unsent, long Malformed);
 

@@ -5,7 +5,7 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// Arbitration: the primary of a role is the live controller with the highest election id ever seen for it. All access is under the
+/// Arbitration: the primary of a role is the live controller with the highest election ID ever seen for it. All access is under the
 /// device's lock, which writes also hold, so a new primary is notified only after the old one's last write is done.
 /// </summary>
 internal sealed class Arbiter
@@ -46,7 +46,7 @@ internal sealed class Arbiter
 
         if (!_roles.TryGetValue(role, out var state))
         {
-            // The highest election id of a role is kept forever, so the number of roles must be limited.
+            // The highest election ID of a role is kept forever, so the number of roles must be limited.
             if (_roles.Count >= MaxRoles)
             {
                 throw Outcome.Full($"the limit of {MaxRoles} roles is reached").ToException();
@@ -98,7 +98,7 @@ internal sealed class Arbiter
         }
     }
 
-    /// <summary>Whether the controller with this role and election id is the primary.</summary>
+    /// <summary>Whether the controller with this role and election ID is the primary.</summary>
     public bool IsPrimary(string role, ElectionId id)
         => !id.IsZero && _roles.TryGetValue(role, out var state) && state.Primary is { } primary && primary.ElectionId == id;
 

@@ -6,7 +6,7 @@ using Grpc.Core;
 namespace ACCOffload.SoftTarget.Server;
 
 /// <summary>
-/// Port management through gNMI, with the paths of infrap4d's DPDK target: interfaces/virtual-interface[name=X]/config/… A Set of port-type
+/// Port management through gNMI, with the paths of infrap4d's DPDK target: interfaces/virtual-interface[name=X]/config/… Setting port-type
 /// creates the port, a delete removes it, and tdi-portin-id and tdi-portout-id return its number.
 /// </summary>
 internal sealed class GnmiService(PortManager ports, TargetState target, TimeProvider time) : gNMI.gNMIBase

@@ -39,7 +39,7 @@ internal sealed partial class P4RuntimeEndpoint
     }
 
     /// <summary>
-    /// Waits for the next message; false at the end of the stream, or when the server stops. In that case the read is abandoned, not
+    /// Waits for the next message; false at the end of the stream, or when the server stops. On a stop, the read is abandoned, not
     /// canceled: canceling would abort the stream, and the controller would not get the final status.
     /// </summary>
     private async Task<bool> NextAsync(IAsyncStreamReader<StreamMessageRequest> requests, CancellationToken cancellation)
@@ -104,12 +104,12 @@ internal sealed partial class P4RuntimeEndpoint
     private static partial void LogStreamLost(ILogger logger, string reason);
 }
 
-/// <summary>Notifies open streams that the server stops.</summary>
+/// <summary>Notifies open streams that the server is stopping.</summary>
 internal sealed class ServerShutdown
 {
     private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes when the server stops.</summary>
+    /// <summary>Completes when the server begins to stop.</summary>
     public Task Begun => _begun.Task;
 
     public void Begin() => _begun.TrySetResult();

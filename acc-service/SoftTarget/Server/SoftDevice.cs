@@ -24,13 +24,13 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
 
     public Arbiter Arbiter { get; } = new();
 
-    /// <summary>The running pipeline; null before the commit. It is set once.</summary>
+    /// <summary>The running pipeline; null until one is committed. Set only once.</summary>
     public PipelineState? State => _state;
 
     /// <summary>The primaries of all roles. For the data plane, which does not take the lock.</summary>
     public IReadOnlyList<StreamSession> Primaries => _primaries;
 
-    /// <summary>Raised under the lock when a pipeline was committed.</summary>
+    /// <summary>Raised under the lock after a pipeline was committed.</summary>
     public event Action<PipelineState>? Committed;
 
     /// <summary>Checks the device id of a request.</summary>

@@ -93,7 +93,7 @@ internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTarge
                 case SwxNoteStep note:
                     if (note.Kind == "count")
                     {
-                        // A direct counter adds nothing to the table's step.
+                        // A direct counter adds no information to the table's step.
                         if (_direct.Contains(note.Subject))
                         {
                             break;

@@ -45,7 +45,7 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
 
     public SwxPipeline Engine { get; }
 
-    /// <summary>Tells which packets end inside a header that the program extracts; null if none does.</summary>
+    /// <summary>Whether a packet ends inside a header that the program extracts; null if none does.</summary>
     public Func<Packet, bool>? EndsInHeader { get; init; }
 
     public Tally Tally { get; } = new();

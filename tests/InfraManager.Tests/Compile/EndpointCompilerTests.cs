@@ -67,7 +67,7 @@ public class EndpointCompilerTests
             "routes -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1)",
             "routes dst_ip=10.244.2.0/24 -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f2)",
         ];
-        // Without the host's interface nobody is there to answer.
+        // Without the host interface, nobody answers.
         Assert.Equal(routes, Text(compiler.Compile(owner, model, _ => 9)!));
 
         model.Endpoints.Put(new Endpoint(7, TestNode.Host(), true));

@@ -10,7 +10,7 @@ public sealed class LearnedTableTests
     public void No_table_that_a_miss_fills_is_taken_for_one_that_is_written()
     {
         var info = P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
-        // Only there an action is for entries alone: the one that a miss adds.
+        // Only learned tables have an action that is for entries only: the one that a miss adds.
         var learned = info.Tables.Where(t => t.ActionRefs.Any(a => a.Scope == ActionRef.Types.Scope.TableOnly))
             .Select(t => t.Preamble.Alias).Order();
         Assert.Equal(learned, TestPipeline.Artifacts.Pipeline.Tables.Where(K8sTableOrder.Instance.IsLearned).Select(t => t.Alias).Order());

@@ -112,7 +112,7 @@ public sealed class ServiceCompilerTests
             "routes dst_ip=169.254.1.1/32 -> to_gateway()",
         ];
         Assert.Equal(always, Rows(TestNode.Settings));
-        // What the configuration routes itself is routed so.
+        // Ranges with configured routes get no default rows.
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         Assert.Equal(
             always.Where(r => !r.Contains("10.96.0.0/12", StringComparison.Ordinal)

@@ -79,9 +79,9 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData(""" "Target": { "Ports": ["a/b"] } """, "Target:Ports")]
     [InlineData(""" "Target": { "MakePorts": "others" } """, "Target:MakePorts")]
     [InlineData(""" "Pipeline": { "Profile": "es2k-24.01" }, "Target": { "Kind": "external" } """,
-        "Target:PortRule = \"gnmi\": does not go with es2k-24.01; set it to mac")]
+        "Target:PortRule = \"gnmi\": is not supported by es2k-24.01; set it to mac")]
     [InlineData(""" "Pipeline": { "Profile": "dpdk-24.01" }, "Target": { "Kind": "external", "PortRule": "mac" } """,
-        "Target:PortRule = \"mac\": does not go with dpdk-24.01; set it to gnmi")]
+        "Target:PortRule = \"mac\": is not supported by dpdk-24.01; set it to gnmi")]
     [InlineData(""" "Target": { "PortRule": "mac" }, "Devices": { "MaxPorts": 255 } """, "Devices:MaxPorts = \"255\": is more than 254")]
     [InlineData(""" "ArpProxy": { "Interface": "a/b" } """, "ArpProxy:Interface = \"a/b\": is not an interface name")]
     [InlineData(""" "ArpProxy": { "Port": "x" } """, "ArpProxy:Port = \"x\": is not a port number")]
@@ -218,7 +218,7 @@ public sealed class SettingsLoaderTests : IDisposable
         "Logging:Format = \"xml\": is not one of the choices; give text, json or systemd")]
     [InlineData("""{ "Logging": { "Level": "3" } }""", "Logging:Level = \"3\": is not a log level; give Trace, Debug")]
     [InlineData("""{ "Logging": { "Features": { "Apis": "Debug" } } }""",
-        "Logging:Features:Apis = \"Debug\": names no feature of Api, Security")]
+        "Logging:Features:Apis = \"Debug\": is not a known feature (Api, Security")]
     [InlineData("""{ "Logging": { "Features": { "Api": true } } }""", "Logging:Features:Api = \"true\": is not a string")]
     [InlineData("[]", "is not a JSON object")]
     [InlineData("{ \"Node\": {\n \"Name\": oops } }", ":2:")]

@@ -13,7 +13,7 @@ using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Tests.Diagnosis;
 
-/// <summary>inframanager doctor: each wrong precondition by name, with a remedy; nothing is said where all is well.</summary>
+/// <summary>`inframanager doctor`: names each unmet precondition, with a remedy, and nothing else.</summary>
 public sealed class DoctorTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("accoffload-doctor-").FullName;
@@ -49,7 +49,7 @@ public sealed class DoctorTests : IDisposable
         var (code, findings) = await ExamineAsync();
         Assert.DoesNotContain(findings, f => (string?)f!["level"] == "wrong");
         Assert.Equal(0, code);
-        // It is not running, which is no fault of the machine.
+        // The service is not running, which is not a fault of the machine.
         Assert.Contains(findings, f => (string?)f!["what"] == "service" && (string?)f["level"] == "doubt");
     }
 
@@ -88,7 +88,7 @@ public sealed class DoctorTests : IDisposable
     public async Task No_namespace_of_ports()
     {
         File.Delete(At("ports"));
-        await WrongAsync("target", "is not there");
+        await WrongAsync("target", "does not exist");
     }
 
     [Fact]
@@ -174,13 +174,13 @@ public sealed class DoctorTests : IDisposable
             "Target": { "Kind": "external", "P4Runtime": "https://127.0.0.1:{{FreePort()}}", "Gnmi": "unix:{{At("gnmi.sock")}}", "CertificateFile": "{{At("tls.crt")}}", "KeyFile": "{{At("client.key")}}", "CaFile": "{{At("ca.crt")}}" },
             "SoftTarget"
             """);
-        await WrongAsync("target", "client.key is not there");
+        await WrongAsync("target", "client.key does not exist");
         using (var other = System.Security.Cryptography.ECDsa.Create())
         {
             await File.WriteAllTextAsync(At("client.key"), other.ExportPkcs8PrivateKeyPem());
         }
 
-        await WrongAsync("target", "are no pair");
+        await WrongAsync("target", "do not match");
         File.Copy(At("tls.key"), At("client.key"), overwrite: true);
         File.SetUnixFileMode(At("client.key"), UnixFileMode.UserRead | UnixFileMode.GroupRead);
         await WrongAsync("target", "can be read or written by others");

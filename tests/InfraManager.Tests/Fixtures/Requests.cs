@@ -5,7 +5,7 @@ using Google.Protobuf;
 
 namespace ACCOffload.InfraManager.Tests.Fixtures;
 
-/// <summary>Requests that are right, for tests to spoil.</summary>
+/// <summary>Valid requests, for tests to modify.</summary>
 internal static class Requests
 {
     public static AttachRequest Attach() => new()

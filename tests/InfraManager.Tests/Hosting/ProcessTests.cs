@@ -16,7 +16,7 @@ using Grpc.Net.Client;
 namespace ACCOffload.InfraManager.Tests.Hosting;
 
 /// <summary>
-/// The service as a process: exit codes, signals, systemd, and the whole way from an Attach to the embedded target's tables.
+/// The service as a process: exit codes, signals, systemd, and the full path from an Attach to the embedded target's tables.
 /// </summary>
 public sealed class ProcessTests : IDisposable
 {
@@ -90,14 +90,14 @@ public sealed class ProcessTests : IDisposable
         var service = Start(new() { ["NOTIFY_SOCKET"] = _folder.At("notify"), ["WATCHDOG_USEC"] = "200000" }, "run", "--config", file);
         Assert.StartsWith("READY=1\nSTATUS=Serving node node-1 on ", await ReceiveAsync(notify), StringComparison.Ordinal);
         Assert.Equal("WATCHDOG=1", await ReceiveAsync(notify));
-        // From here on nobody reads for a while; the service must not mind.
-        // READY means that it is served now.
+        // For a while nobody reads the notifications from here on, which must not block the service.
+        // READY means that requests are served now.
         var status = JsonNode.Parse(await CtlAsync("status"))!;
         Assert.Equal("node-1", (string?)status["node"]);
         await Eventually.TrueAsync(async () => (bool)JsonNode.Parse(await CtlAsync("status"))!["reconciled"]!,
             "the tables equal the model");
 
-        // A second one finds the store in use.
+        // A second instance finds the store in use.
         var (code, _, error) = await RunAsync("run", "--config", file);
         Assert.Equal(1, code);
         Assert.Contains("in use by another process", Assert.Single(error.TrimEnd().Split('\n')), StringComparison.Ordinal);
@@ -122,7 +122,7 @@ public sealed class ProcessTests : IDisposable
         await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
         using var channel = Connect(listen);
         var client = new Offload.OffloadClient(channel);
-        // The third epoch is that of the requests below.
+        // The requests below use the third epoch.
         for (var i = 0; i < 3; i++)
         {
             await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
@@ -135,13 +135,13 @@ public sealed class ProcessTests : IDisposable
         var pods = JsonNode.Parse(await CtlAsync("tables", "pods"))!["tables"]![0]!["rows"]!.AsArray();
         Assert.Equal(("10.244.1.2", "02:00:00:00:00:01"), ((string?)pods[0]!["match"]!["dst_ip"], (string?)pods[0]!["params"]!["dst_mac"]));
 
-        // To itself, and by a source that is not its own.
+        // A packet to the pod itself, and one with a spoofed source.
         var trace = JsonNode.Parse(await CtlAsync("trace", "--from-pod", "web-0", "--dst", "10.244.1.2"))!;
         Assert.Equal(("sent", 1), ((string?)trace["fate"], (int)trace["outPort"]!));
         trace = JsonNode.Parse(await CtlAsync("trace", "--from-pod", "web-0", "--dst", "10.244.1.2", "--src", "10.244.1.77"))!;
         Assert.Equal(("dropped", "spoofed_ip"), ((string?)trace["fate"], (string?)trace["dropReason"]));
 
-        // Refused with the field, and nothing changed.
+        // The refusal names the field, and nothing changes.
         var spoiled = Requests.Attach();
         spoiled.Key.ContainerId = "c2";
         spoiled.Device.PortName = "acc0123456789b";
@@ -157,11 +157,11 @@ public sealed class ProcessTests : IDisposable
         using var watch = new Grpc.Health.V1.Health.HealthClient(channel).Watch(new Grpc.Health.V1.HealthCheckRequest());
         Assert.True(await watch.ResponseStream.MoveNext(CancellationToken.None));
         Assert.True((await client.DetachAsync(new DetachRequest { Key = Requests.Attach().Key, Epoch = 3, Sequence = 5 })).Removed);
-        // What is left is the node's own.
+        // Only the node's own rows are left.
         var left = JsonNode.Parse(await CtlAsync("tables"))!["tables"]!.AsArray().SelectMany(t => t!["rows"]!.AsArray());
         Assert.All(left, r => Assert.True(NodeRows.Has((string?)r!["action"]), r!.ToJsonString()));
 
-        // A stream that is still open doesn't hold the end up.
+        // An open stream does not delay the exit.
         Kill(service, "TERM");
         await service.WaitForExitAsync();
         Assert.Equal(0, service.ExitCode);
@@ -192,7 +192,7 @@ public sealed class ProcessTests : IDisposable
 
         using var channel = Connect(listen);
         var client = new Offload.OffloadClient(channel);
-        // The third epoch is that of the requests below.
+        // The requests below use the third epoch.
         for (var i = 0; i < 3; i++)
         {
             await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
@@ -213,7 +213,7 @@ public sealed class ProcessTests : IDisposable
         var services = JsonNode.Parse(await CtlAsync("services"))!["services"]!.AsArray();
         Assert.Equal("programmed", (string?)Assert.Single(services)!["state"]);
 
-        // It dies, its rows stay, and the next life writes nothing.
+        // After a kill the rows stay, and the next process writes nothing.
         service.Kill();
         await service.WaitForExitAsync();
         var (rows, updates) = (server.Lines(), server.Updates);
@@ -256,7 +256,7 @@ public sealed class ProcessTests : IDisposable
         Assert.True(scrape["accoffload_writes_total{result=\"applied\"}"] > 0 && scrape["accoffload_write_seconds_sum"] > 0, scrape.Text);
         Assert.Equal(0, scrape["accoffload_drops_total{reason=\"spoofed_mac\"}"]);
 
-        // A second service on that address ends at once, with the key.
+        // A second service on that address exits at once and names the key.
         json["Store"]!["Path"] = _folder.At("other.db");
         json["Api"]!["Listen"] = "127.0.0.1:0";
         json["Control"]!["Socket"] = _folder.At("other.sock");
@@ -281,7 +281,7 @@ public sealed class ProcessTests : IDisposable
         Kill(target, "TERM");
         await target.WaitForExitAsync();
         Assert.Equal(0, target.ExitCode);
-        await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "away", "the loss is told");
+        await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "away", "the loss is reported");
     }
 
     [Fact]

@@ -55,12 +55,12 @@ public sealed class FeatureLevelsTests
         Assert.Empty(log.Matching("next start"));
 
         folder.Write("c.json", $$"""{ {{Node}}, "Logging": { "Level": "Loud" } }""");
-        await Eventually.TrueAsync(() => log.Matching("Configuration not reloaded").Any(), "the bad file is told");
+        await Eventually.TrueAsync(() => log.Matching("Configuration not reloaded").Any(), "the bad file is reported");
         Assert.Contains("Logging:Level = \"Loud\"", log.Matching("Configuration not reloaded").First(), StringComparison.Ordinal);
         Assert.True(levels.IsEnabled("Api", LogLevel.Trace));
 
         folder.Write("c.json", """{ "Node": { "Name": "node-2", "PodRanges": ["10.244.1.0/24"] }, "Logging": { "Level": "Error" } }""");
-        await Eventually.TrueAsync(() => log.Matching("next start").Any(), "the other change is told");
+        await Eventually.TrueAsync(() => log.Matching("next start").Any(), "the other change is reported");
         Assert.False(levels.IsEnabled("Api", LogLevel.Warning));
     }
 

@@ -8,7 +8,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Model;
 
-/// <summary>What the ACC's configuration lets the host attach, and which endpoints may share a port.</summary>
+/// <summary>What the ACC's configuration allows the host to attach, and which endpoints may share a port.</summary>
 public class DeviceRulesTests
 {
     private readonly NetworkModel _model = new();

@@ -44,7 +44,7 @@ public class EpochTests
         Assert.Contains("the current epoch is 2 of agent b", Refused(1).Message, StringComparison.Ordinal);
         Assert.Empty(_model.Endpoints.Values);
         _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context);
-        // Repeats are checked too: an agent that has lost its epoch must learn of it.
+        // Repeats are checked too: an agent that has lost its epoch must notice it.
         Begin("c");
         Assert.Equal("epoch", Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context)).Field);
     }
@@ -132,7 +132,7 @@ public class EpochTests
 
         Assert.Equal(IntentError.ResourceExhausted,
             Assert.Throws<IntentException>(() => _judge.Attach(TestNode.Pod(4999, 1), _context)).Code);
-        // A change is no new one, and the other API has its own.
+        // A change does not count as new, and the other API has its own limit.
         _judge.Attach(TestNode.Pod(1, 2, ip: 4998), _context);
         _judge.Attach(TestNode.Pod(4999) with { Origin = ApiOrigin.InfraAgent }, _context);
         Assert.Equal(Protos.ProtocolLimits.MaxAttachments, Begin("b").Attachments.Count);

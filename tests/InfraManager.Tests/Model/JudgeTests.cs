@@ -67,14 +67,14 @@ public class JudgeTests
     [Fact]
     public void A_device_that_a_24_01_agent_gives_on_ends_the_attachment_that_had_it()
     {
-        // Such an agent says nothing of a DEL whose namespace is gone.
+        // Such an agent does not report a DEL whose namespace is gone.
         static EndpointSpec Pod(int number, int port, int? ip = null) =>
             TestNode.Pod(number, port: port, ip: ip) with { Origin = ApiOrigin.InfraAgent };
         Attach(Pod(1, port: 1));
         Attach(TestNode.Pod(3, 1));
         _model.Forget();
         var before = Dump();
-        // What is refused has ended nothing.
+        // A refused request ends no attachment.
         Refused(IntentError.InvalidArgument, () => Attach(Pod(2, port: 1) with { Addresses = [] }));
         Refused(IntentError.AlreadyExists, () => Attach(Pod(2, port: 1, ip: 3)));
         Refused(IntentError.AlreadyExists, () => Attach(Pod(2, port: 3)));
@@ -82,7 +82,7 @@ public class JudgeTests
         Attach(Pod(2, port: 1, ip: 1));
         Assert.Equal([TestNode.Key(2), TestNode.Key(3)], _model.Endpoints.Values.Select(e => e.Key).OrderBy(k => k.ContainerId));
         Assert.True(_model.Endpoints.HolderOfPort(TestNode.PortName(1))!.OwnsPort);
-        // The same attachment once more is no other one.
+        // Repeating an attachment does not add another one.
         Attach(Pod(2, port: 1, ip: 1));
         Assert.Equal(2, _model.Endpoints.Count);
     }

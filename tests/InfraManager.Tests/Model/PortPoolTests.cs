@@ -7,7 +7,7 @@ using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Model;
 
-/// <summary>Ports that are made before the pipeline and lent to attachments of kind tap.</summary>
+/// <summary>Ports that are created before the pipeline and lent to attachments of kind tap.</summary>
 public class PortPoolTests
 {
     private static readonly string[] Names = ["TAP0", "TAP1", "TAP2", "TAP3"];
@@ -81,7 +81,7 @@ public class PortPoolTests
     {
         var refused = Assert.Throws<IntentException>(() => Attach(Tap(1, 1) with { PortName = "TAP4" }));
         Assert.Equal((IntentError.InvalidArgument, "device.port_name"), (refused.Code, refused.Field));
-        // What the configuration says of names that the host may give is about names that it gives.
+        // Devices:Ports restricts only the names that the host chooses, not the pool's.
         Assert.Equal(IntentError.PermissionDenied, Assert.Throws<IntentException>(() => Attach(TestNode.Pod(1, 1))).Code);
     }
 
@@ -90,7 +90,7 @@ public class PortPoolTests
     {
         var rules = new DeviceRules { Pool = Names };
         var judge = new EndpointAdmission(_model, TestNode.Settings with { Devices = rules });
-        // The one that names its port comes after one that would be lent it.
+        // The item that names its port comes after one that could be lent the same port.
         var outcome = judge.Sync(TestNode.Sync(9, Tap(1, 1), Tap(2, 2) with { PortName = "TAP0" }, Tap(3, 3)), _context);
         Assert.Equal((3, 0), (outcome.Added, outcome.Failures.Count));
         Assert.Equal("TAP0", Held(2));

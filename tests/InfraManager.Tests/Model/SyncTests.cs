@@ -46,7 +46,7 @@ public class SyncTests
         }
 
         EndpointSpec[] before = [.. Enumerable.Range(0, 3).Select(Held)];
-        // 0 wants 1's, 1 wants 2's, 2 wants what somebody else has; 3 is free to go.
+        // 0 wants 1's address, 1 wants 2's, 2 wants one that the other API holds; 3 is free to move.
         var outcome = Sync(2, TestNode.Pod(0, 2, ip: 1), TestNode.Pod(1, 2, ip: 2), TestNode.Pod(2, 2, ip: 9), TestNode.Pod(3, 2, ip: 7));
         Assert.Equal([0, 1, 2], outcome.Failures.Select(f => f.Index));
         Assert.All(outcome.Failures, f => Assert.Equal(IntentError.AlreadyExists, f.Error.Code));
@@ -93,9 +93,7 @@ public class SyncTests
         Assert.Empty(outcome.Failures);
     }
 
-    /// <summary>
-    /// Every item waits for the next one's address, MAC and port, in the order that is worst for trying one after the other.
-    /// </summary>
+    /// <summary>Every item waits for the next one's address, MAC and port, in the worst order for trying them one by one.</summary>
     [Theory]
     [InlineData(1024, false)]
     [InlineData(4096, false)]
@@ -116,7 +114,7 @@ public class SyncTests
         _model.Forget();
         var outcome = Sync(2, [.. Enumerable.Range(0, count).Select(i => TestNode.Pod(i, 2, ip: i + 1, mac: i + 1, port: i + 1))]);
         Assert.Equal(blocked ? (0, count) : (count, 0), (outcome.Added, outcome.Failures.Count));
-        // Out, in, and once more out and in for one that fails; ports; the number.
+        // Each item is removed and added, a failed one twice; plus port changes and the sequence number.
         Assert.InRange(_model.Mark, count, (5 * count) + 8);
     }
 
@@ -154,7 +152,7 @@ public class SyncTests
             TestNode.Pod(number, 1, mac: port, port: port) with { Device = DeviceKind.Ipvlan };
     }
 
-    /// <summary>Whatever is listed: each item is applied wholly or not at all, and nothing is held twice.</summary>
+    /// <summary>For any list: each item is applied completely or not at all, and nothing is held twice.</summary>
     [Fact]
     public void Each_item_is_applied_or_leaves_what_was_there() =>
         Gen.Select(Gen.Int[0, 7], Gen.Int[0, 9], Gen.Int[0, 9], Gen.Int[0, 9]).Array[0, 8].Array[1, 6].Sample(lists =>
@@ -187,7 +185,7 @@ public class SyncTests
 
                 Assert.All(after.Keys, k => Assert.Contains(items, i => i.Key == k));
                 Assert.All(model.Endpoints.Values, e => Assert.Null(model.Endpoints.ConflictOf(e)));
-                // A list that can be had as a whole is had as a whole.
+                // A list without conflicts is applied completely.
                 var fits = items.Select(i => i.Addresses[0]).Append(TestNode.Ip(9)).Distinct().Count() == items.Length + 1
                     && items.Select(i => i.Mac).Append(TestNode.Pod(9).Mac).Distinct().Count() == items.Length + 1
                     && items.Select(i => i.PortName).Append(TestNode.PortName(9)).Distinct().Count() == items.Length + 1;

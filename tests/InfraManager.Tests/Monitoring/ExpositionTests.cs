@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Monitoring;
 
-/// <summary>Instruments of a test's own, as a scraper reads them over HTTP.</summary>
+/// <summary>Test instruments, as a scraper reads them over HTTP.</summary>
 public sealed class ExpositionTests : IAsyncDisposable
 {
     private static readonly MetricFamily Hits = new("test_hits", MetricKind.Counter,
@@ -163,7 +163,7 @@ public sealed class ExpositionTests : IAsyncDisposable
         Assert.Equal((1, 1, 998),
             (series["test_hits_total{who=\"client-0\"}"],
                 series["test_hits_total{who=\"client-1\"}"], series["test_hits_total{who=\"other\"}"]));
-        // What is observed is counted together as well, and anew at each scrape.
+        // Observable instruments are also combined into "other", anew at each scrape.
         Assert.Equal((1.5, 2, 7),
             (series["test_level{tank=\"a\"}"], series["test_level{tank=\"b\"}"], series["test_level{tank=\"other\"}"]));
         _levels.RemoveRange(0, 2);

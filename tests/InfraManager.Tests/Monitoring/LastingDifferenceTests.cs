@@ -18,7 +18,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Monitoring;
 
-/// <summary>A target that answers OK to a change and does not make it: the metrics name table and row for as long as that lasts.</summary>
+/// <summary>A target acknowledges a change without applying it: the metrics name the table and row while the difference lasts.</summary>
 public sealed class LastingDifferenceTests : IAsyncLifetime
 {
     private const string Port = "TAP1";
@@ -56,7 +56,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
     [InlineData(true)]
     public async Task It_is_told_with_table_and_row_until_it_is_gone(bool isTrusted)
     {
-        // As the real target, but for our knowledge that it does not modify rows.
+        // Like the real target, except that the programmer does not know that it can't modify rows.
         var unknowing = TargetTraits.P4Dpdk with { CanModify = true, WritesAreReliable = isTrusted };
         Open(TargetTraits.P4Dpdk, Node);
         await _programmer.SubmitAsync(TestNode.Begin, default);
@@ -74,7 +74,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
 
         await CloseAsync();
 
-        // The same rows with another gateway's MAC in them, by changes that the target acknowledges and does not make.
+        // The same rows with another gateway MAC: the target acknowledges these changes without applying them.
         var moved = Node with { GatewayMac = MacAddress.Parse("02:ac:c0:00:00:09") };
         Open(unknowing, moved);
         scrape = await ScrapeAsync(s =>
@@ -84,7 +84,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
         Assert.InRange(scrape[$"accoffload_reconcile_differences{{table=\"{table}\"}}"], 1, double.MaxValue);
         Assert.EndsWith(",kind=\"different\"}", row, StringComparison.Ordinal);
         Assert.StartsWith($"accoffload_reconcile_difference_info{{table=\"{table}\",row=\"{table} ", row, StringComparison.Ordinal);
-        // It is written again and again, and stays.
+        // The row is written repeatedly, but the difference stays.
         var writes = scrape["accoffload_writes_total{result=\"applied\"}"];
         scrape = await ScrapeAsync(s => s["accoffload_writes_total{result=\"applied\"}"] > writes + 10);
         Assert.Contains(row, scrape.Series.Keys);
@@ -99,7 +99,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
     {
         Scrape? last = null;
         await Eventually.TrueAsync(async () => condition(last = await Scrape.GetAsync(_metrics!.Address.Port)),
-            () => $"it is told; {_programmer.Status}\n{last?.Text}");
+            () => $"the metrics show it; {_programmer.Status}\n{last?.Text}");
         return last!;
     }
 

@@ -14,7 +14,7 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Monitoring;
 
-/// <summary>inframanager's metrics over HTTP and mutual TLS, of a core and a target of the test's own.</summary>
+/// <summary>inframanager's metrics over HTTP and mutual TLS, with a test core and a test target.</summary>
 public sealed class ManagerMetricsTests : IAsyncLifetime
 {
     private ApiFixture _api = null!;
@@ -133,7 +133,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => client == Client.Plain
             ? Scrape.GetAsync(port)
             : Scrape.GetAsync(port, certificate, _api.Pki.Authority));
-        await Eventually.TrueAsync(() => _api.Log.Matching("Refused").Any(), "the refusal is told");
+        await Eventually.TrueAsync(() => _api.Log.Matching("Refused").Any(), "the refusal is reported");
         Assert.Contains(reason, Assert.Single(_api.Log.Matching("Refused")), StringComparison.Ordinal);
     }
 

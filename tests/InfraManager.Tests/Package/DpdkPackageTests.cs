@@ -61,7 +61,7 @@ public sealed class DpdkPackageTests
         Assert.Equal(before, harness.Server.Lines());
         await harness.RemoveAsync(7);
         Assert.Equal(before, harness.Server.Lines());
-        // Nothing was written in an order that the device has to refuse.
+        // Nothing was written in an order that the device must refuse.
         Assert.Empty(harness.Server.Refused);
     }
 
@@ -86,7 +86,7 @@ public sealed class DpdkPackageTests
         await harness.SettledAsync();
         Assert.Equal(2, harness.Server.Lines("write_dest_ip_table").Length);
 
-        // Whoever gets the address next gets no number that a pinned flow may know.
+        // The next holder of the address gets no ID that a pinned flow may still use.
         await harness.AttachAsync(TestNode.Pod(1));
         await harness.SetAsync(Both(TestService.Pod(1), TestService.Pod(2)));
         Assert.Equal(4, harness.Server.Lines("write_dest_ip_table").Length);
@@ -110,7 +110,7 @@ public sealed class DpdkPackageTests
         await harness.CloseAsync();
         harness.Server.Drift((tables, info) =>
         {
-            // As a crash leaves it: a member more, in the group already.
+            // As after a crash: an extra member, already in the group.
             var id = info.ActionProfiles[0].Preamble.Id;
             var group = tables.Entities.Single(e => e.ActionProfileGroup is not null).ActionProfileGroup.Clone();
             var action = new P4.V1.Action

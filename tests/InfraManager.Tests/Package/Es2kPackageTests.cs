@@ -107,7 +107,7 @@ public sealed class Es2kPackageTests
         Assert.Equal(32, Balanced(harness).Count(l => l.EndsWith($"-> set_default_lb_dest(1b, {second:x})", StringComparison.Ordinal)));
         Assert.Equal(64, Balanced(harness).Select(l => l.Split(" -> ")[0]).Distinct().Count());
 
-        // One goes: its flows end where they are while the pod is there, and nothing of it is left after.
+        // A backend is removed: its flows stay on it until the pod is detached, and then nothing of it remains.
         var balanced = Balanced(harness);
         await harness.SetAsync(TestService.Of(7, TestService.Pod(1)));
         Assert.All(Balanced(harness), l => Assert.EndsWith($"(1a, {first:x})", l, StringComparison.Ordinal));
@@ -178,7 +178,7 @@ public sealed class Es2kPackageTests
         await harness.CloseAsync();
         harness.Server.Drift((tables, info) =>
         {
-            // A pod of the manager before us, and a row of the one who set the machine up.
+            // A pod of the previous manager, and a row written by whoever set up the machine.
             tables.Apply(Row(info, "arp_to_port_table", [[10, 244, 9, 9]], "set_dest_vport", [[0x30]]));
             tables.Apply(Row(info, "comms_channel_table", [[3], [2]], "send", [[9]]));
             tables.Apply(Row(info, "arp_to_port_table", [[10, 244, 0, 1]], "set_dest_vport", [[0x31]], P4.V1.Update.Types.Type.Modify));
@@ -201,7 +201,7 @@ public sealed class Es2kPackageTests
         await harness.AttachAsync(PackageHarness.Pod(1));
         var rows = harness.Server.Lines();
 
-        // The same package with other ids, and empty.
+        // The same package with other IDs and empty tables.
         var other = PackageInfo.Es2k();
         foreach (var table in other.Tables)
         {
@@ -258,7 +258,7 @@ public sealed class Es2kPackageTests
         Assert.Contains(text, e.Message, StringComparison.Ordinal);
         Assert.Equal(0, harness.Server.Writes);
 
-        // The right one is loaded: it goes on by itself.
+        // Once the right package is loaded, the programmer continues on its own.
         harness.Server.Load(PackageInfo.Es2k());
         await harness.ReadyAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));

@@ -97,7 +97,7 @@ internal sealed class PackageHarness : IAsyncDisposable
         _store = null;
     }
 
-    /// <summary>Another life of the process on the same state.</summary>
+    /// <summary>Restarts the programmer on the same state.</summary>
     public async Task ReopenAsync()
     {
         await CloseAsync();
@@ -112,7 +112,7 @@ internal sealed class PackageHarness : IAsyncDisposable
         await SettledAsync();
     }
 
-    /// <summary>Nothing is left to write.</summary>
+    /// <summary>Waits until nothing is left to write.</summary>
     public Task SettledAsync() =>
         Eventually.TrueAsync(() => Programmer.Status is { Ready: true, PendingEntries: 0 },
             () => $"settled: {Programmer.Status}; {string.Join('\n', Server.Refused)}");
@@ -125,7 +125,7 @@ internal sealed class PackageHarness : IAsyncDisposable
 
     public Task RemoveAsync(int service) => Programmer.SubmitAsync(new ServiceIntent(TestService.Key(service), null), default);
 
-    /// <summary>A pod whose MAC says VSI number + 9, that is port number + 25.</summary>
+    /// <summary>A pod whose MAC encodes VSI number + 9, which is port number + 25.</summary>
     public static EndpointSpec Pod(int number) => TestNode.Pod(number) with
     {
         Device = DeviceKind.SubFunction,

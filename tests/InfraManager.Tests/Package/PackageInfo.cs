@@ -5,8 +5,8 @@ using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 namespace ACCOffload.InfraManager.Tests.Package;
 
 /// <summary>
-/// P4Infos of the packages of release 24.01, written from what its manager sends to them: names of tables, keys and actions, number, order
-/// and width of parameters. Ids, and the names of the E2100's parameters, are the tests' own.
+/// P4Infos of the packages of release 24.01, derived from what that release's manager sends: the names of tables, keys and actions, and the
+/// number, order and width of parameters. The IDs and the names of the E2100's parameters are made up for the tests.
 /// </summary>
 internal static class PackageInfo
 {
@@ -18,7 +18,7 @@ internal static class PackageInfo
         .Action("update_dst_ip_mac", 48, 48, 32, 16).Action("update_src_ip_mac", 48, 32, 16).Action("set_source_ip", 24)
         .Action("set_default_lb_dest", 32, 24)
         .Action("tcp_syn_packet").Action("tcp_fin_or_rst_packet").Action("tcp_other_packets").Action("drop").Action("send", 32)
-        // Not the manager's: who set the machine up fills it.
+        // Not written by the manager, but by whoever sets up the machine.
         .Table("comms_channel_table", 64, [("meta.common.vsi", 11), ("user_meta.cmeta.flex16", 16)], "send", "drop")
         .Table("arp_to_port_table", 512, [("hdrs.arp.tpa", 32)], "set_dest_vport", "drop")
         .Table("pod_gateway_mac_mod_table", 1024, [("meta.common.mod_blob_ptr", 24)], "update_src_dst_mac")
@@ -46,7 +46,7 @@ internal static class PackageInfo
             .Table("ipv4_to_port_table", 1024, [("hdr.ipv4.dst_addr", 32)], "set_dest_mac_vport")
             .Table("write_source_ip_table", 2048, [("meta.mod_blob_ptr_snat", 24)], "update_src_ip")
             .Table("write_dest_ip_table", 1024, [("meta.mod_blob_ptr_dnat", 24)], "update_dst_ip")
-            // The data plane's own.
+            // Filled by the data plane.
             .Table("pinned_flows", 1024, [("meta.src_ip", 32), ("meta.dst_ip", 32), ("hdr.ipv4.protocol", 8), ("meta.src_port", 16),
                 ("meta.dst_port", 16)], "pinned_flows_hit")
             .Table("tx_balance_tcp", 1024, [("hdr.ipv4.dst_addr", 32), ("hdr.tcp.dst_port", 16)], "set_default_lb_dest")

@@ -12,7 +12,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Tests.Package;
 
-/// <summary>What the packages can't do is left out and told, or refused.</summary>
+/// <summary>What the packages can't do is left out and reported, or refused.</summary>
 public sealed class PackageLimitsTests
 {
     private static readonly ServiceLimits Es2k = PipelineProfiles.Es2k2401.Services!;
@@ -54,7 +54,7 @@ public sealed class PackageLimitsTests
             limited.Problems.Select(p => $"{p.Subject}: {p.Reason}"));
         Assert.Equal([1, 0, 1], limited.Ports.Select(p => p.Frontends.Count));
         Assert.Equal(0, limited.Ports[0].AffinitySeconds);
-        // Once more changes nothing more.
+        // Applying the limits again changes nothing.
         Assert.Equal(limited, Es2k.Limit(limited));
         var e = Assert.Throws<IntentException>(() => Es2k.Demand(spec));
         Assert.Equal((IntentError.InvalidArgument, "ports[0]"), (e.Code, e.Field));
@@ -94,7 +94,7 @@ public sealed class PackageLimitsTests
         await harness.AttachAsync(PackageHarness.Pod(1));
         for (var i = 0; i < 40; i++)
         {
-            // 129 numbers each time, which is more than there are in all.
+            // 129 IDs each time: over all rounds, more than exist.
             await harness.SetAsync(new ServiceSpec(TestService.Key(1), [Port(0, 64), Port(64, 128)]));
             await harness.SetAsync(TestService.Of(1));
         }
@@ -139,7 +139,7 @@ public sealed class PackageLimitsTests
         harness.Node = harness.Node with { Profile = PipelineProfiles.Es2k2401, Devices = new DeviceRules { PortRule = PortRule.Mac } };
         harness.Open();
         await harness.ReadyAsync();
-        // The one that fits stays; the other is learned from the cluster again.
+        // The service that fits stays; the other is learned from the cluster again.
         Assert.Equal([TestService.Key(2)], harness.Programmer.Services.Keys);
         await harness.AttachAsync(PackageHarness.Pod(2));
         await harness.SettledAsync();
@@ -188,7 +188,7 @@ public sealed class PackageLimitsTests
         Assert.Equal(IntentError.ResourceExhausted, e.Code);
         Assert.Equal("device: all 254 ports are in use (Devices:MaxPorts in the ACC's configuration)", e.Message);
         Assert.Equal(254, model.Endpoints.Count);
-        // What is there may come again and change, and one more has room when one is gone.
+        // Existing vports may be attached again and changed, and a new one fits once another is gone.
         judge.Attach(Vport(7), context);
         judge.Attach(Vport(7) with { PortName = "other" }, context);
         Assert.True(judge.Detach(TestNode.Detach(Vport(7))));
@@ -225,7 +225,7 @@ public sealed class PackageLimitsTests
         var taker = TestNode.Pod(1) with { Mac = MacAddress.Parse("02:09:00:00:00:01") };
         var e = Assert.Throws<IntentException>(() => new EndpointAdmission(model, node).Attach(taker, context));
         Assert.Equal("device.mac: 02:09:00:00:00:01 maps to port 25, which the ACC uses itself", e.Message);
-        // Where the target gives numbers, a MAC stands for none.
+        // Where the target assigns port numbers, a MAC does not determine one.
         new EndpointAdmission(model, node with { Devices = DeviceRules.None }).Attach(taker, context);
     }
 

@@ -37,7 +37,7 @@ internal sealed class PackageServer : IAsyncDisposable
 
     public int Refusals { get; private set; }
 
-    /// <summary>Why updates were refused, without what is a matter of course.</summary>
+    /// <summary>The refused updates, each with the reason.</summary>
     public List<string> Refused { get; } = [];
 
     public int Updates { get; private set; }
@@ -55,7 +55,7 @@ internal sealed class PackageServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Another package is loaded, without rows.</summary>
+    /// <summary>Loads a package with empty tables; null loads none.</summary>
     public void Load(P4Info? info)
     {
         lock (_gate)
@@ -73,7 +73,7 @@ internal sealed class PackageServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Somebody else changes the tables.</summary>
+    /// <summary>Changes the tables as another controller would.</summary>
     public void Drift(System.Action<PackageTables, P4Info> change)
     {
         lock (_gate)
@@ -186,7 +186,7 @@ internal sealed class PackageServer : IAsyncDisposable
             }
             catch (Exception e) when (e is OperationCanceledException or IOException)
             {
-                // The client is gone.
+                // The client disconnected.
             }
         }
 
@@ -242,7 +242,7 @@ internal sealed class PackageServer : IAsyncDisposable
         {
             var path = request.Path.Single();
             var name = path.Elem[1].Key["name"];
-            // As P4-DPDK: one port by its name, no list.
+            // Like P4-DPDK: one port by its name, no list.
             if (name == "*")
             {
                 throw PackageTables.Refusal(StatusCode.Unimplemented, "no wildcards");

@@ -7,8 +7,8 @@ using Action = P4.V1.Action;
 namespace ACCOffload.InfraManager.Tests.Package;
 
 /// <summary>
-/// The rows of a device behind a P4Info, as strict as the specification of P4Runtime allows a server to be: names, kinds, widths and the
-/// shortest form of values, complete keys and parameters, sizes, and references between rows, members and groups.
+/// The tables of a device described by a P4Info. They are as strict as the P4Runtime specification allows: they check names, kinds, widths,
+/// the shortest form of values, complete keys and parameters, sizes, and references between rows, members and groups.
 /// </summary>
 internal sealed class PackageTables(P4Info info)
 {
@@ -26,9 +26,9 @@ internal sealed class PackageTables(P4Info info)
         switch (update.Type)
         {
             case P4.V1.Update.Types.Type.Insert when exists:
-                throw Refusal(StatusCode.AlreadyExists, "is there already");
+                throw Refusal(StatusCode.AlreadyExists, "already exists");
             case P4.V1.Update.Types.Type.Modify or P4.V1.Update.Types.Type.Delete when !exists:
-                throw Refusal(StatusCode.NotFound, "is not there");
+                throw Refusal(StatusCode.NotFound, "does not exist");
             case P4.V1.Update.Types.Type.Delete:
                 CheckUnused(update.Entity);
                 _entities.Remove(key);
@@ -53,7 +53,7 @@ internal sealed class PackageTables(P4Info info)
         _ => throw Refusal(StatusCode.Unimplemented, "this kind can't be read"),
     };
 
-    /// <summary>All as text, a line each: table, values and action, in hexadecimal.</summary>
+    /// <summary>All entities as text, one per line: table, values and action, in hexadecimal.</summary>
     public string[] Lines(string? table = null) =>
         [.. _entities.Values.Select(Line).Where(l => table is null || l.StartsWith(table + " ", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)];
@@ -134,7 +134,7 @@ internal sealed class PackageTables(P4Info info)
 
         if (group.Members.Select(m => m.MemberId).Distinct().Count() != group.Members.Count || group.Members.Any(m => m.Weight < 1))
         {
-            throw Refusal(StatusCode.InvalidArgument, "a member twice, or without weight");
+            throw Refusal(StatusCode.InvalidArgument, "a duplicate member, or one without a weight");
         }
 
         foreach (var m in group.Members)

@@ -4,15 +4,15 @@ using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>Endpoints that come, change and go in bursts, on any target.</summary>
+/// <summary>Adds, changes and removes endpoints in bursts, on any target.</summary>
 internal static class CrashScenario
 {
     private static readonly int[] Pods = [1, 2, 3, 4, 5, 6];
 
-    /// <summary>The names of its ports.</summary>
+    /// <summary>The names of the scenario's ports.</summary>
     public static IReadOnlyList<string> PortNames { get; } = [.. Pods.Select(TestNode.PortName), TestNode.Host().PortName];
 
-    /// <summary>Posts the bursts, and starts the programmer again where it crashed.</summary>
+    /// <summary>Submits the bursts, and restarts the programmer after a crash.</summary>
     public static async Task RunAsync(ICrashHarness core, Oracle oracle, bool restartOnCrash = false)
     {
         Intent[][] batches =
@@ -40,12 +40,12 @@ internal static class CrashScenario
     }
 
     /// <summary>
-    /// Crashes at this point the first time that it is passed, then at the second one, until it is not passed as often; each time on a
-    /// harness of its own.
+    /// Crashes the first time this point is passed, then the second time, and so on until it is not passed that often. Each run has a new
+    /// harness.
     /// </summary>
-    /// <param name="start">Makes one; it is ready.</param>
-    /// <param name="point">Where it crashes.</param>
-    /// <returns>How often it crashed.</returns>
+    /// <param name="start">Creates a harness that is ready.</param>
+    /// <param name="point">Where to crash.</param>
+    /// <returns>The number of crashes.</returns>
     public static async Task<int> CrashAtAsync(Func<Task<ICrashHarness>> start, CrashPoint point)
     {
         for (var at = 0; ; at++)
@@ -63,11 +63,11 @@ internal static class CrashScenario
                 }
             }
 
-            // Something is refused, so that compensation is among the steps.
+            // Some updates are refused, so that the steps include compensation.
             core.Refuse("02:00:00:00:00:05");
             core.Hook = Hook;
             await RunAsync(core, oracle, restartOnCrash: true);
-            // All is to be written again, and that may be interrupted as well.
+            // Everything must be written again, which may be interrupted as well.
             await core.KillAsync();
             core.Refuse(null);
             await core.RestartTargetAsync();

@@ -6,7 +6,7 @@ using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>Pods of other nodes that leave the slices of a service and live on.</summary>
+/// <summary>Pods of other nodes that leave a service's slices but keep running.</summary>
 public sealed class DrainTests
 {
     [Fact]
@@ -28,7 +28,7 @@ public sealed class DrainTests
         await core.UntilAsync(() => Backends(core, 2).Length == 0, "the backend ends");
         await core.SettledAsync();
         Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.RemotePod(1))]), ServiceTables.Render(core.Target.Rows));
-        // And for good.
+        // And it does not come back.
         await core.RestartAsync();
         await core.SettledAsync();
         Assert.Empty(Backends(core, 2));
@@ -54,15 +54,15 @@ public sealed class DrainTests
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
         var endpoint = Assert.Single(Rows(core, "endpoints", 2));
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
-        // Its own pod, of another service: it lives.
+        // The same pod in another service: it is still alive.
         await core.SetAsync(TestService.Of(2, TestService.RemotePod(2, port: 9090)));
         Assert.Single(Backends(core, 2), b => b.Contains("drain_backend", StringComparison.Ordinal));
-        // Another one, not ready yet, at another port.
+        // Another pod with the address, not ready yet, on another port.
         await core.SetAsync(TestService.Of(3, TestService.RemotePod(2, ready: false, port: 7070, uid: 99)));
         Assert.DoesNotContain(Backends(core, 2), b => b.Contains("drain_backend", StringComparison.Ordinal));
         Assert.DoesNotContain(endpoint, Rows(core, "endpoints", 2));
         await core.SettledAsync();
-        // Within its own service it is another incarnation, with numbers of its own.
+        // Another pod in the same service is a new incarnation, with its own IDs.
         await core.SetAsync(TestService.Of(1));
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1, uid: 98)));
         await core.SettledAsync();

@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>One scenario, with each thing that can go wrong at each step where it can, and the promise checked after each.</summary>
+/// <summary>One scenario with every possible fault at every step; the guarantees are checked after each.</summary>
 public class FaultEnumerationTests
 {
     public static TheoryData<string> Faults => [.. Enum.GetNames<TargetFault>().Where(f => f != nameof(TargetFault.None))];
@@ -35,7 +35,7 @@ public class FaultEnumerationTests
             await core.RestartAsync();
             oracle.Check(await core.SettledAsync());
 
-            // What is applied late may come after the comparison, and is found by the audit.
+            // A late change may be applied after the comparison; the audit finds it.
             if (fault != TargetFault.ApplyLate)
             {
                 Assert.Equal(writes, core.Target.Writes);
@@ -51,7 +51,7 @@ public class FaultEnumerationTests
     {
         var crashes = await CrashScenario.CrashAtAsync(async () => await CoreHarness.StartAsync(), Enum.Parse<CrashPoint>(name));
 
-        // What is owed to the disk takes a disk that fails.
+        // Commits are pending only after the disk has failed.
         Assert.Equal(name != nameof(CrashPoint.BeforePendingCommit), crashes > 0);
     }
 }

@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>What a host tells can always be taken back: by its next start, and by the operator.</summary>
+/// <summary>Whatever a host reports can always be undone: by its next start or by the operator.</summary>
 public class HostRepairTests
 {
     private const ulong Most = ulong.MaxValue;
@@ -71,7 +71,7 @@ public class HostRepairTests
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.AttachAsync(TestNode.Pod(2, 1, network: "planted"));
         await core.KillAsync();
-        // The database as the release before left it.
+        // The database as the previous release left it.
         Sql(core.DatabasePath, $"""
             DROP TABLE agents;
             CREATE TABLE sync_floors (node TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (node, network)) STRICT, WITHOUT ROWID;
@@ -94,7 +94,7 @@ public class HostRepairTests
     [Fact]
     public async Task The_longest_list_does_not_keep_the_programmer_from_its_watchdog()
     {
-        // Limits that a busy machine does not meet: this is about work, not about the target's answers.
+        // Limits that even a busy machine does not reach: this test is about work, not about the target's response times.
         var long1 = TimeSpan.FromSeconds(50);
         await using var core = await CoreHarness.StartAsync(options: o =>
             o with { WriteLimit = long1, PortLimit = long1, OutcomeLimit = long1 });
@@ -112,7 +112,9 @@ public class HostRepairTests
         Assert.True(core.Programmer.IsHealthy);
     }
 
-    /// <summary>Looks as the watchdog does, only more often: health that comes back with the end of the work would be too late.</summary>
+    /// <summary>
+    /// Checks the health like the watchdog, only more often: health that returns only when the work is done would be too late.
+    /// </summary>
     private static async Task<(int Looks, int Unhealthy)> WatchAsync(CoreHarness core, CancellationToken done)
     {
         (var looks, var unhealthy) = (0, 0);

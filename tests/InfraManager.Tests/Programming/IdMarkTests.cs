@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>Ids that learned flows may name are not given again, whatever becomes of the database.</summary>
+/// <summary>IDs that learned flows may refer to are not assigned again, whatever happens to the database.</summary>
 public sealed class IdMarkTests
 {
     [Fact]
@@ -24,7 +24,7 @@ public sealed class IdMarkTests
         EntryUpdate[] log = [.. core.Target.Log];
         Assert.True(Array.FindIndex(log, u => u.Entry.Table.Alias == "held") < Array.FindIndex(log,
             u => K8sTableOrder.Instance.HasIds(u.Entry.Table)));
-        // One Write for each step: in between ids cost nothing.
+        // The mark is written once per step: the IDs in between need no Write.
         var updates = core.Target.Updates;
         await core.SetAsync(
             TestService.Of(1, TestService.Remote(1)) with { Ports = [TestService.Port(1, System.Net.Sockets.ProtocolType.Tcp, 80)] });
@@ -32,7 +32,7 @@ public sealed class IdMarkTests
         Assert.DoesNotContain(core.Target.Log.Skip(updates), u => u.Entry.Table.Alias == "held");
         await core.SetAsync(TestService.Of(2, [.. Enumerable.Range(1, 2100).Select(i => TestService.Remote(i))]));
         Assert.Equal([2 * IdMark.Step], Marks(core));
-        // Nor does reading back.
+        // Reading back uses up no IDs.
         await Task.Delay(100);
         Assert.InRange(core.Programmer.Status.LastServiceNumber, 4200u, 4220u);
         await core.SettledAsync();
@@ -80,7 +80,7 @@ public sealed class IdMarkTests
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
         var kept = Ids(core);
         var copy = Copy(core);
-        // Not enough for another mark: nothing on the target but the flows shows that these were given.
+        // Too few for another mark: only the flows on the target show that these IDs were assigned.
         await core.SetAsync(TestService.Of(2, TestService.Remote(2)));
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(3)));
         var given = Ids(core);
@@ -109,11 +109,11 @@ public sealed class IdMarkTests
         PutBack(core, copy);
         core.Target.Disconnect();
         await core.RestartAsync(ready: false);
-        // Both services get another incarnation of the address, the same one.
+        // Both services get the same new incarnation of the address.
         await core.DetachAsync(TestNode.Pod(1));
         var early = core.Programmer.Services[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId;
         Assert.Contains(early, given);
-        // Another start does not make them better known.
+        // Another start without the target changes nothing: the mark is still unknown.
         await core.RestartAsync(ready: false);
         Assert.Contains(core.Programmer.Services[TestService.Key(1)].State.Ports[0].Backends[0].EndpointId, given);
         core.Target.Connect();
@@ -173,7 +173,7 @@ public sealed class IdMarkTests
         var error = await Assert.ThrowsAsync<IntentException>(() => core.SetAsync(TestService.Of(2, TestService.Remote(2))));
         Assert.Equal(IntentError.ResourceExhausted, error.Code);
         Assert.StartsWith("all 2^32 IDs", error.Message, StringComparison.Ordinal);
-        // Everything else goes on.
+        // Everything else continues to work.
         await core.AttachAsync(TestNode.Pod(1));
         await core.DetachAsync(TestNode.Pod(1));
         core.Target.Restart();
@@ -215,7 +215,7 @@ public sealed class IdMarkTests
         return [.. core.Target.Rows.Select(marks.Of).Where(m => m > 0).Order()];
     }
 
-    /// <summary>Of frontends, backends and endpoints, which learned flows name.</summary>
+    /// <summary>The IDs of frontends, backends and endpoints, which learned flows refer to.</summary>
     private static HashSet<uint> Ids(CoreHarness core) =>
     [
         .. core.Target.Rows.Where(r => r.Table.Alias == "frontends").Select(r => Number(r.EnumerateMatch().Single().Value.Span)),
@@ -226,7 +226,7 @@ public sealed class IdMarkTests
     private static uint Number(ReadOnlySpan<byte> value) =>
         value.IsEmpty ? 0 : uint.Parse(Convert.ToHexString(value), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
-    /// <summary>The files of the database as they are, as a snapshot of the disk has them.</summary>
+    /// <summary>The current files of the database, as in a snapshot of the disk.</summary>
     private static Dictionary<string, byte[]> Copy(CoreHarness core) =>
         Directory.GetFiles(Path.GetDirectoryName(core.DatabasePath)!).Where(f => !f.EndsWith("-shm", StringComparison.Ordinal))
             .ToDictionary(f => f, File.ReadAllBytes);

@@ -83,7 +83,7 @@ public class IntentQueueTests
                 taken++;
             }
 
-            // A wake-up that got lost would end here.
+            // A lost wake-up would end here.
             if (taken < producers * Each)
             {
                 await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);

@@ -18,7 +18,7 @@ public class ModelBasedTests
     public void Acknowledged_holds_and_tables_equal_the_model() =>
         Step.Array[1, 25].Sample(steps => RunAsync(steps).GetAwaiter().GetResult(), iter: Iterations(), threads: 2);
 
-    // The soak run asks for more.
+    // The soak run sets more iterations.
     private static long Iterations() =>
         long.TryParse(Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_ITERATIONS"), out var n) ? n : 200;
 
@@ -34,7 +34,7 @@ public class ModelBasedTests
         var oracle = new Oracle();
         ulong sequence = 1;
 
-        // Few addresses, MACs and ports, so that endpoints meet.
+        // Few addresses, MACs and ports, so that endpoints conflict.
         EndpointSpec Pod(int key, int variant, ulong sequence) => TestNode.Pod(
             key, sequence, ip: variant % 4, mac: variant % 8 < 6 ? key : variant % 3, port: variant / 8 < 3
                 ? key

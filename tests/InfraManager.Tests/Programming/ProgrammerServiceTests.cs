@@ -59,7 +59,7 @@ public sealed class ProgrammerServiceTests
         await core.RemoveAsync(TestService.Key(3));
         Assert.Empty(Rows(core, "endpoints"));
         Assert.Empty(Rows(core, "services"));
-        // The address is somebody else's when it comes again.
+        // When the address is used again, it gets a new ID.
         await core.SetAsync(TestService.Of(1, TestService.Remote(7)));
         Assert.DoesNotContain(shared, Rows(core, "endpoints"));
     }
@@ -81,8 +81,8 @@ public sealed class ProgrammerServiceTests
             return (first, core.Target.Updates - before - first);
         }
 
-        // Two rows of the new backend, two of the old one, its bucket and the one in the succession; at first the whole succession, and the
-        // two rows that tell of it.
+        // Two rows of the new backend, two of the old one, its bucket and its succession bucket. The first change also writes the whole
+        // succession and the two service rows that give its size.
         Assert.Equal((17, 6), await CostAsync(0));
         Assert.Equal((17, 6), await CostAsync(300));
     }
@@ -100,14 +100,14 @@ public sealed class ProgrammerServiceTests
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2)));
         written.Clear();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2, ready: false), TestService.Remote(3)));
-        // The buckets are of one rank, in any order.
+        // The buckets have the same rank, so they come in any order.
         Assert.Equal(
             ["Insert endpoints endpoint", "Insert backends to_backend", "buckets", "Modify services balance",
                 "Modify backends drain_backend"],
             written.Select(w => w.EndsWith("bucket_backend", StringComparison.Ordinal) ? "buckets" : w).Distinct());
         written.Clear();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
-        // Flows that moved have another way before the backend goes, and no bucket goes that new ones may still look for.
+        // Flows that moved get another path before the backend is deleted, and no bucket is deleted that new flows may still look up.
         Assert.Equal(["Modify buckets bucket_backend", "Modify services balance"], written.Distinct().Take(2));
         Assert.Equal(["Delete backends", "Delete buckets", "Delete endpoints"],
             written.Where(w => w.StartsWith("Delete", StringComparison.Ordinal)).Select(w => string.Join(' ', w.Split(' ')[..2]))
@@ -129,7 +129,7 @@ public sealed class ProgrammerServiceTests
         var gone = Rows(core, "endpoints", "10.244.0.1");
         Assert.NotEqual(first, gone);
         Assert.Empty(Rows(core, "backends", "10.244.0.1").Intersect(backends));
-        // Another pod with the same address, before the cluster knows.
+        // Another pod with the same address, before the cluster reports it.
         await core.AttachAsync(TestNode.Pod(3, ip: 1));
         Assert.Empty(Rows(core, "endpoints", "10.244.0.1").Intersect(first).Union(Rows(core, "endpoints", "10.244.0.1").Intersect(gone)));
         await core.SettledAsync();
@@ -151,7 +151,7 @@ public sealed class ProgrammerServiceTests
             written.Add($"{u.Kind} {u.Entry.Table.Alias}");
             return StatusCode.OK;
         };
-        // In one batch: the programmer is held in the one before until both are queued.
+        // Both in one batch: the programmer is held in the previous batch until they are queued.
         using var held = new ManualResetEventSlim();
         using var holds = new ManualResetEventSlim();
         core.Hook = p =>
@@ -188,11 +188,11 @@ public sealed class ProgrammerServiceTests
             ServiceTables.Render(core.Target.Rows));
         Assert.Single(Rows(core, "backends"), r => r.Contains("drain_backend", StringComparison.Ordinal));
         var frontends = Rows(core, "frontends");
-        // Made anew under another name, the address serves again, and the old flows go on.
+        // When the service is created again under another name, the address serves again and the old flows continue.
         var again = TestService.Of(1, TestService.Remote(3)) with { Key = TestService.Key(9) };
         await core.SetAsync(again);
         Assert.Equal(ServiceTables.Expect([again]), ServiceTables.Render(core.Target.Rows));
-        // The frontend's id is the same: that of the old flows' entries.
+        // The frontend keeps its ID, which the old flows' entries use.
         Assert.Equal(frontends, Rows(core, "frontends"));
         await core.DetachAsync(TestNode.Pod(1));
         Assert.Equal(frontends, Rows(core, "frontends"));
@@ -219,7 +219,7 @@ public sealed class ProgrammerServiceTests
         await core.SettledAsync();
         Assert.Equal(Retired, ServiceTables.Render(core.Target.Rows));
 
-        // Three owners, of which the second has flows as well: whoever is left has the row, whichever goes first.
+        // Three owners, the second of which also has flows: whoever is left keeps the row, whichever ends first.
         await core.SetAsync(Owner(2, TestService.Pod(2)));
         await core.RemoveAsync(TestService.Key(2));
         await core.SetAsync(Owner(3));
@@ -257,7 +257,7 @@ public sealed class ProgrammerServiceTests
         var moved = Spec(Port(80, false, TestService.Pod(1)), Port(81, true, TestService.Remote(2)));
         await core.SetAsync(moved);
         Assert.Equal(ServiceTables.Expect([moved]), ServiceTables.Render(core.Target.Rows));
-        // The port that has it now goes; a connection through it to the other one's pod may still be there.
+        // The service port that has the node port now is removed; connections through it to the other port's pod may still exist.
         await core.SetAsync(Spec(Port(80, false, TestService.Pod(1))));
         var said = ServiceTables.Render(core.Target.Rows);
         Assert.Contains($"192.0.2.10:30080/6 outside{ServiceTables.GivenUp}", said, StringComparison.Ordinal);

@@ -17,7 +17,7 @@ public class ProgrammerTests
             o with { RetryMin = TimeSpan.FromMilliseconds(500), RetryMax = TimeSpan.FromMilliseconds(500) });
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.SettledAsync();
-        // The start's own audit is over before the target forgets everything.
+        // The audit after startup must end before the target loses everything.
         await Task.Delay(core.Options.AuditAfterUnknown * 4);
         core.Target.Disconnect();
         core.Target.Drift(rows =>
@@ -32,7 +32,7 @@ public class ProgrammerTests
         core.Target.Connect();
         await core.UntilAsync(() => Volatile.Read(ref calls) > 0, "the reconciliation's first Write");
 
-        // Durable, and there is nothing to delete on the target as far as is known.
+        // The removal is durable; as far as the programmer knows, there is nothing to delete on the target.
         Assert.True((await core.DetachAsync(TestNode.Pod(1), 2)).Removed);
 
         Assert.Empty(await core.SettledAsync());
@@ -221,7 +221,7 @@ public class ProgrammerTests
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
-        // Full for good: a row that was deleted could not be put back.
+        // The table stays full: a deleted row could not be restored.
         core.Target.Refuses = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods"
             ? StatusCode.ResourceExhausted
             : StatusCode.OK;
@@ -390,7 +390,7 @@ public class ProgrammerTests
         Assert.Equal("", core.Programmer.Status.StoreProblem);
     }
 
-    /// <summary>Posts calls such that they are one batch.</summary>
+    /// <summary>Submits calls so that they form one batch.</summary>
     private static async Task<Task<AttachOutcome>[]> BatchAsync(CoreHarness core, params Func<Task<AttachOutcome>>[] calls)
     {
         var gate = new ManualResetEventSlim();

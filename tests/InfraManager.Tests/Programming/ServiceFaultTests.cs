@@ -6,13 +6,13 @@ using ACCOffload.InfraManager.Tests.Support;
 namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>
-/// One story of services and their pods, with each thing that can go wrong at each step where it can, and the promise checked after each.
+/// One sequence of services and their pods with every possible fault at every step; the guarantees are checked after each.
 /// </summary>
 public sealed class ServiceFaultTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    // By service, what it may be: one specification, or none, or (unanswered) either.
+    // The allowed states by service: one specification, none, or, after an unanswered request, either.
     private readonly Dictionary<ServiceKey, HashSet<ServiceSpec?>> _allowed = [];
 
     public static TheoryData<string> Faults => [.. Enum.GetNames<TargetFault>().Where(f => f != nameof(TargetFault.None))];
@@ -44,7 +44,7 @@ public sealed class ServiceFaultTests
             await core.RestartAsync();
             await CheckAsync(core);
 
-            // What is applied late may come after the comparison, and is found by the audit.
+            // A late change may be applied after the comparison; the audit finds it.
             if (fault != TargetFault.ApplyLate)
             {
                 Assert.Equal(writes, core.Target.Writes);
@@ -66,7 +66,7 @@ public sealed class ServiceFaultTests
             var passing = 0;
             var target = at;
 
-            // Something is refused, so that compensation is among the steps.
+            // Some updates are refused, so that the steps include compensation.
             core.Target.Refuses = u => u.Kind == ACCOffload.P4Runtime.Entries.UpdateKind.Insert
                 && $"{u.Entry}".Contains("10.250.0.13", StringComparison.Ordinal)
                 ? Grpc.Core.StatusCode.ResourceExhausted
@@ -133,7 +133,7 @@ public sealed class ServiceFaultTests
         }
     }
 
-    /// <summary>Returns when the call is answered, with whatever, or the process is dead.</summary>
+    /// <summary>Waits until the call has any answer or the process has died.</summary>
     private static async Task Answered(CoreHarness core, Task call)
     {
         await Task.WhenAny(call, core.Programmer.Completion).WaitAsync(Limit);
@@ -159,7 +159,7 @@ public sealed class ServiceFaultTests
         foreach ((var key, var allowed) in _allowed)
         {
             Assert.Contains(there.GetValueOrDefault(key), allowed);
-            // What is there now is there for certain.
+            // From now on only the current state is allowed.
             allowed.RemoveWhere(s => s != there.GetValueOrDefault(key));
         }
 

@@ -7,8 +7,7 @@ using CsCheck;
 namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>
-/// Random sequences of services, pods, faults and restarts; the tables are read as the pipeline reads them, and say what the specifications
-/// say.
+/// Random sequences of services, pods, faults and restarts. The tables, read as the pipeline reads them, match the specifications.
 /// </summary>
 public sealed class ServiceSequenceTests
 {
@@ -25,7 +24,7 @@ public sealed class ServiceSequenceTests
     {
         await using var core = await CoreHarness.StartAsync();
         var wanted = new Dictionary<ServiceKey, ServiceSpec>();
-        // How often the address was given up: the next service that has it is another one.
+        // How often each address was given up: the next service that has it is a different one.
         var lives = new int[4];
         var pods = new Dictionary<int, int>();
         var owners = new Dictionary<string, string>();
@@ -44,7 +43,7 @@ public sealed class ServiceSequenceTests
                     wanted.Remove(Key(a, lives[a]++));
                     break;
                 case 7 or 8 when !pods.ContainsKey(b % 4):
-                    // A new container each time, on addresses that come again.
+                    // A new container each time, on reused addresses.
                     pods[b % 4] = ++attached + 100;
                     await core.AttachAsync(Pod(pods[b % 4], b % 4));
                     break;
@@ -80,16 +79,16 @@ public sealed class ServiceSequenceTests
         var expected = ServiceTables.Expect(wanted).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         var said = ServiceTables.Render(core.Target.Rows).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Empty(expected.Except(said));
-        // Beyond what is wanted there are frontends whose last flows end.
+        // Beyond the desired state there are only frontends whose last flows are ending.
         Assert.All(said.Except(expected), s => Assert.EndsWith(ServiceTables.GivenUp, s, StringComparison.Ordinal));
-        // Every frontend has a row that serves its flows, and an address one frontend.
+        // Every frontend has one row that serves its flows, and every address one frontend.
         var frontends = core.Target.Rows.Where(r => r.Table.Alias == "services")
             .Select(r => (Id: r.EnumerateParams().First(p => p.Param.Name == "frontend_id")
                 .ToString()!, At: string.Join(' ', r.EnumerateMatch().Skip(1)))).Distinct().ToList();
         Assert.Equal(frontends.Select(f => f.Id).Order(), frontends.Select(f => f.Id).Distinct().Order());
         Assert.Equal(frontends.Select(f => f.Id).Order(),
             core.Target.Rows.Where(r => r.Table.Alias == "frontends").Select(r => r.EnumerateMatch().Single().ToString()!).Order());
-        // An endpoint's number belongs to one incarnation of one address for ever.
+        // An endpoint's ID always belongs to one incarnation of one address.
         foreach (var row in core.Target.Rows.Where(r => r.Table.Alias == "endpoints"))
         {
             var id = row.EnumerateParams().Single().ToString()!;

@@ -117,7 +117,7 @@ public class TableStateTests
     [Fact]
     public void Any_sequence_ends_with_the_target_equal_to_the_owners()
     {
-        // Each operation: an owner takes a set of rows (or none), or the target is found changed, or what is left is written.
+        // Each operation: an owner takes a set of rows (or none), the target is found changed, or the pending changes are written.
         Gen.Select(Gen.Int[0, 5], Gen.Int[0, 7], Gen.Int[0, 255]).List[1, 60].Sample(
             operations =>
             {

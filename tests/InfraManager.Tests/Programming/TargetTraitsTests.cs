@@ -9,7 +9,8 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>
-/// What the programmer does where a target can't do all that P4Runtime specifies. The fake behaves as infrap4d for P4-DPDK was seen to.
+/// What the programmer does where a target can't do everything that P4Runtime specifies. The fake behaves as observed in infrap4d for
+/// P4-DPDK.
 /// </summary>
 public class TargetTraitsTests
 {
@@ -26,7 +27,7 @@ public class TargetTraitsTests
 
         await core.SettledAsync();
         Assert.DoesNotContain(core.Target.Log, u => u.Kind == UpdateKind.Modify);
-        // What is held meanwhile is written around each.
+        // The rows of `held` are written before and after each replacement.
         List<EntryUpdate> log = [.. core.Target.Log.Where(u => u.Entry.Table.Alias != "held")];
         var replaced = log.Where(u => u.Kind == UpdateKind.Delete
             && log.Exists(o => o.Kind == UpdateKind.Insert && o.Entry.Key.Equals(u.Entry.Key))).ToList();
@@ -37,7 +38,7 @@ public class TargetTraitsTests
 
     [Theory]
     [InlineData(StatusCode.InvalidArgument)]
-    // Leaves open whether it was done.
+    // Ambiguous: the row may have been written.
     [InlineData(StatusCode.Internal)]
     public async Task A_row_that_cant_be_held_is_not_replaced(StatusCode answer)
     {
@@ -114,7 +115,7 @@ public class TargetTraitsTests
 
         await core.DetachAsync(TestNode.Pod(1), 2);
 
-        // After 1, 2, 4, … ms: ten tries take a second, thirty a week; with RetryMax alone there would be a hundred.
+        // Retries come after 1, 2, 4, … ms: ten take a second, thirty a week. With RetryMax alone there would be a hundred.
         await Task.Delay(200);
         Assert.InRange(core.Target.Log.Count(u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods"), 2, 30);
         Assert.False(core.Programmer.Status.Reconciled);

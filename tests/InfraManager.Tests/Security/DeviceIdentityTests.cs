@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Certificates;
 
 namespace ACCOffload.InfraManager.Tests.Security;
 
-/// <summary>inframanager certs: a key that stays, a request that goes out, a certificate that comes in.</summary>
+/// <summary>`inframanager certs`: keeps the key, writes a request and installs the certificate.</summary>
 public sealed class DeviceIdentityTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("accoffload-identity-").FullName;
@@ -101,7 +101,7 @@ public sealed class DeviceIdentityTests : IDisposable
     private CertificateRequest Load() => CertificateRequest.LoadSigningRequestPem(
         File.ReadAllText(At("tls.csr")), HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
 
-    /// <summary>What an authority makes of the device's request.</summary>
+    /// <summary>Issues a certificate for the device's request, as an authority does.</summary>
     private void Issue(string file, string role, DateTimeOffset? notAfter = null)
     {
         var asked = Load();

@@ -8,7 +8,7 @@ using Grpc.Net.Client;
 
 namespace ACCOffload.InfraManager.Tests.Security;
 
-/// <summary>What a hostile peer's bytes and texts become in answers and in the log.</summary>
+/// <summary>How bytes and texts from a hostile peer appear in responses and in the log.</summary>
 public sealed class HostileInputTests
 {
     // A length-delimited field 1 that is longer than the message.
@@ -45,7 +45,7 @@ public sealed class HostileInputTests
         var before = api.Log.Lines.Count;
         await Parallel.ForEachAsync(Enumerable.Range(0, 20_000), new ParallelOptions { MaxDegreeOfParallelism = 32 }, async (i, _) =>
         {
-            // What the model says of a request may quote it.
+            // The model's error messages may quote the request.
             api.Core.Refusal = IntentException.Invalid("key.network", $"\u001b[2J{i}");
             await Assert.ThrowsAsync<RpcException>(async () => await client.AttachAsync(Requests.Attach()));
         });
@@ -82,7 +82,7 @@ public sealed class HostileInputTests
         Assert.StartsWith($"{message}: malformed protobuf", e.Status.Detail, StringComparison.Ordinal);
         await Eventually.TrueAsync(() => api.Log.Matching($"/{service}/{method}: InvalidArgument: {message}: malformed").Any(),
             string.Join('|', api.Log.Lines));
-        // A stack trace has lines.
+        // A stack trace would have several lines.
         Assert.DoesNotContain(api.Log.Lines,
             l => l.Contains('\n', StringComparison.Ordinal) || l.Contains("Exception", StringComparison.Ordinal));
     }

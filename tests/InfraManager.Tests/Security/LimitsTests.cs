@@ -8,7 +8,7 @@ using Grpc.Health.V1;
 
 namespace ACCOffload.InfraManager.Tests.Security;
 
-/// <summary>What a client, or nobody, can make the service spend, and that it takes nothing from others.</summary>
+/// <summary>The resources that a client, even without a certificate, can use up; it takes nothing from other clients.</summary>
 public sealed class LimitsTests
 {
     [Fact]
@@ -26,7 +26,7 @@ public sealed class LimitsTests
             }
 
             using var stopping = new CancellationTokenSource();
-            // More of them while the client connects.
+            // More silent connections arrive while the client connects.
             var flood = FloodAsync(api.ApiAddress, stopping.Token);
             try
             {
@@ -65,7 +65,7 @@ public sealed class LimitsTests
     {
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.IssueHost();
-        // As the 24.01 agent, which leaves one behind with every message.
+        // Like the 24.01 agent, which leaves a connection open after every message.
         for (var i = 0; i < 300; i++)
         {
             await AttachAsync(api, certificate);
@@ -87,10 +87,10 @@ public sealed class LimitsTests
             Assert.True(await watches[i].ResponseStream.MoveNext(CancellationToken.None));
         }
         await Assert.ThrowsAsync<RpcException>(() => AttachAsync(api, certificate));
-        await Eventually.TrueAsync(() => api.Log.Matching("all 2 connections of the group are in use").Any(), "the refusal is told");
+        await Eventually.TrueAsync(() => api.Log.Matching("all 2 connections of the group are in use").Any(), "the refusal is reported");
         watches[0].Dispose();
         await Eventually.TrueAsync(() => AttachAsync(api, certificate)
-            .ContinueWith(t => t.IsCompletedSuccessfully, TaskScheduler.Default), "there is room again");
+            .ContinueWith(t => t.IsCompletedSuccessfully, TaskScheduler.Default), "a connection is free again");
         watches[1].Dispose();
     }
 
@@ -101,7 +101,7 @@ public sealed class LimitsTests
         using var foreign = api.Pki.IssueHost("node-2");
         using var own = api.Pki.IssueHost();
         var watches = new List<AsyncServerStreamingCall<HealthCheckResponse>>();
-        // One after the other: a connection without a request yet would give way to the next one.
+        // One after the other: a connection without a request would be closed for the next one.
         for (var i = 0; i < 8; i++)
         {
             watches.Add(new Health.HealthClient(api.Connect(foreign)).Watch(new HealthCheckRequest()));
@@ -109,7 +109,7 @@ public sealed class LimitsTests
         }
         watches.Add(new Health.HealthClient(api.Connect(foreign)).Watch(new HealthCheckRequest()));
         await Eventually.TrueAsync(() => api.Log.Matching("all 8 connections of the group are in use").Any(),
-            "the other node is at its bound");
+            "the other node has reached its limit");
         await AttachAsync(api, own);
         watches.ForEach(w => w.Dispose());
     }
@@ -201,7 +201,7 @@ public sealed class LimitsTests
         using var client = await ConnectAsync(api.ApiAddress);
         await client.GetStream().WriteAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray());
         await AssertClosedAsync(client);
-        await Eventually.TrueAsync(() => api.Log.Matching("it speaks no TLS").Any(), string.Join('|', api.Log.Lines));
+        await Eventually.TrueAsync(() => api.Log.Matching("it does not speak TLS").Any(), string.Join('|', api.Log.Lines));
         Assert.Empty(api.Core.Intents);
     }
 
@@ -218,7 +218,7 @@ public sealed class LimitsTests
         Assert.Empty(api.Core.Intents);
     }
 
-    /// <summary>On a connection of its own, which stays open.</summary>
+    /// <summary>Attaches on a new connection, which stays open.</summary>
     private static async Task AttachAsync(ApiFixture api, System.Security.Cryptography.X509Certificates.X509Certificate2 certificate) =>
         await new Offload.OffloadClient(api.Connect(certificate)).AttachAsync(Requests.Attach(), deadline: DateTime.UtcNow.AddSeconds(20));
 
@@ -269,7 +269,7 @@ public sealed class LimitsTests
         }
         catch (SocketException)
         {
-            // A reset says the same.
+            // A reset also ends the connection.
         }
     }
 
@@ -285,13 +285,13 @@ public sealed class LimitsTests
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
             {
-                // It was accepted and given up before connect returned, which is not what is looked at here.
+                // It was accepted and closed before connect returned, which is not tested here.
                 client.Dispose();
             }
         }
     }
 
-    /// <summary>The first bytes of a message that never goes on.</summary>
+    /// <summary>The first bytes of a message that never continues.</summary>
     private sealed class StalledContent : HttpContent
     {
         public StalledContent() => Headers.ContentType = new("application/grpc");

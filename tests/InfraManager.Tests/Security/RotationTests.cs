@@ -25,7 +25,7 @@ public sealed class RotationTests
         Assert.True(await stream.ResponseStream.MoveNext(CancellationToken.None));
 
         api.WriteRevocations(revoked);
-        // The stream that was open ends, found by inotify alone.
+        // The open stream ends; inotify alone reports the change.
         await Assert.ThrowsAsync<RpcException>(async () => await stream.ResponseStream.MoveNext(CancellationToken.None));
         await TlsMatrixTests.AssertRefusedAsync(channel);
         Assert.Empty(api.Core.Intents);
@@ -44,9 +44,9 @@ public sealed class RotationTests
         await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
 
         using var next = new TestPki(DateTimeOffset.UtcNow, "CN=Next CA");
-        // Both at first, as a rotation goes; then the old one leaves.
+        // As in a rotation: first both CAs, then only the new one.
         File.WriteAllText(api.Folder.At("ca.crt"), api.Pki.Authority.ExportCertificatePem() + "\n" + next.Authority.ExportCertificatePem());
-        await Eventually.TrueAsync(() => api.Log.Matching("Certificates reloaded").Count() == 1, "the bundle of both is loaded");
+        await Eventually.TrueAsync(() => api.Log.Matching("Certificates reloaded").Count() == 1, "the bundle with both CAs is loaded");
         await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
         using var renewed = next.IssueHost();
         using var second = api.Connect(renewed);
@@ -79,7 +79,7 @@ public sealed class RotationTests
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.IssueHost();
         File.WriteAllText(api.Folder.At("ca.crt"), "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
-        await Eventually.TrueAsync(() => api.Log.Matching("Certificates not reloaded").Any(), "the corrupt bundle is told");
+        await Eventually.TrueAsync(() => api.Log.Matching("Certificates not reloaded").Any(), "the corrupt bundle is reported");
         api.Server.ReloadCertificates();
         api.Server.ReloadCertificates();
         Assert.Single(api.Log.Matching("Certificates not reloaded"));
@@ -89,7 +89,7 @@ public sealed class RotationTests
         File.WriteAllText(api.Folder.At("tls.crt"),
             api.Pki.IssueServer(notAfter: DateTimeOffset.UtcNow.AddMinutes(-1)).ExportCertificatePem());
         await Eventually.TrueAsync(() => api.Log.Matching("Certificates not reloaded").Count() == 2
-            || api.Log.Matching("holds no private key").Any(), "the other problem is told too");
+            || api.Log.Matching("contains no private key").Any(), "the other problem is reported too");
         Assert.True((await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest())).Ready);
     }
 
@@ -117,7 +117,7 @@ public sealed class RotationTests
         time.Shift = TimeSpan.FromDays(8);
         using var channel = api.Connect(certificate);
         await TlsMatrixTests.AssertRefusedAsync(channel);
-        await Eventually.TrueAsync(() => api.Log.Matching("the revocation list of CN=Test CA expired").Any(), "the reason is told");
+        await Eventually.TrueAsync(() => api.Log.Matching("the revocation list of CN=Test CA expired").Any(), "the reason is reported");
     }
 
     private static Task PresentedAsync(ApiFixture api, X509Certificate2 client, X509Certificate2 server) => Eventually.TrueAsync(
@@ -130,7 +130,7 @@ public sealed class RotationTests
         },
         "the new certificate is presented");
 
-    /// <summary>The system's clock, ahead by as much as a test wants; timers run as they do.</summary>
+    /// <summary>The system clock, moved forward by the test; timers are not affected.</summary>
     private sealed class ShiftedTime : TimeProvider
     {
         private long _ticks;

@@ -12,8 +12,8 @@ using Grpc.Net.Client;
 namespace ACCOffload.InfraManager.Tests.Security;
 
 /// <summary>
-/// Who gets through the mutual TLS port. In TLS 1.3 a client's handshake ends before the server has judged its certificate, so what counts
-/// is that no request reaches the core.
+/// Which clients the mutual TLS port accepts. In TLS 1.3 a client's handshake ends before the server has verified its certificate, so the
+/// tests check that no request reaches the core.
 /// </summary>
 public sealed class TlsMatrixTests
 {
@@ -58,7 +58,7 @@ public sealed class TlsMatrixTests
     {
         await using var api = await ApiFixture.StartAsync(revocation: true);
         using var certificate = Make(api, client);
-#pragma warning disable CA5397, CA5398 // The old version is what this is about.
+#pragma warning disable CA5397, CA5398 // The old version is under test.
         var protocols = client == Client.Tls12 ? SslProtocols.Tls12 : SslProtocols.None;
 #pragma warning restore CA5397, CA5398
 
@@ -69,7 +69,7 @@ public sealed class TlsMatrixTests
         }
 
         Assert.Empty(api.Core.Intents);
-        await Eventually.TrueAsync(() => api.Log.Matching("Refused").Any(), "the refusal is told");
+        await Eventually.TrueAsync(() => api.Log.Matching("Refused").Any(), "the refusal is reported");
         var told = string.Join('\n', api.Log.Matching("Refused"));
         Assert.DoesNotContain('\n', told);
         Assert.Contains(reason, told, StringComparison.Ordinal);

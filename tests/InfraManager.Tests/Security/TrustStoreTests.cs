@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Security;
 
-/// <summary>What the server's own files must be at start.</summary>
+/// <summary>Requirements on the server's own files at startup.</summary>
 public sealed class TrustStoreTests : IDisposable
 {
     private readonly Folder _folder = new();
@@ -31,7 +31,7 @@ public sealed class TrustStoreTests : IDisposable
     [InlineData("tls.crt", "nonsense", "Api:CertificateFile", "contains no certificate")]
     [InlineData("tls.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "Api:CertificateFile", "is corrupt")]
     [InlineData("ca.crt", "", "Api:CaFile", "contains no certificate")]
-    [InlineData("tls.key", "nonsense", "Api:KeyFile", "holds no private key of the certificate")]
+    [InlineData("tls.key", "nonsense", "Api:KeyFile", "contains no private key for")]
     [InlineData("ca.crl", "nonsense", "Api:CrlFile", "is not a revocation list")]
     public void A_bad_file_is_named_with_its_key(string file, string? contents, string key, string reason)
     {
@@ -61,7 +61,7 @@ public sealed class TrustStoreTests : IDisposable
             StringComparison.Ordinal);
         using var other = _pki.IssueServer();
         _folder.Write("tls.crt", other.ExportCertificatePem());
-        Assert.StartsWith("holds no private key of the certificate", Assert.Throws<CertificateFileException>(Load).Reason,
+        Assert.StartsWith("contains no private key for", Assert.Throws<CertificateFileException>(Load).Reason,
             StringComparison.Ordinal);
     }
 

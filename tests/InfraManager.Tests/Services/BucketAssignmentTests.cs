@@ -5,7 +5,7 @@ namespace ACCOffload.InfraManager.Tests.Services;
 
 public sealed class BucketAssignmentTests
 {
-    // Former buckets (some of backends that are gone), the backends now, and how many buckets there are to be.
+    // The former buckets (some of removed backends), the current backends, and the new number of buckets.
     private static readonly Gen<(int[] Former, int[] Backends, int Count)> Cases =
         from former in Gen.Int[0, 11].Array[0, 12]
         from backends in Gen.Int[0, 11].HashSet[0, 12]
@@ -65,7 +65,7 @@ public sealed class BucketAssignmentTests
         Assert.Equal(["a", "x", "c"], Next(three, "a", "x", "c"));
     }
 
-    /// <summary>By trying every choice of the backends that get one bucket more than the others.</summary>
+    /// <summary>Tries every choice of the backends that get one bucket more than the others.</summary>
     private static int MostThatCanStay(int[] former, int[] backends, int count)
     {
         var share = count / backends.Length;

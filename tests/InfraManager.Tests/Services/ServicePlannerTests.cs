@@ -30,7 +30,7 @@ public sealed class ServicePlannerTests
         Assert.True(IdOf(two, 4) > before.Backends.Max(b => b.Id));
         Assert.Single(before.Cluster.Buckets.Zip(after.Cluster.Buckets), p => p.First != p.Second);
         Assert.Equal(SetState.None, after.Local);
-        // The same again is the same.
+        // Planning the same specification again changes nothing.
         Assert.Equal(two, _planner.Next(two, two.Spec));
     }
 
@@ -42,7 +42,7 @@ public sealed class ServicePlannerTests
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining"], Show(ending));
         Assert.Equal(IdOf(one, 2), IdOf(ending, 2));
         Assert.Equal([IdOf(one, 1)], ending.Ports[0].Cluster.Buckets);
-        // Back again, it is another backend for new flows: those that moved on are not drawn back.
+        // When it returns, it is a new backend for new flows: flows that moved away are not pulled back.
         var back = _planner.Next(ending, one.Spec)!;
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.2:8080"], Show(back));
         Assert.Equal(IdOf(one, 2), back.Ports[0].Backends[1].Id);
@@ -81,13 +81,13 @@ public sealed class ServicePlannerTests
         Assert.Equal([IdOf(one, 1)], left.Ports[0].Cluster.Buckets);
         Assert.Equal((_now, 2UL), (left.Ports[0].Backends[1].Since, left.Ports[0].Backends[1].Uid));
         Assert.Equal(IdOf(one, 2), left.Ports[0].Backends[1].Id);
-        // Nothing changes until its time is over, whatever else does.
+        // It keeps draining until its time is over, whatever else changes.
         _now += ServicePlanner.MaxDrainSeconds - 1;
         var later = _planner.Next(left, Spec(Named(1), Named(4)))!;
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining", "10.244.1.4:8080"], Show(later));
         _now++;
         Assert.Equal(["10.244.1.1:8080", "10.244.1.4:8080"], Show(_planner.Next(later, later.Spec)!));
-        // So does one whose port, or whole service, is gone.
+        // The same applies if its port or the whole service is gone.
         Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining"], Show(_planner.Next(one, null)!));
         Assert.Equal(["10.244.1.1:8080 draining", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining"],
             Show(_planner.Next(one, one.Spec with { Ports = [one.Spec.Ports[0] with { Port = 81, Backends = [] }] })!));
@@ -100,7 +100,7 @@ public sealed class ServicePlannerTests
             Spec(Named(1), Named(2) with { Ready = false, InCluster = false, Terminating = true }))!;
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining"], Show(ending));
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(ending, Spec(Named(1)))!));
-        // A flow of UDP does not stay with who gets no new ones.
+        // UDP flows do not stay on a backend that gets no new flows.
         ServiceSpec Udp(params Backend[] backends) =>
             Spec(backends) with { Ports = [Spec(backends).Ports[0] with { Protocol = ProtocolType.Udp }] };
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(_planner.Next(null, Udp(Named(1), Named(2)))!, Udp(Named(1)))!));
@@ -114,7 +114,7 @@ public sealed class ServicePlannerTests
     public void Another_pod_with_the_address_of_one_that_drains_gets_none_of_its_flows()
     {
         var left = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1)))!;
-        // The same one is back: it serves anew, and what it had stays.
+        // The same pod is back: it serves new flows and keeps its old ones.
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.2:8080"],
             Show(_planner.Next(left, Spec(Named(1), Named(2)))!));
         var replaced = _planner.Next(left, Spec(Named(1), Named(2) with { Uid = 99 }))!;
@@ -142,7 +142,7 @@ public sealed class ServicePlannerTests
         var one = _planner.Next(null, Spec(Pod(1), Pod(2)))!;
         var rest = _planner.Next(one, null)!;
         Assert.Equal(["10.244.1.1:8080 draining"], Show(rest));
-        // Replies still find back, and nobody begins anew.
+        // Replies are still translated back, and no new flows are accepted.
         Assert.Equal(one.Ports[0].Frontends[0] with { Retired = true }, rest.Ports[0].Frontends.Single());
         Assert.Empty(rest.Ports[0].Cluster.Buckets);
         _pods.Clear();

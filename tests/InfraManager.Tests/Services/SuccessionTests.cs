@@ -3,12 +3,12 @@ using CsCheck;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
-/// <summary>Where flows go whose backend takes no more, over random histories of a set.</summary>
+/// <summary>Where the flows of a backend go when it stops taking flows, over random histories of a set.</summary>
 public sealed class SuccessionTests
 {
     private const int Backends = 12;
 
-    /// <summary>What each backend is in a step: not there, eligible or draining.</summary>
+    /// <summary>The state of each backend in a step: absent, eligible or draining.</summary>
     private static readonly Gen<int[][]> Histories = Gen.Int[0, 2].Array[Backends].Array[1, 20];
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class SuccessionTests
                 {
                     Assert.Equal(0u, stands);
                 }
-                // Who took over from a draining backend has new connections until it drains or goes itself.
+                // A substitute has connections of its own, so it stays until it drains or goes away itself.
                 if (set.Succession.Count > 0 && set.Succession[i] == next.Succession[i] && eligible.Contains(Substitute(set, i))
                     && draining.Contains(next.Succession[i]))
                 {
@@ -77,7 +77,7 @@ public sealed class SuccessionTests
         var next = Next(set, [1, 2, 3], [4]);
         Assert.Empty(next.Succession);
         next = Next(set, [1, 3], [2]);
-        // Three buckets are too few for many who may come: each three times.
+        // Three buckets are too few if many backends are added, so each is repeated three times.
         Assert.Equal([1, 1, 1, 2, 2, 2, 3, 3, 3], next.Succession);
         Assert.Equal([0, 0, 0, 1, 3, 1, 0, 0, 0], next.Substitutes);
         next = Next(next, [1, 3, 5], []);

@@ -25,7 +25,7 @@ public sealed class ServiceStoreTests : IDisposable
         var loaded = Load();
         Assert.Equal(state, loaded.Services.Find(state.Key));
         Assert.Equal(model.ServiceIds.Last, loaded.ServiceIds.Last);
-        // What was given out is not given out again, even when its owner is gone.
+        // IDs are not assigned again, even when their owner is gone.
         Set(loaded, state.Key, null);
         var again = Load();
         Assert.Empty(again.Services.Values);
@@ -69,7 +69,7 @@ public sealed class ServiceStoreTests : IDisposable
         Set(model, state.Key, state);
         Assert.Equal(state, Load().Services.Find(state.Key));
 
-        // The version before, which the boot loader may bring back, finds what it can read: a copy from before the change.
+        // The previous version, which the boot loader may restore, finds a copy that it can read, from before the change.
         var copy = StoreCopies.PathOf(File, 1);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(copy));
         using var old = new SqliteConnection($"Data Source={copy};Mode=ReadOnly;Pooling=False");

@@ -138,7 +138,7 @@ public sealed class SqliteStoreTests : IDisposable
         }
 
         Assert.True(File.Exists(DatabasePath + ".newer"));
-        // And again, as any store.
+        // It opens again like any other store.
         using (var store = Open())
         {
             Assert.Single(store.Load().Endpoints.Values);
@@ -298,7 +298,7 @@ public sealed class SqliteStoreTests : IDisposable
         }
         catch (IOException)
         {
-            // Full, as wanted.
+            // Full, as intended.
         }
     }
 

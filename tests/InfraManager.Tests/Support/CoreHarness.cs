@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>A programmer on a real database and a target in memory, which can be killed and started again.</summary>
+/// <summary>A programmer with a real database and an in-memory target; it can be killed and restarted.</summary>
 internal sealed class CoreHarness : ICrashHarness
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -47,7 +47,7 @@ internal sealed class CoreHarness : ICrashHarness
 
     public SqliteStore Store => _store;
 
-    /// <summary>Rows without those that the node itself has always.</summary>
+    /// <summary>The rows without those that the node always has.</summary>
     public IReadOnlyList<Entry> EndpointRows => [.. Target.Rows.Where(r => !NodeRows.Has(r))];
 
     public ProgrammerOptions Options { get; set; }
@@ -63,14 +63,14 @@ internal sealed class CoreHarness : ICrashHarness
     public static async Task<CoreHarness> StartAsync(FakeTarget? target = null,
         Func<ProgrammerOptions, ProgrammerOptions>? options = null, bool ready = true)
     {
-        // Memory-backed where there is one: the tests that make thousands of commits are about order, not about the disk.
+        // In memory if possible: tests with thousands of commits are about order, not about the disk.
         var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         var folder = Path.Combine(parent, "im-core-" + Path.GetRandomFileName());
         Directory.CreateDirectory(folder);
         var harness = new CoreHarness(folder, target ?? new FakeTarget());
         harness.Options = options?.Invoke(harness.Options) ?? harness.Options;
         harness.Open();
-        // Epoch 1, which the requests of TestNode have.
+        // Epoch 1, which TestNode's requests use.
         await harness.Programmer.SubmitAsync(TestNode.Begin, default).WaitAsync(Limit);
         if (ready)
         {
@@ -90,7 +90,7 @@ internal sealed class CoreHarness : ICrashHarness
         _closed = false;
     }
 
-    /// <summary>Stops without a word, as kill -9 does, if a crash did not stop it before.</summary>
+    /// <summary>Stops like a process killed with -9, unless a crash has already stopped it.</summary>
     public async Task KillAsync()
     {
         Hook = _ => throw new SimulatedCrashException();
@@ -126,8 +126,8 @@ internal sealed class CoreHarness : ICrashHarness
         }
     }
 
-    /// <summary>Sets no hook, and waits for the one that may be running.</summary>
-    /// <returns>Whether a hook made the programmer crash: it has ended or is about to.</returns>
+    /// <summary>Removes the hook and waits for a running one to finish.</summary>
+    /// <returns>Whether a hook made the programmer crash, so that it has ended or is about to.</returns>
     public async Task<bool> EndHookAsync()
     {
         Hook = _ => { };
@@ -185,8 +185,8 @@ internal sealed class CoreHarness : ICrashHarness
     public Task<SyncOutcome> SyncAsync(SyncIntent sync) => Programmer.SubmitAsync(sync, default).WaitAsync(Limit);
 
     /// <summary>
-    /// Waits until nothing is left to do, then demands that tables and ports are what the endpoints compile to, and the store holds the
-    /// same.
+    /// Waits until nothing is left to do, then asserts that tables and ports are what the endpoints compile to, and that the store holds
+    /// the same.
     /// </summary>
     public async Task<IReadOnlyList<EndpointView>> SettledAsync()
     {
@@ -199,7 +199,7 @@ internal sealed class CoreHarness : ICrashHarness
         return Programmer.Endpoints;
     }
 
-    /// <summary>Null, or how the target differs from the endpoints.</summary>
+    /// <summary>How the target differs from the endpoints; null if it does not.</summary>
     public string? Difference()
     {
         var endpoints = Programmer.Endpoints;

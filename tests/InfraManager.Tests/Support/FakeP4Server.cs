@@ -9,8 +9,8 @@ using Status = Grpc.Core.Status;
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
-/// A P4Runtime and gNMI server of the tests' own, over a real socket. It keeps the protocol's rules for tables and ports, and goes wrong at
-/// the step it is told to.
+/// A fake P4Runtime and gNMI server on a real socket. It follows the protocol's rules for tables and ports, and injects faults at chosen
+/// steps.
 /// </summary>
 internal sealed class FakeP4Server : IAsyncDisposable
 {
@@ -38,7 +38,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
 
     public string Address => "unix:" + _path;
 
-    /// <summary>Asked at each RPC, with its name.</summary>
+    /// <summary>Called with the name of each RPC; returns the fault to inject.</summary>
     public Func<string, TargetFault> OnStep { get; set; } = _ => TargetFault.None;
 
     public int Writes { get; private set; }
@@ -74,7 +74,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
         return server;
     }
 
-    /// <summary>The process dies and is started again; what it held is gone unless told otherwise.</summary>
+    /// <summary>Restarts as after a crash of the process; its state is lost only if <paramref name="empty"/>.</summary>
     public async Task RestartAsync(bool empty)
     {
         await StopAsync();
@@ -153,7 +153,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
         }
     }
 
-    // A process that dies takes every connection with it, not just the one at hand.
+    // When a process dies, all its connections break, not just the current one.
     private void AbortStream()
     {
         lock (_gate)
@@ -162,7 +162,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
         }
     }
 
-    // Another controller with a higher election id comes and goes.
+    // Another controller with a higher election ID connects and disconnects.
     private async Task StealAsync()
     {
         Uint128 theirs;
@@ -277,7 +277,7 @@ internal sealed class FakeP4Server : IAsyncDisposable
             }
             catch (Exception e) when (e is OperationCanceledException or IOException)
             {
-                // The client is gone.
+                // The client disconnected.
             }
         }
 

@@ -8,46 +8,46 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>What goes wrong with one call.</summary>
+/// <summary>The fault of one call.</summary>
 internal enum TargetFault
 {
     None,
 
-    /// <summary>Everything is done, the reply is lost.</summary>
+    /// <summary>Everything is applied, but the reply is lost.</summary>
     LoseReply,
 
-    /// <summary>Nothing is done, and there is no reply.</summary>
+    /// <summary>Nothing is applied, and there is no reply.</summary>
     LoseRequest,
 
-    /// <summary>Half of it is done, the reply is lost.</summary>
+    /// <summary>Half of the updates are applied, and the reply is lost.</summary>
     ApplyHalf,
 
-    /// <summary>Everything is done later, after the caller gave up.</summary>
+    /// <summary>Everything is applied later, after the caller gave up.</summary>
     ApplyLate,
 
     /// <summary>Every other update is refused.</summary>
     RefuseSome,
 
-    /// <summary>All is refused.</summary>
+    /// <summary>Every update is refused.</summary>
     RefuseAll,
 
-    /// <summary>The code leaves open whether anything was done; half was.</summary>
+    /// <summary>Half of the updates are applied, but the status code leaves open whether any were.</summary>
     Ambiguous,
 
-    /// <summary>The call never ends by itself.</summary>
+    /// <summary>The call never returns on its own.</summary>
     Hang,
 
-    /// <summary>The target restarts, empty, before anything is done.</summary>
+    /// <summary>The target restarts empty before anything is applied.</summary>
     Die,
 
-    /// <summary>All is done, then the connection breaks for a moment.</summary>
+    /// <summary>Everything is applied, then the connection breaks for a moment.</summary>
     Flap,
 
-    /// <summary>Another controller takes over before anything is done, and leaves again.</summary>
+    /// <summary>Another controller takes over before anything is applied, and leaves again.</summary>
     Stolen,
 }
 
-/// <summary>A target in memory that keeps P4Runtime's rules, reorders what it may, and goes wrong when told to.</summary>
+/// <summary>An in-memory target that follows P4Runtime's rules, reorders what it may, and injects faults on request.</summary>
 internal sealed class FakeTarget : ITarget
 {
     private readonly Lock _gate = new();
@@ -70,13 +70,13 @@ internal sealed class FakeTarget : ITarget
 
     public Pipeline Pipeline => TestPipeline.Artifacts.Pipeline;
 
-    /// <summary>Asked before each Write and each change of a port.</summary>
+    /// <summary>Called before each Write and each port change; returns the fault to inject.</summary>
     public Func<TargetFault> NextFault { get; set; } = () => TargetFault.None;
 
-    /// <summary>Whether an update is refused always.</summary>
+    /// <summary>Returns the status code of an update; any but OK refuses it.</summary>
     public Func<EntryUpdate, StatusCode> Refuses { get; set; } = _ => StatusCode.OK;
 
-    /// <summary>Whether an update is answered with OK and not done.</summary>
+    /// <summary>Whether an update is acknowledged with OK but not applied.</summary>
     public Func<EntryUpdate, bool> Forgets { get; set; } = _ => false;
 
     /// <summary>The updates of all Writes, in order.</summary>
@@ -114,14 +114,14 @@ internal sealed class FakeTarget : ITarget
         }
     }
 
-    /// <summary>A client with a higher election id is there: what older ones still have under way is refused.</summary>
+    /// <summary>A client with a higher election ID connects: requests still in flight from older ones are refused.</summary>
     public void NewSession() => Interlocked.Increment(ref _session);
 
     public void Disconnect() => Change(SessionState.Disconnected, "cut by the test");
 
     public void Connect() => Change(SessionState.Primary, "");
 
-    /// <summary>The target restarts: tables, ports and pipeline are gone, and ports get other numbers.</summary>
+    /// <summary>Restarts the target: tables, ports and pipeline are lost, and ports get other numbers.</summary>
     public void Restart()
     {
         Disconnect();
@@ -140,7 +140,7 @@ internal sealed class FakeTarget : ITarget
         }
     }
 
-    /// <summary>Somebody else changes the tables.</summary>
+    /// <summary>Changes the tables as another controller would.</summary>
     public void Drift(Action<Dictionary<EntryKey, Entry>> change)
     {
         lock (_gate)
@@ -215,7 +215,7 @@ internal sealed class FakeTarget : ITarget
                 Apply(all, i => i % 2 == 0);
                 return Unknown();
             case TargetFault.ApplyLate:
-                // After the next read-back, whenever that is: no timer, which would be early or late by what else the machine does.
+                // After the next read-back, not after a fixed time, which would be early or late depending on the machine's load.
                 _late = (Volatile.Read(ref _session), all);
                 return Unknown();
             case TargetFault.RefuseSome:

@@ -2,7 +2,7 @@ using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>The rows that the node itself has always, without an endpoint or a service.</summary>
+/// <summary>The rows that the node has even without endpoints and services.</summary>
 internal static class NodeRows
 {
     private static readonly string[] Actions = ["pool_ports", "to_gateway", "gateway_source", "unassigned", "never_routed"];

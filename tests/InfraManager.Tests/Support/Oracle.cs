@@ -6,8 +6,8 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
-/// What must hold, from the callers' side alone: an acknowledged request holds; a failed one holds not at all; one that was never answered
-/// holds wholly or not at all. Of an epoch that is not the one that was handed out last nothing is taken.
+/// What callers can rely on: an acknowledged request is applied, a failed one is not, and one that was never answered is applied completely
+/// or not at all. Requests are accepted only from the epoch that was handed out last.
 /// </summary>
 internal sealed class Oracle
 {
@@ -15,18 +15,18 @@ internal sealed class Oracle
     private readonly Dictionary<AttachmentKey, List<EndpointSpec?>> _allowed = [];
     private readonly Dictionary<AttachmentKey, List<EndpointSpec?>> _afterCrash = [];
 
-    /// <summary>A commit may have failed after it reached the disk: what failed may come back with a crash.</summary>
+    /// <summary>A commit may have failed after it reached the disk: a failed change may reappear after a crash.</summary>
     public bool DiskIsDoubtful { get; set; }
 
     /// <summary>The epoch that was handed out last.</summary>
     public ulong Epoch { get; private set; } = 1;
 
-    /// <summary>A Begin was not answered, or may have reached the disk though it failed: the epoch may be another one.</summary>
+    /// <summary>A Begin was not answered, or may have reached the disk although it failed: the epoch may have changed.</summary>
     public bool EpochIsDoubtful { get; private set; }
 
     public IEnumerable<EndpointSpec> Certain => _allowed.Values.Where(a => a.Count == 1 && a[0] is not null).Select(a => a[0]!);
 
-    /// <summary>Posts the intents at once, in order, and takes in how they ended. A crash leaves them unanswered.</summary>
+    /// <summary>Submits the intents together, in order, and records their outcomes. A crash leaves them unanswered.</summary>
     public async Task RunAsync(Programmer programmer, params Intent[] batch)
     {
         List<Task<object>> calls = [.. batch.Select(i => Submit(programmer, i))];
@@ -43,7 +43,7 @@ internal sealed class Oracle
         }
     }
 
-    /// <summary>The process died.</summary>
+    /// <summary>Records that the process died.</summary>
     public void Crashed()
     {
         foreach ((var key, var specs) in _afterCrash)
@@ -54,14 +54,14 @@ internal sealed class Oracle
         Settled();
     }
 
-    /// <summary>Everything that was owed to the disk was paid.</summary>
+    /// <summary>Records that all pending commits have reached the disk.</summary>
     public void Settled()
     {
         _afterCrash.Clear();
         DiskIsDoubtful = false;
     }
 
-    /// <summary>Compares, and takes what is there for certain from now on.</summary>
+    /// <summary>Checks the endpoints, and from now on allows only their current state.</summary>
     public void Check(IReadOnlyList<EndpointView> endpoints)
     {
         var actual = endpoints.ToDictionary(e => e.Endpoint.Key, e => e.Endpoint.Spec);
@@ -101,7 +101,7 @@ internal sealed class Oracle
         var succeeded = call.IsCompletedSuccessfully;
         if (!EpochIsDoubtful && EpochOf(intent) is { } epoch && epoch != Epoch)
         {
-            Assert.False(succeeded, $"a request of epoch {epoch} was taken, the current one is {Epoch}");
+            Assert.False(succeeded, $"a request of epoch {epoch} was accepted; the current epoch is {Epoch}");
             return;
         }
 

@@ -5,8 +5,8 @@ using ACCOffload.P4Runtime.Entries;
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
-/// What should be on a target beside the endpoints' entries: the services', the node's and the mark of the ids. Shared ones come more than
-/// once.
+/// The entries that should be on a target besides those of endpoints: those of services and of the node, and the ID mark. Shared entries
+/// occur more than once.
 /// </summary>
 internal static class OtherEntries
 {

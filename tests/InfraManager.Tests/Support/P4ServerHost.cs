@@ -6,9 +6,9 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>Hosts a server of the tests' own on a unix socket: it can be stopped, and started again, as a process is.</summary>
-/// <param name="path">The socket.</param>
-/// <param name="server">What the services get.</param>
+/// <summary>Hosts a fake server on a unix socket; it can be stopped and restarted like a process.</summary>
+/// <param name="path">Path of the socket.</param>
+/// <param name="server">The object that is injected into the services.</param>
 /// <param name="map">Adds the services.</param>
 internal sealed class P4ServerHost(string path, object server, Action<WebApplication> map) : IAsyncDisposable
 {

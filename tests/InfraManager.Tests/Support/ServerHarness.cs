@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>The programmer with its real session, gNMI client and database, against a server of the tests' own.</summary>
+/// <summary>The programmer with its real session, gNMI client and database, against a fake server.</summary>
 internal sealed class ServerHarness : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
@@ -39,7 +39,7 @@ internal sealed class ServerHarness : IAsyncDisposable
         prepare?.Invoke(server);
         var harness = new ServerHarness(folder, server);
         harness.Open();
-        // Epoch 1, which the requests of TestNode have.
+        // Epoch 1, which TestNode's requests use.
         await harness.Programmer.SubmitAsync(TestNode.Begin, default).WaitAsync(Limit);
         return harness;
     }
@@ -107,7 +107,7 @@ internal sealed class ServerHarness : IAsyncDisposable
         return Programmer.Endpoints;
     }
 
-    /// <summary>Null, or how the server differs from the endpoints.</summary>
+    /// <summary>How the server differs from the endpoints; null if it does not.</summary>
     public string? Difference()
     {
         var endpoints = Programmer.Endpoints;

@@ -5,10 +5,10 @@ using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>Compares what a server holds with what the model wants.</summary>
+/// <summary>Compares a server's rows with those that the model needs.</summary>
 internal static class ServerRows
 {
-    /// <summary>Null, or how the rows differ from what the programmer's endpoints, services and node compile to.</summary>
+    /// <summary>How the rows differ from what the programmer's endpoints, services and node compile to; null if they do not.</summary>
     public static string? Difference(Programmer programmer, NodeSettings node, IReadOnlyDictionary<string, uint> ports,
         IEnumerable<P4.V1.TableEntry> rows)
     {

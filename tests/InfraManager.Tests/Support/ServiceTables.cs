@@ -7,18 +7,18 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
-/// Reads the service tables' rows as the pipeline does, and says in words who gets new flows; and says the same of specifications. Knows
-/// nothing of the compiler and the planner: the two texts are equal, or one of those is wrong.
+/// Renders as text which backends get new flows, from the rows of the service tables, read as the pipeline reads them, and from
+/// specifications. It is independent of the compiler and the planner: if the two texts differ, one of those is wrong.
 /// </summary>
 internal static class ServiceTables
 {
     private const int FirstSuccessor = 0x10000;
 
-    /// <summary>How a line ends that tells of a frontend that was given up, and is there for the flows that it has.</summary>
+    /// <summary>The end of the line for a frontend that was given up and only serves the flows that it has.</summary>
     public const string GivenUp = ": leave pool 0";
 
-    /// <summary>One line for each address, port, protocol and side that something happens at.</summary>
-    /// <exception cref="InvalidDataException">A row points to nothing, or nothing points to a row.</exception>
+    /// <summary>One line for each address, port, protocol and side that has a row.</summary>
+    /// <exception cref="InvalidDataException">A row refers to a missing row, or no row refers to it.</exception>
     public static string Render(IEnumerable<Entry> rows)
     {
         var tables = rows.Select(Row.Of).ToLookup(r => r.Table);
@@ -50,13 +50,13 @@ internal static class ServiceTables
 
                 seen.Add("set " + row["set_id"]);
                 var shares = set.Select(b => backends.GetValueOrDefault(b["backend_id"])
-                    ?? throw new InvalidDataException($"{b} names no backend"))
+                    ?? throw new InvalidDataException($"{b} has no backend"))
                     .GroupBy(b => b.Action == "to_backend"
                         ? $"{b["ip"]}:{b["port"]}{(b["on_host"] == "1" ? " here" : "")}"
                         : throw new InvalidDataException($"{b} drains and has a bucket")).ToList();
                 if (shares.Max(s => s.Count()) - shares.Min(s => s.Count()) > 1)
                 {
-                    throw new InvalidDataException($"{row} is unevenly shared");
+                    throw new InvalidDataException($"{row} is not shared evenly");
                 }
 
                 who = $"[{string.Join(", ", shares.Select(s => s.Key).Order(StringComparer.Ordinal))}] affinity {row["affinity"]}";
@@ -87,13 +87,13 @@ internal static class ServiceTables
         foreach (var lost in buckets.Select(b => "set " + b.Key).Concat(ranges.Select(r => "ranges " + r.Key))
             .Concat(endpoints.Keys.Select(e => "endpoint " + e)).Except(seen))
         {
-            throw new InvalidDataException($"{lost} serves nobody");
+            throw new InvalidDataException($"{lost} is not used by any row");
         }
 
         return string.Join('\n', lines.Order(StringComparer.Ordinal));
     }
 
-    /// <summary>What the rows should say; of services without flows that end.</summary>
+    /// <summary>The text that the rows should give, for services without ending flows.</summary>
     public static string Expect(IEnumerable<ServiceSpec> services)
     {
         var lines = new List<string>();
@@ -132,7 +132,7 @@ internal static class ServiceTables
     private static int BucketOf(Row bucket) => int.Parse(bucket["bucket"], CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// Each bucket of the succession leads to a backend that lives, and where that drains, its substitute to one that takes flows.
+    /// Checks that each bucket of the succession leads to an existing backend and, if that drains, its substitute to one that takes flows.
     /// </summary>
     private static void CheckSuccession(Row service, IReadOnlyList<Row> buckets, Dictionary<string, Row> backends)
     {
@@ -141,17 +141,17 @@ internal static class ServiceTables
         if (!successors.Keys.Order()
             .SequenceEqual(Enumerable.Range(FirstSuccessor, int.Parse(service["succession"], CultureInfo.InvariantCulture))))
         {
-            throw new InvalidDataException($"{service} has {successors.Count} buckets of its succession");
+            throw new InvalidDataException($"{service} has {successors.Count} succession buckets");
         }
 
         foreach (var (bucket, successor) in successors)
         {
             var backend = backends.GetValueOrDefault(successor["backend_id"])
-                ?? throw new InvalidDataException($"{successor} names no backend");
+                ?? throw new InvalidDataException($"{successor} has no backend");
             var substitute = substitutes.TryGetValue(bucket, out var row) ? backends.GetValueOrDefault(row["backend_id"])?.Action : null;
             if (substitute != (backend.Action == "to_backend" ? null : "to_backend"))
             {
-                throw new InvalidDataException($"{successor} leads to {backend}, its substitute is {substitute ?? "missing"}");
+                throw new InvalidDataException($"{successor} leads to {backend}, but its substitute is {substitute ?? "missing"}");
             }
         }
     }

@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>The system's time, whose date is set forwards or backwards.</summary>
+/// <summary>The system clock, shifted forwards or backwards; timers are not affected.</summary>
 internal sealed class ShiftedTime : TimeProvider
 {
     private long _ticks;

@@ -25,7 +25,7 @@ internal static class TestNode
 
     public static AttachmentKey Key(int number, string network = "net") => new(network, $"container-{number}", "eth0");
 
-    /// <summary>The pod of that number; what is not told is its own.</summary>
+    /// <summary>The pod with this number; omitted values are derived from it.</summary>
     public static EndpointSpec Pod(int number, ulong sequence = 0, int? ip = null, int? mac = null, int? port = null,
         string network = "net", ulong epoch = 1) => new()
         {

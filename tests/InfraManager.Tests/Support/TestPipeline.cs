@@ -2,7 +2,7 @@ using ACCOffload.InfraManager.Target;
 
 namespace ACCOffload.InfraManager.Tests.Support;
 
-/// <summary>The committed pipeline, as it lies beside the executable.</summary>
+/// <summary>The committed pipeline, from the files next to the executable.</summary>
 internal static class TestPipeline
 {
     private static readonly Lazy<PipelineArtifacts> Loaded = new(() =>

@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <content>What ctl can read of counters.</content>
+/// <content>Which counters ctl can read.</content>
 public sealed partial class FaithfulTargetTests
 {
     [Fact]
@@ -27,7 +27,7 @@ public sealed partial class FaithfulTargetTests
     [InlineData(nameof(FaithfulBehaviours.CountsFirstTableOnly))]
     public async Task Counters_of_rows_are_told_as_not_available(string behaviour)
     {
-        // The version says what kind of target it is.
+        // The version identifies the kind of target.
         var only = FaithfulBehaviours.None with { ReportsMacroNameAsVersion = true };
         await StartAsync(behaviour switch
         {

@@ -9,10 +9,10 @@ using P4.V1;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <content>InfraManager dies at each of its steps.</content>
+/// <content>InfraManager crashes at each of its steps.</content>
 public sealed partial class FaithfulTargetTests
 {
-    /// <summary>A power of two.</summary>
+    /// <summary>Its size is a power of two, which the push requires.</summary>
     private static readonly string[] CrashPool = [.. CrashScenario.PortNames, "TAP7"];
 
     public static TheoryData<string> Points => FaultEnumerationTests.Points;

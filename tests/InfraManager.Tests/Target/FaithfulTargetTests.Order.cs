@@ -6,10 +6,10 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <content>Each update shows by itself, so their order counts.</content>
+/// <content>Each update takes effect on its own, so their order matters.</content>
 public sealed partial class FaithfulTargetTests
 {
-    /// <summary>Which rows lead to which, by a value that both have.</summary>
+    /// <summary>Which rows refer to which, by a value that both have.</summary>
     private static readonly (string From, string To, string By)[] Ways =
     [
         ("services", "frontends", "frontend_id"), ("services", "buckets", "set_id"), ("buckets", "backends", "backend_id"),
@@ -47,7 +47,7 @@ public sealed partial class FaithfulTargetTests
             {
                 Assert.True(rows.TryAdd(key, ValuesOf(update.Entity.TableEntry)), $"{update}");
             }
-            // What needs a row that is being replaced is held. The mark of the ids, of kind 3, holds nothing.
+            // Packets that need a row under replacement are held. The ID mark, of kind 3, holds nothing.
             if (!rows.Any(r => r.Key.Table == "held" && Convert.FromBase64String(r.Value["kind"])[^1] != 3))
             {
                 Assert.All(Ways, w => Assert.Empty(Astray(rows, w.From, w.To, w.By)));

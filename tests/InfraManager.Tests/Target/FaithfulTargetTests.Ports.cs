@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <content>Ports that are there and those that are not.</content>
+/// <content>Existing and missing ports.</content>
 public sealed partial class FaithfulTargetTests
 {
     [Fact]
@@ -36,8 +36,8 @@ public sealed partial class FaithfulTargetTests
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
 
-        // The chassis configuration has it. A LINK would be answered with OK and not made, and either way its number would be told as 0:
-        // another port's.
+        // The chassis configuration names it. A LINK would be acknowledged with OK but not created, and either way its number would be
+        // reported as 0, which is another port's.
         await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, "TAP9"));
 
         Assert.Equal(0, _programmer.Status.Endpoints);

@@ -17,7 +17,7 @@ public sealed partial class FaithfulTargetTests
         await LendAsync(1);
         await SetServiceAsync(1);
         await ReconciledAsync();
-        // Each of the tables that a pod and a service have rows in.
+        // All tables in which a pod and a service have rows.
         string[] filled = [.. _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key[(t.Key.LastIndexOf('.') + 1)..])];
         Assert.Subset(new HashSet<string>(filled), new HashSet<string> { "services", "frontends", "buckets", "backends", "endpoints",
             "port_class", "mac_guard", "source_guard", "local_sources", "pods" });
@@ -26,7 +26,7 @@ public sealed partial class FaithfulTargetTests
         await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(1), 9), default);
         await ReconciledAsync();
 
-        // What the node itself has always, and up to which number ids were given.
+        // Only the node's own rows and the ID mark remain.
         Assert.True(IsMark(Assert.Single(Rows("held"))));
         Assert.Equal(["k8s_dp_control.held", "k8s_dp_control.local_sources", "k8s_dp_control.pools", "k8s_dp_control.routes"],
             _target.Rows.Where(t => t.Value.Count > 0).Select(t => t.Key).Order(StringComparer.Ordinal));

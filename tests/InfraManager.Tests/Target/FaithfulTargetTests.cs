@@ -15,7 +15,7 @@ using P4.V1;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <summary>The programmer with its session and gNMI client against a server that behaves as infrap4d for P4-DPDK was seen to.</summary>
+/// <summary>The programmer with its session and gNMI client against a server that behaves as observed in infrap4d for P4-DPDK.</summary>
 public sealed partial class FaithfulTargetTests : IAsyncDisposable
 {
     private static readonly string[] Pool = ["TAP0", "TAP1", "TAP2", "TAP3"];
@@ -23,10 +23,10 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
     private NodeSettings _node = Node;
     private bool _portsMadeByOthers;
-    // Of the chassis configuration.
+    // The ports in the chassis configuration.
     private IReadOnlyList<string> _named = [.. Enumerable.Range(0, 16).Select(i => $"TAP{i}")];
     private Action<CrashPoint> _hook = _ => { };
-    // Null where a test has servers of its own.
+    // Null in tests that start their own servers.
     private FaithfulServer _target = null!;
     private SqliteStore? _store;
     private P4RuntimeSession _session = null!;
@@ -60,7 +60,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         Assert.All(_target.Mtus.Values, m => Assert.Equal(1500, m));
         Assert.Equal(1, _target.Pushes);
 
-        // The first port's number is 0, which is a number like any other.
+        // The first port's number is 0, which is valid.
         Assert.Equal(0u, (await AttachAsync(1, "TAP0")).Port);
         Assert.Equal(2u, (await AttachAsync(2, "TAP2")).Port);
         await ReconciledAsync();
@@ -106,7 +106,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         await _programmer.SubmitAsync(TestNode.Detach(TestNode.Pod(2), 9), default);
         await ReconciledAsync();
 
-        // Deleted ones are looked for as well, and not found.
+        // Deleted rows are read as well, and not found.
         Assert.NotEmpty(_target.Updates);
         Assert.InRange(_target.EntitiesRead, 0, _target.Updates.Count);
         Assert.True(_target.EntitiesRead < rows / 4, $"{_target.EntitiesRead} of {rows} rows were read");
@@ -127,7 +127,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
             "it is programmed again");
 
         Assert.Equal(Pool.Order(), _target.Ports.Keys.Order());
-        // To the same port, whose number was 0 for as long as it was not made.
+        // The row leads to the same port, whose number was 0 until it was created.
         Assert.Equal(before.Action, Assert.Single(Rows("pods")).Action);
         Assert.Equal(pushes + 1, _target.Pushes);
     }
@@ -156,7 +156,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         await CloseAsync();
         var pushes = _target.Pushes;
 
-        // The same pipeline under another cookie.
+        // The same pipeline with another cookie.
         var other = PipelineArtifacts.Create(TestPipeline.Artifacts.Pipeline.Info, [1], TestPipeline.Artifacts.DeviceConfig);
         Open(other);
         await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains("restart the target (infrap4d)",
@@ -175,7 +175,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         await using var others = new GnmiClient(new TargetEndpoint { Address = _target.Address });
         for (var made = 0; made < Pool.Length; made++)
         {
-            // Two of them would do for a pipeline: a power of two.
+            // Two of them, a power of two, would be enough for a push.
             var missing = string.Join(", ", Pool[made..]);
             await Eventually.TrueAsync(() => _programmer.Status.PipelineProblem.Contains($"not exist ({missing})",
                 StringComparison.Ordinal), () => $"status names {missing}: {_programmer.Status}");
@@ -265,7 +265,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     /// <summary>
-    /// How many rows of each table were deleted and inserted again since the log was cleared; fails where nothing was held meanwhile.
+    /// The number of rows per table that were deleted and inserted again since the log was cleared. Fails if nothing was held meanwhile.
     /// </summary>
     private Dictionary<string, int> ReplacedRows()
     {
@@ -293,7 +293,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         return replaced;
     }
 
-    /// <summary>Whether a row of <c>held</c> says which ids were given.</summary>
+    /// <summary>Whether a row of <c>held</c> is the ID mark.</summary>
     private static bool IsMark(P4.V1.TableEntry row) => row.Match.Single(m => m.FieldId == 1).Exact.Value is [.., 3];
 
     private Task<ServiceOutcome> SetServiceAsync(params int[] backends) =>
@@ -310,7 +310,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
             PortNames = _named,
             OwnTaps = ownTaps ?? []
         });
-        await Eventually.TrueAsync(() => _target.Ports.Count == (ownTaps?.Count ?? 0), "its scripts have made their TAPs");
+        await Eventually.TrueAsync(() => _target.Ports.Count == (ownTaps?.Count ?? 0), "its scripts have created their TAPs");
         Open(artifacts, pool);
         await _programmer.SubmitAsync(TestNode.Begin, default);
     }

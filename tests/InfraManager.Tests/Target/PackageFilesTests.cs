@@ -6,7 +6,7 @@ using Google.Protobuf;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <summary>A package of release 24.01 as it lies in files.</summary>
+/// <summary>The files of a package of release 24.01.</summary>
 public sealed class PackageFilesTests : IDisposable
 {
     private readonly Folder _folder = new();

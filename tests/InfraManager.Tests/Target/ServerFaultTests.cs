@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <summary>The whole way over a real socket: what goes wrong at each RPC, and the promise after each.</summary>
+/// <summary>End to end over a real socket: every fault at each RPC; the guarantees are checked after each.</summary>
 public class ServerFaultTests
 {
     public static TheoryData<string> Faults => [.. Enum.GetNames<TargetFault>().Where(f => f != nameof(TargetFault.None))];
@@ -34,7 +34,7 @@ public class ServerFaultTests
                 steps = Volatile.Read(ref step) + 1;
             }
 
-            // What the fault set in motion ends here.
+            // Wait until the consequences of the fault have ended.
             harness.Server.OnStep = _ => TargetFault.None;
             await harness.SettledAsync();
 
@@ -90,11 +90,11 @@ public class ServerFaultTests
         await oracle.RunAsync(harness.Programmer, new AttachIntent(TestNode.Pod(1, 1)), new AttachIntent(TestNode.Pod(2, 2)));
         harness.Server.Drift(rows => rows.Clear());
 
-        // The deletes find nothing, which says that more may be missing.
+        // The deletes find nothing, which indicates that more may be missing.
         await oracle.RunAsync(harness.Programmer, TestNode.Detach(TestNode.Pod(1), 3));
         oracle.Check(await harness.SettledAsync());
-        // Of the pod that is left; and the node's own: three pools, the gateway as source and destination, two ranges of its own, three
-        // that nobody has.
+        // The rows of the remaining pod and of the node: three pools, the gateway as source and destination, two ranges of its own, and
+        // three that are never routed.
         Assert.Equal(5 + 3 + 2 + 2 + 3, harness.Server.Rows.Count);
     }
 

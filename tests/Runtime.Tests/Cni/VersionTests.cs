@@ -137,7 +137,7 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.Equal("169.254.1.1", (string?)routes[1]!["gw"]);
     }
 
-    /// <summary>What the result says is so: link, lease and the ACC's endpoint agree with it, and the address answers.</summary>
+    /// <summary>Checks that the result is true: link, lease and the ACC's endpoint agree with it, and the address answers.</summary>
     private static async Task AssertInterfaceAsync(Lab lab, Attachment attachment)
     {
         var link = (await Shell.RunLineAsync(attachment.Namespace, "ip -o link show eth0").Succeeded()).Output;
@@ -150,7 +150,9 @@ public sealed class VersionTests(SharedLab shared) : IClassFixture<SharedLab>
         Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address));
     }
 
-    /// <summary>A command succeeds from one version on, and is error 1 in those before, also for an attachment that exists.</summary>
+    /// <summary>
+    /// Checks that a command succeeds from one version on and fails with error 1 before, even for an existing attachment.
+    /// </summary>
     private static void AssertKnownSince(string since, string version, CniOutcome outcome)
     {
         if (string.CompareOrdinal(version, since) >= 0)

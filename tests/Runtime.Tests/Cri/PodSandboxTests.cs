@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace ACCOffload.Runtime.Tests.Cri;
 
-/// <summary>containerd runs pods with the plugin, driven through the CRI like by kubelet.</summary>
+/// <summary>containerd runs pods with the plugin, driven through the CRI as by kubelet.</summary>
 public sealed class PodSandboxTests
 {
     private const int Pods = 20;

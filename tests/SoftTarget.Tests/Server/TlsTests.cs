@@ -289,7 +289,7 @@ public sealed class TlsTests : IAsyncLifetime
         }
         catch (IOException)
         {
-            // A reset says the same.
+            // A reset also ends the connection.
         }
     }
 

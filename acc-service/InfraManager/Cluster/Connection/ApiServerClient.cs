@@ -115,7 +115,7 @@ internal sealed partial class ApiServerClient(
         }
     }
 
-    /// <summary>Says in one line why a request failed.</summary>
+    /// <summary>Explains in one line why a request failed.</summary>
     public static string Describe(Exception e) => e switch
     {
         HttpRequestException { InnerException: AuthenticationException inner } =>

@@ -10,7 +10,7 @@ internal sealed class KubeconfigReader
 {
     private const int MaxFileBytes = 1 << 20;
 
-    // Ignoring one of these would reach another server, or authenticate as someone else, than the file says.
+    // If one of these were ignored, requests would go to another server or user than the file specifies.
     private static readonly string[] UnsupportedUserFields =
         ["exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups", "as-user-extra"];
     private static readonly string[] UnsupportedClusterFields = ["proxy-url"];

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ACCOffload.InfraManager.Cluster.Events;
 
-/// <summary>An event about an object of the cluster, for whoever looks at that object.</summary>
+/// <summary>An event about an object of the cluster, for users who inspect that object.</summary>
 /// <param name="Regarding">The object.</param>
 /// <param name="IsWarning">Type <c>Warning</c>; otherwise <c>Normal</c>.</param>
 /// <param name="Reason">The reason in CamelCase, one of a small set: events repeated for the same reason are counted.</param>

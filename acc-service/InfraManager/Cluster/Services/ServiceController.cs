@@ -53,7 +53,7 @@ internal sealed partial class ServiceController : IDisposable
     public event Action<ServiceKey, ServiceSpec?>? Applied;
 
     /// <summary>
-    /// States that the index is complete: services that it does not have are not in the cluster. May be called repeatedly.
+    /// Marks the index as complete: services missing from it do not exist in the cluster. May be called repeatedly.
     /// </summary>
     public void MarkSynced() => _synced.TrySetResult();
 

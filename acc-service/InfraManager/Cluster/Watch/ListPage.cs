@@ -6,7 +6,7 @@ namespace ACCOffload.InfraManager.Cluster.Watch;
 /// <summary>One page of a list.</summary>
 /// <param name="ResourceVersion">Version of the list, from which a watch starts.</param>
 /// <param name="Continue">Token for the next page; empty on the last page.</param>
-/// <param name="Objects">The objects read; of unreadable ones the name only, where the kind reads that.</param>
+/// <param name="Objects">The objects read; for unreadable ones only the name, if the kind can read it.</param>
 /// <param name="Unreadable">Names of the unreadable objects, and why they cannot be read.</param>
 internal sealed record ListPage<T>(
     string ResourceVersion, string Continue, IReadOnlyList<T> Objects, IReadOnlyList<(ObjectName Name, string Problem)> Unreadable)

@@ -340,7 +340,7 @@ internal interface IObjectSink<in T>
 {
     int Count { get; }
 
-    /// <summary>Replaces all objects, but keeps the previous version of those of <paramref name="unreadable"/> not read by name.</summary>
+    /// <summary>Replaces all objects. Those of <paramref name="unreadable"/> without a new version keep the previous one.</summary>
     void Replace(IReadOnlyCollection<T> objects, IReadOnlyCollection<ObjectName> unreadable);
 
     void Apply(T changed);

@@ -20,7 +20,7 @@ internal enum WatchEventType
 /// <param name="Type">What happened.</param>
 /// <param name="Name">Name of the object; default for bookmarks and errors.</param>
 /// <param name="ResourceVersion">Version from which a later watch resumes; empty for errors.</param>
-/// <param name="Object">The changed object, of an unreadable one the name only; null for other types, and if not even that is read.</param>
+/// <param name="Object">The changed object, or only its name if it is unreadable and the kind supports that; otherwise null.</param>
 /// <param name="Problem">Why the object cannot be read; null if it was read.</param>
 /// <param name="Status">The status of an error.</param>
 internal sealed record WatchEvent<T>(

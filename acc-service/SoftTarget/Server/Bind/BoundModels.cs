@@ -62,12 +62,12 @@ internal sealed class BoundTable
     /// <summary>Prefix of messages; cached because building it for each entry would cost more than the entry.</summary>
     public string Label { get; private init; } = "";
 
-    /// <summary>Index among the engine's tables, or its learners.</summary>
+    /// <summary>Index among the engine's tables, or for a learner among its learners.</summary>
     public required int Engine { get; init; }
 
     public required bool IsLearner { get; init; }
 
-    /// <summary>Entries are immutable (P4's const entries).</summary>
+    /// <summary>Whether entries are immutable (P4's const entries).</summary>
     public required bool IsConst { get; init; }
 
     public required BoundField[] Fields
@@ -95,7 +95,7 @@ internal sealed class BoundTable
     /// <summary>The action profile or selector that implements it.</summary>
     public BoundProfile? Profile { get; init; }
 
-    /// <summary>Engine's actions of a table with a profile.</summary>
+    /// <summary>Index of the engine's action that sets the member or group id; -1 if the table has none.</summary>
     public int SetMemberAction { get; init; } = -1;
 
     /// <inheritdoc cref="SetMemberAction"/>

@@ -103,7 +103,7 @@ internal sealed partial class EntryDecoder
                     meter = true;
                     break;
                 default:
-                    // A duplicate field, out of order, or with another wire type.
+                    // A known field that is duplicated, out of order, or has another wire type.
                     if (!normalized && tag >> 3 is >= 1 and <= 13)
                     {
                         return false;

@@ -33,8 +33,8 @@ internal sealed class ProfileGroup(ActionProfileGroup message, uint engineId)
 internal sealed record ProfileOneShot(ActionProfileActionSet Set, uint EngineId, uint[] Members);
 
 /// <summary>
-/// Contents of one action profile. A table is programmed either with members and groups or with one-shot entries, never both: the
-/// controller assigns the ids of the former, this class those of the latter.
+/// Contents of one action profile. A table is programmed either with members and groups or with one-shot entries, never both. The
+/// controller assigns the ids of members and groups; this class assigns those for one-shot entries.
 /// </summary>
 internal sealed class ProfileState(BoundProfile profile)
 {
@@ -76,7 +76,7 @@ internal sealed class ProfileState(BoundProfile profile)
         return id;
     }
 
-    /// <summary>Frees a group id when the tables without it are published.</summary>
+    /// <summary>Frees a group id once the tables that no longer use it are published.</summary>
     public void ReleaseGroup(uint id, Journal journal) => journal.AfterCommit(() => _freeGroups.Push(id));
 
     /// <summary>Allocates an unused member id for a one-shot group.</summary>

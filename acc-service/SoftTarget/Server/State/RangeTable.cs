@@ -21,8 +21,8 @@ internal sealed class RangeEntry(byte[] identity, List<byte[]> rows)
 }
 
 /// <summary>
-/// A table with range fields. SWX supports only masks, so a range becomes the prefixes that cover it, each a row of the engine. If two
-/// entries of one priority need the same row, it belongs to the older entry, and passes to the younger one when that is deleted.
+/// A table with range fields. SWX supports only masks, so a range becomes the prefixes that cover it, each a row in the engine. If two
+/// entries of the same priority need the same row, the older entry owns it; when that entry is deleted, the row passes to the newer one.
 /// </summary>
 internal sealed class RangeTable(BoundTable table, long size)
 {
@@ -149,7 +149,7 @@ internal sealed class RangeTable(BoundTable table, long size)
         return key;
     }
 
-    /// <summary>The rows that cover the entry; null if they are too many.</summary>
+    /// <summary>The rows that cover the entry; null if there are too many.</summary>
     private List<byte[]>? Expand(EntryDecoder decoded)
     {
         var first = new byte[2 * table.KeyBytes];

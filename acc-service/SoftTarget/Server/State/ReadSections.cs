@@ -33,7 +33,7 @@ internal sealed class MessageSection(IReadOnlyList<Entity> entities) : ReadSecti
     public override void Write(ref BackwardWriter writer) => writer.Raw(entities[_index].ToByteArray());
 }
 
-/// <summary>Cells of a counter, read when they are sent: counters change all the time anyway.</summary>
+/// <summary>Cells of a counter, read when they are sent: counters change constantly anyway.</summary>
 internal sealed class CounterSection(SwxPipeline engine, BoundCounter counter, long first, long end) : ReadSection
 {
     private long _index = first - 1;

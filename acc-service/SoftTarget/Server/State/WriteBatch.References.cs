@@ -9,7 +9,7 @@ namespace ACCOffload.SoftTarget.Server.State;
 internal sealed partial class WriteBatch
 {
     /// <summary>
-    /// Determines the engine's action for the decoded entry; for a table with a profile also the reference that is its data.
+    /// Determines the engine's action for the decoded entry; for a table with a profile, also the reference that is the action's data.
     /// </summary>
     private Outcome Resolve(Span<byte> reference, out int action)
     {
