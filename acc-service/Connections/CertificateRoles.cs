@@ -13,6 +13,9 @@ internal static class CertificateRoles
     /// <summary>The role of a host, followed by the name of its node.</summary>
     public const string Host = "host:";
 
+    /// <summary>The role of an ACC.</summary>
+    public const string Acc = "acc";
+
     /// <summary>The role of a P4Runtime client.</summary>
     public const string P4RuntimeClient = "p4rt-client";
 

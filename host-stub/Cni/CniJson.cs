@@ -145,16 +145,4 @@ internal static class CniJson
             ? (address, length)
             : throw Wrong($"{where}{key}", $"an address with a prefix length (\"{text}\")");
     }
-
-    /// <summary>Clears the host bits, as a route's destination requires.</summary>
-    public static IPNetwork NetworkOf(IPAddress address, int prefixLength)
-    {
-        var bytes = address.GetAddressBytes();
-        for (var i = 0; i < bytes.Length; i++)
-        {
-            var keep = Math.Clamp(prefixLength - i * 8, 0, 8);
-            bytes[i] &= (byte)(0xff << (8 - keep));
-        }
-        return new IPNetwork(new IPAddress(bytes), prefixLength);
-    }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.HostStub.Cni;
 
@@ -41,7 +42,7 @@ internal static class CniResultReader
         foreach (var item in CniJson.Objects(element, "routes", at))
         {
             var (address, length) = CniJson.Cidr(item, "dst", at + "routes.");
-            result.Routes.Add(new CniRoute(CniJson.NetworkOf(address, length), CniJson.Address(item, "gw", at + "routes."))
+            result.Routes.Add(new CniRoute(IpText.NetworkOf(address, length), CniJson.Address(item, "gw", at + "routes."))
             {
                 Mtu = CniJson.Int(item, "mtu", at + "routes."),
                 AdvMss = CniJson.Int(item, "advmss", at + "routes."),

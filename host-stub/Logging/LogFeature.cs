@@ -17,5 +17,5 @@ internal static class LogFeature
     public const string Host = "Host";
 
     /// <summary>All features. Categories of the framework belong to the last one.</summary>
-    public static readonly LogFeatures All = new([Cni, Acc, Device, Ipam, Store, Host], Host, []);
+    public static readonly LogFeatures All = new([Cni, Acc, Device, Ipam, Store, Host], Host);
 }

@@ -68,6 +68,18 @@ public static class IpText
     public static IPNetwork ParseNetwork(string text) =>
         TryParseNetwork(text, out var network) ? network : throw new FormatException($"'{text}' is not a network such as 192.0.2.0/24");
 
+    /// <summary>The network of an address: the prefix length is valid, and host bits are cleared.</summary>
+    public static IPNetwork NetworkOf(IPAddress address, int prefixLength)
+    {
+        var bytes = address.GetAddressBytes();
+        for (var i = 0; i < bytes.Length; i++)
+        {
+            var kept = Math.Clamp(prefixLength - (8 * i), 0, 8);
+            bytes[i] &= (byte)(0xFF << (8 - kept));
+        }
+        return new IPNetwork(new IPAddress(bytes), prefixLength);
+    }
+
     /// <summary>Parses address:port; an IPv6 address is in brackets.</summary>
     public static bool TryParseEndPoint(ReadOnlySpan<char> text, [NotNullWhen(true)] out IPEndPoint? endPoint)
     {

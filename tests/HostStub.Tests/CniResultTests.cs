@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Cni;
+using ACCOffload.NativeInterop.Addresses;
 using CsCheck;
 
 namespace ACCOffload.HostStub.Tests;
@@ -35,7 +36,7 @@ public sealed class CniResultTests
 
             for (var i = 0; i < routes; i++)
             {
-                result.Routes.Add(new CniRoute(CniJson.NetworkOf(new IPAddress(bytes), 8 * i), IPAddress.Loopback)
+                result.Routes.Add(new CniRoute(IpText.NetworkOf(new IPAddress(bytes), 8 * i), IPAddress.Loopback)
                 {
                     Mtu = number,
                     AdvMss = i,

@@ -63,7 +63,7 @@ public sealed class GcTests
         Assert.Empty(lab.DataPlaneLinks());
         Assert.Empty(lab.ReservedAddresses());
         await lab.Acc.StartAsync();
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC is told");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the ACC is informed");
     }
 
     [Fact]

@@ -71,11 +71,16 @@ internal static class InfraAgentRequests
     public static IPAddress ToAddress(string field, string text)
     {
         Required(field, text);
-        var slash = text.IndexOf('/', StringComparison.Ordinal);
-        var problem = Parsers.Address(slash < 0 ? text : text[..slash], out var address);
-        if (problem is null && slash >= 0 && !IsPrefixLength(text.AsSpan(slash + 1), address))
+        string? problem;
+        IPAddress address;
+        if (text.Contains('/', StringComparison.Ordinal))
         {
-            problem = "has an invalid prefix length";
+            problem = Parsers.InterfaceAddress(text, out var parsed);
+            address = parsed.Address;
+        }
+        else
+        {
+            problem = Parsers.Address(text, out address);
         }
 
         return problem is null ? address : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
@@ -90,11 +95,6 @@ internal static class InfraAgentRequests
         var problem = Parsers.Network(text.Contains('/', StringComparison.Ordinal) ? text : $"{text}/{maxLength}", out var network);
         return problem is null ? network : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
-
-    private static bool IsPrefixLength(ReadOnlySpan<char> text, IPAddress address) =>
-        // byte.TryParse accepts trailing zero bytes.
-        !text.ContainsAnyExceptInRange('0', '9') && byte.TryParse(text, System.Globalization.NumberStyles.None, null, out var length)
-        && length <= (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
 
     private static MacAddress ToMac(string text) =>
         MacAddress.TryParse(Required("mac_addr", text), out var mac)

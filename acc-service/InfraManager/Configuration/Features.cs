@@ -17,20 +17,5 @@ internal static class Features
 
     public static LogFeatures Log { get; } = new(
         [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes, ArpProxy],
-        Host,
-        [
-            new("ACCOffload.SoftTarget", SoftTarget),
-            new("ACCOffload.P4Runtime", Target),
-            new("ACCOffload.Configuration", Config),
-            new("ACCOffload.InfraManager.Api", Api),
-            new("ACCOffload.InfraManager.Security", Security),
-            new("ACCOffload.InfraManager.Control", Control),
-            new("ACCOffload.InfraManager.Configuration", Config),
-            new("ACCOffload.InfraManager.Store", Store),
-            new("ACCOffload.InfraManager.Target", Target),
-            new("ACCOffload.InfraManager.Programming", Programmer),
-            new("ACCOffload.InfraManager.State", Programmer),
-            new("ACCOffload.InfraManager.Cluster", Kubernetes),
-            new("ACCOffload.InfraManager.Arp", ArpProxy),
-        ]);
+        Host);
 }

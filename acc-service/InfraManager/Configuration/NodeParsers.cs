@@ -6,6 +6,13 @@ namespace ACCOffload.InfraManager.Configuration;
 /// <summary>Parsers for nodes, roles and MAC addresses. Each returns null, or why the text is invalid.</summary>
 internal static class NodeParsers
 {
+    /// <summary>Any text.</summary>
+    public static string? AnyText(string text, out string value)
+    {
+        value = text;
+        return null;
+    }
+
     public static string? NodeName(string text, out string name)
     {
         name = text;

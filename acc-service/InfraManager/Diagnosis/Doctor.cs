@@ -115,7 +115,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             return;
         }
         using var leaf = X509CertificateLoader.LoadCertificateFromFile(api.CertificateFile);
-        if (!CertificateRoles.Read(leaf).Contains("acc"))
+        if (!CertificateRoles.Read(leaf).Contains(CertificateRoles.Acc))
         {
             report.Doubt(
                 "certificate", $"{api.CertificateFile} does not carry the role urn:accoffload:role:acc",

@@ -47,14 +47,14 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         {
             return await new ServiceComposer(settings, loggers, time, parts).StartAsync(cancellationToken);
         }
-        catch (CertificateFileException e)
+        catch (Exception e)
         {
             await parts.DisposeAsync();
-            throw new ConfigurationException(new ConfigurationError(e.File, e.Key, null, e.Reason, e.Remedy));
-        }
-        catch
-        {
-            await parts.DisposeAsync();
+            if (e is CertificateFileException c)
+            {
+                throw new ConfigurationException(new ConfigurationError(c.File, c.Key, null, c.Reason, c.Remedy));
+            }
+
             throw;
         }
     }

@@ -72,7 +72,7 @@ internal sealed class DeviceIdentity(ApiSettings files)
                     "have the request of 'inframanager certs request' signed");
             }
         }
-        if (!CertificateRoles.Read(leaf).Contains("acc"))
+        if (!CertificateRoles.Read(leaf).Contains(CertificateRoles.Acc))
         {
             throw Refuse(
                 certificateFile, $"it does not carry the role {Role}",

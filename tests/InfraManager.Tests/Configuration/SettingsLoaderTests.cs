@@ -281,11 +281,11 @@ public sealed class SettingsLoaderTests : IDisposable
     [Fact]
     public void The_fingerprint_changes_with_anything_but_log_levels()
     {
-        var one = SettingsLoader.Fingerprint(Load($"{{ {Least} }}"));
-        Assert.Equal(one, SettingsLoader.Fingerprint(Load($"{{ {Least}, \"Logging\": {{ \"Level\": \"Debug\" }} }}")));
-        Assert.NotEqual(one, SettingsLoader.Fingerprint(Load($"{{ {Least}, \"Logging\": {{ \"Format\": \"json\" }} }}")));
-        Assert.NotEqual(one, SettingsLoader.Fingerprint(Load($"{{ {Least}, \"Api\": {{ \"MaxStreams\": 3 }} }}")));
-        Assert.NotEqual(one, SettingsLoader.Fingerprint(Load("""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.2.0/24"] } }""")));
+        var one = SettingsFingerprint.Of(Load($"{{ {Least} }}"));
+        Assert.Equal(one, SettingsFingerprint.Of(Load($"{{ {Least}, \"Logging\": {{ \"Level\": \"Debug\" }} }}")));
+        Assert.NotEqual(one, SettingsFingerprint.Of(Load($"{{ {Least}, \"Logging\": {{ \"Format\": \"json\" }} }}")));
+        Assert.NotEqual(one, SettingsFingerprint.Of(Load($"{{ {Least}, \"Api\": {{ \"MaxStreams\": 3 }} }}")));
+        Assert.NotEqual(one, SettingsFingerprint.Of(Load("""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.2.0/24"] } }""")));
     }
 
     [Theory]

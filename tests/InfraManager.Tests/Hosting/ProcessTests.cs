@@ -90,7 +90,7 @@ public sealed class ProcessTests : IDisposable
         var service = Start(new() { ["NOTIFY_SOCKET"] = _folder.At("notify"), ["WATCHDOG_USEC"] = "200000" }, "run", "--config", file);
         Assert.StartsWith("READY=1\nSTATUS=Serving node node-1 on ", await ReceiveAsync(notify), StringComparison.Ordinal);
         Assert.Equal("WATCHDOG=1", await ReceiveAsync(notify));
-        // For a while nobody reads the notifications from here on, which must not block the service.
+        // From here on nobody reads the notifications for a while, which must not block the service.
         // READY means that requests are served now.
         var status = JsonNode.Parse(await CtlAsync("status"))!;
         Assert.Equal("node-1", (string?)status["node"]);

@@ -9,9 +9,9 @@ public sealed class FeatureLevelsTests
 {
     [Theory]
     [InlineData("Api", "Api")]
-    [InlineData("ACCOffload.SoftTarget.Server.GnmiService", "SoftTarget")]
-    [InlineData("ACCOffload.P4Runtime.P4RuntimeSession", "Target")]
-    [InlineData("ACCOffload.InfraManager.Store.SqliteStore", "Store")]
+    [InlineData("ACCOffload.SoftTarget.Server.GnmiService", "Host")]
+    [InlineData("ACCOffload.P4Runtime.P4RuntimeSession", "Host")]
+    [InlineData("ACCOffload.InfraManager.Store.SqliteStore", "Host")]
     [InlineData("Microsoft.AspNetCore.Server.Kestrel", "Host")]
     public void A_category_belongs_to_a_feature(string category, string feature) => Assert.Equal(feature, Features.Log.FeatureOf(category));
 

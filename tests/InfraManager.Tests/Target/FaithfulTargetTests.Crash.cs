@@ -12,7 +12,7 @@ namespace ACCOffload.InfraManager.Tests.Target;
 /// <content>InfraManager crashes at each of its steps.</content>
 public sealed partial class FaithfulTargetTests
 {
-    /// <summary>Its size is a power of two, which the push requires.</summary>
+    /// <summary>The number of ports is a power of two, which the push requires.</summary>
     private static readonly string[] CrashPool = [.. CrashScenario.PortNames, "TAP7"];
 
     public static TheoryData<string> Points => FaultEnumerationTests.Points;

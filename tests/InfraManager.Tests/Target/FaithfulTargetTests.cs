@@ -22,7 +22,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("im-faithful-").FullName;
     private static readonly NodeSettings Node = TestNode.Settings with { Devices = new DeviceRules { Pool = Pool } };
     private NodeSettings _node = Node;
-    private bool _portsMadeByOthers;
+    private bool _portsCreatedExternally;
     // The ports in the chassis configuration.
     private IReadOnlyList<string> _named = [.. Enumerable.Range(0, 16).Select(i => $"TAP{i}")];
     private Action<CrashPoint> _hook = _ => { };
@@ -170,7 +170,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     [Fact]
     public async Task Ports_of_others_are_waited_for_and_none_is_made()
     {
-        _portsMadeByOthers = true;
+        _portsCreatedExternally = true;
         await StartAsync(new FaithfulBehaviours());
         await using var others = new GnmiClient(new TargetEndpoint { Address = _target.Address });
         for (var made = 0; made < Pool.Length; made++)
@@ -327,14 +327,8 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
                 BackoffMax = TimeSpan.FromMilliseconds(50)
             }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null,
-            new TargetPorts(pool ?? Pool, _portsMadeByOthers), NullLogger.Instance);
-        var options = new ProgrammerOptions
-        {
-            RetryMin = TimeSpan.FromMilliseconds(5),
-            RetryMax = TimeSpan.FromMilliseconds(50),
-            FaultHook = p => _hook(p)
-        };
+        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null, new TargetPorts(pool ?? Pool, _portsCreatedExternally), NullLogger.Instance);
+        var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50), FaultHook = p => _hook(p) };
         _programmer = new Programmer(_node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         _session.Start();
         _programmer.Start();

@@ -56,7 +56,7 @@ internal readonly struct FieldReader(string subject)
         {
             throw Invalid(field, $"{Quote(text!)} is not a CIDR range");
         }
-        return new IPNetwork(Masked(address, length), length);
+        return IpText.NetworkOf(address, length);
     }
 
     public static string Quote(string text) => $"\"{ConfigurationError.OneLine(text)}\"";
@@ -92,16 +92,5 @@ internal readonly struct FieldReader(string subject)
         }
         address = new IPAddress(bytes);
         return true;
-    }
-
-    private static IPAddress Masked(IPAddress address, int length)
-    {
-        var bytes = address.GetAddressBytes();
-        for (var i = 0; i < bytes.Length; i++)
-        {
-            var bits = Math.Clamp(length - (i * 8), 0, 8);
-            bytes[i] &= (byte)(0xff << (8 - bits));
-        }
-        return new IPAddress(bytes);
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using ACCOffload.Protos.V1;
 
@@ -26,13 +25,13 @@ internal static class CtlServices
                 var table = new TextTable("", "", "", "", "PACKETS").AlignRight(4);
                 foreach (var f in port.Frontends)
                 {
-                    table.Add("frontend", $"{f.Address}:{f.Port}", f.Retired ? "retired" : f.Kind, Targets(f), Number(f.Packets));
+                    table.Add("frontend", $"{f.Address}:{f.Port}", f.Retired ? "retired" : f.Kind, Targets(f), CtlText.Number(f.Packets));
                 }
 
                 foreach (var b in port.Backends)
                 {
                     var state = b.Draining ? $"{b.Condition}, draining" : Shares(b);
-                    table.Add("backend", $"{b.Address}:{b.Port}", b.Place, state, Number(b.Packets));
+                    table.Add("backend", $"{b.Address}:{b.Port}", b.Place, state, CtlText.Number(b.Packets));
                 }
 
                 table.WriteTo(writer, "    ");
@@ -147,6 +146,4 @@ internal static class CtlServices
         var all = b.Buckets + b.LocalBuckets == 0 ? b.Condition : $"{b.Condition}, {b.Buckets} {(b.Buckets == 1 ? "bucket" : "buckets")}";
         return b.LocalBuckets == 0 ? all : $"{all}, {b.LocalBuckets} local";
     }
-
-    private static string Number(ulong number) => number.ToString(CultureInfo.InvariantCulture);
 }

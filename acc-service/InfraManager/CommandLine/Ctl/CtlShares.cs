@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.Protos.V1;
@@ -33,10 +32,12 @@ internal static class CtlShares
         {
             var first = port.Endpoints[0];
             table.Add([
-                first.HasPort ? Number(first.Port) : "-",
+                first.HasPort ? CtlText.Number(first.Port) : "-",
                 first.PortName,
                 .. kinds.Select(
-                    k => port.Shares.FirstOrDefault(s => s.Kind == k) is { } share ? $"{Number(share.Count)}/{Number(share.Limit)}" : "-"),
+                    k => port.Shares.FirstOrDefault(s => s.Kind == k) is { } share
+                        ? $"{CtlText.Number(share.Count)}/{CtlText.Number(share.Limit)}"
+                        : "-"),
                 string.Join(' ', port.Endpoints.Select(CtlVports.Owner))]);
         }
         table.WriteTo(writer);
@@ -81,6 +82,4 @@ internal static class CtlShares
     private static string Periods() => string.Join(", ", ShareKind.All.Select(k => $"{k.Name} {Span(k.Period)}"));
 
     private static string Span(uint seconds) => seconds % 3600 == 0 ? $"{seconds / 3600} h" : $"{seconds} s";
-
-    private static string Number(uint number) => number.ToString(CultureInfo.InvariantCulture);
 }

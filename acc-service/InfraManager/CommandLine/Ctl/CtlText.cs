@@ -212,5 +212,5 @@ internal static class CtlText
 
     private static string Pairs(IEnumerable<NamedValue> values) => string.Join(", ", values.Select(v => $"{v.Name}={v.Value}"));
 
-    private static string Number(ulong number) => number.ToString(CultureInfo.InvariantCulture);
+    public static string Number(ulong number) => number.ToString(CultureInfo.InvariantCulture);
 }

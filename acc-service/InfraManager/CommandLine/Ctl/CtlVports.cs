@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using ACCOffload.Protos.V1;
 
@@ -20,7 +19,7 @@ internal static class CtlVports
         {
             var first = vport.First();
             table.Add(
-                first.HasPort ? Number(first.Port) : "-",
+                first.HasPort ? CtlText.Number(first.Port) : "-",
                 first.PortName,
                 first.Device,
                 first.Mac,
@@ -32,7 +31,7 @@ internal static class CtlVports
         foreach (var own in reply.Vports)
         {
             table.Add(
-                own.HasPort ? Number(own.Port) : "-",
+                own.HasPort ? CtlText.Number(own.Port) : "-",
                 own.Name,
                 own.Use == "subfunction" ? "sf" : "-",
                 OrDash(own.Mac),
@@ -109,8 +108,6 @@ internal static class CtlVports
     private static IEnumerable<IGrouping<(string Port, string Mac), EndpointInfo>> ByVport(ListEndpointsReply reply) =>
         reply.Endpoints.OrderBy(e => e.Port).ThenBy(e => e.PortName, StringComparer.Ordinal).ThenBy(e => e.Mac, StringComparer.Ordinal)
             .GroupBy(e => (e.PortName, e.Mac));
-
-    private static string Number(uint number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static string OrDash(string text) => text.Length == 0 ? "-" : text;
 }

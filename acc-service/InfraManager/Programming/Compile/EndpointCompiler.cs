@@ -62,13 +62,12 @@ internal sealed class EndpointCompiler
         var mac = endpoint.Spec.Mac.Value;
         entries.Add(_portClass.Exact("port", port).Action("pod_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
         entries.Add(_macGuard.Exact("port", port).Exact("src_mac", mac).Action("allow_mac").Build());
-        Span<byte> ip = stackalloc byte[16];
         foreach (var address in endpoint.Spec.Addresses)
         {
-            var bytes = Bytes(address, ip);
-            entries.Add(_sourceGuard.Exact("port", port).Exact("src_mac", mac).Exact("src_ip", bytes).Action("allow_source").Build());
-            entries.Add(_localSources.Exact("src_ip", bytes).Action("local_source").Build());
-            entries.Add(_pods.Exact("dst_ip", bytes).Action("to_pod")
+            ulong ip = Ipv4.Value(address);
+            entries.Add(_sourceGuard.Exact("port", port).Exact("src_mac", mac).Exact("src_ip", ip).Action("allow_source").Build());
+            entries.Add(_localSources.Exact("src_ip", ip).Action("local_source").Build());
+            entries.Add(_pods.Exact("dst_ip", ip).Action("to_pod")
                 .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
         }
     }
@@ -77,7 +76,6 @@ internal sealed class EndpointCompiler
     {
         var mac = endpoint.Spec.Mac.Value;
         entries.Add(_portClass.Exact("port", port).Action("host_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
-        Span<byte> ip = stackalloc byte[16];
         foreach (var address in _node.AddressesOf(endpoint.Spec))
         {
             // The pipeline routes IPv4 only, but the configuration may contain addresses of both families.
@@ -86,11 +84,11 @@ internal sealed class EndpointCompiler
                 continue;
             }
 
-            var bytes = Bytes(address, ip);
-            entries.Add(_routes.Lpm("dst_ip", bytes, bytes.Length * 8).Action("to_port")
+            ulong ip = Ipv4.Value(address);
+            entries.Add(_routes.Lpm("dst_ip", ip, 32).Action("to_port")
                 .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
             // Packets from the uplink must not use the node's addresses as their source.
-            entries.Add(_localSources.Exact("src_ip", bytes).Action("node_source").Build());
+            entries.Add(_localSources.Exact("src_ip", ip).Action("node_source").Build());
         }
     }
 
@@ -102,7 +100,6 @@ internal sealed class EndpointCompiler
             entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac).Build());
         }
 
-        Span<byte> ip = stackalloc byte[16];
         foreach (var route in _node.Uplink?.Routes ?? [])
         {
             if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
@@ -110,7 +107,7 @@ internal sealed class EndpointCompiler
                 continue;
             }
 
-            var entry = _routes.Lpm("dst_ip", Bytes(route.Destination.BaseAddress, ip), route.Destination.PrefixLength)
+            var entry = _routes.Lpm("dst_ip", Ipv4.Value(route.Destination.BaseAddress), route.Destination.PrefixLength)
                 .Action(_node.Uplink!.Mtu > 0 ? "to_narrow_port" : "to_port")
                 .Param("port", port).Param("src_mac", mac).Param("dst_mac", route.NextHop.Value);
             if (_node.Uplink.Mtu > 0)
@@ -120,12 +117,6 @@ internal sealed class EndpointCompiler
 
             entries.Add(entry.Build());
         }
-    }
-
-    private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
-    {
-        address.TryWriteBytes(buffer, out var written);
-        return buffer[..written];
     }
 
     // A pipeline without one of the names must be refused at start, not at the first attachment.

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
 
@@ -72,7 +73,7 @@ internal sealed class NodeCompiler
         if (IsServed(_node.Gateway))
         {
             entries.Add(Route(gateway).Action("to_gateway").Build());
-            entries.Add(_localSources.Exact("src_ip", Bytes(_node.Gateway, stackalloc byte[16])).Action("gateway_source").Build());
+            entries.Add(_localSources.Exact("src_ip", Ipv4.Value(_node.Gateway)).Action("gateway_source").Build());
         }
 
         foreach (var range in _node.PodRanges.Concat(_node.VirtualRanges)
@@ -88,21 +89,15 @@ internal sealed class NodeCompiler
     }
 
     private EntryBuilder Route(IPNetwork prefix) =>
-        _routes.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
+        _routes.Lpm("dst_ip", Ipv4.Value(prefix.BaseAddress), prefix.PrefixLength);
 
     private Entry Pool(uint pool, IPAddress address) => _pools
-        .Exact("pool", pool).Action("pool_ports").Param("ip", Bytes(address, stackalloc byte[16]))
+        .Exact("pool", pool).Action("pool_ports").Param("ip", Ipv4.Value(address))
         .Param("first_port", _node.MasqueradePorts.First).Param("ports", (uint)_node.MasqueradePorts.Count)
         .Param("port_mask", _node.MasqueradePorts.Mask).Build();
 
     private EntryBuilder Outgoing(IPNetwork prefix) =>
-        _outgoing.Lpm("dst_ip", Bytes(prefix.BaseAddress, stackalloc byte[16]), prefix.PrefixLength);
+        _outgoing.Lpm("dst_ip", Ipv4.Value(prefix.BaseAddress), prefix.PrefixLength);
 
     private static bool IsServed(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork;
-
-    private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
-    {
-        address.TryWriteBytes(buffer, out var written);
-        return buffer[..written];
-    }
 }

@@ -89,21 +89,21 @@ internal sealed class ServiceCompiler
     }
 
     private Entry Endpoint(PortState port, BackendState backend) => _endpoints
-        .Exact("ip", Bytes(backend.Key.Address, stackalloc byte[16])).Exact("port", backend.Key.Port)
+        .Exact("ip", Ipv4.Value(backend.Key.Address)).Exact("port", backend.Key.Port)
         .Exact("protocol", (ulong)port.Protocol)
         .Action("endpoint").Param("id", backend.EndpointId).Build();
 
     private Entry Backend(BackendState backend) => _backends
         .Exact("backend_id", backend.Id).Action(backend.Draining ? "drain_backend" : "to_backend")
-        .Param("ip", Bytes(backend.Key.Address, stackalloc byte[16])).Param("port", backend.Key.Port)
+        .Param("ip", Ipv4.Value(backend.Key.Address)).Param("port", backend.Key.Port)
         .Param("endpoint_id", backend.EndpointId).Param("on_host", backend.Place == BackendPlace.Host ? 1u : 0u).Build();
 
     private Entry Address(FrontendState frontend) => _frontends
         .Exact("frontend_id", frontend.Id).Action("frontend_address")
-        .Param("ip", Bytes(frontend.Key.Address, stackalloc byte[16])).Param("port", frontend.Key.Port).Build();
+        .Param("ip", Ipv4.Value(frontend.Key.Address)).Param("port", frontend.Key.Port).Build();
 
     private Entry SourceRange(RangesState list, IPNetwork range) => _sourceRanges
-        .Exact("ranges_id", list.Id).Lpm("src_ip", Bytes(range.BaseAddress, stackalloc byte[16]), range.PrefixLength)
+        .Exact("ranges_id", list.Id).Lpm("src_ip", Ipv4.Value(range.BaseAddress), range.PrefixLength)
         .Action("in_range").Build();
 
     private void Buckets(List<Entry> entries, SetState set)
@@ -174,14 +174,8 @@ internal sealed class ServiceCompiler
     }
 
     private EntryBuilder Service(FrontendKey key, bool outside) => _services
-        .Exact("outside", outside ? 1u : 0u).Exact("ip", Bytes(key.Address, stackalloc byte[16])).Exact("port", key.Port)
+        .Exact("outside", outside ? 1u : 0u).Exact("ip", Ipv4.Value(key.Address)).Exact("port", key.Port)
         .Exact("protocol", (ulong)key.Protocol);
-
-    private static ReadOnlySpan<byte> Bytes(IPAddress address, Span<byte> buffer)
-    {
-        address.TryWriteBytes(buffer, out var written);
-        return buffer[..written];
-    }
 
     // A pipeline without one of the names must be refused at start, not at the first service.
     private void ProbeNames()

@@ -43,24 +43,30 @@ internal static class PipelineProfiles
         public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new K8sCompiler(pipeline, node);
     }
 
-    private sealed class Es2kProfile : PipelineProfile
+    /// <summary>A package of release 24.01.</summary>
+    private abstract class PackageProfile(string name) : PipelineProfile
     {
-        public override string Name => "es2k-24.01";
+        public sealed override string Name => name;
 
-        public override bool IsBuiltIn => false;
+        public sealed override bool IsBuiltIn => false;
+
+        public sealed override TableOrder Order => PackageTableOrder.Instance;
+    }
+
+    private sealed class Es2kProfile() : PackageProfile(PackageName)
+    {
+        private const string PackageName = "es2k-24.01";
 
         public override bool IsForE2100 => true;
 
         public override ServiceLimits Services { get; } = new()
         {
-            Name = "es2k-24.01",
+            Name = PackageName,
             // The range that the 24.01 manager uses: six bits for the service, six for the endpoint.
             MaxPointers = 4095,
             OwnBackendsOnly = true,
             HasAllBuckets = true,
         };
-
-        public override TableOrder Order => PackageTableOrder.Instance;
 
         public override PortRule? PortRule => State.Node.PortRule.Mac;
 
@@ -70,22 +76,17 @@ internal static class PipelineProfiles
         public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new Es2kCompiler(pipeline, node);
     }
 
-    private sealed class DpdkProfile : PipelineProfile
+    private sealed class DpdkProfile() : PackageProfile(PackageName)
     {
+        private const string PackageName = "dpdk-24.01";
         private const uint DefaultArpPort = 0;
-
-        public override string Name => "dpdk-24.01";
-
-        public override bool IsBuiltIn => false;
 
         public override ServiceLimits Services { get; } = new()
         {
-            Name = "dpdk-24.01",
+            Name = PackageName,
             // Backends are members of an action profile, and P4-DPDK crashes on a group when the profile has 1,025 members or more.
             MaxPointers = 1023,
         };
-
-        public override TableOrder Order => PackageTableOrder.Instance;
 
         public override PortRule? PortRule => State.Node.PortRule.Gnmi;
 

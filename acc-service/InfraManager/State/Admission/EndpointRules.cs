@@ -222,18 +222,12 @@ internal static class EndpointRules
 
         foreach (var range in node.PodRanges)
         {
-            if (range.Contains(address) && !IsReserved(address))
+            if (range.Contains(address) && Ipv4.IsUnicast(address))
             {
                 return;
             }
         }
 
         throw IntentException.Invalid(field, $"{address} is outside the node's pod ranges ({string.Join(", ", node.PodRanges)})");
-    }
-
-    private static bool IsReserved(IPAddress address)
-    {
-        Span<byte> bytes = stackalloc byte[4];
-        return !address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224;
     }
 }

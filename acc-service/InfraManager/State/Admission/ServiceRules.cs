@@ -199,10 +199,6 @@ internal static class ServiceRules
         }
     }
 
-    private static bool IsReserved(IPAddress address)
-    {
-        Span<byte> bytes = stackalloc byte[4];
-        // Link-local addresses are this link's only: the gateway's among them.
-        return !address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224 || (bytes[0] == 169 && bytes[1] == 254);
-    }
+    // Link-local addresses, such as the gateway's, are not routed.
+    private static bool IsReserved(IPAddress address) => !Ipv4.IsUnicast(address) || Ipv4.IsLinkLocal(address);
 }

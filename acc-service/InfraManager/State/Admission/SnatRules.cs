@@ -18,13 +18,12 @@ internal static class SnatRules
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void CheckAddress(IPAddress address, NodeSettings node, string field)
     {
-        Span<byte> bytes = stackalloc byte[16];
         if (address.AddressFamily != AddressFamily.InterNetwork)
         {
             throw IntentException.Invalid(field, $"{address} is not IPv4; this pipeline carries IPv4 only");
         }
 
-        if (!address.TryWriteBytes(bytes, out _) || bytes[0] is 0 or 127 or >= 224)
+        if (!Ipv4.IsUnicast(address))
         {
             throw IntentException.Invalid(field, $"{address} is not a unicast address");
         }
@@ -55,7 +54,7 @@ internal static class SnatRules
             throw IntentException.Invalid("prefix", $"{prefix} is too large, the minimum prefix length is {MinPrefixLength}");
         }
 
-        if (prefix.BaseAddress.GetAddressBytes()[0] is 0 or 127 or >= 224)
+        if (!Ipv4.IsUnicast(prefix.BaseAddress))
         {
             throw IntentException.Invalid("prefix", $"{prefix} contains no unicast addresses");
         }
