@@ -49,7 +49,7 @@ internal static partial class Pipelines
                 a.Add(ours.Measure(packets));
                 b.Add(theirs.Measure(packets));
             }
-            report.AddCompared($"pipeline: instructions of {name}", Instructions(text, frames), "a packet",
+            report.AddCompared($"pipeline: instructions of {name}", Instructions(text, frames), "instructions/packet",
                 Instructions(otherText, frames));
             report.AddRatioAtLeast($"pipeline: {name} (reference: {Path.GetFileName(options.Against)})", Statistics.Median(a),
                 "packets/s", Statistics.Median(b), 0.9);

@@ -46,11 +46,11 @@ internal static class TableProgramming
         }
 
         var one = Statistics.Median(single);
-        report.Add("tables: 1 entry a Write", one, "entries/s");
+        report.Add("tables: 1 entry per Write", one, "entries/s");
         var best = BatchSizes.MaxBy(size => Statistics.Median(batched[size].Select(measure => measure.Rate)));
         foreach (var size in BatchSizes)
         {
-            report.AddRatioAtLeast($"tables: {size} entries a Write", Statistics.Median(batched[size].Select(measure => measure.Rate)),
+            report.AddRatioAtLeast($"tables: {size} entries per Write", Statistics.Median(batched[size].Select(measure => measure.Rate)),
                 "entries/s", one, 20);
         }
 

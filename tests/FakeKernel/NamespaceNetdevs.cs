@@ -153,7 +153,7 @@ public sealed class NamespaceNetdevs : INetdevs
         _stop.Dispose();
     }
 
-    /// <summary>The sysfsPath of the function whose link has an index in the host's namespace; null for other links.</summary>
+    /// <summary>The sysfs path of the function whose link has an index in the host's namespace; null for other links.</summary>
     internal string? SysfsPathOf(int index)
     {
         lock (_gate)
