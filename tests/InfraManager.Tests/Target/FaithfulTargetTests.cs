@@ -327,8 +327,14 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
                 BackoffMax = TimeSpan.FromMilliseconds(50)
             }, NullLogger.Instance);
         _ports = new GnmiClient(endpoint);
-        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null, new TargetPorts(pool ?? Pool, _portsCreatedExternally), NullLogger.Instance);
-        var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50), FaultHook = p => _hook(p) };
+        _view = new P4Target(_session, _ports, artifacts ?? TestPipeline.Artifacts, _node, null,
+            new TargetPorts(pool ?? Pool, _portsCreatedExternally), NullLogger.Instance);
+        var options = new ProgrammerOptions
+        {
+            RetryMin = TimeSpan.FromMilliseconds(5),
+            RetryMax = TimeSpan.FromMilliseconds(50),
+            FaultHook = p => _hook(p)
+        };
         _programmer = new Programmer(_node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         _session.Start();
         _programmer.Start();
