@@ -138,6 +138,13 @@ internal sealed class ClusterNode : IAsyncDisposable
     /// <summary>Whether the last <see cref="Break"/> had no effect, because the step makes fewer calls.</summary>
     public bool FaultUnused => File.Exists(At("fault"));
 
+    /// <summary>Tells the cluster of a pod that a test added itself.</summary>
+    public void KnowPod(string name)
+    {
+        Directory.CreateDirectory(At("pods"));
+        File.WriteAllText(At($"pods/{name}"), "");
+    }
+
     /// <summary>The calls of kubectl, in order.</summary>
     public string[] Asked => File.Exists(At("asked")) ? File.ReadAllLines(At("asked")) : [];
 
