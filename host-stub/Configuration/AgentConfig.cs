@@ -17,6 +17,9 @@ internal readonly record struct InterfaceCidr(IPAddress Address, int PrefixLengt
 internal sealed record HostInterfaceConfig(
     bool Enabled, string Name, IReadOnlyList<InterfaceCidr> Addresses, IReadOnlyList<IPNetwork> Routes)
 {
+    /// <summary>Source address of the host's own traffic over <see cref="Routes"/>; null for the kernel's choice.</summary>
+    public IPAddress? PreferredSource { get; init; }
+
     /// <summary>veth, or tap for a target that supports no other ports.</summary>
     public string DeviceKind { get; init; } = "veth";
 }

@@ -201,6 +201,8 @@ internal static class AgentConfigReader
                 missing: enabled ? "is missing: the host can't reach its pods" : null),
             reader.List<IPNetwork>("HostInterface:Routes", Parsers.Network, "give a network such as 10.244.0.0/16"))
         {
+            PreferredSource = reader.Value<IPAddress?>(
+                "HostInterface:PreferredSource", "", Parsers.OptionalAddress, "give an address of this host, or \"\" for none"),
             DeviceKind = reader.Value<string>(
                 "HostInterface:DeviceKind", "veth", HostDeviceKind, "give veth, or tap for a target that creates its own ports"),
         };

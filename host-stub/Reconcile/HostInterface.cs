@@ -242,13 +242,25 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
 
         foreach (var destination in _config.Routes.Where(r => r.BaseAddress.AddressFamily == _gateway.AddressFamily))
         {
-            if (!routes.Any(r => r.Destination.Equals(destination) && Equals(r.Gateway, _gateway)))
+            var source = _config.PreferredSource is { } address && address.AddressFamily == _gateway.AddressFamily ? address : null;
+            if (!routes.Any(r => r.Destination.Equals(destination) && Equals(r.Gateway, _gateway) && IsSource(r.PreferredSource, source)))
             {
                 host.Links.AddRoute(
-                    new Route { Destination = destination, Gateway = _gateway, InterfaceIndex = link.Index, OnLink = true }, replace: true);
+                    new Route
+                    {
+                        Destination = destination,
+                        Gateway = _gateway,
+                        InterfaceIndex = link.Index,
+                        OnLink = true,
+                        PreferredSource = source,
+                    },
+                    replace: true);
             }
         }
     }
+
+    // Without a wish, whatever somebody else set stays.
+    private static bool IsSource(IPAddress? present, IPAddress? wanted) => wanted is null || wanted.Equals(present);
 
     [LoggerMessage(LogLevel.Information, "Created the host interface {Name} with {Addresses}")]
     private partial void LogCreated(string name, string addresses);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
@@ -126,6 +127,32 @@ public sealed class HostInterfaceTests
         await Eventually.TrueAsync(() => IsComplete(lab, links), "the host interface is complete again");
         await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has it");
         Assert.Equal(links.GetLink(lab.HostInterfaceName)!.Mac.ToArray(), lab.Acc.Model.Endpoints[0].Device.Mac.ToByteArray());
+    }
+
+    [Fact]
+    public async Task Its_routes_prefer_the_configured_source_and_are_repaired()
+    {
+        Needs.Root();
+        var node = IPAddress.Parse("198.19.0.77");
+        using var links = RouteNetlink.Open();
+        // The node's address is on an interface of the host's own; in the tests on this one.
+        await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l =>
+        {
+            l.Config["HostInterface"]!["Addresses"] = new System.Text.Json.Nodes.JsonArray("198.19.0.1/32", $"{node}/32");
+            l.Config["HostInterface"]!["PreferredSource"] = node.ToString();
+        });
+        var link = AssertComplete(lab, links);
+        Assert.Equal(node, Source());
+
+        links.AddRoute(Route() with { PreferredSource = IPAddress.Parse("198.19.0.1") }, replace: true);
+
+        await Eventually.TrueAsync(() => node.Equals(Source()), "the route prefers the node's address again");
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Connect(IPAddress.Parse("198.18.0.9"), 9);
+        Assert.Equal(node, ((IPEndPoint)socket.LocalEndPoint!).Address);
+
+        Route Route() => links.GetRoutes(link.Index).Single(r => r.Destination == IPNetwork.Parse("198.18.0.0/24"));
+        IPAddress? Source() => Route().PreferredSource;
     }
 
     [Fact]

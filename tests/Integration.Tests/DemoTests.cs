@@ -72,7 +72,7 @@ public sealed class DemoTests
         Assert.Equal(before, await WorldAsync());
     }
 
-    private Dictionary<string, string> Environment() => new() { ["RID"] = Published.Rid, ["DEMO_NAME"] = _name };
+    private Dictionary<string, string> Environment() => new() { ["DEMO_BINARIES"] = Published.Rid, ["DEMO_NAME"] = _name };
 
     private async Task<string> WorldAsync()
     {

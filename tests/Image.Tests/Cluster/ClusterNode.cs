@@ -138,6 +138,13 @@ internal sealed class ClusterNode : IAsyncDisposable
     /// <summary>Whether the last <see cref="InjectFault"/> had no effect, because the step makes fewer calls.</summary>
     public bool FaultUnused => File.Exists(At("fault"));
 
+    /// <summary>Registers a pod that the test added itself, so that the fake kubectl can drain it.</summary>
+    public void RegisterPod(string name)
+    {
+        Directory.CreateDirectory(At("pods"));
+        File.WriteAllText(At($"pods/{name}"), "");
+    }
+
     /// <summary>The calls of the fake kubectl, in order.</summary>
     public string[] KubectlCalls => File.Exists(At("kubectl-calls")) ? File.ReadAllLines(At("kubectl-calls")) : [];
 

@@ -29,10 +29,13 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.Equal(Steps, Outcomes(up).Keys);
         Assert.All(Outcomes(up).Values, outcome => Assert.Equal("done", outcome));
         Assert.Contains("4 pods, all of them in the pipeline", up.Output);
+        Assert.Contains("\"HealthCheckAddress\": \"127.0.0.1\"", await node.Machine.OutputAsync("cat", "/etc/accoffload/inframanager.json"));
         // The watch with the account's token finds the cluster's service; the pods reach each other.
         await Eventually.TrueAsync(async () => (int?)(await node.StatusAsync())?["services"] == 1, "InfraManager knows the service",
             seconds: 60);
         await PingAsync(node);
+        // The host reaches services, too.
+        Assert.Contains("dev accoffload0", await node.Machine.OutputAsync("ip", "route", "get", "10.96.0.10"));
         var installed = CleanRoot.Changes(before, await node.ListAsync());
         Assert.Contains(installed, change => change.StartsWith("+ /opt/cni/bin/accoffload ", StringComparison.Ordinal));
         output.WriteLine($"changes made by cluster-up:\n{string.Join('\n', installed)}\n");
@@ -118,11 +121,13 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         var refused = await node.DownAsync();
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("pods still have the network", refused.Error);
-        Assert.Equal("{ \"ours\": true }", await node.Machine.OutputAsync("cat", "/etc/cni/net.d/10-accoffload.conflist"));
-        await CniAsync(node, "DEL");
-        await node.Machine.OutputAsync("ip", "netns", "delete", "other");
-
-        (await node.DownAsync()).MustSucceed();
+        // A drain still works: without a network configuration the runtime would refuse to remove the pod.
+        Assert.Contains("podnet", await node.Machine.OutputAsync("cat", "/etc/cni/net.d/10-accoffload.conflist"));
+        node.RegisterPod("other");
+        var forced = (await node.DownAsync("FORCE=1")).MustSucceed();
+        Assert.Contains("node/node-1 drained", forced.Output);
+        Assert.Contains("no pod has the network", forced.Output);
+        Assert.DoesNotContain("except", forced.Output);
         await AssertRestoredAsync(node, before);
     }
 
@@ -132,9 +137,16 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Needs.NotMissing(BootedMachine.Missing);
         await using var node = await ClusterNode.StartAsync(packages);
         await node.CopyRepositoryAsync();
+        // A custom configuration also gets the capabilities of the embedded target.
+        await node.Machine.WriteAsync("/root/acc.json", """
+            {
+              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] },
+              "SoftTarget": { "PortNamespace": "/run/netns/accoffload-dp" }
+            }
+            """);
         var before = await node.ListAsync();
-        var up = (await node.RunInMachineAsync("cluster-up", "POD_RANGE=10.244.1.0/24", "LOG_NAMESPACE=", "PLUGIN_DIR=/opt/other/bin"))
-            .MustSucceed();
+        var up = (await node.RunInMachineAsync(
+            "cluster-up", "POD_RANGE=10.244.1.0/24", "LOG_NAMESPACE=", "PLUGIN_DIR=/opt/other/bin", "ACC_CONFIG=/root/acc.json")).MustSucceed();
         Assert.Equal(["cluster", "example"], Outcomes(up).Where(step => step.Value == "skipped").Select(step => step.Key));
         Assert.Equal("/usr/lib/accoffload/host-stub/host-stub", await node.Machine.OutputAsync("readlink", "/opt/other/bin/accoffload"));
         await node.Machine.OutputAsync("ip", "netns", "add", "other");

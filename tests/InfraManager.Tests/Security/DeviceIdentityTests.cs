@@ -84,7 +84,7 @@ public sealed class DeviceIdentityTests : IDisposable
         await RefusedAsync("does not lead to it", "good.crt", "stranger.crt");
 
         File.WriteAllText(At("text.crt"), "no certificate");
-        await RefusedAsync("no certificate in it", "text.crt", "authority.crt");
+        await RefusedAsync("it contains no certificate", "text.crt", "authority.crt");
     }
 
     private async Task RefusedAsync(string reason, string certificate, string authorities)
