@@ -9,6 +9,7 @@ using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Session;
 using ACCOffload.TestKit;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Processes;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -67,14 +68,7 @@ internal static class TableProgramming
     {
         var listen = $"127.0.0.1:{FreePort()}";
         var configuration = JsonNode.Parse(await File.ReadAllTextAsync(lab.ManagerConfig))!.AsObject();
-        configuration["SoftTarget"] = new JsonObject
-        {
-            ["Listen"] = listen,
-            ["PortNamespace"] = $"/run/netns/{lab.PortNamespace}",
-            ["CertificateFile"] = $"{lab.Pki}/p4rt-server/tls.crt",
-            ["KeyFile"] = $"{lab.Pki}/p4rt-server/tls.key",
-            ["CaFile"] = $"{lab.Pki}/p4rt-server/ca.crt",
-        };
+        configuration.Set("SoftTarget:Listen", listen).WithCertificates("SoftTarget", $"{lab.Pki}/p4rt-server");
         await File.WriteAllTextAsync(lab.At("tls.json"), configuration.ToJsonString());
         await using var target = new BackgroundProcess(null, Published.InfraManager, ["soft-target", "--config", lab.At("tls.json")]);
         await using var session = await ConnectAsync(new TargetEndpoint

@@ -12,6 +12,7 @@ using ACCOffload.HostStub.Wire;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Logging;
 using Microsoft.Extensions.Logging;
 
@@ -170,16 +171,9 @@ internal sealed class AgentLab : IAsyncDisposable
     {
         var config = NetworkConfig(version, prevResult);
         change?.Invoke(config);
-        var variables = new Dictionary<string, string>
-        {
-            ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin",
-            ["CNI_COMMAND"] = command,
-            ["CNI_CONTAINERID"] = containerId,
-            ["CNI_NETNS"] = netns,
-            ["CNI_IFNAME"] = "eth0",
-            ["CNI_PATH"] = $"{At("bin")}:{Needs.CniPluginFolder}",
-            ["CNI_ARGS"] = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_UID=6f1b",
-        };
+        var variables = PluginVariables.Of(command, $"{At("bin")}:{Needs.CniPluginFolder}", containerId, netns, "web-0");
+        variables["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin";
+        variables["CNI_ARGS"] += ";K8S_POD_UID=6f1b";
         environment?.Invoke(variables);
         var response = CniPlugin.Execute(variables, () => Encoding.UTF8.GetBytes(config.ToJsonString()), AgentSocket.Ask);
         return PluginAnswer.From(response);
@@ -187,19 +181,7 @@ internal sealed class AgentLab : IAsyncDisposable
 
     public JsonObject NetworkConfig(string version, JsonNode? prevResult = null)
     {
-        var config = new JsonObject
-        {
-            ["cniVersion"] = version,
-            ["name"] = "podnet",
-            ["type"] = "accoffload",
-            ["socket"] = Socket,
-            ["ipam"] = new JsonObject
-            {
-                ["type"] = "host-local",
-                ["dataDir"] = At("ipam"),
-                ["ranges"] = new JsonArray(new JsonArray(new JsonObject { ["subnet"] = Subnet })),
-            },
-        };
+        var config = NetworkJson.Request(NetworkJson.Plugin(Socket, At("ipam"), Subnet), version);
         if (prevResult is not null)
         {
             config["prevResult"] = prevResult.DeepClone();
@@ -263,25 +245,11 @@ internal sealed class AgentLab : IAsyncDisposable
         System.IO.Directory.Delete(Directory, recursive: true);
     }
 
-    private JsonObject MakeConfig(bool hostInterface) => new()
-    {
-        ["Acc"] = new JsonObject
-        {
-            ["Address"] = $"https://127.0.0.1:{Acc.Port}",
-            ["CertificateFile"] = At("pki/tls.crt"),
-            ["KeyFile"] = At("pki/tls.key"),
-            ["CaFile"] = At("pki/ca.crt"),
-        },
-        ["Agent"] = new JsonObject { ["Socket"] = Socket, ["Store"] = At("host-stub.db") },
-        ["Device"] = new JsonObject { ["PortNamespace"] = $"/run/netns/{DataPlane}" },
-        ["HostInterface"] = new JsonObject
-        {
-            ["Enabled"] = hostInterface,
-            ["Name"] = HostInterfaceName,
-            ["Addresses"] = new JsonArray("198.19.0.1/32"),
-            ["Routes"] = new JsonArray("198.18.0.0/24"),
-        },
-    };
+    private JsonObject MakeConfig(bool hostInterface) => HostStubJson.Create($"https://127.0.0.1:{Acc.Port}")
+        .WithCertificates("Acc", At("pki"))
+        .WithAgent(Socket, At("host-stub.db"))
+        .WithPorts(DataPlane)
+        .WithHostInterface(HostInterfaceName, "198.19.0.1/32", "198.18.0.0/24", hostInterface);
 }
 
 /// <summary>A pod sandbox as a container runtime creates it.</summary>

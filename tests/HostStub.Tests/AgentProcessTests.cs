@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Tests.Support;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -52,12 +53,11 @@ public sealed class AgentProcessTests
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
 
-        var (exit, text, _) = await Programs.RunAsync(Program, ["status", "--socket", lab.Socket], "", new Dictionary<string, string>());
+        var (exit, text, _) = await Shell.RunAsync(null, Program, ["status", "--socket", lab.Socket]);
         Assert.True(
             exit == 0 && text.Contains("10.244.1.2", StringComparison.Ordinal) && text.Contains("default/web-0", StringComparison.Ordinal),
             text);
-        (exit, text, _) = await Programs.RunAsync(
-            Program, ["status", "--json", "--socket", lab.Socket], "", new Dictionary<string, string>());
+        (exit, text, _) = await Shell.RunAsync(null, Program, ["status", "--json", "--socket", lab.Socket]);
         var status = JsonNode.Parse(text)!;
         Assert.True(exit == 0 && status["acc"]!["ready"]!.GetValue<bool>());
         Assert.Equal(
@@ -75,10 +75,10 @@ public sealed class AgentProcessTests
         var id = process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
         lab.Config["Mtu"] = 1;
         lab.WriteConfig();
-        await Programs.RunAsync("kill", ["-HUP", id], "", new Dictionary<string, string>());
+        await Shell.RunAsync(null, "kill", ["-HUP", id]);
         await Eventually.TrueAsync(() => Said("the previous one stays in force"), "the error is logged, and the agent continues");
         (await lab.RunAsync("DEL", pod)).Succeeded();
-        await Programs.RunAsync("kill", ["-TERM", id], "", new Dictionary<string, string>());
+        await Shell.RunAsync(null, "kill", ["-TERM", id]);
         await ReceiveAsync(notify, "STOPPING=1");
         await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Equal(0, process.ExitCode);
@@ -90,7 +90,7 @@ public sealed class AgentProcessTests
     {
         var file = Path.GetTempFileName();
         File.WriteAllText(file, "{\"Mtu\":1}");
-        var (exit, output, error) = await Programs.RunAsync(Program, ["agent", "--config", file], "", new Dictionary<string, string>());
+        var (exit, output, error) = await Shell.RunAsync(null, Program, ["agent", "--config", file]);
         File.Delete(file);
         Assert.Equal(78, exit);
         Assert.Equal("", output);
@@ -104,8 +104,7 @@ public sealed class AgentProcessTests
     [Fact]
     public async Task Status_without_an_agent_exits_with_2()
     {
-        var (exit, _, error) = await Programs.RunAsync(
-            Program, ["status", "--socket", "/run/there-is-none.sock"], "", new Dictionary<string, string>());
+        var (exit, _, error) = await Shell.RunAsync(null, Program, ["status", "--socket", "/run/there-is-none.sock"]);
         Assert.Equal(2, exit);
         Assert.Contains("is it running?", error, StringComparison.Ordinal);
     }

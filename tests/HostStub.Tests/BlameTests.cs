@@ -3,6 +3,7 @@ using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -37,8 +38,8 @@ public sealed class BlameTests
             d => (d["Kind"], d["Vf"], d["Sf"]) = (kind, FunctionLab.Vf(7), FunctionLab.Sf()));
         var (pod, other) = (lab.Agent.NewPod(), lab.Agent.NewPod());
         // Also as an alternative name, which the kernel refuses only when the device is moved.
-        var (exit, _, error) = await Programs.RunAsync(
-            "ip", ["-n", other.Namespace, "link", "property", "add", "dev", "lo", "altname", "eth0"], "", new Dictionary<string, string>());
+        var (exit, _, error) = await Shell.RunAsync(
+            null, "ip", ["-n", other.Namespace, "link", "property", "add", "dev", "lo", "altname", "eth0"]);
         Assert.True(exit == 0, error);
 
         for (var i = 0; i < 7; i++)

@@ -4,6 +4,7 @@ using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Diagnosis;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Tests.Support;
+using ACCOffload.TestKit.Configurations;
 using Grpc.Core;
 
 namespace ACCOffload.HostStub.Tests;
@@ -108,13 +109,7 @@ public sealed class DoctorTests
         Directory.CreateDirectory(lab.At("plugins"));
         File.WriteAllText(lab.At("plugins/accoffload"), "");
         File.WriteAllText(lab.At("plugins/host-local"), "");
-        var list = new JsonObject
-        {
-            ["cniVersion"] = "1.0.0",
-            ["name"] = "podnet",
-            ["plugins"] = new JsonArray(
-                new JsonObject { ["type"] = "accoffload", ["socket"] = lab.Socket, ["ipam"] = new JsonObject { ["type"] = "host-local" } }),
-        };
+        var list = NetworkJson.List("1.0.0", NetworkJson.Plugin(lab.Socket, lab.At("ipam")));
         File.WriteAllText(lab.At("net.d/10-accoffload.conflist"), list.ToJsonString());
     }
 

@@ -3,8 +3,8 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.TestKit;
-using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.HostStub.Wire;
+using ACCOffload.TestKit.Processes;
 using CsCheck;
 
 namespace ACCOffload.HostStub.Tests;
@@ -125,16 +125,13 @@ public sealed class FrameTests
         // Even if an administrator makes the socket accessible, the peer's user ID decides.
         File.SetUnixFileMode(lab.Directory, (UnixFileMode)0b111_111_111);
         File.SetUnixFileMode(lab.Socket, (UnixFileMode)0b110_110_110);
-        var (exit, output, error) = await Programs.RunAsync(
+        var (exit, output, error) = await Shell.RunAsync(
+            null,
             "setpriv",
-
             [
                 "--reuid=65534", "--clear-groups", "/usr/bin/perl", "-MIO::Socket::UNIX", "-e",
                 $"print IO::Socket::UNIX->new(Peer => '{lab.Socket}')->getline",
-            ],
-            "",
-            new Dictionary<string,
-            string>());
+            ]);
         Assert.True(exit == 0 && output.Contains("only root may use the agent's socket", StringComparison.Ordinal), output + error);
     }
 

@@ -4,6 +4,7 @@ using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Operations;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Metrics;
 
 namespace ACCOffload.HostStub.Tests;
@@ -148,8 +149,7 @@ public sealed class MetricsTests
         var file = Path.GetTempFileName();
         try
         {
-            File.WriteAllText(
-                file, $$"""{ "Acc": { "Address": "https://192.0.2.1:50002" }, "HostInterface": { "Enabled": false }, "Metrics": {{metrics}} }""");
+            File.WriteAllText(file, HostStubJson.Create("https://192.0.2.1:50002").Set("Metrics", JsonNode.Parse(metrics)).ToJsonString());
             AgentConfigReader.Load(file, new Dictionary<string, string>());
             return [];
         }

@@ -3,6 +3,7 @@ using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Tests.Support;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -183,7 +184,7 @@ public sealed class RemovalTests
         finally
         {
             await lab.StopAgentAsync();
-            await Programs.RunAsync("umount", ["-l", lab.At("disk")], "", new Dictionary<string, string>());
+            await Shell.RunAsync(null, "umount", ["-l", lab.At("disk")]);
         }
     }
 
@@ -226,19 +227,17 @@ public sealed class RemovalTests
         finally
         {
             await lab.StopAgentAsync();
-            await Programs.RunAsync("umount", ["-l", lab.At("disk")], "", new Dictionary<string, string>());
+            await Shell.RunAsync(null, "umount", ["-l", lab.At("disk")]);
         }
     }
 
     private static Task<AgentLab> CreateOnSmallDiskAsync() => AgentLab.CreateAsync(prepare: lab =>
     {
         Directory.CreateDirectory(lab.At("disk"));
-        var (exit, _, error) = Programs.RunAsync(
+        var (exit, _, error) = Shell.RunAsync(
+            null,
             "mount",
-            ["-t", "tmpfs", "-o", "size=1m,mode=700", "accoffload-test", lab.At("disk")],
-            "",
-            new Dictionary<string,
-            string>()).GetAwaiter().GetResult();
+            ["-t", "tmpfs", "-o", "size=1m,mode=700", "accoffload-test", lab.At("disk")]).GetAwaiter().GetResult();
         Assert.True(exit == 0, error);
         lab.Config["Agent"]!["Store"] = lab.At("disk/agent.db");
         lab.Config["Agent"]!["VanishedSeconds"] = 1;

@@ -2,9 +2,9 @@ using System.Net;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.TestKit;
-using ACCOffload.HostStub.Tests.Support;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -145,7 +145,7 @@ public sealed class SecondInterfaceTests
 
         string Route(string arguments)
         {
-            var (_, output, error) = Programs.RunAsync("ip", ["-n", name, .. arguments.Split(' ')], "", new Dictionary<string, string>())
+            var (_, output, error) = Shell.RunAsync(null, "ip", ["-n", name, .. arguments.Split(' ')])
                 .GetAwaiter().GetResult();
             return output + error;
         }

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
@@ -11,6 +12,7 @@ using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Logging;
 using Grpc.Net.Client;
 
@@ -55,41 +57,35 @@ internal sealed class ApiFixture : IAsyncDisposable
     public Uri HealthAddress => new(Server.Addresses.First(a => a.StartsWith("http://127", StringComparison.Ordinal)));
 
     public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false,
-        Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string virtualRanges = "\"10.96.0.0/12\"",
+        Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string? virtualRange = "10.96.0.0/12",
         IProgrammer? core = null)
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
         fixture._core = core ?? fixture.Core;
         fixture.WriteServer(fixture.Pki.IssueServer());
-        File.WriteAllText(fixture.Folder.At("ca.crt"), fixture.Pki.Authority.ExportCertificatePem());
+        fixture.Pki.WriteAuthority(fixture.Folder.Root);
         if (revocation)
         {
             fixture.WriteRevocations();
         }
 
         var folder = fixture.Folder;
-        var text = $$"""
-            {
-              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["192.0.2.2"], "HostAddresses": ["200.1.1.2"], "VirtualRanges": [{{virtualRanges}}] },
-              "Services": { "Source": "{{servicesFrom}}" },
-              "Api": { "Listen": "127.0.0.1:0", "HealthListen": "127.0.0.1:0", "CertificateFile": "{{folder.At("tls.crt")}}", "KeyFile": "{{folder.At("tls.key")}}",
-                       "CaFile": "{{folder.At("ca.crt")}}", "CrlFile": "{{(revocation ? folder.At("ca.crl") : "")}}", "HandshakeSeconds": 30 },
-              "Control": { "Socket": "{{fixture.ControlSocket}}" }
-            }
-            """;
-        var settings = SettingsLoader.Load(folder.Write("inframanager.json", text), new Dictionary<string, string>());
+        var configuration = InfraManagerJson.Create("192.0.2.2", "200.1.1.2")
+            .Set("Node:VirtualRanges", virtualRange is null ? [] : new JsonArray(virtualRange))
+            .Set("Services:Source", servicesFrom)
+            .WithApi("127.0.0.1:0", folder.Root, "127.0.0.1:0")
+            .Set("Api:CrlFile", revocation ? folder.At("ca.crl") : "")
+            .Set("Api:HandshakeSeconds", 30)
+            .WithControl(fixture.ControlSocket);
+        var settings = SettingsLoader.Load(
+            folder.Write("inframanager.json", configuration.ToJsonString()), new Dictionary<string, string>());
         fixture.Settings = change is null ? settings : settings with { Api = change(settings.Api) };
         fixture.Core.Node = settings.Node;
         await fixture.ServeAsync();
         return fixture;
     }
 
-    public void WriteServer(X509Certificate2 certificate)
-    {
-        // The key first: a reader that loads the files in between sees a mismatched pair and retries.
-        File.WriteAllText(Folder.At("tls.key"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
-        File.WriteAllText(Folder.At("tls.crt"), certificate.ExportCertificatePem());
-    }
+    public void WriteServer(X509Certificate2 certificate) => TestPki.WritePair(Folder.Root, certificate);
 
     public void WriteRevocations(params IReadOnlyList<X509Certificate2> revoked) => WriteRevocations(Time.GetUtcNow().AddDays(7), revoked);
 

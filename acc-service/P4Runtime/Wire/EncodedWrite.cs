@@ -15,17 +15,16 @@ internal sealed class EncodedWrite : IDisposable
 
     private readonly byte[] _buffer;
     private readonly int _start;
-    private readonly int _end;
     private int _state;
 
-    private EncodedWrite(byte[] buffer, int start, int end)
+    // It is written from the end of the buffer to its start.
+    private EncodedWrite(byte[] buffer, int start)
     {
         _buffer = buffer;
         _start = start;
-        _end = end;
     }
 
-    public int Length => _end - _start;
+    public int Length => _buffer.Length - _start;
 
     public ReadOnlySpan<byte> Span => _buffer.AsSpan(_start, Length);
 
@@ -35,8 +34,6 @@ internal sealed class EncodedWrite : IDisposable
     {
         var header = 64 + role.Length;
         var buffer = ArrayPool<byte>.Shared.Rent(header + (updates.Length * 112));
-        var end = buffer.Length;
-        var position = end;
         try
         {
             var writer = new BackwardWriter(buffer);
@@ -48,9 +45,9 @@ internal sealed class EncodedWrite : IDisposable
                 Check(kind, entry, i);
                 if (writer.Position < header + UpdateEncoder.MaxSize(entry))
                 {
-                    position = writer.Position;
-                    Grow(ref buffer, ref position, ref end, UpdateEncoder.MaxSize(entry) + header);
-                    writer = new BackwardWriter(buffer.AsSpan(0, position));
+                    var used = buffer.Length - writer.Position;
+                    Grow(ref buffer, used, UpdateEncoder.MaxSize(entry) + header);
+                    writer = new BackwardWriter(buffer.AsSpan(0, buffer.Length - used));
                 }
 
                 UpdateEncoder.Write(ref writer, kind, entry);
@@ -61,7 +58,7 @@ internal sealed class EncodedWrite : IDisposable
             writer.Number(1, electionId.High);
             writer.Message(3, id);
             writer.Number(1, deviceId);
-            return new EncodedWrite(buffer, writer.Position, end);
+            return new EncodedWrite(buffer, writer.Position);
         }
         catch
         {
@@ -108,14 +105,11 @@ internal sealed class EncodedWrite : IDisposable
         }
     }
 
-    private static void Grow(ref byte[] buffer, ref int position, ref int end, int need)
+    private static void Grow(ref byte[] buffer, int used, int need)
     {
-        var used = end - position;
         var larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(buffer.Length * 2), checked(used + need)));
-        Array.Copy(buffer, position, larger, larger.Length - used, used);
+        Array.Copy(buffer, buffer.Length - used, larger, larger.Length - used, used);
         ArrayPool<byte>.Shared.Return(buffer);
         buffer = larger;
-        end = larger.Length;
-        position = end - used;
     }
 }

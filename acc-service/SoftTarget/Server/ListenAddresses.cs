@@ -96,16 +96,19 @@ internal sealed class ListenAddresses : IDisposable
             throw new ArgumentException($"Listen: {UnixPrefix}{path} is not an absolute path");
         }
 
+        bool isFree;
         try
         {
-            if (!UnixListener.RemoveStale(path))
-            {
-                throw new IOException($"{path} is in use by another process");
-            }
+            isFree = UnixListener.RemoveStale(path);
         }
         catch (IOException e)
         {
             throw new IOException($"Listen: {e.Message}", e);
+        }
+
+        if (!isFree)
+        {
+            throw new IOException($"Listen: {path} is in use by another process");
         }
 
         _sockets.Add(path);

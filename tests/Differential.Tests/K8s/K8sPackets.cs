@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using ACCOffload.Differential.Tests.Comparison;
 using ACCOffload.Differential.Tests.Generators;
+using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.Differential.Tests.K8s;
 
@@ -402,14 +403,6 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         }
 
         frame[24] = frame[25] = 0;
-        var sum = 0u;
-        for (var i = 14; i < 34; i += 2)
-        {
-            sum += BinaryPrimitives.ReadUInt16BigEndian(frame[i..]);
-        }
-
-        sum = (sum & 0xFFFF) + (sum >> 16);
-        sum = (sum & 0xFFFF) + (sum >> 16);
-        BinaryPrimitives.WriteUInt16BigEndian(frame[24..], (ushort)~sum);
+        BinaryPrimitives.WriteUInt16BigEndian(frame[24..], Checksums.Of(frame[14..34]));
     }
 }

@@ -1,4 +1,4 @@
-using System.Net.Sockets;
+using ACCOffload.TestKit.Labs;
 using Gnmi;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -19,23 +19,9 @@ internal sealed class RawClient : IDisposable
 
     public RawClient(FaithfulServer target, HttpMessageHandler? handler = null)
     {
-        var path = target.Address.StartsWith("unix:", StringComparison.Ordinal) ? target.Address["unix:".Length..] : "";
-        if (path.Length > 0)
-        {
-            handler = new SocketsHttpHandler
-            {
-                MaxResponseHeadersLength = MaxHeaderKilobytes,
-                ConnectCallback = async (_, cancellationToken) =>
-                {
-                    var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
-                    return new NetworkStream(socket, ownsSocket: true);
-                },
-            };
-        }
-
-        _channel = GrpcChannel.ForAddress(path.Length > 0 ? "http://localhost" : target.Address,
-            new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        _channel = target.Address.StartsWith("unix:", StringComparison.Ordinal)
+            ? Channels.Unix(target.Address["unix:".Length..], maxReceive: 4 << 20, MaxHeaderKilobytes)
+            : GrpcChannel.ForAddress(target.Address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         P4 = new P4.V1.P4Runtime.P4RuntimeClient(_channel);
         Gnmi = new gNMI.gNMIClient(_channel);
     }

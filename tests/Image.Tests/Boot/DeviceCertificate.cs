@@ -1,3 +1,4 @@
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Boot;
@@ -18,7 +19,7 @@ internal static class DeviceCertificate
         await File.WriteAllTextAsync(Path.Combine(folder, "network", "20-ports.network"),
             "[Match]\nMACAddress=52:54:00:ac:00:00 52:54:00:ac:00:01\n\n[Link]\nUnmanaged=yes\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "inframanager.json"),
-            """{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] }, "Logging": { "Format": "systemd" } }""");
+            InfraManagerJson.Create().Set("Logging:Format", "systemd").ToJsonString());
         return folder;
     }
 

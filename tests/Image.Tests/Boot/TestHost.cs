@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Image.Tests.Boot;
@@ -53,17 +54,12 @@ internal sealed class TestHost : IAsyncDisposable
         Directory.CreateDirectory(Path.Combine(host.Folder, "bin"));
         File.CreateSymbolicLink(host.Plugin, Published.HostStub);
         await Shell.RunAsync(null, $"{Repository.Root}/rootfs/pki/make-certs", ["--dir", host.At("pki")]).Succeeded();
-        await File.WriteAllTextAsync(host.At("host-stub.json"), $$"""
-            {
-              "Acc": {
-                "Address": "https://127.0.0.1:50002",
-                "CertificateFile": "{{host.At("pki/host-client/tls.crt")}}", "KeyFile": "{{host.At("pki/host-client/tls.key")}}", "CaFile": "{{host.At("pki/host-client/ca.crt")}}"
-              },
-              "Agent": { "Socket": "{{host.At("agent.sock")}}", "Store": "{{host.At("agent.db")}}", "AddTimeoutSeconds": 30 },
-              "Device": { "PortNamespace": "/run/netns/{{host.Ports}}" },
-              "HostInterface": { "Enabled": false }
-            }
-            """);
+        await File.WriteAllTextAsync(host.At("host-stub.json"), HostStubJson.Create("https://127.0.0.1:50002")
+            .WithCertificates("Acc", host.At("pki/host-client"))
+            .WithAgent(host.At("agent.sock"), host.At("agent.db"))
+            .Set("Agent:AddTimeoutSeconds", 30)
+            .WithPorts(host.Ports)
+            .ToJsonString());
         return host;
     }
 
@@ -112,29 +108,9 @@ internal sealed class TestHost : IAsyncDisposable
     /// <summary>Runs a CNI command like a runtime.</summary>
     public async Task<ShellResult> CniAsync(string command, string pod)
     {
-        var input = new JsonObject
-        {
-            ["cniVersion"] = command == "STATUS" ? "1.1.0" : "1.0.0",
-            ["name"] = "podnet",
-            ["type"] = "accoffload",
-            ["socket"] = At("agent.sock"),
-            ["ipam"] =
-                JsonNode.Parse($$"""{ "type": "host-local", "dataDir": "{{At("ipam")}}", "ranges": [[{ "subnet": "10.244.1.0/24" }]] }"""),
-        };
-        if (_results.TryGetValue(pod, out var previous))
-        {
-            input["prevResult"] = previous.DeepClone();
-        }
-
-        var environment = new Dictionary<string, string>
-        {
-            ["CNI_COMMAND"] = command,
-            ["CNI_CONTAINERID"] = pod,
-            ["CNI_NETNS"] = $"/run/netns/{pod}",
-            ["CNI_IFNAME"] = "eth0",
-            ["CNI_PATH"] = $"{At("bin")}:/usr/lib/cni",
-            ["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=demo;K8S_POD_NAME={pod}",
-        };
+        var input = NetworkJson.Request(NetworkJson.Plugin(At("agent.sock"), At("ipam")), command == "STATUS" ? "1.1.0" : "1.0.0")
+            .WithPrevious(command, _results.GetValueOrDefault(pod));
+        var environment = PluginVariables.Of(command, $"{At("bin")}:{Needs.CniPluginFolder}", pod, $"/run/netns/{pod}", pod);
         return await Shell.RunAsync(Namespace, Plugin, [], input.ToJsonString(), environment, TimeSpan.FromMinutes(3));
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.Image.Tests.Packages;
 using ACCOffload.TestKit.Certificates;
 using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Machines;
 using ACCOffload.TestKit.Processes;
 
@@ -113,7 +114,7 @@ internal sealed class ClusterNode : IAsyncDisposable
         await Machine.OutputAsync("sh", "-c",
             "chown accoffload: /etc/pki/inframanager/server/* && chmod 0600 /etc/pki/inframanager/server/*");
         await Machine.WriteAsync("/etc/accoffload/inframanager.json",
-            """{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] }, "Logging": { "Format": "systemd" } }""");
+            InfraManagerJson.Create(hostAddress: "200.1.1.2").Set("Logging:Format", "systemd").ToJsonString());
         await Machine.OutputAsync("sh", "-c",
             "mkdir -p /etc/systemd/system/inframanager.service.d && ln -s /usr/share/accoffload/embedded.conf "
             + "/etc/systemd/system/inframanager.service.d/");

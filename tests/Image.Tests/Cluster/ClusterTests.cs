@@ -29,7 +29,8 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.Equal(Steps, Outcomes(up).Keys);
         Assert.All(Outcomes(up).Values, outcome => Assert.Equal("done", outcome));
         Assert.Contains("4 pods, all of them in the pipeline", up.Output);
-        Assert.Contains("\"HealthCheckAddress\": \"127.0.0.1\"", await node.Machine.OutputAsync("cat", "/etc/accoffload/inframanager.json"));
+        Assert.Contains("\"HealthCheckAddress\": \"127.0.0.1\"",
+            await node.Machine.OutputAsync("cat", "/etc/accoffload/inframanager.json"));
         // The watch with the account's token finds the cluster's service; the pods reach each other.
         await Eventually.TrueAsync(async () => (int?)(await node.StatusAsync())?["services"] == 1, "InfraManager knows the service",
             seconds: 60);
@@ -146,7 +147,8 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
             """);
         var before = await node.ListAsync();
         var up = (await node.RunInMachineAsync(
-            "cluster-up", "POD_RANGE=10.244.1.0/24", "LOG_NAMESPACE=", "PLUGIN_DIR=/opt/other/bin", "ACC_CONFIG=/root/acc.json")).MustSucceed();
+            "cluster-up", "POD_RANGE=10.244.1.0/24", "LOG_NAMESPACE=", "PLUGIN_DIR=/opt/other/bin",
+            "ACC_CONFIG=/root/acc.json")).MustSucceed();
         Assert.Equal(["cluster", "example"], Outcomes(up).Where(step => step.Value == "skipped").Select(step => step.Key));
         Assert.Equal("/usr/lib/accoffload/host-stub/host-stub", await node.Machine.OutputAsync("readlink", "/opt/other/bin/accoffload"));
         await node.Machine.OutputAsync("ip", "netns", "add", "other");

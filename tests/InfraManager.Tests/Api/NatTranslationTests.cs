@@ -140,7 +140,7 @@ public sealed class NatTranslationTests : IAsyncLifetime
     [Fact]
     public async Task Without_configured_service_ranges_services_of_the_agent_are_rejected()
     {
-        await using var api = await ApiFixture.StartAsync(servicesFrom: "agent", virtualRanges: "");
+        await using var api = await ApiFixture.StartAsync(servicesFrom: "agent", virtualRange: null);
         var client = new InfraAgent.InfraAgentClient(api.Connect(api.Pki.IssueHost()));
         await AssertRejectedAsync(
             "endpoint: 10.96.0.10 is not a known service address: set Node:VirtualRanges to the cluster's service ranges",

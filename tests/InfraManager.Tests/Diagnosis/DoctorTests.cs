@@ -9,6 +9,7 @@ using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Configurations;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Tests.Diagnosis;
@@ -19,22 +20,20 @@ public sealed class DoctorTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("accoffload-doctor-").FullName;
     private readonly TestPki _pki = new(DateTimeOffset.UtcNow);
     private readonly int _port = FreePort();
+    private readonly JsonObject _configuration;
 
     public DoctorTests()
     {
         WritePair();
-        File.WriteAllText(At("ca.crt"), _pki.Authority.ExportCertificatePem());
+        _pki.WriteAuthority(_folder);
         File.WriteAllText(At("ports"), "");
-        File.WriteAllText(At("inframanager.json"), $$"""
-            {
-              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] },
-              "Api": { "Listen": "127.0.0.1:{{_port}}", "HealthListen": "", "CertificateFile": "{{At("tls.crt")}}", "KeyFile": "{{At("tls.key")}}", "CaFile": "{{At("ca.crt")}}" },
-              "SoftTarget": { "PortNamespace": "{{At("ports")}}" },
-              "Pipeline": { "Directory": "{{Repository.Root}}/p4src/build" },
-              "Store": { "Path": "{{At("store.db")}}" },
-              "Control": { "Socket": "{{At("control.sock")}}" }
-            }
-            """);
+        _configuration = InfraManagerJson.Create()
+            .WithApi($"127.0.0.1:{_port}", _folder)
+            .Set("SoftTarget:PortNamespace", At("ports"))
+            .Set("Pipeline:Directory", $"{Repository.Root}/p4src/build")
+            .WithStore(At("store.db"))
+            .WithControl(At("control.sock"));
+        Set("Node:Name", "node-1");
     }
 
     public void Dispose()
@@ -126,17 +125,14 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public async Task No_pipeline()
     {
-        Replace($"{Repository.Root}/p4src/build", At("nowhere"));
+        Set("Pipeline:Directory", At("nowhere"));
         await WrongAsync("pipeline", "can't be read");
     }
 
     [Fact]
     public async Task A_target_elsewhere_that_nobody_answers_for()
     {
-        Replace("\"SoftTarget\"", $$"""
-            "Target": { "Kind": "external", "P4Runtime": "https://127.0.0.1:{{FreePort()}}", "Gnmi": "unix:{{At("gnmi.sock")}}", "CertificateFile": "{{At("tls.crt")}}", "KeyFile": "{{At("tls.key")}}", "CaFile": "{{At("ca.crt")}}" },
-            "SoftTarget"
-            """);
+        UseTarget($"https://127.0.0.1:{FreePort()}", $"unix:{At("gnmi.sock")}", At("tls.key"));
         await WrongAsync("P4Runtime", "refused");
         await WrongAsync("gNMI", $"cannot connect to {At("gnmi.sock")}");
     }
@@ -145,10 +141,7 @@ public sealed class DoctorTests : IDisposable
     public async Task A_target_elsewhere_and_what_it_runs()
     {
         await using var server = await FakeP4Server.StartAsync(At("p4.sock"));
-        Replace("\"SoftTarget\"", $$"""
-            "Target": { "Kind": "external", "P4Runtime": "{{server.Address}}", "Gnmi": "{{server.Address}}" },
-            "SoftTarget"
-            """);
+        UseTarget(server.Address, server.Address);
         await FoundAsync("ok", "P4Runtime", "without a pipeline yet");
         await FoundAsync("ok", "gNMI", "0 ports");
 
@@ -170,10 +163,7 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public async Task Certificates_for_a_target_elsewhere()
     {
-        Replace("\"SoftTarget\"", $$"""
-            "Target": { "Kind": "external", "P4Runtime": "https://127.0.0.1:{{FreePort()}}", "Gnmi": "unix:{{At("gnmi.sock")}}", "CertificateFile": "{{At("tls.crt")}}", "KeyFile": "{{At("client.key")}}", "CaFile": "{{At("ca.crt")}}" },
-            "SoftTarget"
-            """);
+        UseTarget($"https://127.0.0.1:{FreePort()}", $"unix:{At("gnmi.sock")}", At("client.key"));
         await WrongAsync("target", "client.key does not exist");
         using (var other = System.Security.Cryptography.ECDsa.Create())
         {
@@ -189,10 +179,7 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public void A_function_of_the_hardware_that_has_another_driver()
     {
-        Replace("\"SoftTarget\"", $$"""
-            "Target": { "Kind": "external", "P4Runtime": "unix:{{At("p4.sock")}}", "Gnmi": "unix:{{At("p4.sock")}}" },
-            "SoftTarget"
-            """);
+        UseTarget($"unix:{At("p4.sock")}", $"unix:{At("p4.sock")}");
         var function = At("root/sys/bus/pci/devices/0000:00:01.6");
         Directory.CreateDirectory(function);
         File.WriteAllText($"{function}/vendor", "0x8086\n");
@@ -223,11 +210,11 @@ public sealed class DoctorTests : IDisposable
         using var space = ACCOffload.NativeInterop.Syscalls.NetNamespace.CreateNamed(name);
         try
         {
-            Replace(At("ports"), $"/run/netns/{name}");
-            Replace("\"PodRanges\"",
-                "\"Uplink\": { \"Port\": \"uplink0\", \"Mac\": \"02:00:00:00:00:02\" }, \"HostAddresses\": [\"200.1.1.2\"], \"PodRanges\"");
+            Set("SoftTarget:PortNamespace", $"/run/netns/{name}");
+            Set("Node:Uplink", new JsonObject { ["Port"] = "uplink0", ["Mac"] = "02:00:00:00:00:02" });
+            Set("Node:HostAddresses", new JsonArray("200.1.1.2"));
             await WrongAsync("target", "no interface uplink0");
-            Replace("uplink0", "lo");
+            Set("Node:Uplink:Port", "lo");
             await FoundAsync("ok", "target", name);
         }
         finally
@@ -239,10 +226,7 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public async Task The_way_to_the_cluster()
     {
-        Replace("\"Control\"", $$"""
-            "Kubernetes": { "Kubeconfig": "{{At("kubeconfig")}}" },
-            "Control"
-            """);
+        Set("Kubernetes:Kubeconfig", At("kubeconfig"));
         await FoundAsync("ok", "cluster", "services are not watched");
         File.WriteAllText(At("kubeconfig"), "clusters: []\n");
         await WrongAsync("cluster", "current-context");
@@ -260,7 +244,7 @@ public sealed class DoctorTests : IDisposable
     [Fact]
     public async Task A_wrong_configuration_is_told_and_the_rest_left()
     {
-        Replace("10.244.1.0/24", "10.244.1.0/33");
+        Set("Node:PodRanges", new JsonArray("10.244.1.0/33"));
         await WrongAsync("configuration", "PodRanges");
     }
 
@@ -273,15 +257,25 @@ public sealed class DoctorTests : IDisposable
 
     private string At(string name) => Path.Combine(_folder, name);
 
-    private void Replace(string old, string text) =>
-        File.WriteAllText(At("inframanager.json"), File.ReadAllText(At("inframanager.json")).Replace(old, text, StringComparison.Ordinal));
+    private void Set(string key, JsonNode value) =>
+        File.WriteAllText(At("inframanager.json"), _configuration.Set(key, value).ToJsonString());
+
+    /// <summary>A target elsewhere, over TLS where a key is given.</summary>
+    private void UseTarget(string p4Runtime, string gnmi, string? key = null)
+    {
+        if (key is not null)
+        {
+            _configuration.WithCertificates("Target", _folder).Set("Target:KeyFile", key);
+        }
+
+        _configuration.Set("Target:P4Runtime", p4Runtime).Set("Target:Gnmi", gnmi);
+        Set("Target:Kind", "external");
+    }
 
     private void WritePair(DateTimeOffset? notAfter = null)
     {
         using var server = _pki.IssueServer(notAfter: notAfter);
-        File.WriteAllText(At("tls.crt"), server.ExportCertificatePem());
-        using var key = System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions.GetECDsaPrivateKey(server)!;
-        File.WriteAllText(At("tls.key"), key.ExportPkcs8PrivateKeyPem());
+        TestPki.WritePair(_folder, server);
         File.SetUnixFileMode(At("tls.key"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 

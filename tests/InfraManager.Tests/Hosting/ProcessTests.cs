@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
@@ -8,6 +7,7 @@ using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.Protos.V1;
 using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Metrics;
 using Google.Protobuf;
 using Grpc.Core;
@@ -52,7 +52,7 @@ public sealed class ProcessTests : IDisposable
     [InlineData("soft-target")]
     public async Task A_wrong_value_ends_with_78_and_one_line(string command)
     {
-        var file = _folder.Write("c.json", """{ "Node": { "Name": "n", "PodRanges": ["10.0.0.0/24"] }, "Logging": { "Level": "Loud" } }""");
+        var file = _folder.Write("c.json", InfraManagerJson.Create().Set("Logging:Level", "Loud").ToJsonString());
         var (code, output, error) = await RunAsync(command, "--config", file);
         Assert.Equal(78, code);
         Assert.Equal("", output);
@@ -333,19 +333,17 @@ public sealed class ProcessTests : IDisposable
     private string WriteConfiguration(int listen = 0, string pipeline = "", string kind = "embedded")
     {
         using var server = _pki.IssueServer();
-        _folder.Write("tls.crt", server.ExportCertificatePem());
-        _folder.Write("tls.key", server.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
-        _folder.Write("ca.crt", _pki.Authority.ExportCertificatePem());
-        return _folder.Write("c.json", $$"""
-            {
-              "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "HostAddresses": ["200.1.1.2"] },
-              "Api": { "Listen": "127.0.0.1:{{listen}}", "HealthListen": "", "CertificateFile": "{{_folder.At("tls.crt")}}", "KeyFile": "{{_folder.At("tls.key")}}", "CaFile": "{{_folder.At("ca.crt")}}" },
-              "Target": { "Kind": "{{kind}}", "P4Runtime": "unix:{{_folder.At("p4rt.sock")}}", "Gnmi": "unix:{{_folder.At("p4rt.sock")}}" },
-              "SoftTarget": { "Listen": "unix:{{_folder.At("p4rt.sock")}}", "PortNamespace": "/proc/self/ns/net" },
-              "Pipeline": { "Directory": "{{pipeline}}" }, "Store": { "Path": "{{_folder.At("state.db")}}" }, "Control": { "Socket": "{{_folder.At("control.sock")}}" },
-              "Limits": { "ShutdownSeconds": 5 }
-            }
-            """);
+        TestPki.WritePair(_folder.Root, server);
+        _pki.WriteAuthority(_folder.Root);
+        return _folder.Write("c.json", InfraManagerJson.Create(hostAddress: "200.1.1.2")
+            .WithApi($"127.0.0.1:{listen}", _folder.Root)
+            .WithTarget(kind, _folder.At("p4rt.sock"))
+            .WithSoftTarget(_folder.At("p4rt.sock"), "/proc/self/ns/net")
+            .Set("Pipeline:Directory", pipeline)
+            .WithStore(_folder.At("state.db"))
+            .WithControl(_folder.At("control.sock"))
+            .Set("Limits:ShutdownSeconds", 5)
+            .ToJsonString());
     }
 
     private GrpcChannel Connect(int port)

@@ -1,5 +1,6 @@
 using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Configuration;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Logging;
 using Microsoft.Extensions.Logging;
 
@@ -42,24 +43,23 @@ public sealed class FeatureLevelsTests
     public async Task A_changed_file_changes_the_levels_and_a_bad_one_does_not()
     {
         using var folder = new Folder();
-        const string Node = """ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] } """;
-        var file = folder.Write("c.json", $"{{ {Node} }}");
+        var file = folder.Write("c.json", InfraManagerJson.Create().ToJsonString());
         var settings = SettingsLoader.Load(file, new Dictionary<string, string>());
         var levels = new FeatureLevels(settings.Logging, Features.Log);
         using var log = new LogCollector();
         using var reloader = new LogLevelReloader(file, levels, SettingsLoader.ReloadOf(file, null, settings), TimeProvider.System,
             log.CreateLogger(Features.Config));
 
-        folder.Write("c.json", $$"""{ {{Node}}, "Logging": { "Features": { "Api": "Trace" } } }""");
+        folder.Write("c.json", InfraManagerJson.Create().Set("Logging:Features:Api", "Trace").ToJsonString());
         await Eventually.TrueAsync(() => levels.IsEnabled("Api", LogLevel.Trace), "the level follows the file");
         Assert.Empty(log.Matching("next start"));
 
-        folder.Write("c.json", $$"""{ {{Node}}, "Logging": { "Level": "Loud" } }""");
+        folder.Write("c.json", InfraManagerJson.Create().Set("Logging:Level", "Loud").ToJsonString());
         await Eventually.TrueAsync(() => log.Matching("Configuration not reloaded").Any(), "the bad file is reported");
         Assert.Contains("Logging:Level = \"Loud\"", log.Matching("Configuration not reloaded").First(), StringComparison.Ordinal);
         Assert.True(levels.IsEnabled("Api", LogLevel.Trace));
 
-        folder.Write("c.json", """{ "Node": { "Name": "node-2", "PodRanges": ["10.244.1.0/24"] }, "Logging": { "Level": "Error" } }""");
+        folder.Write("c.json", InfraManagerJson.Create().Set("Node:Name", "node-2").Set("Logging:Level", "Error").ToJsonString());
         await Eventually.TrueAsync(() => log.Matching("next start").Any(), "the other change is reported");
         Assert.False(levels.IsEnabled("Api", LogLevel.Warning));
     }

@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
 using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Configurations;
 
 namespace ACCOffload.InfraManager.Tests.Security;
 
@@ -13,9 +15,7 @@ public sealed class DeviceIdentityTests : IDisposable
 
     public DeviceIdentityTests()
     {
-        File.WriteAllText(At("inframanager.json"), $$"""
-            { "Api": { "CertificateFile": "{{At("tls.crt")}}", "KeyFile": "{{At("tls.key")}}", "CaFile": "{{At("ca.crt")}}" } }
-            """);
+        File.WriteAllText(At("inframanager.json"), new JsonObject().WithCertificates("Api", _folder).ToJsonString());
         File.WriteAllText(At("authority.crt"), _pki.Authority.ExportCertificatePem());
     }
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography.X509Certificates;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Configurations;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Security;
@@ -93,19 +94,17 @@ public sealed class TrustStoreTests : IDisposable
     private TrustStore Load()
     {
         var api = SettingsLoader.Load(
-            _folder.Write("c.json", $$"""
-                { "Node": { "Name": "n", "PodRanges": ["10.0.0.0/24"] },
-                  "Api": { "CertificateFile": "{{_folder.At("tls.crt")}}", "KeyFile": "{{_folder.At("tls.key")}}", "CaFile": "{{_folder.At("ca.crt")}}", "CrlFile": "{{_folder.At("ca.crl")}}" } }
-                """),
+            _folder.Write(
+                "c.json",
+                InfraManagerJson.Create().WithCertificates("Api", _folder.Root).Set("Api:CrlFile", _folder.At("ca.crl")).ToJsonString()),
             new Dictionary<string, string>()).Api;
         return new TrustStore(api, TimeProvider.System, NullLogger.Instance);
     }
 
     private void Write(X509Certificate2 server, X509Certificate2 authority)
     {
-        _folder.Write("tls.crt", server.ExportCertificatePem());
-        _folder.Write("tls.key", server.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
-        _folder.Write("ca.crt", authority.ExportCertificatePem());
+        TestPki.WritePair(_folder.Root, server);
+        _pki.WriteAuthority(_folder.Root, authority);
         _folder.Write("ca.crl",
             new string(System.Security.Cryptography.PemEncoding.Write("X509 CRL", _pki.Revoke(DateTimeOffset.UtcNow.AddDays(1)))));
     }

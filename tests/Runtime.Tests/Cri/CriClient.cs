@@ -1,4 +1,4 @@
-using System.Net.Sockets;
+using ACCOffload.TestKit.Labs;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -18,26 +18,7 @@ internal sealed class CriClient : IDisposable
     public CriClient(string socket, string cgroupParent)
     {
         _cgroupParent = cgroupParent;
-        _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                ConnectCallback = async (_, cancel) =>
-                {
-                    var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                    try
-                    {
-                        await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancel);
-                        return new NetworkStream(connection, ownsSocket: true);
-                    }
-                    catch
-                    {
-                        connection.Dispose();
-                        throw;
-                    }
-                },
-            },
-        });
+        _channel = Channels.Unix(socket);
         _runtime = new RuntimeService.RuntimeServiceClient(_channel);
         _images = new ImageService.ImageServiceClient(_channel);
     }

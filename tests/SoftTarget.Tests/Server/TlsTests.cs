@@ -3,10 +3,10 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.Connections;
 using ACCOffload.SoftTarget.Server;
+using ACCOffload.TestKit.Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
@@ -19,25 +19,26 @@ namespace ACCOffload.SoftTarget.Tests.Server;
 public sealed class TlsTests : IAsyncLifetime
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("softtarget-tls-").FullName;
-    private readonly Authority _authority = new("test CA");
+    private readonly TestPki _authority = new(name: "CN=test CA");
     private readonly ConcurrentQueue<string> _lines = new();
     private SoftTargetHost _host = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _authority.Write(_directory, "server", server: true);
+        WriteServer(_authority);
         _host = await StartAsync(limits => limits);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _host.DisposeAsync();
+        _authority.Dispose();
         Directory.Delete(_directory, recursive: true);
     }
 
     [Fact]
     public async Task A_client_with_the_role_is_served() =>
-        Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false)));
+        Assert.Equal("1.5.0", await AskAsync(ClientOf(_authority)));
 
     [Theory]
     [InlineData("host:node-1")]
@@ -46,7 +47,7 @@ public sealed class TlsTests : IAsyncLifetime
     [InlineData("p4rt-client-2")]
     public async Task Another_role_of_our_authority_is_refused_by_every_service_and_named(string role)
     {
-        using var certificate = _authority.Issue("client", server: false, role);
+        using var certificate = ClientOf(_authority, role);
         await Refused(certificate);
         using var channel = Connect(certificate);
         await Assert.ThrowsAsync<RpcException>(
@@ -59,7 +60,7 @@ public sealed class TlsTests : IAsyncLifetime
     [Fact]
     public async Task A_client_without_a_role_is_refused()
     {
-        await Refused(_authority.Issue("client", server: false, role: null));
+        await Refused(ClientOf(_authority, role: null));
         Assert.Contains(_lines, l => l.Contains("no role", StringComparison.Ordinal));
     }
 
@@ -75,7 +76,7 @@ public sealed class TlsTests : IAsyncLifetime
                 silent.Add(client);
                 await client.ConnectAsync(IPAddress.Loopback, new Uri(_host.Addresses.Single()).Port);
             }
-            Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false)));
+            Assert.Equal("1.5.0", await AskAsync(ClientOf(_authority)));
         }
         finally
         {
@@ -90,7 +91,7 @@ public sealed class TlsTests : IAsyncLifetime
     {
         await using var host = await StartAsync(l => l with { Idle = TimeSpan.FromSeconds(1) }, tls);
         using var client = await ConnectAsync(host);
-        await using var stream = tls ? await AuthenticateAsync(client, _authority.Issue("client", server: false)) : client.GetStream();
+        await using var stream = tls ? await AuthenticateAsync(client, ClientOf(_authority)) : client.GetStream();
         await stream.WriteAsync(Preface);
         await AssertClosedAsync(stream);
     }
@@ -99,7 +100,7 @@ public sealed class TlsTests : IAsyncLifetime
     public async Task Connections_are_limited_and_an_idle_one_is_closed_for_a_new_one()
     {
         await using var host = await StartAsync(l => l with { MaxConnections = 2 });
-        using var certificate = _authority.Issue("client", server: false);
+        using var certificate = ClientOf(_authority);
         using var first = Connect(certificate, host: host);
         using var second = Connect(certificate, host: host);
         using var open = await OpenAsync(first, 1);
@@ -123,13 +124,13 @@ public sealed class TlsTests : IAsyncLifetime
         await AssertClosedAsync(client.GetStream());
         await drip;
         await UntilToldAsync("the TLS handshake timed out");
-        Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false), host: host));
+        Assert.Equal("1.5.0", await AskAsync(ClientOf(_authority), host: host));
     }
 
     [Fact]
     public async Task A_malformed_message_is_invalid_and_named()
     {
-        using var channel = Connect(_authority.Issue("client", server: false));
+        using var channel = Connect(ClientOf(_authority));
         var raw = Marshallers.Create<byte[]>(bytes => bytes, bytes => bytes);
         foreach (var (service, method, message) in new[]
         {
@@ -149,26 +150,30 @@ public sealed class TlsTests : IAsyncLifetime
     public Task A_client_without_a_certificate_is_refused() => Refused(null);
 
     [Fact]
-    public Task A_client_of_another_authority_is_refused() => Refused(new Authority("other CA").Issue("client", server: false));
+    public async Task A_client_of_another_authority_is_refused()
+    {
+        using var other = new TestPki(name: "CN=other CA");
+        await Refused(ClientOf(other));
+    }
 
     [Fact]
-    public Task A_server_certificate_is_refused_for_a_client() => Refused(_authority.Issue("server", server: true));
+    public Task A_server_certificate_is_refused_for_a_client() => Refused(ServerOf(_authority));
 
     [Fact]
-    public Task Tls_1_2_is_refused() => Refused(_authority.Issue("client", server: false), SslProtocols.Tls12);
+    public Task Tls_1_2_is_refused() => Refused(ClientOf(_authority), SslProtocols.Tls12);
 
     [Fact]
     public async Task Changed_files_apply_to_new_connections()
     {
-        var next = new Authority("next CA");
-        next.Write(_directory, "server", server: true);
+        using var next = new TestPki(name: "CN=next CA");
+        WriteServer(next);
         foreach (var file in Directory.GetFiles(_directory))
         {
             File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddMinutes(1));
         }
 
-        await Refused(_authority.Issue("client", server: false));
-        Assert.Equal("1.5.0", await AskAsync(next.Issue("client", server: false)));
+        await Refused(ClientOf(_authority));
+        Assert.Equal("1.5.0", await AskAsync(ClientOf(next)));
     }
 
     [Fact]
@@ -176,7 +181,7 @@ public sealed class TlsTests : IAsyncLifetime
     {
         await File.WriteAllTextAsync(Path.Combine(_directory, "server.crt"), "nonsense");
         File.SetLastWriteTimeUtc(Path.Combine(_directory, "server.crt"), DateTime.UtcNow.AddMinutes(1));
-        Assert.Equal("1.5.0", await AskAsync(_authority.Issue("client", server: false)));
+        Assert.Equal("1.5.0", await AskAsync(ClientOf(_authority)));
     }
 
     [Fact]
@@ -303,6 +308,18 @@ public sealed class TlsTests : IAsyncLifetime
         Assert.Contains(_lines, l => l.Contains(part, StringComparison.Ordinal));
     }
 
+    private static X509Certificate2 ClientOf(TestPki authority, string? role = "p4rt-client") => authority.Issue(
+        "CN=client", role is null ? [] : [$"urn:accoffload:role:{role}"], TestPki.ClientAuthentication);
+
+    private static X509Certificate2 ServerOf(TestPki authority) => authority.Issue("CN=server", [], TestPki.ServerAuthentication);
+
+    private void WriteServer(TestPki authority)
+    {
+        using var server = ServerOf(authority);
+        TestPki.WritePair(_directory, server, "server");
+        authority.WriteAuthority(_directory);
+    }
+
     private GrpcChannel Connect(X509Certificate2? certificate, SslProtocols protocols = SslProtocols.Tls13, SoftTargetHost? host = null)
     {
         var tls = new SslClientAuthenticationOptions { EnabledSslProtocols = protocols };
@@ -337,45 +354,6 @@ public sealed class TlsTests : IAsyncLifetime
 
         public void Dispose()
         {
-        }
-    }
-
-    private sealed class Authority
-    {
-        private readonly X509Certificate2 _certificate;
-
-        public Authority(string name)
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-            _certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-        }
-
-        public X509Certificate2 Issue(string name, bool server, string? role = "p4rt-client")
-        {
-            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(
-                new X509EnhancedKeyUsageExtension([new Oid(server ? "1.3.6.1.5.5.7.3.1" : "1.3.6.1.5.5.7.3.2")], true));
-            if (role is not null && !server)
-            {
-                var names = new SubjectAlternativeNameBuilder();
-                names.AddUri(new Uri($"urn:accoffload:role:{role}"));
-                request.CertificateExtensions.Add(names.Build());
-            }
-            using var issued = request.Create(
-                _certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
-            using var whole = issued.CopyWithPrivateKey(key);
-            return X509CertificateLoader.LoadPkcs12(whole.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable);
-        }
-
-        public void Write(string directory, string name, bool server)
-        {
-            using var certificate = Issue(name, server);
-            File.WriteAllText(Path.Combine(directory, name + ".crt"), certificate.ExportCertificatePem());
-            File.WriteAllText(Path.Combine(directory, name + ".key"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
-            File.WriteAllText(Path.Combine(directory, "ca.crt"), _certificate.ExportCertificatePem());
         }
     }
 }

@@ -1,4 +1,4 @@
-using System.Net.Sockets;
+using ACCOffload.TestKit.Labs;
 using Grpc.Core;
 using Grpc.Net.Client;
 using P4.V1;
@@ -17,32 +17,8 @@ internal sealed class TargetClient : IAsyncDisposable
 
     public TargetClient(string socket)
     {
-        var handler = new SocketsHttpHandler
-        {
-#pragma warning disable CA2262 // the unit is kilobytes, and 5,000 errors need that much
-            MaxResponseHeadersLength = 8192,
-#pragma warning restore CA2262
-            ConnectCallback = async (_, cancellation) =>
-            {
-                var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                try
-                {
-                    await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellation);
-                    return new NetworkStream(connection, ownsSocket: true);
-                }
-                catch
-                {
-                    connection.Dispose();
-                    throw;
-                }
-            },
-        };
-        _channel = GrpcChannel.ForAddress("http://localhost", new GrpcChannelOptions
-        {
-            HttpHandler = handler,
-            DisposeHttpClient = true,
-            MaxSendMessageSize = null,
-        });
+        // Of its answers none may be larger than what any client receives; 5,000 errors need large headers.
+        _channel = Channels.Unix(socket, maxReceive: 4 << 20, maxHeaders: 8192);
         P4 = new P4Runtime.P4RuntimeClient(_channel);
         Gnmi = new Gnmi.gNMI.gNMIClient(_channel);
         SoftTarget = new Protos.V1.SoftTarget.SoftTargetClient(_channel);

@@ -36,6 +36,7 @@ public sealed class TestPki : IDisposable
     public X509Certificate2 IssueHost(string node = "node-1", DateTimeOffset? notAfter = null) =>
         Issue($"CN={node}", [$"urn:accoffload:role:host:{node}"], ClientAuthentication, notAfter: notAfter);
 
+    /// <summary>A certificate for one use, for the ACC's name and this machine's address.</summary>
     public X509Certificate2 Issue(
         string subject,
         IReadOnlyList<string> uris,
@@ -44,50 +45,26 @@ public sealed class TestPki : IDisposable
         DateTimeOffset? notAfter = null,
         X509KeyUsageFlags keyUsage = X509KeyUsageFlags.DigitalSignature)
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(keyUsage, true));
-        if (usage is not null)
-        {
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(usage)], false));
-        }
-
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("accoffload-acc");
         names.AddIpAddress(IPAddress.Loopback);
-        foreach (var uri in uris)
-        {
-            names.AddUri(new Uri(uri));
-        }
-
-        request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.Create(Authority, notBefore ?? _now.AddDays(-2), notAfter ?? _now.AddDays(30),
-            RandomNumberGenerator.GetBytes(12));
-        return certificate.CopyWithPrivateKey(key);
+        return Issue(
+            subject, names, uris, usage is null ? [] : [usage], notBefore ?? _now.AddDays(-2), notAfter ?? _now.AddDays(30), keyUsage);
     }
 
     /// <summary>A certificate for server and client authentication, with a role; "" for none.</summary>
-    public X509Certificate2 IssueFor(string role, string? dnsName = "accoffload-acc", DateTimeOffset? until = null)
+    public X509Certificate2 IssueFor(
+        string role, string? dnsName = "accoffload-acc", DateTimeOffset? until = null, string subject = "CN=test")
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=test", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
-        if (role.Length > 0)
-        {
-            names.AddUri(new Uri(role));
-        }
-
         if (dnsName is not null)
         {
             names.AddDnsName(dnsName);
         }
 
-        request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(
-            new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication), new Oid(ClientAuthentication)], false));
-        using var certificate = request.Create(Authority, _now.AddDays(-1), until ?? _now.AddDays(1), RandomNumberGenerator.GetBytes(8));
-        return certificate.CopyWithPrivateKey(key);
+        var end = until ?? _now.AddDays(1);
+        return Issue(subject, names, role.Length > 0 ? [role] : [], [ServerAuthentication, ClientAuthentication], end.AddDays(-2), end,
+            X509KeyUsageFlags.DigitalSignature);
     }
 
     /// <summary>Writes tls.crt, tls.key and ca.crt; issues a certificate with the host's role if none is given.</summary>
@@ -96,9 +73,21 @@ public sealed class TestPki : IDisposable
         Directory.CreateDirectory(directory);
         using var own = certificate is null ? IssueFor(HostRole, null) : null;
         var used = certificate ?? own!;
+        WriteAuthority(directory, authority);
+        WritePair(directory, used);
+    }
+
+    /// <summary>Writes ca.crt, by default of this authority.</summary>
+    public void WriteAuthority(string directory, X509Certificate2? authority = null) =>
         File.WriteAllText(Path.Combine(directory, "ca.crt"), (authority ?? Authority).ExportCertificatePem());
-        File.WriteAllText(Path.Combine(directory, "tls.key"), used.GetECDsaPrivateKeyPem());
-        File.WriteAllText(Path.Combine(directory, "tls.crt"), used.ExportCertificatePem());
+
+    /// <summary>
+    /// Writes a certificate and its key. The key comes first: a reader that loads the files in between sees a mismatched pair and retries.
+    /// </summary>
+    public static void WritePair(string directory, X509Certificate2 certificate, string name = "tls")
+    {
+        File.WriteAllText(Path.Combine(directory, name + ".key"), certificate.GetECDsaPrivateKeyPem());
+        File.WriteAllText(Path.Combine(directory, name + ".crt"), certificate.ExportCertificatePem());
     }
 
     /// <summary>A DER-encoded revocation list.</summary>
@@ -117,6 +106,34 @@ public sealed class TestPki : IDisposable
     }
 
     public void Dispose() => Authority.Dispose();
+
+    private X509Certificate2 Issue(
+        string subject,
+        SubjectAlternativeNameBuilder names,
+        IReadOnlyList<string> uris,
+        IReadOnlyList<string> usages,
+        DateTimeOffset notBefore,
+        DateTimeOffset notAfter,
+        X509KeyUsageFlags keyUsage)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(keyUsage, true));
+        if (usages.Count > 0)
+        {
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([.. usages.Select(u => new Oid(u))], false));
+        }
+
+        foreach (var uri in uris)
+        {
+            names.AddUri(new Uri(uri));
+        }
+
+        request.CertificateExtensions.Add(names.Build());
+        using var certificate = request.Create(Authority, notBefore, notAfter, RandomNumberGenerator.GetBytes(12));
+        return certificate.CopyWithPrivateKey(key);
+    }
 }
 
 public static class CertificateExtensions

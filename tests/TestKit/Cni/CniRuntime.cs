@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Processes;
 
@@ -64,35 +65,14 @@ public sealed class CniRuntime(Lab lab)
         await lab.RemoveNamespaceAsync(attachment.Namespace);
     }
 
-    public Dictionary<string, string> Environment(string command, Attachment? attachment)
-    {
-        var environment = new Dictionary<string, string>
-        {
-            ["CNI_COMMAND"] = command,
-            ["CNI_PATH"] = $"{lab.At("cni-bin")}:/usr/lib/cni",
-        };
-        if (attachment is not null)
-        {
-            environment["CNI_CONTAINERID"] = attachment.ContainerId;
-            environment["CNI_NETNS"] = attachment.NetNsPath;
-            environment["CNI_IFNAME"] = attachment.InterfaceName;
-            environment["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={attachment.ContainerId}";
-        }
-
-        return environment;
-    }
+    public Dictionary<string, string> Environment(string command, Attachment? attachment) => attachment is null
+        ? PluginVariables.Of(command, lab.PluginPath)
+        : PluginVariables.Of(
+            command, lab.PluginPath, attachment.ContainerId, attachment.NetNsPath, attachment.ContainerId, attachment.InterfaceName);
 
     /// <summary>The request configuration, for CHECK and DEL with the result of ADD.</summary>
-    public static JsonObject Request(string command, Attachment attachment)
-    {
-        var configuration = attachment.Configuration.DeepClone().AsObject();
-        if (command is "CHECK" or "DEL" && attachment.Result is { } result)
-        {
-            configuration["prevResult"] = result.DeepClone();
-        }
-
-        return configuration;
-    }
+    public static JsonObject Request(string command, Attachment attachment) =>
+        attachment.Configuration.DeepClone().AsObject().WithPrevious(command, attachment.Result);
 
     /// <summary>Runs ADD, DEL or CHECK; the test may change the request and the environment.</summary>
     public Task<CniOutcome> RunAsync(string command, Attachment attachment, Action<JsonObject>? change = null,
@@ -119,12 +99,12 @@ public sealed class CniRuntime(Lab lab)
 
     public async Task<CniOutcome> ExecuteAsync(string plugin, string input, IReadOnlyDictionary<string, string> environment)
     {
-        var run = await Shell.RunAsync(lab.HostNamespace, Find(plugin), [], input, environment);
+        var run = await lab.RunPluginAsync(Find(plugin), input, environment);
         return new CniOutcome($"{environment.GetValueOrDefault("CNI_COMMAND")} of {plugin}", run);
     }
 
     public string Find(string plugin) =>
-        File.Exists(lab.At($"cni-bin/{plugin}")) ? lab.At($"cni-bin/{plugin}") : $"/usr/lib/cni/{plugin}";
+        File.Exists(lab.At($"cni-bin/{plugin}")) ? lab.At($"cni-bin/{plugin}") : $"{Needs.CniPluginFolder}/{plugin}";
 
     /// <summary>Writes a plugin as shell script next to ours.</summary>
     public void WritePlugin(string name, string script)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.TestKit.Labs;
 
@@ -50,17 +51,6 @@ public static class Frames
     {
         var header = frame.AsSpan(14, (frame[14] & 0xf) * 4);
         header[10] = header[11] = 0;
-        uint sum = 0;
-        for (var i = 0; i < header.Length; i += 2)
-        {
-            sum += BinaryPrimitives.ReadUInt16BigEndian(header[i..]);
-        }
-
-        while (sum >> 16 != 0)
-        {
-            sum = (sum & 0xffff) + (sum >> 16);
-        }
-
-        BinaryPrimitives.WriteUInt16BigEndian(header[10..], (ushort)~sum);
+        BinaryPrimitives.WriteUInt16BigEndian(header[10..], Checksums.Of(header));
     }
 }

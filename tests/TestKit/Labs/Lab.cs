@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.TestKit.Labs;
@@ -81,6 +82,9 @@ public sealed class Lab : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>CNI_PATH: ours and the test's, then Debian's.</summary>
+    public string PluginPath => $"{At("cni-bin")}:{Needs.CniPluginFolder}";
 
     public string At(string name) => Path.Combine(Folder, name);
 
@@ -198,41 +202,27 @@ public sealed class Lab : IAsyncDisposable
     public Task<ShellResult> PluginAsync(string command, Pod? pod, Action<JsonObject>? change = null,
         IReadOnlyDictionary<string, string>? environment = null)
     {
-        var configuration = PluginConfiguration();
-        if (pod?.Result is not null && command is "CHECK" or "DEL")
-        {
-            configuration["prevResult"] = pod?.Result?.DeepClone();
-        }
-
+        var configuration = PluginConfiguration().WithPrevious(command, pod?.Result);
         change?.Invoke(configuration);
-        var variables = new Dictionary<string, string>
-        {
-            ["CNI_COMMAND"] = command,
-            ["CNI_PATH"] = $"{At("cni-bin")}:/usr/lib/cni",
-        };
-        if (pod is not null)
-        {
-            variables["CNI_CONTAINERID"] = pod.ContainerId;
-            variables["CNI_NETNS"] = $"/run/netns/{pod.Namespace}";
-            variables["CNI_IFNAME"] = "eth0";
-            variables["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={pod.Name}";
-        }
-
+        var variables = pod is null
+            ? PluginVariables.Of(command, PluginPath)
+            : PluginVariables.Of(command, PluginPath, pod.ContainerId, $"/run/netns/{pod.Namespace}", pod.Name);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
         {
             variables[name] = value;
         }
 
-        return Shell.RunAsync(HostNamespace, At("cni-bin/accoffload"), [], configuration.ToJsonString(), variables);
+        return RunPluginAsync(At("cni-bin/accoffload"), configuration.ToJsonString(), variables);
     }
+
+    /// <summary>Runs a plugin where a runtime does: in the host's network namespace.</summary>
+    public Task<ShellResult> RunPluginAsync(string file, string input, IReadOnlyDictionary<string, string> variables) =>
+        Shell.RunAsync(HostNamespace, file, [], input, variables);
 
     public JsonObject PluginConfiguration()
     {
-        var list = JsonNode.Parse(File.ReadAllText(At("10-accoffload.conflist")))!.AsObject();
-        var plugin = list["plugins"]![0]!.DeepClone().AsObject();
-        plugin["cniVersion"] = list["cniVersion"]!.DeepClone();
-        plugin["name"] = list["name"]!.DeepClone();
-        return plugin;
+        var list = JsonNode.Parse(File.ReadAllText(At("10-accoffload.conflist")))!;
+        return NetworkJson.Request(list["plugins"]![0]!.AsObject(), (string)list["cniVersion"]!, (string)list["name"]!);
     }
 
     /// <summary>Sends echo requests one at a time; returns whether all were answered.</summary>
@@ -318,72 +308,22 @@ public sealed class Lab : IAsyncDisposable
             null, Path.Combine(Repository.Root, "rootfs/pki/make-certs"),
             ["--dir", Pki, "--acc-names", $"accoffload-acc,{AccAddress}", "--node", "node-1"])).MustSucceed();
 
-        var target = new JsonObject
-        {
-            ["Kind"] = _options.SeparateTarget ? "external" : "embedded",
-            ["P4Runtime"] = $"unix:{TargetSocket}",
-            ["Gnmi"] = $"unix:{TargetSocket}",
-            ["DeviceId"] = 1,
-        };
-        Write(ManagerConfig, new JsonObject
-        {
-            ["Node"] = new JsonObject
-            {
-                ["Name"] = "node-1",
-                ["PodRanges"] = new JsonArray("10.244.1.0/24"),
-                ["NodeAddresses"] = new JsonArray("192.0.2.2"),
-                ["HostAddresses"] = new JsonArray("200.1.1.2"),
-            },
-            ["Api"] = new JsonObject
-            {
-                ["Listen"] = $"{AccAddress}:50002",
-                ["HealthListen"] = $"127.0.0.1:50096",
-                ["CertificateFile"] = $"{Pki}/acc-server/tls.crt",
-                ["KeyFile"] = $"{Pki}/acc-server/tls.key",
-                ["CaFile"] = $"{Pki}/acc-server/ca.crt",
-            },
-            ["Target"] = target,
-            ["SoftTarget"] = new JsonObject { ["Listen"] = $"unix:{TargetSocket}", ["PortNamespace"] = $"/run/netns/{PortNamespace}" },
-            ["Pipeline"] = new JsonObject { ["Directory"] = _options.PipelineDirectory ?? string.Empty },
-            ["Store"] = new JsonObject { ["Path"] = At("inframanager.db") },
-            ["Control"] = new JsonObject { ["Socket"] = ControlSocket },
-        });
-        Write(AgentConfig, new JsonObject
-        {
-            ["Acc"] = new JsonObject
-            {
-                ["Address"] = $"https://{AccAddress}:50002",
-                ["ServerName"] = "accoffload-acc",
-                ["CertificateFile"] = $"{Pki}/host-client/tls.crt",
-                ["KeyFile"] = $"{Pki}/host-client/tls.key",
-                ["CaFile"] = $"{Pki}/host-client/ca.crt",
-            },
-            ["Agent"] = new JsonObject { ["Socket"] = At("host-stub.sock"), ["Store"] = At("host-stub.db") },
-            ["Device"] = new JsonObject { ["Kind"] = "veth", ["PortNamespace"] = $"/run/netns/{PortNamespace}" },
-            ["HostInterface"] = new JsonObject
-            {
-                ["Enabled"] = true,
-                ["Name"] = "accoffload0",
-                ["Addresses"] = new JsonArray("200.1.1.2/32"),
-                ["Routes"] = new JsonArray("10.244.0.0/16"),
-            },
-        });
-        Write(At("10-accoffload.conflist"), new JsonObject
-        {
-            ["cniVersion"] = "1.1.0",
-            ["name"] = "podnet",
-            ["plugins"] = new JsonArray(new JsonObject
-            {
-                ["type"] = "accoffload",
-                ["socket"] = At("host-stub.sock"),
-                ["ipam"] = new JsonObject
-                {
-                    ["type"] = "host-local",
-                    ["dataDir"] = At("ipam"),
-                    ["ranges"] = new JsonArray(new JsonArray(new JsonObject { ["subnet"] = "10.244.1.0/24" })),
-                },
-            }),
-        });
+        Write(ManagerConfig, InfraManagerJson.Create("192.0.2.2", "200.1.1.2")
+            .WithApi($"{AccAddress}:50002", $"{Pki}/acc-server", "127.0.0.1:50096")
+            .WithTarget(_options.SeparateTarget ? "external" : "embedded", TargetSocket)
+            .Set("Target:DeviceId", 1)
+            .WithSoftTarget(TargetSocket, $"/run/netns/{PortNamespace}")
+            .Set("Pipeline:Directory", _options.PipelineDirectory ?? "")
+            .WithStore(At("inframanager.db"))
+            .WithControl(ControlSocket));
+        Write(AgentConfig, HostStubJson.Create($"https://{AccAddress}:50002")
+            .Set("Acc:ServerName", "accoffload-acc")
+            .WithCertificates("Acc", $"{Pki}/host-client")
+            .WithAgent(At("host-stub.sock"), At("host-stub.db"))
+            .Set("Device:Kind", "veth")
+            .WithPorts(PortNamespace)
+            .WithHostInterface("accoffload0", "200.1.1.2/32", "10.244.0.0/16"));
+        Write(At("10-accoffload.conflist"), NetworkJson.List("1.1.0", NetworkJson.Plugin(At("host-stub.sock"), At("ipam"))));
         Directory.CreateDirectory(At("cni-bin"));
         File.CreateSymbolicLink(At("cni-bin/accoffload"), Published.HostStub);
     }

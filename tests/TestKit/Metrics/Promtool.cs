@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.TestKit.Metrics;
 
@@ -13,16 +13,7 @@ public static class Promtool
     /// <summary>The findings of `promtool check metrics`; empty if there are none.</summary>
     public static async Task<string> CheckAsync(string text)
     {
-        using var process = Process.Start(new ProcessStartInfo(Path, ["check", "metrics"])
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true
-        })!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.StandardInput.WriteAsync(text);
-        process.StandardInput.Close();
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
-        return $"{await output}{await error}{(process.ExitCode == 0 ? "" : $"exit code {process.ExitCode}")}";
+        var run = await Shell.RunAsync(null, Path, ["check", "metrics"], text);
+        return $"{run.Output}{run.Error}{(run.ExitCode == 0 ? "" : $"exit code {run.ExitCode}")}";
     }
 }

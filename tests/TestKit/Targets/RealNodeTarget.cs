@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Processes;
 
@@ -82,11 +81,8 @@ public sealed class RealNodeTarget(bool sharesNamespace = false) : NodeTarget
 
     public override async Task KillAsync() => await _process!.KillAsync();
 
-    public override async Task AddTapAsync(string name)
-    {
-        using var space = NetNamespace.Open($"/run/netns/{Namespace}");
-        await TapCreator.CreateAsync(name, new IPEndPoint(IPAddress.Parse(Address), GnmiPort), space, _lab!.Pki);
-    }
+    public override Task AddTapAsync(string name) =>
+        TapCreator.CreateAsync(name, new IPEndPoint(IPAddress.Parse(Address), GnmiPort), Namespace, _lab!.Pki);
 
     public override async ValueTask DisposeAsync()
     {

@@ -1,7 +1,5 @@
 using System.Net;
-using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
-using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Labs;
 using Gnmi;
 using Grpc.Net.Client;
 
@@ -11,49 +9,19 @@ namespace ACCOffload.TestKit.Targets;
 public static class TapCreator
 {
     /// <summary>Creates a TAP over a unix socket.</summary>
-    public static Task CreateAsync(string name, string socketPath) =>
-        CreateAsync(name, "http://localhost", new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancellationToken) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        });
+    public static Task CreateAsync(string name, string socketPath) => CreateAsync(name, Channels.Unix(socketPath));
 
     /// <summary>Creates a TAP over mutual TLS, from within a network namespace.</summary>
     /// <param name="name">The TAP's name.</param>
     /// <param name="server">The gNMI server.</param>
-    /// <param name="networkNamespace">The namespace to connect from.</param>
+    /// <param name="netns">The name of the namespace to connect from.</param>
     /// <param name="pki">The folder of the node's certificates and keys.</param>
-    public static async Task CreateAsync(string name, IPEndPoint server, NetNamespace networkNamespace, string pki)
-    {
-        using var pem = X509Certificate2.CreateFromPemFile($"{pki}/p4rt-client/tls.crt", $"{pki}/p4rt-client/tls.key");
-        using var authority = X509CertificateLoader.LoadCertificateFromFile($"{pki}/ca.crt");
-        var handler = new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancellationToken) =>
-            {
-                // A socket belongs to the network namespace of the thread that creates it.
-                var socket = networkNamespace.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-                await socket.ConnectAsync(server, cancellationToken);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        };
-        handler.SslOptions.ClientCertificates = [pem];
-        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
-        {
-            TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = X509RevocationMode.NoCheck,
-            CustomTrustStore = { authority }
-        };
-        await CreateAsync(name, "https://localhost", handler);
-    }
+    public static Task CreateAsync(string name, IPEndPoint server, string netns, string pki) =>
+        CreateAsync(name, Channels.Tls("localhost", server, netns, $"{pki}/p4rt-client"));
 
-    private static async Task CreateAsync(string name, string address, SocketsHttpHandler handler)
+    private static async Task CreateAsync(string name, GrpcChannel connected)
     {
-        using var channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
+        using var channel = connected;
         var request = new SetRequest();
         foreach ((var leaf, var value) in new[] { ("mtu", new TypedValue { IntVal = 1500 }),
             ("port-type", new TypedValue { StringVal = "TAP" }) })
