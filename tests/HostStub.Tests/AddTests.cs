@@ -80,7 +80,7 @@ public sealed class AddTests
     }
 
     [Fact]
-    public async Task The_gateway_that_the_ACC_names_is_used()
+    public async Task The_gateway_from_the_ACCs_reply_is_used()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();

@@ -68,7 +68,7 @@ public sealed class BlameTests
     }
 
     [Fact]
-    public void Only_a_devices_own_failure_quarantines_it()
+    public void A_device_is_quarantined_only_for_its_own_failures()
     {
         Assert.True(DeviceFault.IsOfDevice(new LinuxException("activate", Errno.ETIMEDOUT)));
         Assert.True(DeviceFault.IsOfDevice(new CniException(CniErrorCode.TryAgainLater, "the virtual function is gone")));

@@ -10,7 +10,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class DepartureTests
 {
     [Fact]
-    public async Task Gone_pods_are_released_and_live_or_unreadable_ones_are_kept()
+    public async Task Vanished_pods_are_released_and_live_or_unreadable_ones_are_kept()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["VanishedSeconds"] = 1);
@@ -54,7 +54,7 @@ public sealed class DepartureTests
     }
 
     [Fact]
-    public async Task A_gone_pods_virtual_function_and_address_are_released()
+    public async Task The_virtual_function_and_address_of_a_vanished_pod_are_released()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Vf"]) = ("vf", FunctionLab.Vf(2)), prepare: null);
@@ -79,7 +79,7 @@ public sealed class DepartureTests
     [Theory]
     [InlineData(3600)]
     [InlineData(0)]
-    public async Task Gone_pods_are_kept_for_the_grace_time_or_for_ever_without_one(int grace)
+    public async Task Vanished_pods_are_kept_for_the_grace_period_or_indefinitely_without_one(int grace)
     {
         Needs.CniPlugins("host-local");
         var time = new SkippingTime();
@@ -115,7 +115,7 @@ public sealed class DepartureTests
     }
 
     [Fact]
-    public async Task An_adopted_attachment_is_released_when_its_far_end_is_gone()
+    public async Task An_adopted_attachment_is_released_when_its_peer_interface_disappears()
     {
         Needs.CniPlugins("host-local");
         var time = new SkippingTime();

@@ -35,7 +35,7 @@ public sealed class DeviceTests
     }
 
     [Fact]
-    public async Task A_device_that_cant_be_configured_is_quarantined_and_reported()
+    public async Task A_device_that_cannot_be_configured_is_quarantined_and_reported()
     {
         Needs.CniPlugins("host-local");
         // The kernel refuses an ipvlan on the loopback.
@@ -117,7 +117,7 @@ public sealed class DeviceTests
     }
 
     [Fact]
-    public Task A_tap_whose_namespace_cant_be_looked_into_keeps_its_claim_until_it_can()
+    public Task A_tap_keeps_its_claim_while_its_namespace_cannot_be_inspected()
     {
         Needs.CniPlugins("host-local");
         Needs.Tap();

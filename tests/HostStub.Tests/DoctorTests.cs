@@ -13,7 +13,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class DoctorTests
 {
     [Fact]
-    public async Task A_sound_host_has_nothing_wrong()
+    public async Task A_healthy_host_has_no_faults()
     {
         Needs.Root();
         await using var lab = await AgentLab.CreateAsync();

@@ -31,7 +31,7 @@ public sealed class EpochTests
     }
 
     [Fact]
-    public async Task Sixty_five_networks_in_one_claim_history_do_no_harm()
+    public async Task A_claim_history_with_sixty_five_networks_is_harmless()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
@@ -151,7 +151,7 @@ public sealed class EpochTests
     }
 
     [Fact]
-    public void An_agent_that_keeps_losing_its_epoch_asks_less_often()
+    public void An_agent_that_keeps_losing_its_epoch_requests_new_ones_less_often()
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
         var epoch = new Acc.EpochHolder(time);
@@ -239,7 +239,7 @@ public sealed class EpochTests
     }
 
     [Fact]
-    public async Task No_Sync_is_made_while_the_devices_cant_be_read()
+    public async Task No_Sync_is_sent_while_the_devices_cannot_be_read()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();

@@ -21,7 +21,7 @@ public sealed class NetworkSlotsTests
     }
 
     [Fact]
-    public void Another_network_may_always_run_one()
+    public void Every_other_network_can_always_run_one_request()
     {
         var slots = new NetworkSlots(total: 4, perNetwork: 2);
         foreach (var network in (string[])["a", "a", "b", "b", "c", "d"])

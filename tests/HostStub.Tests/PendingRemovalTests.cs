@@ -12,7 +12,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class PendingRemovalTests
 {
     [Fact]
-    public async Task A_Del_while_the_agent_is_down_is_executed_when_it_is_back()
+    public async Task A_Del_while_the_agent_is_down_is_executed_once_it_is_running_again()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
@@ -219,7 +219,7 @@ public sealed class PendingRemovalTests
     [InlineData("file")]
     [InlineData("link")]
     [InlineData("others")]
-    public void Where_it_can_not_be_stored_safely_Del_fails_with_code_11(string what)
+    public void Where_it_cannot_be_stored_safely_Del_fails_with_code_11(string what)
     {
         using var folder = new TemporaryFolder();
         var pending = folder.At("agent.sock.pending");
@@ -254,7 +254,7 @@ public sealed class PendingRemovalTests
     }
 
     [Fact]
-    public async Task A_file_that_is_no_valid_Del_is_set_aside()
+    public async Task A_file_that_is_not_a_valid_Del_is_set_aside()
     {
         Needs.Root();
         await using var lab = await AgentLab.CreateAsync(startAcc: false);

@@ -16,7 +16,7 @@ public sealed class PluginTests
     [InlineData("ADD", "{\"cniVersion\":\"0.1.0\",\"name\":\"x\"}", 1)]
     [InlineData("ADD", "{\"cniVersion\":\"1.0.0\",\"name\":\"x y\"}", 7)]
     [InlineData("STATUS", Config, 1)]
-    public void Errors_that_need_no_agent(string command, string input, int code) => Run(command, input).Failed(code);
+    public void Some_errors_are_reported_without_an_agent(string command, string input, int code) => Run(command, input).Failed(code);
 
     [Fact]
     public void The_agents_response_is_passed_on()

@@ -102,7 +102,7 @@ public sealed class RemovalTests
     [InlineData("CNI_IFNAME", "all")]
     [InlineData("CNI_IFNAME", "a/b")]
     [InlineData("CNI_CONTAINERID", "../x")]
-    public async Task Under_a_name_that_no_Add_accepts_there_is_nothing_to_remove(string name, string value)
+    public async Task Del_succeeds_under_a_name_that_no_Add_accepts(string name, string value)
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(startAcc: false, startAgent: false);
@@ -114,7 +114,7 @@ public sealed class RemovalTests
     }
 
     [Fact]
-    public async Task The_hosts_own_interface_can_not_be_named()
+    public async Task The_hosts_own_interface_cannot_be_named()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(hostInterface: true);
@@ -131,7 +131,7 @@ public sealed class RemovalTests
     }
 
     [Fact]
-    public async Task An_Add_after_a_failed_undo_says_what_prevents_it()
+    public async Task An_Add_after_a_failed_undo_reports_what_prevents_it()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();

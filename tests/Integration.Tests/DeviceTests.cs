@@ -7,7 +7,7 @@ namespace ACCOffload.Integration.Tests;
 public sealed class DeviceTests
 {
     [Fact]
-    public async Task Pods_with_taps_reach_each_other_also_after_the_target_was_started_anew()
+    public async Task Pods_with_taps_reach_each_other_before_and_after_a_restart_of_the_target()
     {
         Needs.Lab();
         Needs.Tap();
@@ -63,7 +63,7 @@ public sealed class DeviceTests
     }
 
     [Fact]
-    public async Task The_acc_says_which_devices_the_host_may_attach()
+    public async Task The_ACC_restricts_which_devices_the_host_may_attach()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });

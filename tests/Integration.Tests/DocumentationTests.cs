@@ -9,7 +9,7 @@ public sealed partial class DocumentationTests
     private static readonly string[] TextFiles = ["", ".cs", ".p4", ".json", ".in", ".yaml", ".service", ".conf"];
 
     [Fact]
-    public void Every_link_leads_to_a_file_and_a_heading_that_exist()
+    public void Every_link_refers_to_an_existing_file_and_heading()
     {
         var broken = new List<string>();
         foreach (var page in Files().Where(f => f.EndsWith(".md", StringComparison.Ordinal)))
@@ -33,7 +33,7 @@ public sealed partial class DocumentationTests
     }
 
     [Fact]
-    public void Every_page_that_a_source_or_a_message_names_exists()
+    public void Every_page_named_in_a_source_or_message_exists()
     {
         var broken = Files().Where(f => TextFiles.Contains(Path.GetExtension(f)))
             .SelectMany(f => Page().Matches(File.ReadAllText(f)).Select(m => (File: Name(f), Page: m.Value)))
@@ -52,7 +52,7 @@ public sealed partial class DocumentationTests
     }
 
     [Fact]
-    public void Every_test_that_the_security_page_names_exists()
+    public void Every_test_named_in_the_security_page_exists()
     {
         var sources = Files().Where(f => f.StartsWith(Path.Combine(Repository.Root, "tests"), StringComparison.Ordinal)
             && f.EndsWith(".cs", StringComparison.Ordinal))

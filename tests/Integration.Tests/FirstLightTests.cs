@@ -30,7 +30,7 @@ public sealed class FirstLightTests
     }
 
     [Fact]
-    public async Task Tcp_and_large_packets_cross_the_pipeline_whole()
+    public async Task TCP_and_large_packets_pass_the_pipeline_unchanged()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync();

@@ -12,7 +12,7 @@ public sealed class MetricsTests
     private const string Agent = "192.0.2.2:50098";
 
     [Fact]
-    public async Task Both_daemons_tell_a_scraper_with_the_role_and_nobody_else()
+    public async Task Both_daemons_serve_metrics_only_to_scrapers_with_the_role()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });

@@ -14,7 +14,7 @@ public sealed partial class P4TruthTests
 
     /// <summary>`make p4` updates the stamp; a source or artifact that changed without it fails here.</summary>
     [Fact]
-    public void The_compiled_pipeline_belongs_to_its_sources()
+    public void The_compiled_pipeline_matches_its_sources()
     {
         var folder = Path.Combine(Repository.Root, "p4src");
         var stamped = File.ReadAllLines(Path.Combine(folder, "build/STAMP")).Select(line => line.Split("  ", 2))
@@ -32,7 +32,7 @@ public sealed partial class P4TruthTests
 
     /// <summary>docs/targets.md: P4-DPDK extracts the architecture from the command, and infrap4d crashes if there is none.</summary>
     [Fact]
-    public void The_context_names_the_architecture_and_nothing_of_who_compiled()
+    public void The_context_contains_the_architecture_but_no_build_environment()
     {
         var context = Context();
 
@@ -44,7 +44,7 @@ public sealed partial class P4TruthTests
 
     /// <summary>P4-DPDK inserts by a table's target name and deletes by the last part of its P4 name.</summary>
     [Fact]
-    public void Tables_have_one_name_on_the_target_and_in_P4()
+    public void Tables_have_the_same_name_on_the_target_and_in_P4()
     {
         var names = Context()["tables"]!.AsArray().Select(t => ((string)t!["name"]!, (string)t["target_name"]!)).ToList();
 
@@ -57,7 +57,7 @@ public sealed partial class P4TruthTests
     }
 
     [Fact]
-    public void No_sum_shares_its_stretch_of_code_with_what_the_C_compiler_may_reorder()
+    public void Checksum_instructions_are_separated_from_moves_of_the_same_data()
     {
         // P4-DPDK turns the instructions between two tables into one C function and compiles it with strict aliasing. Moves access 64 bits;
         // a checksum instruction accesses its state with 16 bits and a whole header with 32. The effect was wrong IPv4 checksums in
@@ -116,7 +116,7 @@ public sealed partial class P4TruthTests
         Assert.Contains("name: \"k8s_dp\"", File.ReadAllText(Artifact("p4info.txt"))[..200], StringComparison.Ordinal);
 
     [Fact]
-    public async Task Another_rule_in_the_compiled_pipeline_forwards_otherwise()
+    public async Task A_changed_rule_in_the_compiled_pipeline_changes_the_forwarding()
     {
         Needs.Lab();
         var folder = Directory.CreateTempSubdirectory("accoffload-p4-");

@@ -40,7 +40,7 @@ public sealed class PortPoolTests
     }
 
     [Fact]
-    public async Task A_port_outlasts_a_namespace_that_ends_without_a_delete_while_the_agent_is_killed()
+    public async Task A_port_survives_a_namespace_deleted_without_DEL_while_the_agent_is_down()
     {
         Needs.Lab();
         Needs.Tap();
@@ -63,7 +63,7 @@ public sealed class PortPoolTests
     }
 
     [Fact]
-    public async Task A_pod_that_deletes_its_interface_destroys_no_port_and_gets_it_again()
+    public async Task A_pod_that_deletes_its_interface_keeps_its_port_and_gets_it_back()
     {
         Needs.Lab();
         Needs.Tap();
@@ -76,7 +76,7 @@ public sealed class PortPoolTests
     }
 
     [Fact]
-    public async Task All_is_there_again_after_the_target_was_started_anew()
+    public async Task Ports_and_interfaces_are_restored_after_a_restart_of_the_target()
     {
         Needs.Lab();
         Needs.Tap();

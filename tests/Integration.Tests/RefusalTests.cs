@@ -9,7 +9,7 @@ namespace ACCOffload.Integration.Tests;
 public sealed class RefusalTests
 {
     [Fact]
-    public async Task A_wrong_value_in_a_configuration_is_named_with_its_file_and_key()
+    public async Task An_invalid_configuration_value_is_named_with_its_file_and_key()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
@@ -39,7 +39,7 @@ public sealed class RefusalTests
     }
 
     [Fact]
-    public async Task Nobody_but_a_host_of_the_CA_is_served()
+    public async Task Only_hosts_with_a_certificate_of_the_CA_are_served()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync();

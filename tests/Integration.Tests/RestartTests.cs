@@ -9,7 +9,7 @@ namespace ACCOffload.Integration.Tests;
 public sealed class RestartTests
 {
     [Fact]
-    public async Task Killing_inframanager_loses_no_packet_and_its_restart_writes_nothing()
+    public async Task Killing_InfraManager_loses_no_packets_and_its_restart_writes_nothing()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
@@ -32,7 +32,7 @@ public sealed class RestartTests
     }
 
     [Fact]
-    public async Task A_target_that_comes_back_empty_is_filled_again()
+    public async Task An_empty_target_is_filled_again_after_its_restart()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
@@ -53,7 +53,7 @@ public sealed class RestartTests
     }
 
     [Fact]
-    public async Task Rows_that_somebody_else_changed_are_repaired()
+    public async Task Rows_changed_by_another_controller_are_repaired()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
@@ -77,7 +77,7 @@ public sealed class RestartTests
     }
 
     [Fact]
-    public async Task A_pod_deleted_while_the_ACC_was_away_gives_its_address_to_the_next()
+    public async Task The_address_of_a_pod_deleted_while_the_ACC_was_down_can_be_reused()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync(new LabOptions { SeparateTarget = true });
@@ -119,7 +119,7 @@ public sealed class RestartTests
     }
 
     [Fact]
-    public async Task The_agents_restart_keeps_its_pods()
+    public async Task Pods_survive_a_restart_of_the_agent()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync();

@@ -10,7 +10,7 @@ public sealed class SpoofTests
     private static readonly MacAddress Stranger = MacAddress.Parse("02:00:00:00:00:99");
 
     [Fact]
-    public async Task Spoofed_and_broken_frames_are_dropped_and_counted_by_reason()
+    public async Task Spoofed_and_malformed_frames_are_dropped_and_counted_by_reason()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync();

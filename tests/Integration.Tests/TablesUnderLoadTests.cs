@@ -17,7 +17,7 @@ public sealed class TablesUnderLoadTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     [Fact]
-    public async Task No_packet_sees_rows_of_two_Writes_and_none_is_lost_uncounted()
+    public async Task No_packet_sees_rows_of_two_Writes_and_all_losses_are_counted()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync();

@@ -76,7 +76,7 @@ public sealed class IpTextTests
 
     /// <summary>The framework's own parsers accept octal numbers, so only IpText may call them.</summary>
     [Fact]
-    public void Only_IpText_parses_addresses()
+    public void Addresses_are_parsed_only_by_IpText()
     {
         var direct = new Regex(@"\b(IPAddress|IPNetwork|IPEndPoint)\.(Try)?Parse\b");
         var found = new[] { "acc-service", "host-stub", "native-interop" }

@@ -175,7 +175,7 @@ public sealed class PacketPortTests
     }
 
     [Fact]
-    public void A_link_moved_away_is_gone()
+    public void A_link_moved_to_another_namespace_is_reported_as_removed()
     {
         Needs.Root();
         using var pair = new PortPair();

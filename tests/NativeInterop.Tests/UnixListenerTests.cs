@@ -23,7 +23,7 @@ public sealed class UnixListenerTests : IDisposable
     }
 
     [Fact]
-    public void A_listener_takes_the_place_of_another_one()
+    public void A_listener_replaces_another_one()
     {
         using var old = UnixListener.Replace(SocketPath, 1);
         File.WriteAllText(SocketPath + ".new", "left by a killed process");
@@ -37,7 +37,7 @@ public sealed class UnixListenerTests : IDisposable
     }
 
     [Fact]
-    public void Only_a_socket_that_nobody_serves_is_stale()
+    public void Only_a_socket_without_a_listener_is_stale()
     {
         Assert.True(UnixListener.RemoveStale(SocketPath));
         using (UnixListener.Replace(SocketPath, 1))

@@ -30,7 +30,7 @@ public sealed class DependencyTests(ITestOutputHelper output)
 
     [Theory]
     [MemberData(nameof(Projects))]
-    public void No_two_folders_use_each_other(string folder)
+    public void No_folders_depend_on_each_other_cyclically(string folder)
     {
         var project = SourceTree.Instance.Project(folder);
         var graph = FolderGraph.Of(project);
@@ -68,7 +68,7 @@ public sealed class DependencyTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Projects_reference_each_other_one_way()
+    public void Project_references_have_no_cycles()
     {
         var left = SourceTree.Instance.Projects.ToDictionary(p => p.Folder);
         while (left.Values.Where(p => !p.References.Any(left.ContainsKey)).ToList() is { Count: > 0 } next)

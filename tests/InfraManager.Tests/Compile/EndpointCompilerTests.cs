@@ -16,7 +16,7 @@ public class EndpointCompilerTests
     private readonly EndpointCompiler _compiler = new(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
 
     [Fact]
-    public void Pod_owns_its_port_its_guards_and_its_routes()
+    public void A_pod_owns_its_port_guards_and_routes()
     {
         Endpoint pod = new(1, TestNode.Pod(1) with { Addresses = [TestNode.Ip(1), TestNode.Ip(2)] }, true);
         Assert.Equal(
@@ -34,7 +34,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Host_owns_its_port_and_routes_to_all_addresses_of_the_node()
+    public void The_host_owns_its_port_and_the_routes_to_all_node_addresses()
     {
         Assert.Equal(
             [
@@ -48,7 +48,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Uplink_owns_its_port_and_the_ways_beyond_it_and_leads_Arp_to_the_host()
+    public void The_uplink_owns_its_port_and_routes_and_forwards_ARP_to_the_host()
     {
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         var uplink = new UplinkSettings("uplink0", mac, [
@@ -77,7 +77,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Ways_beyond_an_uplink_that_takes_less_say_how_much()
+    public void Routes_through_an_uplink_with_a_smaller_MTU_contain_it()
     {
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         var node =
@@ -91,7 +91,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Is_a_function_of_endpoint_and_port()
+    public void The_result_depends_only_on_endpoint_and_port()
     {
         Endpoint pod = new(1, TestNode.Pod(1), true);
         var a = _compiler.Compile(pod, 7);
@@ -101,7 +101,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Addresses_of_another_family_in_the_configuration_are_left_out()
+    public void Configured_addresses_of_another_family_are_skipped()
     {
         var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline,
             TestNode.Settings with { NodeAddresses = [IPAddress.Parse("2001:db8::1")] });
@@ -109,7 +109,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Pipeline_without_a_table_is_refused_at_once()
+    public void A_pipeline_with_a_missing_table_is_refused()
     {
         var info = P4.Config.V1.P4Info.Parser.ParseFrom(
             File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));

@@ -7,7 +7,7 @@ namespace ACCOffload.InfraManager.Tests.Compile;
 public sealed class LearnedTableTests
 {
     [Fact]
-    public void No_table_that_a_miss_fills_is_taken_for_one_that_is_written()
+    public void Tables_filled_on_a_miss_are_recognized_as_learned()
     {
         var info = P4Info.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "pipeline", "k8s_dp.p4info.bin")));
         // Only learned tables have an action that is for entries only: the one that a miss adds.

@@ -17,7 +17,7 @@ public sealed class ServiceCompilerTests
     public ServiceCompilerTests() => _planner = new ServicePlanner("node-1", () => ++_last, _ => 0, _ => 0, _ => 0);
 
     [Fact]
-    public void A_service_compiles_to_the_rows_that_the_contract_lays_down() => Assert.Equal(
+    public void A_service_compiles_to_the_specified_rows() => Assert.Equal(
         [
             "backends backend_id=1 -> to_backend(ip=10.244.0.1, port=8080, endpoint_id=2, on_host=0)",
             "backends backend_id=3 -> to_backend(ip=192.0.2.10, port=6443, endpoint_id=4, on_host=1)",
@@ -34,7 +34,7 @@ public sealed class ServiceCompilerTests
         Rows(_planner.Next(null, TestService.Of(1, TestService.Pod(1), TestService.Host()))!));
 
     [Fact]
-    public void A_policy_Local_an_affinity_and_source_ranges_are_told_to_the_pipeline()
+    public void Policy_Local_affinity_and_source_ranges_are_compiled()
     {
         var spec = new ServiceSpec(TestService.Key(1), [new ServicePortSpec(
             "http", ProtocolType.Tcp, 80, 90,
@@ -69,7 +69,7 @@ public sealed class ServiceCompilerTests
     }
 
     [Fact]
-    public void A_set_that_has_nobody_refuses_or_drops_whatever_was_asked_for()
+    public void A_set_without_backends_refuses_or_drops()
     {
         var spec = TestService.Of(1, TestService.Pod(1, ready: false)) with { };
         var asked =
@@ -92,14 +92,14 @@ public sealed class ServiceCompilerTests
     [InlineData(301, 6, 43200)]
     [InlineData(10800, 6, 43200)]
     [InlineData(86400, 6, 43200)]
-    public void An_affinity_lasts_as_long_as_the_next_time_that_the_pipeline_knows(int seconds, int number, int real)
+    public void Affinity_timeouts_are_rounded_up_to_a_class_of_the_pipeline(int seconds, int number, int real)
     {
         Assert.Equal(number, AffinityClass.Of(seconds));
         Assert.Equal(real, AffinityClass.SecondsOf(seconds));
     }
 
     [Fact]
-    public void The_node_has_its_gateway_and_what_it_does_not_route()
+    public void The_node_has_rows_for_its_gateway_and_for_unroutable_ranges()
     {
         string[] always =
         [
@@ -129,7 +129,7 @@ public sealed class ServiceCompilerTests
     }
 
     [Fact]
-    public void The_node_has_pools_and_what_leaves_the_cluster_is_masqueraded_once_address_and_prefixes_are_known()
+    public void The_node_has_pools_and_masquerades_once_address_and_prefixes_are_known()
     {
         var compiler = new NodeCompiler(TestPipeline.Artifacts.Pipeline, TestNode.Settings);
         string[] pools =

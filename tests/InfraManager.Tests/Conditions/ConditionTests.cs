@@ -169,7 +169,7 @@ public sealed class ConditionTests
     }
 
     [Fact]
-    public void An_interrupted_watch_counts_after_a_grace_period_and_one_without_kubeconfig_does_not()
+    public void An_interrupted_watch_is_reported_after_a_grace_period_if_there_is_a_kubeconfig()
     {
         using var folder = new Folder();
         var time = new ManualTime();

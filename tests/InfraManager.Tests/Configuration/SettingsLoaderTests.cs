@@ -15,7 +15,7 @@ public sealed class SettingsLoaderTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void Defaults_fill_what_is_not_given()
+    public void Missing_settings_have_defaults()
     {
         var settings = Load($"{{ {Least} }}");
         Assert.Equal("node-1", settings.Node.Name);
@@ -30,7 +30,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void The_whole_contract_is_accepted_with_comments_and_trailing_commas()
+    public void All_settings_are_accepted_with_comments_and_trailing_commas()
     {
         var settings = Load("""
             {
@@ -52,7 +52,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void A_package_goes_with_its_port_rule_an_external_target_and_no_uplink()
+    public void A_package_is_accepted_with_its_port_rule_and_an_external_target()
     {
         var settings = Load($$"""
             { {{Least}}, "Target": { "Kind": "external", "PortRule": "mac" }, "Pipeline": { "Profile": "es2k-24.01" }, "ArpProxy": { "Interface": "arp0" },
@@ -87,7 +87,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData(""" "ArpProxy": { "Port": "x" } """, "ArpProxy:Port = \"x\": is not a port number")]
     [InlineData(""" "Subfunctions": { "acc0": "pci/0000:01:00.0" } """, "has no subfunction number (sf)")]
     [InlineData(""" "Subfunctions": { "a/b": "pci/0000:01:00.0 sf 1" } """, "is not an interface name")]
-    public void What_does_not_go_together_is_refused(string json, string text)
+    public void Incompatible_settings_are_refused(string json, string text)
     {
         var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least}, {json} }}"));
         Assert.Contains(text, e.Message, StringComparison.Ordinal);
@@ -112,7 +112,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["0.0.0.0/0"] }""", "Node:Uplink:Routes")]
     [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Routes": ["10.0.0.1/8 via 02:00:00:00:00:01"] }""", "Node:Uplink:Routes")]
     [InlineData("""{ "Port": "eth1", "Mac": "02:00:00:00:00:99", "Mtu": 500 }""", "Node:Uplink:Mtu")]
-    public void An_uplink_that_leads_nowhere_is_refused(string uplink, string key)
+    public void An_invalid_uplink_is_refused(string uplink, string key)
     {
         var e = Assert.Throws<ConfigurationException>(() =>
             Load($$"""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "Uplink": {{uplink}} } }"""));
@@ -120,7 +120,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void The_environment_wins_over_the_file()
+    public void The_environment_overrides_the_file()
     {
         var settings = Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Name", "node-9"),
             ("ACCOFFLOAD_NODE__PODRANGES", "10.1.0.0/24, 10.2.0.0/24"),
@@ -246,7 +246,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void Every_finding_is_told_at_once()
+    public void All_errors_are_reported_together()
     {
         var e = Assert.Throws<ConfigurationException>(() =>
             Load("""{ "Node": { "Name": "A B", "PodRanges": ["x"], "Mtu": 1 }, "X": 1 }"""));
@@ -255,7 +255,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void A_missing_or_unreadable_file_is_told_with_what_to_do()
+    public void A_missing_or_unreadable_file_is_reported_with_a_remedy()
     {
         var missing = Assert.Throws<ConfigurationException>(() =>
             SettingsLoader.Load(_folder.At("none.json"), new Dictionary<string, string>()));
@@ -269,7 +269,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void Only_the_sections_that_matter_must_be_right_but_unknown_keys_never_pass()
+    public void Only_the_requested_sections_are_validated_but_unknown_keys_are_refused_everywhere()
     {
         var file = _folder.Write("c.json", """{ "Node": { "Mtu": 1 }, "SoftTarget": { "Listen": "127.0.0.1:9559" } }""");
         Assert.Equal("127.0.0.1:9559",
@@ -279,7 +279,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void The_fingerprint_changes_with_anything_but_log_levels()
+    public void The_fingerprint_covers_everything_except_log_levels()
     {
         var one = SettingsFingerprint.Of(Load($"{{ {Least} }}"));
         Assert.Equal(one, SettingsFingerprint.Of(Load($"{{ {Least}, \"Logging\": {{ \"Level\": \"Debug\" }} }}")));
@@ -292,7 +292,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Package": "/p/k8s_dp.pb.bin" }""", "Pipeline:Package")]
     [InlineData("""{ "P4Info": "/p/p4Info.txt" }""", "Pipeline:P4Info")]
     [InlineData("""{ "Profile": "dpdk-24.01", "P4Info": "/p/p4Info.txt" }""", "Pipeline:P4Info")]
-    public void A_package_goes_with_its_profile(string pipeline, string key)
+    public void A_package_that_does_not_match_its_profile_is_refused(string pipeline, string key)
     {
         var e = Assert.Throws<ConfigurationException>(() =>
             Load($"{{ {Least}, \"Target\": {{ \"Kind\": \"external\" }}, \"Pipeline\": {pipeline} }}"));
@@ -308,7 +308,7 @@ public sealed class SettingsLoaderTests : IDisposable
     }
 
     [Fact]
-    public void Metrics_are_served_nowhere_unless_an_address_is_given()
+    public void Metrics_are_not_served_without_an_address()
     {
         Assert.Null(Load($"{{ {Least} }}").MetricsListen);
         Assert.Equal("127.0.0.1:50097",

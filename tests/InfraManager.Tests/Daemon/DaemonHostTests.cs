@@ -20,7 +20,7 @@ public sealed class DaemonHostTests : IDisposable
     }
 
     [Fact]
-    public async Task A_failed_start_and_an_unexpected_error_end_with_1()
+    public async Task A_failed_start_and_an_unexpected_error_exit_with_1()
     {
         foreach (var error in new Exception[] { new StartException("the store is in use"), new InvalidOperationException("unexpected") })
         {

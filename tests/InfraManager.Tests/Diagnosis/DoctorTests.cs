@@ -43,7 +43,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_sound_machine_has_nothing_wrong()
+    public async Task A_healthy_machine_has_no_faults()
     {
         var (code, findings) = await ExamineAsync();
         Assert.DoesNotContain(findings, f => (string?)f!["level"] == "wrong");
@@ -53,21 +53,21 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_key_that_others_can_read()
+    public async Task A_key_that_others_can_read_is_reported()
     {
         File.SetUnixFileMode(At("tls.key"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
         await WrongAsync("certificate", "can be read or written by others");
     }
 
     [Fact]
-    public async Task An_expired_certificate()
+    public async Task An_expired_certificate_is_reported()
     {
         WritePair(DateTimeOffset.UtcNow.AddDays(-1));
         await WrongAsync("certificate", "expired");
     }
 
     [Fact]
-    public async Task A_certificate_that_expires_soon_is_a_doubt()
+    public async Task A_certificate_that_expires_soon_is_reported_as_a_doubt()
     {
         WritePair(DateTimeOffset.UtcNow.AddDays(3));
         var (code, findings) = await ExamineAsync();
@@ -76,7 +76,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task Another_program_on_the_port()
+    public async Task A_port_in_use_by_another_program_is_reported()
     {
         using var other = new TcpListener(IPAddress.Loopback, _port);
         other.Start();
@@ -84,14 +84,14 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task No_namespace_of_ports()
+    public async Task A_missing_port_namespace_is_reported()
     {
         File.Delete(At("ports"));
         await WrongAsync("target", "does not exist");
     }
 
     [Fact]
-    public async Task A_database_of_a_newer_version()
+    public async Task A_database_of_a_newer_version_is_reported()
     {
         using (var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
@@ -108,7 +108,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_that_another_process_holds_is_not_called_damaged()
+    public async Task A_database_in_use_by_another_process_is_not_reported_as_damaged()
     {
         using var holder = SqliteStore.Open(At("store.db"), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         await FoundAsync("doubt", "store", "in use by another process");
@@ -116,21 +116,21 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_damaged_database_is_told_as_such()
+    public async Task A_damaged_database_is_reported()
     {
         File.WriteAllText(At("store.db"), new string('x', 8192));
         await WrongAsync("store", "is damaged");
     }
 
     [Fact]
-    public async Task No_pipeline()
+    public async Task A_missing_pipeline_is_reported()
     {
         Set("Pipeline:Directory", At("nowhere"));
         await WrongAsync("pipeline", "can't be read");
     }
 
     [Fact]
-    public async Task A_target_elsewhere_that_nobody_answers_for()
+    public async Task An_unreachable_external_target_is_reported()
     {
         UseTarget($"https://127.0.0.1:{FreePort()}", $"unix:{At("gnmi.sock")}", At("tls.key"));
         await WrongAsync("P4Runtime", "refused");
@@ -138,7 +138,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_target_elsewhere_and_what_it_runs()
+    public async Task The_pipeline_and_ports_of_an_external_target_are_reported()
     {
         await using var server = await FakeP4Server.StartAsync(At("p4.sock"));
         UseTarget(server.Address, server.Address);
@@ -161,7 +161,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task Certificates_for_a_target_elsewhere()
+    public async Task The_certificates_for_an_external_target_are_checked()
     {
         UseTarget($"https://127.0.0.1:{FreePort()}", $"unix:{At("gnmi.sock")}", At("client.key"));
         await WrongAsync("target", "client.key does not exist");
@@ -177,7 +177,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public void A_function_of_the_hardware_that_has_another_driver()
+    public void A_hardware_function_bound_to_another_driver_is_reported()
     {
         UseTarget($"unix:{At("p4.sock")}", $"unix:{At("p4.sock")}");
         var function = At("root/sys/bus/pci/devices/0000:00:01.6");
@@ -203,7 +203,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task An_uplink_that_is_not_there()
+    public async Task A_missing_uplink_is_reported()
     {
         Needs.Root();
         var name = $"doctor-{Guid.NewGuid():N}";
@@ -224,7 +224,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task The_way_to_the_cluster()
+    public async Task The_connection_to_the_cluster_is_checked()
     {
         Set("Kubernetes:Kubeconfig", At("kubeconfig"));
         await FoundAsync("ok", "cluster", "services are not watched");
@@ -242,7 +242,7 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_configuration_is_told_and_the_rest_left()
+    public async Task An_invalid_configuration_is_reported()
     {
         Set("Node:PodRanges", new JsonArray("10.244.1.0/33"));
         await WrongAsync("configuration", "PodRanges");

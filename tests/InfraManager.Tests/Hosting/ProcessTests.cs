@@ -50,7 +50,7 @@ public sealed class ProcessTests : IDisposable
     [Theory]
     [InlineData("run")]
     [InlineData("soft-target")]
-    public async Task A_wrong_value_ends_with_78_and_one_line(string command)
+    public async Task An_invalid_value_exits_with_78_and_one_line(string command)
     {
         var file = _folder.Write("c.json", InfraManagerJson.Create().Set("Logging:Level", "Loud").ToJsonString());
         var (code, output, error) = await RunAsync(command, "--config", file);
@@ -61,7 +61,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_certificate_that_cannot_be_used_ends_with_78_and_one_line()
+    public async Task An_unusable_certificate_exits_with_78_and_one_line()
     {
         var file = WriteConfiguration();
         File.Delete(_folder.At("tls.crt"));
@@ -73,7 +73,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_pipeline_that_is_not_there_ends_with_78_and_one_line()
+    public async Task A_missing_pipeline_exits_with_78_and_one_line()
     {
         var (code, _, error) = await RunAsync("run", "--config", WriteConfiguration(pipeline: _folder.At("nowhere")));
         Assert.Equal(78, code);
@@ -82,7 +82,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task It_is_ready_serves_reloads_and_stops_as_systemd_expects()
+    public async Task The_service_starts_reloads_and_stops_as_systemd_expects()
     {
         using var notify = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 60_000 };
         notify.Bind(new UnixDomainSocketEndPoint(_folder.At("notify")));
@@ -114,7 +114,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task An_attach_goes_all_the_way_to_the_embedded_targets_tables()
+    public async Task An_attach_reaches_the_tables_of_the_embedded_target()
     {
         Needs.Root();
         var listen = FreePort();
@@ -171,7 +171,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task The_hardware_package_is_programmed_by_the_whole_service()
+    public async Task The_service_programs_the_hardware_package()
     {
         var listen = FreePort();
         await using var server = await Package.PackageServer.StartAsync(_folder.At("p4rt.sock"), Package.PackageInfo.Es2k());
@@ -231,7 +231,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task Metrics_are_served_on_a_listener_of_their_own()
+    public async Task Metrics_are_served_on_a_separate_listener()
     {
         Needs.Root();
         var (listen, metrics) = (FreePort(), FreePort());
@@ -269,7 +269,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task The_soft_target_runs_alone_for_an_external_service()
+    public async Task The_soft_target_can_run_as_a_separate_process()
     {
         Needs.Root();
         var file = WriteConfiguration(kind: "external");
@@ -285,7 +285,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_the_right_to_enter_the_ports_namespace_nothing_is_ready_and_an_ADD_fails()
+    public async Task Without_permission_to_enter_the_port_namespace_ADD_fails()
     {
         Needs.Root();
         var listen = FreePort();
@@ -313,7 +313,7 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
-    public async Task Doctor_asks_the_running_service_about_its_store_and_is_quick()
+    public async Task Doctor_checks_the_store_through_the_running_service()
     {
         Needs.Root();
         var file = WriteConfiguration();

@@ -17,7 +17,7 @@ public sealed class FeatureLevelsTests
     public void A_category_belongs_to_a_feature(string category, string feature) => Assert.Equal(feature, Features.Log.FeatureOf(category));
 
     [Fact]
-    public void A_features_own_level_wins_and_changes_at_once()
+    public void A_features_own_level_takes_precedence_and_changes_immediately()
     {
         var levels = new FeatureLevels(Settings(LogLevel.Information, ("Api", LogLevel.Debug), ("Store", LogLevel.None)), Features.Log);
         Assert.True(levels.IsEnabled("Api", LogLevel.Debug));
@@ -30,7 +30,7 @@ public sealed class FeatureLevelsTests
     }
 
     [Fact]
-    public void The_framework_is_quiet_unless_asked_for()
+    public void Framework_logs_are_off_by_default()
     {
         Assert.False(new FeatureLevels(Settings(LogLevel.Debug), Features.Log).IsEnabled("Microsoft.AspNetCore.Server.Kestrel",
             LogLevel.Information));
@@ -40,7 +40,7 @@ public sealed class FeatureLevelsTests
     }
 
     [Fact]
-    public async Task A_changed_file_changes_the_levels_and_a_bad_one_does_not()
+    public async Task A_changed_file_changes_the_levels_unless_it_is_invalid()
     {
         using var folder = new Folder();
         var file = folder.Write("c.json", InfraManagerJson.Create().ToJsonString());

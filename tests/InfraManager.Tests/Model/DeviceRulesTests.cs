@@ -15,7 +15,7 @@ public class DeviceRulesTests
     private readonly AdmissionContext _context = new();
 
     [Fact]
-    public void Children_of_one_parent_share_its_port_and_mac_and_the_port_goes_with_the_last()
+    public void Children_of_one_parent_share_its_port_and_mac_until_the_last_is_detached()
     {
         var judge = NewJudge();
         var first = judge.Attach(Child(1), _context);
@@ -33,7 +33,7 @@ public class DeviceRulesTests
     }
 
     [Fact]
-    public void What_children_share_nobody_else_may_take()
+    public void Port_and_mac_shared_by_children_are_refused_to_other_endpoints()
     {
         var judge = NewJudge();
         judge.Attach(Child(1), _context);
@@ -52,7 +52,7 @@ public class DeviceRulesTests
     [Theory]
     [InlineData((int)DeviceKind.VirtualFunction)]
     [InlineData((int)DeviceKind.SubFunction)]
-    public void Functions_behind_one_port_are_told_apart_by_their_macs(int kind)
+    public void Functions_behind_one_port_are_distinguished_by_their_macs(int kind)
     {
         var judge = NewJudge();
         EndpointSpec Function(int number, int mac) =>
@@ -68,7 +68,7 @@ public class DeviceRulesTests
     }
 
     [Fact]
-    public void Undoing_a_change_of_shared_holders_restores_them()
+    public void Undo_restores_the_holders_of_a_shared_port()
     {
         var judge = NewJudge();
         var first = judge.Attach(Child(1), _context);
@@ -83,7 +83,7 @@ public class DeviceRulesTests
     }
 
     [Fact]
-    public void Kinds_ports_and_macs_are_what_the_configuration_says()
+    public void Kinds_ports_and_macs_are_restricted_by_the_configuration()
     {
         var pod = TestNode.Pod(1, 1);
         Accepts(new DeviceRules
@@ -108,7 +108,7 @@ public class DeviceRulesTests
         Assert.Equal(inside, new MacRange(MacAddress.Parse(first), length).Contains(MacAddress.Parse(mac)));
 
     [Fact]
-    public void By_the_rule_of_macs_a_number_has_one_holder()
+    public void With_port_rule_mac_each_port_number_has_one_holder()
     {
         var judge = NewJudge(new DeviceRules { PortRule = PortRule.Mac });
         var first = TestNode.Pod(1, 1) with { Mac = MacAddress.Parse("00:0a:00:00:03:14"), Device = DeviceKind.SubFunction };

@@ -24,7 +24,7 @@ public class EndpointRulesTests
 
     [Theory]
     [MemberData(nameof(BadAddresses))]
-    public void Bad_address_is_refused_with_its_index(string address, string reason)
+    public void An_invalid_address_is_refused_with_its_index(string address, string reason)
     {
         var spec = TestNode.Pod(1) with { Addresses = [TestNode.Ip(1), IPAddress.Parse(address)] };
         var e = Refused(spec);
@@ -48,7 +48,7 @@ public class EndpointRulesTests
     [InlineData("01:00:5e:00:00:01")]
     [InlineData("ff:ff:ff:ff:ff:ff")]
     [InlineData("02:ac:c0:00:00:01")]
-    public void Bad_mac_is_refused(string mac) =>
+    public void An_invalid_mac_is_refused(string mac) =>
         Assert.Equal("device.mac", Refused(TestNode.Pod(1) with { Mac = MacAddress.Parse(mac) }).Field);
 
     [Theory]
@@ -58,11 +58,11 @@ public class EndpointRulesTests
     [InlineData("a b")]
     [InlineData("a]b")]
     [InlineData("pört")]
-    public void Bad_port_name_is_refused(string name) =>
+    public void An_invalid_port_name_is_refused(string name) =>
         Assert.Equal("device.port_name", Refused(TestNode.Pod(1) with { PortName = name }).Field);
 
     [Fact]
-    public void Other_fields_are_named_too()
+    public void Other_invalid_fields_are_named()
     {
         var good = TestNode.Pod(1);
         Assert.Equal("key.network", Refused(good with { Key = new("", "c", "eth0") }).Field);
@@ -80,7 +80,7 @@ public class EndpointRulesTests
     }
 
     [Fact]
-    public void Good_endpoints_pass()
+    public void Valid_endpoints_are_accepted()
     {
         EndpointRules.Check(TestNode.Pod(1), TestNode.Settings);
         EndpointRules.Check(TestNode.Host(), TestNode.Settings);

@@ -16,7 +16,7 @@ public class EpochTests
     public EpochTests() => _judge = new EndpointAdmission(_model, TestNode.Settings);
 
     [Fact]
-    public void Each_begin_is_one_more_and_tells_what_is_held()
+    public void Each_Begin_increments_the_epoch_and_returns_the_attachments()
     {
         Assert.Equal(1UL, Begin("a").Epoch);
         _judge.Attach(TestNode.Pod(1, 5), _context);
@@ -27,7 +27,7 @@ public class EpochTests
     }
 
     [Fact]
-    public void What_was_not_handed_out_is_refused_with_the_field_and_what_to_do()
+    public void An_epoch_that_was_not_assigned_is_refused_with_the_field_and_a_remedy()
     {
         foreach (var epoch in (ulong[])[1, 1_700_000_000, Most])
         {
@@ -50,7 +50,7 @@ public class EpochTests
     }
 
     [Fact]
-    public void The_largest_number_ends_with_its_epoch()
+    public void The_largest_sequence_number_is_void_in_the_next_epoch()
     {
         Begin("hostile");
         _judge.Attach(TestNode.Pod(1, Most), _context);
@@ -68,7 +68,7 @@ public class EpochTests
     }
 
     [Fact]
-    public void Numbers_in_a_list_do_not_reach_beyond_the_list()
+    public void Sequence_numbers_in_a_list_are_limited_to_that_of_the_list()
     {
         Begin("hostile");
         _judge.Sync(new SyncIntent("node-1", 1, 5, [TestNode.Pod(1, Most, epoch: Most), TestNode.Pod(2, 3, epoch: 1)]), _context);
@@ -79,7 +79,7 @@ public class EpochTests
     }
 
     [Fact]
-    public void The_last_epoch_is_not_followed_by_the_first()
+    public void Epochs_do_not_wrap_around()
     {
         _model.Agents.Set("node-1", new AgentState(Most, 0, "a"));
         _model.Forget();
@@ -91,7 +91,7 @@ public class EpochTests
     }
 
     [Fact]
-    public void A_reset_forgets_all_that_the_host_told_and_ends_its_epoch()
+    public void A_reset_removes_everything_from_the_host_and_ends_its_epoch()
     {
         Begin("a");
         _judge.Attach(TestNode.Pod(1, 1), _context);
@@ -108,7 +108,7 @@ public class EpochTests
     }
 
     [Fact]
-    public void The_operator_removes_by_key_address_or_mac_through_either_api()
+    public void The_operator_can_remove_endpoints_of_either_API_by_key_address_or_mac()
     {
         Begin("a");
         _judge.Attach(TestNode.Pod(1, Most), _context);
@@ -122,7 +122,7 @@ public class EpochTests
     }
 
     [Fact]
-    public void A_node_has_no_more_endpoints_through_an_api_than_a_list_may_state()
+    public void Endpoints_per_API_are_limited_to_the_size_of_a_list()
     {
         Begin("a");
         for (var i = 0; i < Protos.ProtocolLimits.MaxAttachments; i++)

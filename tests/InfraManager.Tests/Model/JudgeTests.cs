@@ -20,7 +20,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Same_request_twice_is_one_attachment()
+    public void A_repeated_request_adds_no_attachment()
     {
         var first = Attach(TestNode.Pod(1, 1));
         var second = Attach(TestNode.Pod(1, 1));
@@ -29,7 +29,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Repeat_with_a_newer_number_keeps_the_endpoint_and_takes_the_number()
+    public void A_repeat_with_a_newer_sequence_number_updates_only_the_number()
     {
         var first = Attach(TestNode.Pod(1, 1));
         var second = Attach(TestNode.Pod(1, 9));
@@ -40,7 +40,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Changed_request_is_an_update_that_frees_what_was_held()
+    public void A_changed_request_updates_the_endpoint_and_releases_its_old_resources()
     {
         var first = Attach(TestNode.Pod(1, 1));
         var second = Attach(TestNode.Pod(1, 2, ip: 7, mac: 7, port: 7));
@@ -51,7 +51,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void What_another_endpoint_holds_is_refused_with_its_field()
+    public void Resources_of_another_endpoint_are_refused_with_the_field()
     {
         Attach(TestNode.Pod(1, 1));
         Assert.Equal("device.mac", Refused(IntentError.AlreadyExists, () => Attach(TestNode.Pod(2, 2, mac: 1))).Field);
@@ -65,7 +65,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void A_device_that_a_24_01_agent_gives_on_ends_the_attachment_that_had_it()
+    public void A_device_reused_by_a_24_01_agent_ends_its_previous_attachment()
     {
         // Such an agent does not report a DEL whose namespace is gone.
         static EndpointSpec Pod(int number, int port, int? ip = null) =>
@@ -88,7 +88,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Another_nodes_endpoint_is_not_touched()
+    public void Endpoints_of_another_node_are_not_changed()
     {
         Attach(TestNode.Pod(1, 1));
         var theirs = TestNode.Pod(1, 5) with { Node = "node-2" };
@@ -100,7 +100,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Older_attach_is_refused_after_a_newer_one_a_detach_or_a_sync()
+    public void An_older_attach_is_refused_after_a_newer_attach_detach_or_sync()
     {
         Attach(TestNode.Pod(1, 5));
         Assert.Equal("sequence", Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(1, 4, ip: 9))).Field);
@@ -116,7 +116,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Older_detach_leaves_a_newer_attachment()
+    public void An_older_detach_does_not_remove_a_newer_attachment()
     {
         Attach(TestNode.Pod(1, 5));
         Assert.False(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 4)));
@@ -124,10 +124,10 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Detach_of_nothing_succeeds() => Assert.False(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 4)));
+    public void Detaching_an_unknown_attachment_succeeds() => Assert.False(_judge.Detach(TestNode.Detach(TestNode.Pod(1), 4)));
 
     [Fact]
-    public void Sync_removes_what_is_not_listed_adds_what_is_missing_and_keeps_the_rest()
+    public void Sync_removes_unlisted_adds_missing_and_keeps_other_attachments()
     {
         Attach(TestNode.Pod(1, 1));
         Attach(TestNode.Pod(2, 2));
@@ -141,7 +141,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Older_sync_is_refused()
+    public void An_older_sync_is_refused()
     {
         Sync(10);
         Assert.Equal("sequence", Refused(IntentError.FailedPrecondition, () => Sync(9)).Field);
@@ -151,7 +151,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Old_list_does_not_undo_a_newer_attach()
+    public void An_older_list_does_not_undo_a_newer_attach()
     {
         Attach(TestNode.Pod(1, 12, ip: 8));
         var outcome = Sync(10, TestNode.Pod(1, 3));
@@ -160,7 +160,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Old_list_does_not_bring_back_what_a_newer_detach_removed()
+    public void An_older_list_does_not_restore_a_detached_attachment()
     {
         _judge.Detach(TestNode.Detach(TestNode.Pod(1), 12));
         var outcome = Sync(10, TestNode.Pod(1, 3));
@@ -179,7 +179,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void Bad_items_of_a_sync_fail_alone()
+    public void Invalid_items_of_a_sync_do_not_affect_the_others()
     {
         var outcome = Sync(10, TestNode.Pod(1, 1), TestNode.Pod(2, 2, ip: 1), TestNode.Pod(3, 3, network: "elsewhere"),
             TestNode.Pod(4, 4) with { Mtu = 1 });
@@ -187,7 +187,7 @@ public class JudgeTests
     }
 
     [Fact]
-    public void While_the_target_is_away_sync_removes_and_adds_fail()
+    public void While_the_target_is_unavailable_a_sync_removes_but_cannot_add()
     {
         Attach(TestNode.Pod(1, 1));
         AdmissionContext away = new() { AddsRefused = IntentException.Unavailable("away") };

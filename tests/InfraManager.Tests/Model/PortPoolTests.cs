@@ -24,7 +24,7 @@ public class PortPoolTests
     }
 
     [Fact]
-    public void Each_attachment_gets_a_port_of_its_own_until_all_are_lent()
+    public void Each_attachment_gets_its_own_port_until_all_are_lent()
     {
         string[] lent = [.. Enumerable.Range(1, 4).Select(n => Attach(Tap(n, (ulong)n)).Spec.PortName)];
         Assert.Equal(Names, lent.Order());
@@ -35,7 +35,7 @@ public class PortPoolTests
     }
 
     [Fact]
-    public void A_repeat_gets_the_same_port_whichever_name_it_gives()
+    public void A_repeat_gets_the_same_port_with_or_without_its_name()
     {
         var lent = Attach(Tap(1, 1)).Spec.PortName;
         Assert.Equal(lent, Attach(Tap(1, 2)).Spec.PortName);
@@ -45,7 +45,7 @@ public class PortPoolTests
     }
 
     [Fact]
-    public void A_port_is_lent_again_as_late_as_possible()
+    public void The_least_recently_returned_port_is_lent_first()
     {
         var seen = new List<string>();
         for (ulong n = 1; n <= 8; n++)
@@ -58,7 +58,7 @@ public class PortPoolTests
     }
 
     [Fact]
-    public void What_is_judged_again_gets_the_same_ports()
+    public void A_request_that_is_admitted_again_after_an_undo_gets_the_same_port()
     {
         _model.Forget();
         _judge.Pool.Forget();
@@ -77,7 +77,7 @@ public class PortPoolTests
     }
 
     [Fact]
-    public void Another_name_than_the_pools_is_refused()
+    public void A_port_name_outside_the_pool_is_refused()
     {
         var refused = Assert.Throws<IntentException>(() => Attach(Tap(1, 1) with { PortName = "TAP4" }));
         Assert.Equal((IntentError.InvalidArgument, "device.port_name"), (refused.Code, refused.Field));
@@ -86,7 +86,7 @@ public class PortPoolTests
     }
 
     [Fact]
-    public void A_sync_keeps_stated_ports_and_lends_to_the_rest()
+    public void A_sync_keeps_the_named_ports_and_lends_ports_to_the_other_items()
     {
         var rules = new DeviceRules { Pool = Names };
         var judge = new EndpointAdmission(_model, TestNode.Settings with { Devices = rules });

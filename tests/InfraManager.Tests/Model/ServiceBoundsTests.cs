@@ -8,7 +8,7 @@ namespace ACCOffload.InfraManager.Tests.Model;
 public sealed class ServiceBoundsTests
 {
     [Fact]
-    public void What_a_service_may_have_is_what_the_pipelines_tables_have_room_for()
+    public void The_bounds_of_a_service_match_the_table_sizes_of_the_pipeline()
     {
         Assert.Equal(ServiceBounds.Frontends, SizeOf("services") / 2);
         Assert.InRange(ServiceBounds.Frontends, 1, SizeOf("frontends"));
@@ -20,7 +20,7 @@ public sealed class ServiceBoundsTests
     }
 
     [Fact]
-    public void A_service_of_twenty_thousand_ports_and_one_of_a_slices_most_endpoints_keep_the_rules()
+    public void Twenty_thousand_ports_and_the_largest_slice_are_accepted()
     {
         ServiceRules.Check(
             TestService.Of(
@@ -34,7 +34,7 @@ public sealed class ServiceBoundsTests
     }
 
     [Fact]
-    public void More_than_the_tables_hold_is_refused()
+    public void A_service_that_exceeds_the_tables_is_refused()
     {
         var port = TestService.Of(1).Ports[0];
         Refused("ports: it has 32769 frontends (addresses times ports), and the pipeline's tables have room for 32768",

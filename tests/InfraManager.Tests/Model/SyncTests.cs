@@ -21,7 +21,7 @@ public class SyncTests
     }
 
     [Fact]
-    public void Addresses_go_round_in_a_ring()
+    public void Attachments_can_swap_addresses_in_a_cycle()
     {
         for (var i = 0; i < 3; i++)
         {
@@ -37,7 +37,7 @@ public class SyncTests
     }
 
     [Fact]
-    public void An_item_that_fails_keeps_what_it_had_and_who_wanted_that_keeps_his_own()
+    public void A_failed_item_keeps_its_resources_and_items_that_wanted_them_fail_too()
     {
         _judge.Attach(TestNode.Pod(9) with { Origin = ApiOrigin.InfraAgent }, _context);
         for (var i = 0; i < 4; i++)
@@ -56,7 +56,7 @@ public class SyncTests
     }
 
     [Fact]
-    public void An_item_that_can_not_be_read_keeps_what_is_held_under_its_key()
+    public void An_unreadable_item_keeps_the_attachment_with_its_key()
     {
         _judge.Attach(TestNode.Pod(1, 1), _context);
         _judge.Attach(TestNode.Pod(2, 1), _context);
@@ -72,7 +72,7 @@ public class SyncTests
     }
 
     [Fact]
-    public void An_item_that_is_listed_twice_fails_twice_and_nothing_of_it_changes()
+    public void Duplicate_items_fail_and_change_nothing()
     {
         _judge.Attach(TestNode.Pod(1, 1), _context);
         var outcome = Sync(2, TestNode.Pod(1, 2, ip: 5), TestNode.Pod(2, 2), TestNode.Pod(1, 2, ip: 6));
@@ -81,7 +81,7 @@ public class SyncTests
     }
 
     [Fact]
-    public void Networks_do_not_matter()
+    public void A_sync_covers_all_networks()
     {
         for (var i = 0; i < 70; i++)
         {
@@ -99,7 +99,7 @@ public class SyncTests
     [InlineData(4096, false)]
     [InlineData(1024, true)]
     [InlineData(4096, true)]
-    public void Work_grows_with_the_list_and_not_with_its_square(int count, bool blocked)
+    public void The_work_is_linear_in_the_length_of_the_list(int count, bool blocked)
     {
         for (var i = 0; i < count; i++)
         {
@@ -121,7 +121,7 @@ public class SyncTests
     [Theory]
     [InlineData(1024)]
     [InlineData(4096)]
-    public void Children_of_one_parent_cost_no_more_than_others(int count)
+    public void The_work_is_linear_for_children_of_one_parent(int count)
     {
         EndpointSpec[] list = [.. Enumerable.Range(0, count)
             .Select(i => TestNode.Pod(i, 1, mac: 0, port: 0) with { Device = DeviceKind.Ipvlan })];
@@ -134,7 +134,7 @@ public class SyncTests
     }
 
     [Fact]
-    public void Ports_beyond_the_limit_are_taken_from_who_came_last()
+    public void Items_that_would_exceed_the_port_limit_fail()
     {
         var judge = new EndpointAdmission(_model, TestNode.Settings with { Devices = new DeviceRules { MaxPorts = 2 } });
         judge.Attach(Child(1, port: 1), _context);
@@ -154,7 +154,7 @@ public class SyncTests
 
     /// <summary>For any list: each item is applied completely or not at all, and nothing is held twice.</summary>
     [Fact]
-    public void Each_item_is_applied_or_leaves_what_was_there() =>
+    public void Each_item_is_applied_completely_or_not_at_all() =>
         Gen.Select(Gen.Int[0, 7], Gen.Int[0, 9], Gen.Int[0, 9], Gen.Int[0, 9]).Array[0, 8].Array[1, 6].Sample(lists =>
         {
             var model = new NetworkModel();

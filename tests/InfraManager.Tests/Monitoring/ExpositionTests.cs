@@ -55,7 +55,7 @@ public sealed class ExpositionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_text_format_is_what_it_is_to_be()
+    public async Task The_text_format_is_valid()
     {
         Hit("a\\b\"c\nd");
         _wait.Record(0.5, new KeyValuePair<string, object?>("phase", "x"));
@@ -89,7 +89,7 @@ public sealed class ExpositionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task OpenMetrics_is_what_it_is_to_be()
+    public async Task The_OpenMetrics_format_is_valid()
     {
         Hit("a");
         _wait.Record(0.7, new KeyValuePair<string, object?>("phase", "x"));
@@ -149,7 +149,7 @@ public sealed class ExpositionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Label_values_without_end_are_counted_in_one_series()
+    public async Task Label_values_beyond_the_limit_share_one_series()
     {
         for (var i = 0; i < 1000; i++)
         {
@@ -173,7 +173,7 @@ public sealed class ExpositionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Odd_label_values_stay_within_their_line()
+    public async Task Long_or_invalid_label_values_are_sanitized()
     {
         Hit(new string('x', 5000));
         Hit("\ud800 lone");
@@ -208,11 +208,11 @@ public sealed class ExpositionTests : IAsyncDisposable
     [InlineData("GET /metrics HTTP/1.1\r\nno header\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n")]
     [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n")]
     [InlineData("\u0016\u0003\u0001 TLS\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n")]
-    public async Task What_is_no_scrape_is_told_so(string request, string answer) =>
+    public async Task Invalid_requests_are_answered_with_an_error(string request, string answer) =>
         Assert.StartsWith(answer, await AskAsync(Encoding.Latin1.GetBytes(request)), StringComparison.Ordinal);
 
     [Fact]
-    public async Task A_head_without_end_is_refused()
+    public async Task An_endless_request_header_is_refused()
     {
         var head = Encoding.ASCII.GetBytes($"GET /metrics HTTP/1.1\r\nX: {new string('x', 10_000)}");
         Assert.StartsWith("HTTP/1.1 400 ", await AskAsync(head[..8192]), StringComparison.Ordinal);
@@ -220,7 +220,7 @@ public sealed class ExpositionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Silent_connections_give_way_to_a_scraper()
+    public async Task Silent_connections_are_closed_in_favor_of_a_scraper()
     {
         var silent = new List<TcpClient>();
         for (var i = 0; i < 3 * ScrapeServer.MaxConnections; i++)
@@ -242,7 +242,7 @@ public sealed class ExpositionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Promtool_finds_nothing()
+    public async Task Promtool_reports_no_problems()
     {
         Needs.NotMissing(Promtool.Missing);
         Hit("a\\b\"c\nd");

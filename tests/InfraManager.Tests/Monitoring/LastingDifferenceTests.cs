@@ -54,7 +54,7 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task It_is_told_with_table_and_row_until_it_is_gone(bool isTrusted)
+    public async Task A_lasting_difference_is_reported_with_table_and_row_until_it_is_resolved(bool isTrusted)
     {
         // Like the real target, except that the programmer does not know that it can't modify rows.
         var unknowing = TargetTraits.P4Dpdk with { CanModify = true, WritesAreReliable = isTrusted };

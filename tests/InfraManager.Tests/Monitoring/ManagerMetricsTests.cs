@@ -33,7 +33,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Status_tables_services_and_drops_are_told()
+    public async Task Status_tables_services_and_drops_are_exported()
     {
         _api.Core.StoredServices[TestService.Key(1)] = new ServiceView(new ServiceState(1, TestService.Of(1, TestService.Pod(1)), [], []),
             Programmed: false);
@@ -61,7 +61,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_condition_that_does_not_hold_is_told_and_drops_of_a_target_that_is_away_are_missing()
+    public async Task Conditions_are_exported_and_drops_are_omitted_while_the_target_is_unavailable()
     {
         var port = Serve("127.0.0.1");
         _api.Core.Ready = false;
@@ -109,7 +109,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     [InlineData(Client.Expired, "the certificate expired on")]
     [InlineData(Client.Revoked, "the certificate is revoked")]
     [InlineData(Client.Plain, "the TLS handshake failed")]
-    public async Task Nobody_else_is_told_anything(Client client, string reason)
+    public async Task Clients_without_the_role_are_refused(Client client, string reason)
     {
         using var foreign = new TestPki(DateTimeOffset.UtcNow, "CN=Other CA");
         using var certificate = client switch
@@ -138,7 +138,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_scrapers_certificate_opens_nothing_else()
+    public async Task A_scrapers_certificate_grants_no_other_access()
     {
         using var certificate = Scraper();
         using var channel = _api.Connect(certificate);
@@ -162,7 +162,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Promtool_finds_nothing()
+    public async Task Promtool_reports_no_problems()
     {
         Needs.NotMissing(Promtool.Missing);
         Assert.Equal("", await Promtool.CheckAsync((await Scrape.GetAsync(Serve("127.0.0.1"))).Text));

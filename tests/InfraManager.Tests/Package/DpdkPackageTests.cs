@@ -10,7 +10,7 @@ namespace ACCOffload.InfraManager.Tests.Package;
 public sealed class DpdkPackageTests
 {
     [Fact]
-    public async Task A_pod_has_its_rows_while_it_is_attached()
+    public async Task The_rows_of_a_pod_exist_while_it_is_attached()
     {
         await using var harness = await StartAsync();
         Assert.Equal(["arpt_to_port_table a9fe0101 -> set_dest_vport(0)"], harness.Server.Lines());
@@ -28,7 +28,7 @@ public sealed class DpdkPackageTests
     }
 
     [Fact]
-    public async Task A_service_is_a_group_of_members_that_grows_shrinks_and_goes()
+    public async Task A_service_is_a_group_of_members_that_follows_its_backends()
     {
         await using var harness = await StartAsync();
         var before = harness.Server.Lines();
@@ -66,7 +66,7 @@ public sealed class DpdkPackageTests
     }
 
     [Fact]
-    public async Task A_pods_pinned_flows_end_where_they_are_and_those_of_UDP_move_on()
+    public async Task Pinned_TCP_flows_stay_on_their_pod_and_UDP_flows_move()
     {
         await using var harness = await StartAsync();
         await harness.AttachAsync(TestNode.Pod(1));
@@ -98,7 +98,7 @@ public sealed class DpdkPackageTests
     }
 
     [Fact]
-    public async Task A_restart_writes_nothing_and_members_that_nobody_has_are_cleared_away()
+    public async Task A_restart_writes_nothing_except_to_delete_unknown_members()
     {
         await using var harness = await StartAsync();
         await harness.SetAsync(TestService.Of(7, TestService.Remote(1), TestService.Remote(2)));
@@ -145,7 +145,7 @@ public sealed class DpdkPackageTests
     [Theory]
     [InlineData("as_sl3_udp", "has no action profile 'k8s_dp_control.as_sl3_udp'")]
     [InlineData("set_meta_udp", "has no table 'k8s_dp_control.set_meta_udp'")]
-    public async Task A_pipeline_that_is_another_is_refused_with_the_name_of_what_is_missing(string name, string text)
+    public async Task A_different_pipeline_is_refused_with_the_name_of_the_missing_object(string name, string text)
     {
         var info = PackageInfo.Dpdk();
         if (info.Tables.FirstOrDefault(t => t.Preamble.Alias == name) is { } table)
@@ -165,7 +165,7 @@ public sealed class DpdkPackageTests
     }
 
     [Fact]
-    public async Task The_other_package_is_no_such_pipeline()
+    public async Task The_pipeline_of_the_other_package_is_refused()
     {
         await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Dpdk2401, PackageInfo.Es2k(), wait: false);
         await Eventually.TrueAsync(

@@ -14,7 +14,7 @@ public sealed class Es2kPackageTests
     private const string GatewayMac = "400000314";
 
     [Fact]
-    public async Task The_nodes_own_rows_lead_ARP_to_the_gateways_vport_and_sort_TCP_segments()
+    public async Task The_nodes_rows_forward_ARP_to_the_gateway_vport_and_classify_TCP_segments()
     {
         await using var harness = await StartAsync();
         Assert.Equal(["arp_to_port_table a9fe0101 -> set_dest_vport(14)"], harness.Server.Lines("arp_to_port_table"));
@@ -34,7 +34,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task A_pod_has_its_rows_while_it_is_attached()
+    public async Task The_rows_of_a_pod_exist_while_it_is_attached()
     {
         await using var harness = await StartAsync();
         var before = harness.Server.Lines();
@@ -62,7 +62,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task Children_of_one_vport_share_the_row_that_rewrites_addresses()
+    public async Task Children_of_one_vport_share_its_MAC_rewrite_row()
     {
         await using var harness = await StartAsync();
         var parent = PackageHarness.Pod(1) with { Device = DeviceKind.Ipvlan };
@@ -78,7 +78,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task A_service_balances_to_this_nodes_pods_and_gives_backends_up()
+    public async Task A_service_is_balanced_over_local_pods_and_releases_removed_backends()
     {
         await using var harness = await StartAsync();
         var before = harness.Server.Lines();
@@ -128,7 +128,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task UDP_is_flagged_in_its_own_table_and_a_backend_on_the_host_is_reached_by_its_vport()
+    public async Task UDP_has_its_own_flag_table_and_host_backends_are_reached_through_the_host_vport()
     {
         await using var harness = await StartAsync();
         await harness.SetAsync(new ServiceSpec(TestService.Key(3), [TestService.Port(3, ProtocolType.Udp, 53, TestService.Host(5353))]));
@@ -147,7 +147,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task A_backend_that_is_attached_late_or_gets_another_vport_is_followed()
+    public async Task Rows_follow_a_backend_that_is_attached_later_or_changes_its_vport()
     {
         await using var harness = await StartAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));
@@ -164,7 +164,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task A_restart_finds_its_rows_and_writes_nothing_and_what_others_left_is_cleared_away()
+    public async Task A_restart_writes_nothing_except_to_delete_foreign_rows()
     {
         await using var harness = await StartAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));
@@ -190,7 +190,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task The_server_may_come_late_and_restart()
+    public async Task The_server_may_start_later_and_restart()
     {
         await using var harness = await PackageHarness.StartAsync(PipelineProfiles.Es2k2401, null, wait: false);
         await Eventually.TrueAsync(() => harness.Programmer.Status.TargetReason.Contains("no pipeline is set", StringComparison.Ordinal),
@@ -222,7 +222,7 @@ public sealed class Es2kPackageTests
         "parameter 1 (arg0) of action set_source_ip of table rx_src_ip is 8 bits wide, expected at least 24")]
     [InlineData("key", "rx_src_ip", "table rx_src_ip has no match field 'hdrs.l4_port[meta.common.depth].sport'")]
     [InlineData("kind", "arp_to_port_table", "table arp_to_port_table matches hdrs.arp.tpa as Lpm, expected an exact match")]
-    public async Task A_pipeline_that_is_another_is_refused_with_the_name_of_what_is_missing(string what, string name, string text)
+    public async Task A_different_pipeline_is_refused_with_the_name_of_the_missing_object(string what, string name, string text)
     {
         var info = PackageInfo.Es2k();
         var table = info.Tables.FirstOrDefault(t => t.Preamble.Alias == name);
@@ -265,7 +265,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task What_the_device_refuses_is_taken_back_wholly()
+    public async Task A_change_that_the_device_refuses_is_undone_completely()
     {
         await using var harness = await StartAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));
@@ -283,7 +283,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task The_gateways_vport_is_nobodys()
+    public async Task The_gateways_vport_cannot_be_attached()
     {
         await using var harness = await StartAsync();
         var e = await Assert.ThrowsAsync<IntentException>(() =>

@@ -19,7 +19,7 @@ public sealed class PackageLimitsTests
     private static readonly ServiceLimits Dpdk = PipelineProfiles.Dpdk2401.Services!;
 
     [Fact]
-    public void What_a_package_can_do_is_left_as_it_is()
+    public void Supported_services_are_not_modified()
     {
         var spec = TestService.Of(1, TestService.Pod(1), TestService.Host());
         Assert.Same(spec, Es2k.Limit(spec));
@@ -30,7 +30,7 @@ public sealed class PackageLimitsTests
     }
 
     [Fact]
-    public void What_it_cannot_do_is_told()
+    public void Unsupported_features_are_removed_and_reported()
     {
         Frontend node = new(IPAddress.Parse("192.0.2.10"), 30080, FrontendKind.NodePort, FlowTarget.Cluster, FlowTarget.Cluster,
             true, true, []);
@@ -63,7 +63,7 @@ public sealed class PackageLimitsTests
     [Theory]
     [InlineData("es2k-24.01")]
     [InlineData("dpdk-24.01")]
-    public async Task A_backend_serves_one_service_until_that_gives_it_up(string name)
+    public async Task A_backend_belongs_to_one_service_until_it_is_released(string name)
     {
         Assert.Null(PipelineProfiles.Parse(name, out var profile));
         await using var harness = await StartAsync(profile);
@@ -88,7 +88,7 @@ public sealed class PackageLimitsTests
     }
 
     [Fact]
-    public async Task Numbers_of_rows_are_used_again_and_run_out_with_a_clear_text()
+    public async Task Row_IDs_are_reused_and_exhaustion_is_a_clear_error()
     {
         await using var harness = await StartAsync(PipelineProfiles.Es2k2401);
         await harness.AttachAsync(PackageHarness.Pod(1));
@@ -129,7 +129,7 @@ public sealed class PackageLimitsTests
     }
 
     [Fact]
-    public async Task What_was_made_for_our_own_pipeline_is_made_anew()
+    public async Task Services_compiled_for_another_pipeline_are_compiled_again()
     {
         await using var harness = await StartAsync(PipelineProfiles.Dpdk2401);
         await harness.SetAsync(TestService.Of(1, TestService.Remote(1)));
@@ -147,7 +147,7 @@ public sealed class PackageLimitsTests
     }
 
     [Fact]
-    public void Numbers_of_a_package_are_given_to_nobody_else_when_our_own_pipeline_follows()
+    public void IDs_of_a_package_are_not_reused_after_a_change_to_our_own_pipeline()
     {
         var model = new NetworkModel();
         var package = new ServiceAdmission(model, TestNode.Settings with { Profile = PipelineProfiles.Dpdk2401 });
@@ -199,7 +199,7 @@ public sealed class PackageLimitsTests
     }
 
     [Fact]
-    public void The_limit_may_be_lower_and_children_of_one_port_count_once()
+    public void The_vport_limit_can_be_lowered_and_counts_children_of_one_port_once()
     {
         var model = new NetworkModel();
         var context = new AdmissionContext();
@@ -213,7 +213,7 @@ public sealed class PackageLimitsTests
     }
 
     [Fact]
-    public void The_ACCs_own_vports_are_nobodys()
+    public void The_ACCs_own_vports_cannot_be_attached()
     {
         var model = new NetworkModel();
         var context = new AdmissionContext();

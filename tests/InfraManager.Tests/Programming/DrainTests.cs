@@ -10,7 +10,7 @@ namespace ACCOffload.InfraManager.Tests.Programming;
 public sealed class DrainTests
 {
     [Fact]
-    public async Task It_keeps_its_connections_over_a_restart_until_its_time_is_over()
+    public async Task A_draining_pod_keeps_its_connections_across_a_restart_until_its_timeout()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
@@ -35,7 +35,7 @@ public sealed class DrainTests
     }
 
     [Fact]
-    public async Task The_last_one_of_a_removed_service_takes_it_away()
+    public async Task A_removed_service_is_deleted_with_its_last_draining_pod()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1)));
@@ -48,7 +48,7 @@ public sealed class DrainTests
     }
 
     [Fact]
-    public async Task Another_pod_that_gets_its_address_ends_it_whatever_service_that_is_of()
+    public async Task Draining_ends_when_a_pod_of_any_service_takes_the_address()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(1), TestService.RemotePod(2)));
@@ -71,7 +71,7 @@ public sealed class DrainTests
     }
 
     [Fact]
-    public async Task Pods_that_share_an_address_on_the_hosts_network_do_not_end_each_other()
+    public async Task Pods_on_the_host_network_that_share_an_address_drain_independently()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.RemotePod(5, port: 8080, uid: 1)));
@@ -88,7 +88,7 @@ public sealed class DrainTests
     }
 
     [Fact]
-    public void The_oldest_give_way_when_there_are_too_many()
+    public void The_oldest_draining_pods_are_dropped_beyond_the_limit()
     {
         var model = new NetworkModel();
         var time = new ShiftedTime();

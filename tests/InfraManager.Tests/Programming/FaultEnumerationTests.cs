@@ -12,7 +12,7 @@ public class FaultEnumerationTests
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task Every_fault_of_the_target_at_every_call(string name)
+    public async Task State_is_consistent_after_every_target_fault_at_every_call(string name)
     {
         var fault = Enum.Parse<TargetFault>(name);
         var calls = int.MaxValue;
@@ -47,7 +47,7 @@ public class FaultEnumerationTests
 
     [Theory]
     [MemberData(nameof(Points))]
-    public async Task Every_crash_point_at_every_passing(string name)
+    public async Task State_is_consistent_after_a_crash_at_every_crash_point(string name)
     {
         var crashes = await CrashScenario.CrashAtAsync(async () => await CoreHarness.StartAsync(), Enum.Parse<CrashPoint>(name));
 

@@ -11,7 +11,7 @@ public class HostRepairTests
     private const ulong Most = ulong.MaxValue;
 
     [Fact]
-    public async Task What_a_hostile_host_planted_goes_with_the_first_sync_of_the_next_image()
+    public async Task Attachments_planted_by_a_hostile_host_are_removed_by_the_next_sync()
     {
         await using var core = await CoreHarness.StartAsync();
         for (var i = 0; i < 5; i++)
@@ -31,7 +31,7 @@ public class HostRepairTests
     }
 
     [Fact]
-    public async Task An_epoch_is_durable_before_it_is_answered_and_needs_no_target()
+    public async Task An_epoch_is_durable_before_it_is_returned_and_needs_no_target()
     {
         await using var core = await CoreHarness.StartAsync();
         core.Target.Disconnect();
@@ -43,7 +43,7 @@ public class HostRepairTests
     }
 
     [Fact]
-    public async Task The_operators_removal_is_durable_and_on_the_target()
+    public async Task A_removal_by_the_operator_is_durable_and_reaches_the_target()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, Most));
@@ -65,7 +65,7 @@ public class HostRepairTests
     [Theory]
     [InlineData(1_900_000_000L, 5L)]
     [InlineData(-1L, -1L)]
-    public async Task Epochs_of_a_hosts_own_choice_lock_nobody_out_after_the_update(long epoch, long sequence)
+    public async Task Epochs_chosen_by_a_host_do_not_lock_agents_out_after_an_update(long epoch, long sequence)
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -92,7 +92,7 @@ public class HostRepairTests
     }
 
     [Fact]
-    public async Task The_longest_list_does_not_keep_the_programmer_from_its_watchdog()
+    public async Task The_longest_list_does_not_trigger_the_watchdog()
     {
         // Limits that even a busy machine does not reach: this test is about work, not about the target's response times.
         var long1 = TimeSpan.FromSeconds(50);

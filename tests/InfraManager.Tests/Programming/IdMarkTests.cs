@@ -15,7 +15,7 @@ namespace ACCOffload.InfraManager.Tests.Programming;
 public sealed class IdMarkTests
 {
     [Fact]
-    public async Task The_mark_is_there_before_the_first_row_that_has_an_id()
+    public async Task The_mark_is_written_before_the_first_row_with_an_ID()
     {
         await using var core = await CoreHarness.StartAsync();
         Assert.Empty(Marks(core));
@@ -39,7 +39,7 @@ public sealed class IdMarkTests
     }
 
     [Fact]
-    public async Task It_is_no_difference_and_survives_restarts_of_the_process()
+    public async Task The_mark_is_not_reported_as_a_difference_after_a_restart()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
@@ -56,7 +56,7 @@ public sealed class IdMarkTests
     }
 
     [Fact]
-    public async Task After_a_database_was_deleted_numbers_go_on()
+    public async Task IDs_are_not_reused_after_the_database_is_deleted()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1), TestService.Remote(2)));
@@ -74,7 +74,7 @@ public sealed class IdMarkTests
     }
 
     [Fact]
-    public async Task After_an_older_copy_of_the_database_was_put_in_its_place_numbers_go_on()
+    public async Task IDs_are_not_reused_after_an_older_copy_of_the_database_is_restored()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
@@ -96,7 +96,7 @@ public sealed class IdMarkTests
     }
 
     [Fact]
-    public async Task What_was_given_while_the_target_was_away_and_its_mark_unknown_is_renumbered()
+    public async Task IDs_assigned_while_the_mark_is_unknown_are_replaced()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
@@ -130,7 +130,7 @@ public sealed class IdMarkTests
     }
 
     [Fact]
-    public async Task A_target_that_refuses_the_mark_gets_no_row_that_has_an_id()
+    public async Task No_row_with_an_ID_is_written_if_the_target_refuses_the_mark()
     {
         await using var core = await CoreHarness.StartAsync();
         core.Target.Refuses = u => u.Entry.Table.Alias == "held" && u.Kind == UpdateKind.Insert
@@ -147,7 +147,7 @@ public sealed class IdMarkTests
     }
 
     [Fact]
-    public async Task A_target_that_lost_its_pipeline_gets_the_mark_again()
+    public async Task The_mark_is_restored_after_the_target_lost_its_pipeline()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
@@ -157,7 +157,7 @@ public sealed class IdMarkTests
     }
 
     [Fact]
-    public async Task When_all_numbers_were_given_services_wait_for_the_target_to_forget_its_flows()
+    public async Task When_all_IDs_are_used_services_wait_until_the_target_loses_its_flows()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
@@ -194,10 +194,10 @@ public sealed class IdMarkTests
     [InlineData(4097u, 8192u)]
     [InlineData(4294963201u, 4294967295u)]
     [InlineData(4294967295u, 4294967295u)]
-    public void A_mark_covers_whole_steps(uint id, uint mark) => Assert.Equal(mark, IdMark.Covering(id));
+    public void The_mark_is_rounded_up_to_whole_steps(uint id, uint mark) => Assert.Equal(mark, IdMark.Covering(id));
 
     [Fact]
-    public void A_mark_is_not_taken_for_a_row_that_holds_packets()
+    public void The_mark_is_distinguished_from_rows_that_hold_packets_back()
     {
         var marks = new IdMark(TestPipeline.Artifacts.Pipeline);
         Assert.Equal(8192u, marks.Of(marks.For(5000)));

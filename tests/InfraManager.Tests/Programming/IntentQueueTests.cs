@@ -8,7 +8,7 @@ public class IntentQueueTests
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
     [Fact]
-    public void Behaves_like_a_bounded_queue()
+    public void The_queue_behaves_like_a_bounded_queue()
     {
         Gen.Select(Gen.Bool, Gen.Int[1, 40]).List[1, 200].Sample(
             operations =>
@@ -41,7 +41,7 @@ public class IntentQueueTests
     }
 
     [Fact]
-    public void Closed_queue_refuses_and_gives_out_what_it_has()
+    public void A_closed_queue_refuses_new_items_and_returns_the_remaining_ones()
     {
         var queue = new IntentQueue<string>(4, 100);
         queue.TryEnqueue("a", 1);
@@ -53,14 +53,14 @@ public class IntentQueueTests
     }
 
     [Fact]
-    public void Item_above_the_whole_budget_is_refused() =>
+    public void An_item_larger_than_the_budget_is_refused() =>
         Assert.Equal(EnqueueResult.Full, new IntentQueue<string>(4, 100).TryEnqueue("a", 101));
 
     [Theory]
     [InlineData(1, 8)]
     [InlineData(4, 16)]
     [InlineData(8, 1024)]
-    public async Task Many_producers_lose_nothing_and_keep_their_order(int producers, int capacity)
+    public async Task Items_of_concurrent_producers_are_all_returned_in_order(int producers, int capacity)
     {
         const int Each = 20_000;
         var queue = new IntentQueue<Tuple<int, int>>(capacity, 1L << 40);
@@ -95,7 +95,7 @@ public class IntentQueueTests
     }
 
     [Fact]
-    public async Task Every_single_item_wakes_the_sleeping_consumer()
+    public async Task Every_item_wakes_the_waiting_consumer()
     {
         var queue = new IntentQueue<string>(4, 1000);
         for (var i = 0; i < 2000; i++)
@@ -116,7 +116,7 @@ public class IntentQueueTests
     }
 
     [Fact]
-    public async Task Waiting_ends_at_the_limit()
+    public async Task The_wait_times_out()
     {
         var queue = new IntentQueue<string>(4, 1000);
         await queue.WaitAsync(TimeSpan.FromMilliseconds(1), TimeProvider.System).WaitAsync(Long);

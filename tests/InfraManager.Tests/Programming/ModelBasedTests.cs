@@ -15,7 +15,7 @@ public class ModelBasedTests
         Gen.Int[0, 31]);
 
     [Fact]
-    public void Acknowledged_holds_and_tables_equal_the_model() =>
+    public void Acknowledged_requests_hold_and_the_tables_match_the_model() =>
         Step.Array[1, 25].Sample(steps => RunAsync(steps).GetAwaiter().GetResult(), iter: Iterations(), threads: 2);
 
     // The soak run sets more iterations.

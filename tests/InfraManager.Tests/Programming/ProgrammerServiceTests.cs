@@ -12,7 +12,7 @@ namespace ACCOffload.InfraManager.Tests.Programming;
 public sealed class ProgrammerServiceTests
 {
     [Fact]
-    public async Task What_is_acknowledged_is_on_the_target_and_comes_back_after_a_crash_without_a_write()
+    public async Task Acknowledged_services_are_on_the_target_and_a_crash_causes_no_writes()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Pod(1), TestService.Remote(2)));
@@ -32,7 +32,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task A_target_that_lost_everything_gets_it_again()
+    public async Task Services_are_restored_to_a_target_that_lost_everything()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Pod(1)));
@@ -43,7 +43,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task Services_share_the_row_of_a_common_backend_and_the_last_one_takes_it_away()
+    public async Task The_row_of_a_shared_backend_is_deleted_with_its_last_service()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(7)));
@@ -65,7 +65,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task One_changed_endpoint_writes_its_own_rows_whatever_else_there_is()
+    public async Task A_changed_endpoint_writes_only_its_own_rows()
     {
         async Task<(int First, int Second)> CostAsync(int others)
         {
@@ -88,7 +88,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task Flows_go_elsewhere_before_a_backend_gives_up_those_that_it_has()
+    public async Task Flows_are_redirected_before_their_backend_is_drained_or_deleted()
     {
         await using var core = await CoreHarness.StartAsync();
         var written = new List<string>();
@@ -115,7 +115,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task A_pod_that_is_detached_takes_its_flows_along_and_the_next_one_with_its_address_sees_none()
+    public async Task The_next_owner_of_a_detached_pods_address_receives_none_of_its_flows()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
@@ -140,7 +140,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task A_pod_gets_packets_only_after_what_was_on_its_way_to_the_former_one_is_gone()
+    public async Task A_pod_is_reachable_only_after_the_rows_of_the_addresss_former_owner_are_deleted()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
@@ -178,7 +178,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task A_removed_service_ends_with_its_last_flow()
+    public async Task A_removed_service_is_deleted_when_its_last_flow_ends()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
@@ -201,7 +201,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task A_frontend_that_was_taken_over_and_left_again_serves_the_flows_of_whoever_had_it_before()
+    public async Task A_frontend_still_serves_the_flows_of_its_former_services()
     {
         var Retired = $"10.96.0.1:80/6 inside{ServiceTables.GivenUp}\n10.96.0.1:80/6 outside{ServiceTables.GivenUp}";
         await using var core = await CoreHarness.StartAsync();
@@ -239,7 +239,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task A_frontend_that_moves_between_the_ports_of_a_service_serves_the_flows_of_both()
+    public async Task A_frontend_that_moves_to_another_port_of_its_service_serves_the_flows_of_both()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
@@ -285,7 +285,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task What_the_target_refuses_fails_its_own_service_alone_and_leaves_nothing()
+    public async Task A_refused_row_fails_only_its_own_service_and_leaves_nothing_behind()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.SetAsync(TestService.Of(1, TestService.Remote(1)));
@@ -304,7 +304,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task While_the_target_is_away_services_wait_but_removals_and_pods_don_t()
+    public async Task While_the_target_is_unavailable_services_are_refused_and_removals_accepted()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1));
@@ -320,7 +320,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task Many_services_at_once_are_one_commit()
+    public async Task Concurrent_services_share_commits()
     {
         await using var core = await CoreHarness.StartAsync();
         var commits = core.Programmer.Status.Commits;
@@ -330,7 +330,7 @@ public sealed class ProgrammerServiceTests
     }
 
     [Fact]
-    public async Task What_leaves_the_cluster_is_masqueraded_and_that_is_durable()
+    public async Task Masquerading_settings_are_applied_and_durable()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.Programmer.SubmitAsync(new SnatAddressIntent(IPAddress.Parse("192.0.2.10")), default);

@@ -11,7 +11,7 @@ namespace ACCOffload.InfraManager.Tests.Programming;
 public class ProgrammerTests
 {
     [Fact]
-    public async Task What_a_lost_Write_of_a_reconciliation_does_late_is_found()
+    public async Task A_Write_of_a_reconciliation_that_takes_effect_late_is_detected()
     {
         await using var core = await CoreHarness.StartAsync(options: o =>
             o with { RetryMin = TimeSpan.FromMilliseconds(500), RetryMax = TimeSpan.FromMilliseconds(500) });
@@ -58,7 +58,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Repeat_writes_nothing_and_commits_nothing()
+    public async Task A_repeated_request_writes_and_commits_nothing()
     {
         await using var core = await CoreHarness.StartAsync();
         var first = await core.AttachAsync(TestNode.Pod(1, 1));
@@ -69,7 +69,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Update_writes_only_the_difference()
+    public async Task An_update_writes_only_the_difference()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -80,7 +80,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Batch_is_one_commit_and_few_writes()
+    public async Task A_batch_is_one_commit_and_few_Writes()
     {
         await using var core = await CoreHarness.StartAsync();
         var gate = new ManualResetEventSlim();
@@ -118,7 +118,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Target_that_comes_back_empty_is_filled_again()
+    public async Task An_empty_target_is_filled_again_after_a_restart()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -131,7 +131,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Foreign_and_drifted_rows_and_orphaned_ports_are_repaired_at_reconnect()
+    public async Task Foreign_and_changed_rows_and_orphaned_ports_are_repaired_on_reconnect()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -155,7 +155,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task While_the_target_is_away_adds_fail_at_once_and_removals_are_made_good_later()
+    public async Task While_the_target_is_unavailable_adds_fail_and_removals_are_applied_later()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -179,7 +179,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Address_freed_and_given_again_while_the_target_was_away_ends_right()
+    public async Task An_address_freed_while_the_target_was_unavailable_can_be_reassigned()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -192,7 +192,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Refused_entry_fails_its_own_request_only_and_what_waited_for_its_address_is_judged_again()
+    public async Task A_refused_entry_fails_only_its_request_and_releases_its_address()
     {
         await using var core = await CoreHarness.StartAsync();
         core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:02", StringComparison.Ordinal)
@@ -217,7 +217,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Refused_update_leaves_the_endpoint_as_it_was()
+    public async Task A_refused_update_leaves_the_endpoint_unchanged()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -232,7 +232,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Refused_item_of_a_sync_fails_alone()
+    public async Task A_refused_item_of_a_sync_does_not_affect_the_others()
     {
         await using var core = await CoreHarness.StartAsync();
         core.Target.Refuses = u => $"{u.Entry}".Contains("02:00:00:00:00:03", StringComparison.Ordinal)
@@ -244,7 +244,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Refused_port_fails_the_attach()
+    public async Task A_refused_port_fails_the_attach()
     {
         await using var core = await CoreHarness.StartAsync();
         core.Target.RefusesPort = n => n == TestNode.PortName(1) ? StatusCode.ResourceExhausted : StatusCode.OK;
@@ -256,7 +256,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Refused_delete_does_not_fail_the_detach_and_is_tried_again()
+    public async Task A_refused_delete_does_not_fail_the_detach_and_is_retried()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -271,7 +271,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Ports_that_were_there_before_are_used_and_left()
+    public async Task Existing_ports_are_used_and_not_removed()
     {
         var target = new FakeTarget { CanList = false };
         target.AddForeignPort("tap0");
@@ -286,7 +286,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Full_queue_is_refused_at_once_and_a_stop_answers_everybody()
+    public async Task A_full_queue_refuses_immediately_and_a_stop_completes_all_requests()
     {
         var core = await CoreHarness.StartAsync(options: o =>
             o with { QueueIntents = 4, MaxBatch = 1, WriteLimit = TimeSpan.FromSeconds(20) });
@@ -309,7 +309,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Stop_works_off_the_queue_and_leaves_the_entries()
+    public async Task A_stop_completes_queued_requests_and_keeps_the_entries()
     {
         await using var core = await CoreHarness.StartAsync();
         Task<AttachOutcome>[] calls = [.. Enumerable.Range(1, 50).Select(i => core.AttachAsync(TestNode.Pod(i, (ulong)i)))];
@@ -323,7 +323,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Who_gives_up_early_withdraws_and_who_gives_up_late_does_not()
+    public async Task A_cancelled_request_is_withdrawn_only_while_it_is_queued()
     {
         await using var core = await CoreHarness.StartAsync(options: o => o with { MaxBatch = 1 });
         var gate = new ManualResetEventSlim();
@@ -350,7 +350,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Unexpected_error_fails_the_batch_and_the_loop_starts_over_from_the_store()
+    public async Task An_unexpected_error_fails_the_batch_and_the_state_is_reloaded_from_the_store()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -373,7 +373,7 @@ public class ProgrammerTests
     }
 
     [Fact]
-    public async Task Failing_commit_fails_the_request_and_nothing_else()
+    public async Task A_failed_commit_fails_only_its_request()
     {
         await using var core = await CoreHarness.StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));

@@ -21,7 +21,7 @@ public sealed class ServiceFaultTests
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task Every_fault_of_the_target_at_every_call(string name)
+    public async Task State_is_consistent_after_every_target_fault_at_every_call(string name)
     {
         var fault = Enum.Parse<TargetFault>(name);
         var calls = int.MaxValue;
@@ -56,7 +56,7 @@ public sealed class ServiceFaultTests
 
     [Theory]
     [MemberData(nameof(Points))]
-    public async Task Every_crash_point_at_every_passing(string name)
+    public async Task State_is_consistent_after_a_crash_at_every_crash_point(string name)
     {
         var point = Enum.Parse<CrashPoint>(name);
         for (var at = 0; ; at++)

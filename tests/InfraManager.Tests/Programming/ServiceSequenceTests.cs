@@ -14,7 +14,7 @@ public sealed class ServiceSequenceTests
     private static readonly Gen<(int Kind, int A, int B)> Step = Gen.Select(Gen.Int[0, 13], Gen.Int[0, 3], Gen.Int[0, 255]);
 
     [Fact]
-    public void Tables_say_what_the_specifications_say_whatever_happened_before() =>
+    public void The_tables_match_the_services_after_any_sequence_of_changes() =>
         Step.Array[1, 25].Sample(steps => RunAsync(steps).GetAwaiter().GetResult(), iter: Iterations(), threads: 2);
 
     private static long Iterations() =>

@@ -18,7 +18,7 @@ public class TableStateTests
     private readonly TableState _tables = new(K8sTableOrder.Instance);
 
     [Fact]
-    public void Shared_identical_rows_are_one_row_and_go_with_the_last_owner()
+    public void Identical_rows_are_shared_and_deleted_with_the_last_owner()
     {
         Assert.Null(_tables.Acquire(A, [Route(1, 5), Route(2, 5)]));
         Assert.Null(_tables.Acquire(B, [Route(2, 5)]));
@@ -34,7 +34,7 @@ public class TableStateTests
     }
 
     [Fact]
-    public void Conflicting_contents_are_refused_and_change_nothing()
+    public void Conflicting_rows_are_refused_and_change_nothing()
     {
         Assert.Null(_tables.Acquire(A, [Route(1, 5)]));
         Assert.NotNull(_tables.Acquire(B, [Route(2, 6), Route(1, 6)]));
@@ -43,7 +43,7 @@ public class TableStateTests
     }
 
     [Fact]
-    public void Change_is_a_modify_and_no_change_is_nothing()
+    public void A_changed_row_is_modified_and_an_unchanged_one_is_not_written()
     {
         _tables.Acquire(A, [Route(1, 5)]);
         WriteAll(1);
@@ -59,7 +59,7 @@ public class TableStateTests
     }
 
     [Fact]
-    public void Rows_of_an_owner_that_goes_on_are_deleted_last()
+    public void Rows_of_an_updated_owner_are_deleted_last()
     {
         _tables.Acquire(A, [Route(1, 5)]);
         _tables.Acquire(B, [Route(2, 5)]);
@@ -75,7 +75,7 @@ public class TableStateTests
     }
 
     [Fact]
-    public void Read_back_finds_missing_drifted_and_foreign_rows()
+    public void The_read_back_detects_missing_changed_and_foreign_rows()
     {
         _tables.Acquire(A, [Route(1, 5), Route(2, 5), Route(3, 5)]);
         _tables.BeginReadBack(Pipeline.Tables);
@@ -89,7 +89,7 @@ public class TableStateTests
     }
 
     [Fact]
-    public void Refused_rows_are_not_tried_again_until_told_or_touched()
+    public void Refused_rows_are_not_retried_until_requested_or_changed()
     {
         _tables.Acquire(A, [Route(1, 5)]);
         _tables.Refused(_tables.Plan().All.First());
@@ -102,7 +102,7 @@ public class TableStateTests
     }
 
     [Fact]
-    public void Doubtful_row_is_modified_or_deleted_without_trust()
+    public void A_row_with_unknown_outcome_is_modified_or_deleted()
     {
         _tables.Acquire(A, [Route(1, 5)]);
         _tables.Doubt(_tables.Plan().All.First());
@@ -115,7 +115,7 @@ public class TableStateTests
     }
 
     [Fact]
-    public void Any_sequence_ends_with_the_target_equal_to_the_owners()
+    public void The_target_matches_the_owners_after_any_sequence_of_operations()
     {
         // Each operation: an owner takes a set of rows (or none), the target is found changed, or the pending changes are written.
         Gen.Select(Gen.Int[0, 5], Gen.Int[0, 7], Gen.Int[0, 255]).List[1, 60].Sample(
@@ -175,7 +175,7 @@ public class TableStateTests
     }
 
     [Fact]
-    public void Writes_are_ranked_and_bounded()
+    public void Writes_are_ordered_by_rank_and_limited_in_size()
     {
         EntryUpdate Update(UpdateKind kind, Entry entry) => new(kind, entry);
         var compiler = new EndpointCompiler(Pipeline, TestNode.Settings);

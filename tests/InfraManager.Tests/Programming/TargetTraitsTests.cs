@@ -15,7 +15,7 @@ namespace ACCOffload.InfraManager.Tests.Programming;
 public class TargetTraitsTests
 {
     [Fact]
-    public async Task Rows_are_replaced_one_by_one_where_Modify_changes_nothing()
+    public async Task Rows_are_replaced_one_by_one_if_Modify_has_no_effect()
     {
         await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -40,7 +40,7 @@ public class TargetTraitsTests
     [InlineData(StatusCode.InvalidArgument)]
     // Ambiguous: the row may have been written.
     [InlineData(StatusCode.Internal)]
-    public async Task A_row_that_cant_be_held_is_not_replaced(StatusCode answer)
+    public async Task A_row_is_not_replaced_if_its_packets_cannot_be_held_back(StatusCode answer)
     {
         await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -57,7 +57,7 @@ public class TargetTraitsTests
     }
 
     [Fact]
-    public async Task A_change_that_is_acknowledged_and_not_done_fails_its_request_and_shows_in_the_status()
+    public async Task A_change_that_is_acknowledged_but_not_applied_fails_its_request()
     {
         await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -74,7 +74,7 @@ public class TargetTraitsTests
     }
 
     [Fact]
-    public async Task A_row_that_the_target_forgets_at_every_write_is_not_reconciled_until_it_holds()
+    public async Task A_row_that_the_target_keeps_losing_is_reported_as_pending()
     {
         await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
@@ -93,7 +93,7 @@ public class TargetTraitsTests
     }
 
     [Fact]
-    public async Task A_target_that_keeps_its_word_is_not_read_back_after_each_write()
+    public async Task A_reliable_target_is_not_read_back_after_each_write()
     {
         await using var core = await CoreHarness.StartAsync();
         core.Target.Forgets = u => u.Kind == UpdateKind.Insert && u.Entry.Table.Alias == "pods";
@@ -104,7 +104,7 @@ public class TargetTraitsTests
     }
 
     [Fact]
-    public async Task A_delete_that_is_refused_for_ever_is_tried_less_and_less_often()
+    public async Task A_delete_that_is_always_refused_is_retried_with_growing_delays()
     {
         await using var core = await CoreHarness.StartAsync(options: o =>
             o with { RetryMax = TimeSpan.FromMilliseconds(2), RefusedDeleteMax = TimeSpan.FromHours(1) });

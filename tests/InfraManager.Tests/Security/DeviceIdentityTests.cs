@@ -26,7 +26,7 @@ public sealed class DeviceIdentityTests : IDisposable
     }
 
     [Fact]
-    public async Task A_request_carries_the_role_and_the_names_and_its_key_is_made_once()
+    public async Task A_request_contains_the_role_and_names_and_its_key_is_generated_once()
     {
         var printed = await RunAsync(0, "certs", "request", "--name", "acc.example", "--name", "192.0.2.7");
         Assert.Equal(File.ReadAllText(At("tls.csr")).Trim(), printed.Trim());
@@ -47,7 +47,7 @@ public sealed class DeviceIdentityTests : IDisposable
     }
 
     [Fact]
-    public async Task A_certificate_for_this_key_is_put_into_place()
+    public async Task A_certificate_for_this_key_is_installed()
     {
         await RunAsync(0, "certs", "request");
         Issue("issued.crt", "urn:accoffload:role:acc");
@@ -59,7 +59,7 @@ public sealed class DeviceIdentityTests : IDisposable
     }
 
     [Fact]
-    public async Task What_does_not_fit_is_refused_and_changes_nothing()
+    public async Task An_unsuitable_certificate_is_refused_and_changes_nothing()
     {
         Assert.Contains("the file does not exist", await RunAsync(1, "certs", "install", "--certificate", At("authority.crt"), "--ca",
             At("authority.crt")), StringComparison.Ordinal);

@@ -29,7 +29,7 @@ public sealed class HostileInputTests
     }
 
     [Fact]
-    public async Task The_same_holds_for_the_control_socket_and_the_health_port()
+    public async Task A_malformed_message_is_invalid_on_the_control_socket_and_the_health_port()
     {
         await using var api = await ApiFixture.StartAsync();
         await AssertMalformedAsync(api, api.ConnectControl(), "accoffload.v1.Control", "AddService", "AddServiceRequest");
@@ -37,7 +37,7 @@ public sealed class HostileInputTests
     }
 
     [Fact]
-    public async Task A_flood_of_refused_requests_is_some_lines_with_counts()
+    public async Task A_flood_of_refused_requests_logs_a_few_lines_with_counts()
     {
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.IssueHost();
@@ -56,7 +56,7 @@ public sealed class HostileInputTests
     }
 
     [Fact]
-    public async Task Issuers_names_can_neither_flood_nor_deface_the_log()
+    public async Task Issuer_names_can_neither_flood_nor_corrupt_the_log()
     {
         await using var api = await ApiFixture.StartAsync();
         for (var i = 0; i < 30; i++)

@@ -12,7 +12,7 @@ namespace ACCOffload.InfraManager.Tests.Security;
 public sealed class LimitsTests
 {
     [Fact]
-    public async Task Silent_connections_do_not_shut_out_a_client_behind_the_same_address()
+    public async Task Silent_connections_do_not_block_a_client_behind_the_same_address()
     {
         await using var api = await ApiFixture.StartAsync(change: s =>
             s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(60) } });
@@ -50,7 +50,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task Silent_connections_leave_the_other_doors_open()
+    public async Task Silent_connections_do_not_block_other_listeners()
     {
         await using var api = await ApiFixture.StartAsync(change: s => s with { Connections = s.Connections with { MaxHandshakes = 2 } });
         using var first = await ConnectAsync(api.ApiAddress);
@@ -95,7 +95,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task Another_nodes_connections_take_nothing_from_this_nodes()
+    public async Task Connections_of_another_node_do_not_use_this_nodes_share()
     {
         await using var api = await ApiFixture.StartAsync(change: s => s with { Connections = s.Connections with { MaxConnections = 1 } });
         using var foreign = api.Pki.IssueHost("node-2");
@@ -115,7 +115,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task An_idle_connection_is_closed_and_the_client_connects_anew()
+    public async Task An_idle_connection_is_closed_and_the_client_reconnects()
     {
         await using var api = await ApiFixture.StartAsync(change: s =>
             s with { Connections = s.Connections with { Idle = TimeSpan.FromSeconds(1) } });
@@ -127,7 +127,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task A_request_that_does_not_arrive_is_ended_and_others_on_its_connection_go_on()
+    public async Task An_incomplete_request_times_out_and_others_on_its_connection_continue()
     {
         await using var api = await ApiFixture.StartAsync(change: s =>
             s with { Connections = s.Connections with { RequestArrival = TimeSpan.FromSeconds(1) } });
@@ -148,7 +148,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task The_health_port_serves_the_next_client_whatever_others_hold_open()
+    public async Task The_health_port_serves_new_clients_despite_open_connections()
     {
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.IssueHost();
@@ -171,7 +171,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task A_handshake_that_does_not_end_is_ended()
+    public async Task A_handshake_that_does_not_complete_is_ended()
     {
         await using var api = await ApiFixture.StartAsync(change: s =>
             s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(1) } });
@@ -181,7 +181,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task A_handshake_of_a_byte_at_a_time_or_half_closed_is_ended()
+    public async Task A_handshake_of_one_byte_at_a_time_or_half_closed_is_ended()
     {
         await using var api = await ApiFixture.StartAsync(change: s =>
             s with { Connections = s.Connections with { HandshakeTimeout = TimeSpan.FromSeconds(2) } });
@@ -195,7 +195,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task What_is_no_tls_is_refused()
+    public async Task A_connection_without_TLS_is_refused()
     {
         await using var api = await ApiFixture.StartAsync();
         using var client = await ConnectAsync(api.ApiAddress);
@@ -206,7 +206,7 @@ public sealed class LimitsTests
     }
 
     [Fact]
-    public async Task A_request_beyond_the_limit_is_resource_exhausted()
+    public async Task A_request_over_the_size_limit_is_resource_exhausted()
     {
         await using var api = await ApiFixture.StartAsync(change: s => s with { MaxMessageBytes = 2048 });
         using var certificate = api.Pki.IssueHost();

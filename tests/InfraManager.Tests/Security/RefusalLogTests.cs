@@ -5,7 +5,7 @@ namespace ACCOffload.InfraManager.Tests.Security;
 public sealed class RefusalLogTests
 {
     [Fact]
-    public void The_same_refusal_is_told_once_and_counted_then()
+    public void A_repeated_refusal_is_logged_once_and_then_counted()
     {
         using var log = new LogCollector();
         var time = new Clock();
@@ -24,7 +24,7 @@ public sealed class RefusalLogTests
     }
 
     [Fact]
-    public void One_peer_and_reason_is_bounded_whatever_the_texts()
+    public void Lines_for_one_peer_and_reason_are_limited_regardless_of_their_text()
     {
         using var log = new LogCollector();
         var refusals = new RefusalLog(new Clock(), log.CreateLogger("Security"));
@@ -38,7 +38,7 @@ public sealed class RefusalLogTests
     }
 
     [Fact]
-    public void Many_peers_are_bounded_too_and_counted()
+    public void Lines_for_many_peers_are_limited_and_counted()
     {
         using var log = new LogCollector();
         var time = new Clock();
@@ -58,7 +58,7 @@ public sealed class RefusalLogTests
     [InlineData("a\u001b[31mred\r\nb", "a\\u001b[31mred\\u000d\\u000ab")]
     [InlineData("a\u202egnp.exe", "a\\u202egnp.exe")]
     [InlineData("a\u2028b\u200bc\u0085", "a\\u2028b\\u200bc\\u0085")]
-    public void What_a_peer_wrote_is_escaped(string text, string shown)
+    public void Text_from_a_peer_is_escaped(string text, string shown)
     {
         using var log = new LogCollector();
         new RefusalLog(new Clock(), log.CreateLogger("Security")).Refused("192.0.2.1", text, RefusalReason.Certificate, text);
@@ -66,7 +66,7 @@ public sealed class RefusalLogTests
     }
 
     [Fact]
-    public void What_a_peer_wrote_is_cut()
+    public void Text_from_a_peer_is_truncated()
     {
         using var log = new LogCollector();
         var text = new string('x', 10_000);

@@ -28,7 +28,7 @@ public sealed class RevocationListTests : IDisposable
     }
 
     [Fact]
-    public void A_list_of_an_rsa_authority_is_verified()
+    public void A_list_signed_with_RSA_is_verified()
     {
         using var key = RSA.Create(2048);
         var request = new CertificateRequest("CN=RSA CA", key, HashAlgorithmName.SHA384, RSASignaturePadding.Pkcs1);
@@ -41,7 +41,7 @@ public sealed class RevocationListTests : IDisposable
     }
 
     [Fact]
-    public void A_list_by_another_key_or_with_a_flipped_bit_is_not_the_authoritys()
+    public void A_list_signed_by_another_key_or_with_a_flipped_bit_is_not_accepted()
     {
         using var other = new TestPki(Now);
         var der = _pki.Revoke(Now.AddDays(1));
@@ -51,7 +51,7 @@ public sealed class RevocationListTests : IDisposable
     }
 
     [Fact]
-    public void A_file_may_hold_several_in_pem()
+    public void A_PEM_file_may_contain_several_lists()
     {
         using var other = new TestPki(Now, "CN=Other CA");
         var text = new string(PemEncoding.Write("X509 CRL", _pki.Revoke(Now.AddDays(1)))) + "\n"
@@ -62,7 +62,7 @@ public sealed class RevocationListTests : IDisposable
     }
 
     [Fact]
-    public void Anything_else_is_refused_by_the_exception_that_says_so()
+    public void A_corrupted_list_is_refused_with_a_specific_exception()
     {
         var der = _pki.Revoke(Now.AddDays(1), _pki.IssueHost());
         Gen.Select(Gen.Int[0, der.Length - 1], Gen.Byte, Gen.Int[0, der.Length]).Sample((at, value, length) =>

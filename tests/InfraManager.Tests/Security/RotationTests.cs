@@ -11,7 +11,7 @@ namespace ACCOffload.InfraManager.Tests.Security;
 public sealed class RotationTests
 {
     [Fact]
-    public async Task A_revoked_certificates_live_connection_is_cut_and_serves_no_more()
+    public async Task The_live_connection_of_a_revoked_certificate_is_closed()
     {
         await using var api = await ApiFixture.StartAsync(revocation: true);
         using var revoked = api.Pki.IssueHost();
@@ -36,7 +36,7 @@ public sealed class RotationTests
     }
 
     [Fact]
-    public async Task A_bundle_without_the_clients_authority_cuts_it_off()
+    public async Task Removing_the_clients_CA_from_the_bundle_closes_its_connection()
     {
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.IssueHost();
@@ -74,7 +74,7 @@ public sealed class RotationTests
     }
 
     [Fact]
-    public async Task A_broken_file_leaves_the_old_state_in_force_and_is_told_once()
+    public async Task A_broken_file_leaves_the_old_certificates_in_use_and_is_reported_once()
     {
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.IssueHost();
@@ -94,7 +94,7 @@ public sealed class RotationTests
     }
 
     [Fact]
-    public async Task A_certificate_that_expires_takes_its_connection_with_it()
+    public async Task The_connection_of_an_expired_certificate_is_closed()
     {
         var time = new ShiftedTime();
         await using var api = await ApiFixture.StartAsync(time);
@@ -109,7 +109,7 @@ public sealed class RotationTests
     }
 
     [Fact]
-    public async Task A_revocation_list_that_ran_out_lets_nobody_in()
+    public async Task With_an_expired_revocation_list_all_clients_are_refused()
     {
         var time = new ShiftedTime();
         await using var api = await ApiFixture.StartAsync(time, revocation: true);

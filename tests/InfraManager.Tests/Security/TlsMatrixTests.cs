@@ -54,7 +54,7 @@ public sealed class TlsMatrixTests
     [InlineData(Client.Revoked, "the certificate is revoked")]
     [InlineData(Client.Tls12, "it does not offer TLS 1.3")]
     [InlineData(Client.Authority, "key usage does not allow signatures")]
-    public async Task Nobody_else_is_served(Client client, string reason)
+    public async Task Other_clients_are_refused(Client client, string reason)
     {
         await using var api = await ApiFixture.StartAsync(revocation: true);
         using var certificate = Make(api, client);
@@ -91,7 +91,7 @@ public sealed class TlsMatrixTests
     }
 
     [Fact]
-    public async Task A_fingerprint_gives_a_role_to_a_certificate_without_one()
+    public async Task A_fingerprint_assigns_a_role_to_a_certificate_without_one()
     {
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.Issue("CN=agent-24.01", [], TestPki.ClientAuthentication);
@@ -107,7 +107,7 @@ public sealed class TlsMatrixTests
     }
 
     [Fact]
-    public async Task Another_nodes_host_may_call_nothing()
+    public async Task The_host_of_another_node_is_denied_every_call()
     {
         await using var api = await ApiFixture.StartAsync();
         using var certificate = api.Pki.IssueHost("node-2");

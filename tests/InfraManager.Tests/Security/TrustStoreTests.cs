@@ -22,7 +22,7 @@ public sealed class TrustStoreTests : IDisposable
     }
 
     [Fact]
-    public void Good_files_are_taken() => Assert.Equal(1, Load().Current.Generation);
+    public void Valid_files_are_loaded() => Assert.Equal(1, Load().Current.Generation);
 
     [Theory]
     [InlineData("tls.crt", null, "Api:CertificateFile", "no such file")]
@@ -34,7 +34,7 @@ public sealed class TrustStoreTests : IDisposable
     [InlineData("ca.crt", "", "Api:CaFile", "contains no certificate")]
     [InlineData("tls.key", "nonsense", "Api:KeyFile", "contains no private key for")]
     [InlineData("ca.crl", "nonsense", "Api:CrlFile", "is not a revocation list")]
-    public void A_bad_file_is_named_with_its_key(string file, string? contents, string key, string reason)
+    public void An_invalid_file_is_named_with_its_key(string file, string? contents, string key, string reason)
     {
         if (contents is null)
         {
@@ -53,7 +53,7 @@ public sealed class TrustStoreTests : IDisposable
     }
 
     [Fact]
-    public void An_expired_early_or_unmatched_certificate_is_refused()
+    public void An_expired_not_yet_valid_or_mismatched_certificate_is_refused()
     {
         Write(_pki.IssueServer(notAfter: DateTimeOffset.UtcNow.AddMinutes(-1)), _pki.Authority);
         Assert.StartsWith("the certificate expired on", Assert.Throws<CertificateFileException>(Load).Reason, StringComparison.Ordinal);
@@ -67,14 +67,14 @@ public sealed class TrustStoreTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_authority_is_no_bundle()
+    public void A_bundle_with_a_certificate_that_is_not_a_CA_is_refused()
     {
         Write(_pki.IssueServer(), _pki.IssueHost());
         Assert.Equal("CN=node-1 is not an authority", Assert.Throws<CertificateFileException>(Load).Reason);
     }
 
     [Fact]
-    public void The_same_contents_are_no_change()
+    public void Unchanged_contents_raise_no_event()
     {
         var store = Load();
         var changes = 0;

@@ -13,7 +13,7 @@ public sealed class BucketAssignmentTests
         select (former, backends.ToArray(), count);
 
     [Fact]
-    public void Every_bucket_leads_to_a_backend_and_all_are_evenly_filled() => Cases.Sample((former, backends, count) =>
+    public void Every_bucket_has_a_backend_and_backends_have_equal_shares() => Cases.Sample((former, backends, count) =>
     {
         var buckets = BucketAssignment.Assign(former, backends, count);
         Assert.Equal(backends.Length == 0 ? 0 : count, buckets.Length);
@@ -23,7 +23,7 @@ public sealed class BucketAssignmentTests
     });
 
     [Fact]
-    public void No_even_assignment_leaves_more_buckets_as_they_were() => Cases.Sample((former, backends, count) =>
+    public void As_few_buckets_as_possible_change() => Cases.Sample((former, backends, count) =>
     {
         if (backends.Length == 0)
         {
@@ -36,7 +36,7 @@ public sealed class BucketAssignmentTests
     });
 
     [Fact]
-    public void The_same_state_gives_the_same_buckets_and_is_its_own_successor() => Cases.Sample((former, backends, count) =>
+    public void The_assignment_is_deterministic_and_stable() => Cases.Sample((former, backends, count) =>
     {
         var once = BucketAssignment.Assign(former, backends, count);
         Assert.Equal(once, BucketAssignment.Assign(former, backends, count));
@@ -50,11 +50,11 @@ public sealed class BucketAssignmentTests
     [InlineData(1023, 1023)]
     [InlineData(1024, 1023)]
     [InlineData(20_000, 1023)]
-    public void There_is_a_bucket_for_each_backend_as_far_as_the_pipeline_counts(int backends, int count) =>
+    public void There_is_one_bucket_per_backend_up_to_the_limit_of_the_pipeline(int backends, int count) =>
         Assert.Equal(count, BucketAssignment.CountFor(backends));
 
     [Fact]
-    public void A_backend_more_or_less_moves_one_bucket_at_most()
+    public void Adding_or_removing_a_backend_moves_at_most_one_bucket()
     {
         string[] Next(string[] former, params string[] backends) =>
             BucketAssignment.Assign(former, backends, BucketAssignment.CountFor(backends.Length));

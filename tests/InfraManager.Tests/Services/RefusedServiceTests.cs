@@ -81,7 +81,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_room_for_new_endpoints_removed_ones_still_go()
+    public async Task Without_room_for_new_endpoints_removed_ones_are_still_deleted()
     {
         Put(Kube.Web());
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.244.1.2")));

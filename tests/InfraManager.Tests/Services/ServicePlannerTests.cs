@@ -17,7 +17,7 @@ public sealed class ServicePlannerTests
         _planner = new ServicePlanner("node-1", () => ++_lastId, a => _pods.GetValueOrDefault(a), _ => 0, _ => 0) { Now = () => _now };
 
     [Fact]
-    public void Ids_and_buckets_stay_and_only_what_is_new_gets_new_ones()
+    public void IDs_and_buckets_are_kept_and_only_new_objects_get_new_ones()
     {
         var one = _planner.Next(null, Spec(Pod(1), Pod(2), Pod(3)))!;
         var two = _planner.Next(one, Spec(Pod(1), Pod(3), Pod(4)))!;
@@ -35,7 +35,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_backend_that_gets_no_new_flows_keeps_its_id_until_it_is_gone()
+    public void A_draining_backend_keeps_its_ID_until_it_is_removed()
     {
         var one = _planner.Next(null, Spec(Pod(1), Pod(2)))!;
         var ending = _planner.Next(one, Spec(Pod(1), Pod(2, ready: false)))!;
@@ -60,7 +60,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_local_pod_keeps_its_flows_until_it_is_detached_one_that_the_cluster_does_not_name_until_it_leaves_the_slices()
+    public void A_local_pod_drains_until_it_is_detached_and_an_unnamed_one_until_it_leaves_the_slices()
     {
         _pods[Address(1)] = 1;
         _pods[Address(2)] = 2;
@@ -73,7 +73,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_remote_pod_that_leaves_the_slices_keeps_its_flows_for_as_long_as_the_pipeline_remembers_them()
+    public void A_remote_pod_that_leaves_the_slices_drains_until_the_maximum_drain_time()
     {
         var one = _planner.Next(null, Spec(Named(1), Named(2), Named(3)))!;
         var left = _planner.Next(one, Spec(Named(1)))!;
@@ -94,7 +94,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_remote_pod_that_ended_keeps_nothing_and_neither_does_what_is_of_no_use()
+    public void A_terminated_remote_pod_and_UDP_backends_do_not_drain()
     {
         var ending = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!,
             Spec(Named(1), Named(2) with { Ready = false, InCluster = false, Terminating = true }))!;
@@ -111,7 +111,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void Another_pod_with_the_address_of_one_that_drains_gets_none_of_its_flows()
+    public void A_new_pod_with_the_address_of_a_draining_one_gets_none_of_its_flows()
     {
         var left = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1)))!;
         // The same pod is back: it serves new flows and keeps its old ones.
@@ -125,7 +125,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_clock_that_was_ahead_does_not_keep_a_pod_draining_for_ever()
+    public void A_clock_that_was_ahead_does_not_extend_draining()
     {
         var one = _planner.Next(null, Spec(Named(1), Named(2)))!;
         _now += 1_000_000_000;
@@ -136,7 +136,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_removed_service_is_gone_when_its_last_flow_can_be()
+    public void A_removed_service_is_kept_until_its_last_backend_has_drained()
     {
         _pods[Address(1)] = 1;
         var one = _planner.Next(null, Spec(Pod(1), Pod(2)))!;
@@ -151,11 +151,11 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void What_was_never_eligible_has_no_flow_to_keep() =>
+    public void A_backend_that_was_never_eligible_does_not_drain() =>
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(null, Spec(Pod(1), Pod(2, ready: false)))!));
 
     [Fact]
-    public void An_id_is_never_given_to_two_things_whatever_comes() =>
+    public void An_ID_is_never_assigned_to_two_objects() =>
         Gen.Select(Gen.Int[1, 8], Gen.Bool, Gen.Bool).Array[0, 8].Array[1, 12].Sample(history =>
         {
             uint last = 0;
@@ -188,7 +188,7 @@ public sealed class ServicePlannerTests
         });
 
     [Fact]
-    public void Of_more_backends_than_buckets_each_node_prefers_others()
+    public void Nodes_choose_different_backends_if_there_are_more_than_buckets()
     {
         Backend[] many = [.. Enumerable.Range(1, 2000).Select(i => Pod(i))];
         uint id = 0;

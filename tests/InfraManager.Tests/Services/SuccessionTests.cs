@@ -70,7 +70,7 @@ public sealed class SuccessionTests
     });
 
     [Fact]
-    public void It_begins_as_the_buckets_that_the_flows_went_by_when_the_first_backend_goes()
+    public void The_succession_starts_with_the_buckets_in_use_when_the_first_backend_leaves()
     {
         var set = Next(Next(new SetState(1, []), [1], []), [1, 2, 3], []);
         Assert.Empty(set.Succession);
@@ -86,7 +86,7 @@ public sealed class SuccessionTests
     }
 
     [Fact]
-    public void Flows_of_a_backend_that_goes_are_shared_out_among_those_that_have_least()
+    public void Flows_of_a_removed_backend_are_distributed_to_those_with_the_fewest_buckets()
     {
         var set = new SetState(1, [1, 2, 3, 4], [1, 1, 1, 1, 1, 1, 1, 1]);
         var next = Next(set, [2, 3, 4], []);
@@ -94,7 +94,7 @@ public sealed class SuccessionTests
     }
 
     [Fact]
-    public void Where_nobody_is_left_the_next_ones_take_all()
+    public void If_no_backend_is_left_the_next_one_takes_all_buckets()
     {
         var set = Next(new SetState(1, [1, 2]), [], []);
         Assert.All(set.Succession, b => Assert.Equal(0u, b));

@@ -17,7 +17,7 @@ public sealed class ServiceStoreTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_service_with_all_that_was_assigned_to_it_comes_back_as_it_was()
+    public void A_service_is_loaded_with_all_its_assigned_IDs()
     {
         var model = new NetworkModel();
         var state = Plan(model, Spec("web"))!;
@@ -33,7 +33,7 @@ public sealed class ServiceStoreTests : IDisposable
     }
 
     [Fact]
-    public void What_is_undone_was_never_there_but_its_numbers_are_not_given_out_again()
+    public void An_undone_service_is_not_stored_but_its_IDs_are_not_reused()
     {
         var model = new NetworkModel();
         var state = Plan(model, Spec("web"))!;
@@ -47,7 +47,7 @@ public sealed class ServiceStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_store_of_the_version_before_services_is_brought_forward_and_keeps_its_contents()
+    public void A_store_of_the_version_before_services_is_migrated_and_keeps_its_contents()
     {
         using (SqliteStore.Open(File, NullLogger.Instance))
         {
@@ -86,7 +86,7 @@ public sealed class ServiceStoreTests : IDisposable
     [InlineData("null")]
     [InlineData("{\"Id\":1,\"Ranges\":[],\"Spec\":{\"Key\":{\"Namespace\":\"default\",\"Name\":\"other\"},\"Ports\":[]},\"Ports\":[]}")]
     [InlineData("{\"Id\":1,\"Ranges\":[],\"Spec\":{\"Key\":{\"Namespace\":\"default\",\"Name\":\"web\"},\"Ports\":null},\"Ports\":[]}")]
-    public void A_damaged_service_is_told(string json)
+    public void A_damaged_service_is_reported(string json)
     {
         using (SqliteStore.Open(File, NullLogger.Instance))
         {

@@ -19,7 +19,7 @@ public sealed class SqliteStoreTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void What_was_committed_is_loaded_again()
+    public void Committed_state_is_loaded_again()
     {
         var endpoint = new Endpoint(7, TestNode.Pod(1, ulong.MaxValue, epoch: ulong.MaxValue - 1) with
         {
@@ -65,7 +65,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public void Files_are_for_their_owner_only()
+    public void Only_the_owner_can_access_the_files()
     {
         using var store = Open();
         var model = new NetworkModel();
@@ -78,7 +78,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public void Second_process_on_the_same_store_is_refused()
+    public void A_second_process_on_the_same_store_is_refused()
     {
         using var store = Open();
         var e = Assert.Throws<StoreException>(Open);
@@ -87,7 +87,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public void Corrupt_foreign_and_newer_databases_are_refused_in_one_line_and_left_alone()
+    public void Corrupt_foreign_and_newer_databases_are_refused_in_one_line_and_not_changed()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(DatabasePath)!);
         File.WriteAllText(DatabasePath, new string('x', 8192));
@@ -121,7 +121,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_store_that_a_newer_version_changed_is_left_for_the_copy_from_before()
+    public void A_store_changed_by_a_newer_version_is_replaced_by_the_earlier_copy()
     {
         using (var store = Open())
         {
@@ -146,7 +146,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public void Contents_that_make_no_sense_are_refused()
+    public void Inconsistent_contents_are_refused()
     {
         using (var store = Open())
         {
@@ -168,7 +168,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public void Unwritable_place_is_a_clear_error()
+    public void An_unwritable_directory_is_a_clear_error()
     {
         var e = Assert.Throws<StoreException>(() => SqliteStore.Open("/proc/nothing/state.db", NullLogger.Instance));
         Assert.Equal(StoreFailure.CannotOpen, e.Failure);
@@ -176,7 +176,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public void Log_stays_bounded()
+    public void The_write_ahead_log_stays_bounded()
     {
         using var store = Open();
         for (var i = 0; i < 3000; i++)
@@ -190,7 +190,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Killed_at_any_instant_every_acknowledged_commit_is_there_and_none_is_torn()
+    public async Task Acknowledged_commits_survive_a_kill_and_none_is_torn()
     {
         var random = new Random(7);
         ulong highest = 0;
@@ -228,7 +228,7 @@ public sealed class SqliteStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Full_disk_fails_requests_clearly_and_heals()
+    public async Task A_full_disk_is_a_clear_error_until_space_is_freed()
     {
         Needs.Root();
         var mount = Path.Combine(_folder, "small");

@@ -9,7 +9,7 @@ namespace ACCOffload.InfraManager.Tests.Target;
 public sealed partial class FaithfulTargetTests
 {
     [Fact]
-    public async Task Counters_are_read_by_their_indexes()
+    public async Task Counters_are_read_by_index()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -25,7 +25,7 @@ public sealed partial class FaithfulTargetTests
     [InlineData(nameof(FaithfulBehaviours.RefusesRowCounterWildcards))]
     [InlineData(nameof(FaithfulBehaviours.RefusesPacketOnlyRowCounters))]
     [InlineData(nameof(FaithfulBehaviours.CountsFirstTableOnly))]
-    public async Task Counters_of_rows_are_told_as_not_available(string behaviour)
+    public async Task Row_counters_are_reported_as_unavailable(string behaviour)
     {
         // The version identifies the kind of target.
         var only = FaithfulBehaviours.None with { ReportsMacroNameAsVersion = true };
@@ -46,7 +46,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task Registers_are_told_as_not_available()
+    public async Task Registers_are_reported_as_unavailable()
     {
         await StartAsync(FaithfulBehaviours.None with { ReportsMacroNameAsVersion = true });
         await ReadyAsync();

@@ -19,7 +19,7 @@ public sealed partial class FaithfulTargetTests
 
     [Theory]
     [MemberData(nameof(Points))]
-    public async Task After_a_crash_at_any_step_it_holds_what_the_model_wants(string point)
+    public async Task The_target_matches_the_model_after_a_crash_at_any_step(string point)
     {
         var crashes = await CrashScenario.CrashAtAsync(Crashable.StartAsync, Enum.Parse<CrashPoint>(point));
 

@@ -18,7 +18,7 @@ public sealed partial class FaithfulTargetTests
     ];
 
     [Fact]
-    public async Task What_a_row_leads_to_is_there_for_as_long_as_the_row_is()
+    public async Task A_row_exists_as_long_as_other_rows_refer_to_it()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();

@@ -18,7 +18,7 @@ public sealed partial class FaithfulTargetTests
         TestPipeline.Artifacts.DeviceConfig);
 
     [Fact]
-    public async Task A_package_is_pushed_once_and_again_after_the_targets_restart()
+    public async Task A_package_is_pushed_once_per_start_of_the_target()
     {
         await StartPackageAsync();
         Assert.Equal(1, _target.Pushes);
@@ -37,7 +37,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task A_package_is_never_pushed_over_another_pipeline()
+    public async Task A_package_never_replaces_a_different_pipeline()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -51,7 +51,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task Groups_change_by_being_made_anew_and_members_go_when_no_group_has_them()
+    public async Task Groups_are_replaced_on_change_and_unused_members_are_deleted()
     {
         await StartPackageAsync();
         await SetAsync(TestService.Remote(1), TestService.Remote(2));
@@ -72,7 +72,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task Groups_are_read_back_by_their_numbers()
+    public async Task Groups_are_read_back_by_ID()
     {
         await StartPackageAsync();
         await SetAsync(TestService.Remote(1), TestService.Remote(2));

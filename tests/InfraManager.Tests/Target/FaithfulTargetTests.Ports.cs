@@ -8,7 +8,7 @@ namespace ACCOffload.InfraManager.Tests.Target;
 public sealed partial class FaithfulTargetTests
 {
     [Fact]
-    public async Task Ports_that_the_targets_own_scripts_made_are_taken_as_they_are()
+    public async Task Ports_created_by_the_targets_own_scripts_are_used_unchanged()
     {
         await StartAsync(new FaithfulBehaviours(), ownTaps: [.. Pool.Select(p => new OwnTap(p, TimeSpan.Zero))]);
 
@@ -19,7 +19,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task Ports_are_made_with_the_nodes_MTU()
+    public async Task Ports_are_created_with_the_MTU_of_the_node()
     {
         _node = Node with { Mtu = 9000 };
         await StartAsync(new FaithfulBehaviours());
@@ -31,7 +31,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task A_port_beyond_the_pool_is_neither_asked_for_nor_taken_for_one_that_is_there()
+    public async Task A_port_outside_the_pool_is_neither_requested_nor_considered_existing()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -45,7 +45,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task A_link_that_is_answered_with_OK_and_not_made_is_no_port()
+    public async Task A_link_that_is_acknowledged_but_not_created_is_not_used()
     {
         _node = TestNode.Settings;
         await StartAsync(FaithfulBehaviours.None with { LinkNeedsPciBdf = true }, pool: []);
@@ -58,7 +58,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task A_lent_port_comes_back_without_being_deleted()
+    public async Task A_lent_port_is_returned_without_being_deleted()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -74,7 +74,7 @@ public sealed partial class FaithfulTargetTests
     }
 
     [Fact]
-    public async Task A_port_lent_for_what_was_refused_stays_and_is_lent_again()
+    public async Task A_port_lent_to_a_refused_request_is_kept_and_lent_again()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();

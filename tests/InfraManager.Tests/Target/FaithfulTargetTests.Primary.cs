@@ -11,7 +11,7 @@ namespace ACCOffload.InfraManager.Tests.Target;
 public sealed partial class FaithfulTargetTests
 {
     [Fact]
-    public async Task While_another_controller_is_primary_nothing_is_written_and_then_it_goes_on()
+    public async Task Nothing_is_written_while_another_controller_is_primary()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();

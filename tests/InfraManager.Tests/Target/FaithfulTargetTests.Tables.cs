@@ -10,7 +10,7 @@ namespace ACCOffload.InfraManager.Tests.Target;
 public sealed partial class FaithfulTargetTests
 {
     [Fact]
-    public async Task Nothing_is_left_of_what_was_removed()
+    public async Task Removed_pods_and_services_leave_no_rows()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -35,7 +35,7 @@ public sealed partial class FaithfulTargetTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_the_data_plane_learned_is_left_alone(bool hidden)
+    public async Task Learned_entries_are_not_changed(bool hidden)
     {
         await StartAsync(FaithfulBehaviours.None with { HidesLearnerTables = hidden });
         await ReadyAsync();

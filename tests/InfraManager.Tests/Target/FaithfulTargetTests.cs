@@ -50,7 +50,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_pool_is_made_before_the_push_and_pods_use_its_ports()
+    public async Task The_port_pool_is_created_before_the_push_and_used_by_pods()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -72,7 +72,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_changed_row_is_what_the_target_holds()
+    public async Task A_changed_row_is_updated_on_the_target()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -87,7 +87,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task What_was_written_is_read_back_and_nothing_else()
+    public async Task Only_written_rows_are_read_back()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -114,7 +114,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task After_the_targets_restart_it_has_ports_pipeline_and_rows_without_a_human()
+    public async Task Ports_pipeline_and_rows_are_restored_after_a_restart_of_the_target()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -133,7 +133,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Our_restart_changes_nothing_and_pushes_nothing()
+    public async Task A_restart_of_InfraManager_pushes_and_writes_nothing()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -149,7 +149,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Another_pipeline_is_never_pushed_over()
+    public async Task A_different_pipeline_is_never_replaced()
     {
         await StartAsync(new FaithfulBehaviours(), TestPipeline.Artifacts);
         await ReadyAsync();
@@ -168,7 +168,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Ports_of_others_are_waited_for_and_none_is_made()
+    public async Task Externally_created_ports_are_waited_for_and_none_is_created()
     {
         _portsCreatedExternally = true;
         await StartAsync(new FaithfulBehaviours());
@@ -188,7 +188,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Without_ports_the_reason_says_what_is_missing()
+    public async Task Without_ports_the_status_reports_what_is_missing()
     {
         await StartAsync(new FaithfulBehaviours(), pool: []);
 
@@ -200,7 +200,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Ports_are_lent_until_none_is_left_and_outlast_our_restart()
+    public async Task Ports_are_lent_until_none_is_left_and_stay_lent_across_a_restart()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -229,7 +229,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_port_that_the_target_does_not_take_is_refused_with_what_to_do()
+    public async Task A_port_that_the_target_does_not_support_is_refused_with_a_remedy()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();
@@ -241,7 +241,7 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task While_a_row_is_replaced_what_needs_it_is_held()
+    public async Task Packets_that_need_a_row_are_held_back_while_it_is_replaced()
     {
         await StartAsync(new FaithfulBehaviours());
         await ReadyAsync();

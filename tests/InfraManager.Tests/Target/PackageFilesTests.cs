@@ -14,7 +14,7 @@ public sealed class PackageFilesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void It_is_read_with_the_text_beside_it_or_the_binary_that_is_named()
+    public void A_package_is_read_with_its_P4Info_as_text_or_as_a_configured_binary()
     {
         var package = Write("k8s_dp.pb.bin", TestPipeline.Artifacts.DeviceConfig);
         _folder.Write("p4Info.txt", "tables { preamble { id: 33554433 name: \"c.t\" alias: \"t\" } }");
@@ -30,7 +30,7 @@ public sealed class PackageFilesTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_package_is_told_before_anything_is_pushed()
+    public void An_invalid_package_is_reported_before_the_push()
     {
         var package = _folder.At("k8s_dp.pb.bin");
         Assert.Contains($"{package} can't be read", Fault(package), StringComparison.Ordinal);

@@ -12,7 +12,7 @@ public class ServerFaultTests
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task Every_fault_at_every_step(string name)
+    public async Task State_is_consistent_after_every_fault_at_every_step(string name)
     {
         var fault = Enum.Parse<TargetFault>(name);
         var steps = int.MaxValue;
@@ -55,7 +55,7 @@ public class ServerFaultTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Restarted_target_is_compared_and_filled(bool empty)
+    public async Task A_restarted_target_is_read_back_and_filled(bool empty)
     {
         await using var harness = await ServerHarness.StartAsync();
         await harness.ReadyAsync();
@@ -82,7 +82,7 @@ public class ServerFaultTests
     }
 
     [Fact]
-    public async Task Drift_is_repaired_when_it_is_met()
+    public async Task Drift_is_repaired_when_it_is_detected()
     {
         await using var harness = await ServerHarness.StartAsync();
         await harness.ReadyAsync();
@@ -99,7 +99,7 @@ public class ServerFaultTests
     }
 
     [Fact]
-    public async Task Target_that_stays_away_is_reported_and_adds_fail()
+    public async Task An_unavailable_target_is_reported_and_adds_fail()
     {
         await using var harness = await ServerHarness.StartAsync();
         await harness.ReadyAsync();

@@ -36,7 +36,7 @@ public sealed class DevlinkTests : IDisposable
     }
 
     [Fact]
-    public void The_real_kernel_has_devlink_or_says_so()
+    public void The_real_kernel_supports_devlink_or_reports_that_it_does_not()
     {
         try
         {

@@ -134,7 +134,7 @@ public class CompiledPipelineTests
     }
 
     [Fact]
-    public void No_mangled_packet_does_harm()
+    public void Corrupted_packets_are_harmless()
     {
         var pipeline = TwoPods(out _);
         using var worker = pipeline.CreateWorker();

@@ -132,7 +132,7 @@ public class StateTests
     }
 
     [Fact]
-    public void A_loop_that_ends_is_fine()
+    public void A_loop_that_ends_is_executed()
     {
         var bench = SpecBench.Apply("LOOP : add m.m32 1\njmplt LOOP m.m32 1000\njmpeq OK m.m32 1000\ndrop\nOK : tx m.m32");
         Assert.Equal(1000u, bench.Send("00")!.Value.Port);

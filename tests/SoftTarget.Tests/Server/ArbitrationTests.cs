@@ -20,7 +20,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task A_lower_election_id_makes_a_backup_that_is_told_the_highest_id()
+    public async Task A_controller_with_a_lower_election_id_becomes_backup_and_receives_the_highest_id()
     {
         await using var target = await TestTarget.StartAsync();
         await target.Client.BecomePrimaryAsync(10);
@@ -32,7 +32,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task A_higher_election_id_takes_over_and_all_are_told()
+    public async Task A_higher_election_id_takes_over_and_all_controllers_are_notified()
     {
         await using var target = await TestTarget.StartAsync();
         var old = await target.Client.BecomePrimaryAsync(10);
@@ -62,7 +62,7 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
-    public async Task When_the_primary_leaves_backups_are_told_and_stay_backups()
+    public async Task When_the_primary_leaves_backups_are_notified_and_stay_backups()
     {
         await using var target = await TestTarget.StartAsync();
         var primary = await target.Client.BecomePrimaryAsync(10);

@@ -236,7 +236,7 @@ public sealed class ProfileTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_rolled_back_batch_leaves_profiles_as_they_were()
+    public async Task A_rolled_back_batch_leaves_profiles_unchanged()
     {
         await InsertAsync(Member(1));
         var request = TargetClient.Request(

@@ -65,7 +65,7 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Silent_connections_do_not_shut_out_the_controller()
+    public async Task Silent_connections_do_not_block_the_controller()
     {
         var silent = new List<TcpClient>();
         try
