@@ -16,7 +16,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Benchmarks;
 
-/// <summary>Writes rows of `pods` over P4Runtime to a soft target in a separate process, one per Write and in batches.</summary>
+/// <summary>
+/// Writes entries of the table `pods` over P4Runtime to a soft target in a separate process, one per Write and in batches.
+/// </summary>
 internal static class TableProgramming
 {
     // The size of `pods` is 16,384.
@@ -63,7 +65,7 @@ internal static class TableProgramming
         report.Add("tables: allocated by the client", Statistics.Median(batched[best].Select(measure => measure.Allocated)), "bytes/entry");
     }
 
-    /// <summary>The same over TCP with mutual TLS with the best batch size, to show the cost of encryption.</summary>
+    /// <summary>Repeats the measurement over TCP with mutual TLS, at the best batch size, to show the cost of encryption.</summary>
     private static async Task OverTlsAsync(Lab lab, BenchOptions options, Report report, int batch, double overSocket)
     {
         var listen = $"127.0.0.1:{FreePort()}";

@@ -1,12 +1,15 @@
 namespace ACCOffload.Connections;
 
-/// <summary>Why a peer was refused. Log lines are limited by peer and reason, so a reason never depends on what the peer sent.</summary>
+/// <summary>
+/// Why a peer was refused. Log lines are rate-limited per peer and reason, so a reason is a fixed value and never contains data chosen by
+/// the peer.
+/// </summary>
 internal enum RefusalReason
 {
     /// <summary>The TLS handshake failed or timed out.</summary>
     Handshake,
 
-    /// <summary>Its unfinished handshake was closed for a newer one.</summary>
+    /// <summary>Its unfinished handshake was closed to make room for newer connections.</summary>
     UnfinishedHandshakes,
 
     /// <summary>Its certificate is not accepted.</summary>
@@ -18,8 +21,10 @@ internal enum RefusalReason
     /// <summary>A request did not arrive in time.</summary>
     SlowRequest,
 
-    /// <summary>A request was refused before a service saw it: malformed, too large, or for an unknown method.</summary>
-    UnreadRequest,
+    /// <summary>
+    /// A request was rejected before it reached a service: malformed, too large, for an unknown method, or not permitted.
+    /// </summary>
+    UndispatchedRequest,
 
     /// <summary>The content of a request was refused.</summary>
     Request,
@@ -27,7 +32,7 @@ internal enum RefusalReason
     /// <summary>A request failed because of an internal error.</summary>
     Failure,
 
-    /// <summary>It belongs to another node.</summary>
+    /// <summary>Its certificate is for another node.</summary>
     Node,
 
     /// <summary>It is not allowed to use the control socket.</summary>

@@ -14,7 +14,7 @@ internal sealed record ScrapeRequest(string Method, string Path, string Accept)
 
     private static ReadOnlySpan<byte> End => "\r\n\r\n"u8;
 
-    /// <summary>Reads a head; null if the client closes the connection early or sends something else.</summary>
+    /// <summary>Reads a head; null if the client closes the connection early, or if the head is invalid or too long.</summary>
     public static async Task<ScrapeRequest?> ReadAsync(Stream stream, CancellationToken cancellationToken)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(MaxBytes);

@@ -7,7 +7,7 @@ internal static class BitString
 {
     public static int ByteWidth(int bitWidth) => (bitWidth + 7) >> 3;
 
-    /// <summary>The shortest form: no leading zero bytes, but at least one byte unless it is empty.</summary>
+    /// <summary>The shortest form: without leading zero bytes, but zero keeps one byte. An empty value stays empty.</summary>
     public static ReadOnlySpan<byte> Canonical(ReadOnlySpan<byte> value)
     {
         var zeros = value.IndexOfAnyExcept((byte)0);
@@ -20,7 +20,7 @@ internal static class BitString
     }
 
     /// <summary>
-    /// Right-aligns a value of any length into a field, padded with zeros. False if it is empty or does not fit in the bits.
+    /// Right-aligns a value of any length into a field, padded with zeros. Returns false if the value is empty or wider than the field.
     /// </summary>
     public static bool TryPack(ReadOnlySpan<byte> value, int bitWidth, Span<byte> destination)
     {
@@ -117,7 +117,7 @@ internal static class BitString
         return bits;
     }
 
-    /// <summary>Whether a value has bits outside a mask of the same length.</summary>
+    /// <summary>Whether a value has bits set outside a mask of the same length.</summary>
     public static bool Exceeds(ReadOnlySpan<byte> value, ReadOnlySpan<byte> mask)
     {
         for (var i = 0; i < value.Length; i++)

@@ -86,7 +86,7 @@ internal sealed partial class CniDispatcher
     // Always answers in time. Work that takes longer continues and holds its attachment's lock.
     private async Task<byte[]> WithinLimitAsync(CniCall call)
     {
-        if (call.IsVoid)
+        if (call.HasNothingToRemove)
         {
             return [];
         }

@@ -187,7 +187,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
 
     private async Task RemoveAsync(CniCall call, string file)
     {
-        if (!call.IsVoid)
+        if (!call.HasNothingToRemove)
         {
             await del.RunAsync(call);
         }

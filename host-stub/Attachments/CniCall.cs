@@ -29,8 +29,8 @@ internal sealed class CniCall
 
     public AttachmentKey Key => new(Config.Name, Environment.ContainerId, Environment.InterfaceName);
 
-    /// <summary>A DEL with a name that no attachment can have.</summary>
-    public bool IsVoid => Environment.InvalidName.Length > 0 || !CniNetworkHeader.IsUsableName(Config.Name);
+    /// <summary>A DEL whose container ID, interface or network name no attachment can have, so that there is nothing to remove.</summary>
+    public bool HasNothingToRemove => Environment.InvalidName.Length > 0 || !CniNetworkHeader.IsUsableName(Config.Name);
 
     /// <summary>What delegated plugins wrote to standard error.</summary>
     public string ErrorText

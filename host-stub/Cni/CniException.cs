@@ -26,7 +26,7 @@ internal sealed class CniException : Exception
     public bool NotStarted { get; init; }
 
     /// <summary>A well-formed error of a delegated plugin: according to the specification, the plugin has undone its work.</summary>
-    public bool OfDelegate { get; init; }
+    public bool FromDelegate { get; init; }
 
     /// <summary>
     /// Message and details in one line, for the log. Escaped and truncated, because they may quote a network configuration or a plugin.

@@ -7,7 +7,7 @@ namespace ACCOffload.HostStub.Devices;
 internal sealed record DeviceSettings(IpvlanConfig Ipvlan, VfConfig Vf, SfConfig Sf);
 
 /// <summary>Settings of ipvlan devices. An empty parent disables them.</summary>
-/// <param name="Parent">Name of the host's link that all pods share.</param>
+/// <param name="Parent">Name of the host interface that all pods share.</param>
 /// <param name="Port">Name of the parent's port on the target.</param>
 internal sealed record IpvlanConfig(string Parent, string Port);
 
@@ -81,7 +81,7 @@ internal readonly record struct NumberRange(uint First, uint Last)
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{First}-{Last}");
 
     /// <summary>Reads "3" or "0-7".</summary>
-    /// <returns>What is wrong; null when nothing is.</returns>
+    /// <returns>An error message, or null if the text is valid.</returns>
     public static string? Parse(string text, out NumberRange range)
     {
         range = default;

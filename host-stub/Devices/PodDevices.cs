@@ -140,7 +140,8 @@ internal static class PodDevices
         }
     }
 
-    private static bool IsNoNamespace(string path)
+    /// <summary>True when the path exists and is not a network namespace, as after an unmount.</summary>
+    public static bool IsNoNamespace(string path)
     {
         try
         {

@@ -22,11 +22,14 @@ internal static class SourceRouting
     /// <summary>The interface's own table, unique in the namespace.</summary>
     public static int TableOf(int index) => checked(FirstTable + index);
 
-    /// <summary>True when another interface already has a default route that was requested.</summary>
+    /// <summary>True if a requested default route was not added because another interface already has one.</summary>
     public static bool IsNeeded(IReadOnlyList<CniRoute> wanted, IReadOnlyList<CniRoute> added) =>
-        wanted.Any(r => r.Destination.PrefixLength == 0 && r.Table is null && !added.Any(a => a.Destination.Equals(r.Destination)));
+        wanted.Any(r => r.Destination.PrefixLength == 0 && r.Table is null
+            && !added.Any(a => a.Table is null && a.Destination.Equals(r.Destination)));
 
-    /// <summary>Adds the table and the rules; existing ones stay.</summary>
+    /// <summary>
+    /// Adds the routes to the table, and the rules that select it. Existing routes are replaced; existing rules are kept.
+    /// </summary>
     public static void Add(PodNetwork pod, int index, int table, IReadOnlyList<IPAddress> addresses, IReadOnlyList<IPAddress> gateways)
     {
         foreach (var route in PodRoutes.For(addresses, gateways, []))
@@ -38,7 +41,7 @@ internal static class SourceRouting
                 InterfaceIndex = index,
                 Scope = route.Scope is { } scope ? (RouteScope)scope : null,
                 Table = table,
-                // In the main table, the gateway may be behind another interface.
+                // Skips the kernel's gateway lookup, which could find the gateway behind another interface in the main table.
                 OnLink = route.Gateway is not null,
             }, replace: true);
         }
@@ -48,8 +51,9 @@ internal static class SourceRouting
         }
     }
 
-    /// <summary>Removes the rules. Succeeds when the namespace is gone, and the rules with it.</summary>
-    /// <exception cref="LinuxException">The kernel refuses.</exception>
+    /// <summary>Removes the rules. Does nothing if the namespace no longer exists, because its rules are gone too.</summary>
+    /// <exception cref="CniException">The namespace exists but can't be opened.</exception>
+    /// <exception cref="LinuxException">The kernel refuses to list or delete the rules.</exception>
     public static void Remove(Claim claim)
     {
         PodNetwork pod;
@@ -57,7 +61,7 @@ internal static class SourceRouting
         {
             pod = PodNetwork.Open(claim.NetNs, claim.Key.InterfaceName, allowHost: true);
         }
-        catch (CniException)
+        catch (CniException) when (PodDevices.IsPodGone(claim) || PodDevices.IsNoNamespace(claim.NetNs))
         {
             return;
         }

@@ -25,7 +25,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
     private readonly IpamRun _run = run ?? IpamProcess.RunAsync;
     private readonly ILogger _logger = loggers.CreateLogger(LogFeature.Ipam);
     private readonly NetworkSlots _slots = new(MaxProcesses, MaxPerNetwork);
-    // The highest version that an executable supports, by its path and time.
+    // The highest CNI version that each executable supports, keyed by path and modification time.
     private readonly ConcurrentDictionary<string, CniVersion?> _versions = new();
 
     /// <summary>Runs ADD, DEL or CHECK.</summary>
@@ -62,7 +62,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
     /// <returns>False when the plugin is too old to support it.</returns>
     /// <param name="command">STATUS or GC.</param>
     /// <param name="request">The plugin's input.</param>
-    /// <param name="within">Time limit for the whole call; then the plugin is killed, with error 11.</param>
+    /// <param name="within">Time limit for the whole call. When it expires, the plugin is killed and the call fails with error 11.</param>
     public async Task<bool> RunIfSupportedAsync(string command, IpamRequest request, TimeSpan within)
     {
         var file = Find(request);
@@ -98,13 +98,21 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
         string file, string command, IpamRequest request, ReadOnlyMemory<byte> config, TimeSpan? within = null)
     {
         var timeLimit = within is { } given && given < limit ? given : limit;
-        using var slot = await _slots.EnterAsync(request.Network, timeLimit)
-            ?? throw new CniException(CniErrorCode.TryAgainLater, $"the network {request.Network} has "
-                + $"{_slots.RunningOf(request.Network)} runs of its IPAM plugin in progress, try again later",
-                $"the limits are {MaxPerNetwork} for one network and {MaxProcesses} for all");
+        var started = Stopwatch.GetTimestamp();
+        using var slot = timeLimit > TimeSpan.Zero ? await _slots.EnterAsync(request.Network, timeLimit) : null;
+        // The wait counts: the caller's own limit is not longer.
+        var left = timeLimit - Stopwatch.GetElapsedTime(started);
+        if (slot is null || left <= TimeSpan.Zero)
+        {
+            throw new CniException(
+                CniErrorCode.TryAgainLater,
+                $"network {request.Network} already has {_slots.RunningOf(request.Network)} IPAM plugin processes running; try again later",
+                $"the limits are {MaxPerNetwork} per network and {MaxProcesses} in total");
+        }
+
         var environment = new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { ["CNI_COMMAND"] = command };
         LogRun(command, file);
-        return await _run(file, environment, config, timeLimit);
+        return await _run(file, environment, config, left);
     }
 
     private async Task<CniVersion?> HighestVersionAsync(string file, IpamRequest request, TimeSpan? within = null)
@@ -164,7 +172,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
                     $"IPAM plugin {name}: {CniJson.String(root, "msg", "")}",
                     CniJson.String(root, "details", ""))
                 {
-                    OfDelegate = true,
+                    FromDelegate = true,
                 };
             }
         }
@@ -183,7 +191,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
             ? (int)CniErrorCode.Internal
             : code;
 
-    [LoggerMessage(LogLevel.Debug, "Running {Command} of {File}")]
+    [LoggerMessage(LogLevel.Debug, "Running {File} with CNI_COMMAND={Command}")]
     private partial void LogRun(string command, string file);
 
     [LoggerMessage(LogLevel.Warning, "{File} does not report the versions that it supports: {Reason}")]

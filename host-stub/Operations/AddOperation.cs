@@ -57,7 +57,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
             // Both run to completion, even if one fails: otherwise the undo could overlap with the creation.
             var both = Task.WhenAll(ipam, early);
             await both.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            refused = ipam.Exception?.InnerException is CniException { OfDelegate: true };
+            refused = ipam.Exception?.InnerException is CniException { FromDelegate: true };
             await both;
             var device = early.Result;
             call.AddErrorText(ipam.Result.ErrorText);

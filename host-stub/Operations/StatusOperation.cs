@@ -46,7 +46,7 @@ internal sealed class StatusOperation(AgentServices services, AgentConditions co
         {
             await services.Ipam.RunIfSupportedAsync("STATUS", call.ToIpam(), IpamLimit);
         }
-        catch (CniException e) when (e is { Code: (int)CniErrorCode.TryAgainLater, OfDelegate: false })
+        catch (CniException e) when (e is { Code: (int)CniErrorCode.TryAgainLater, FromDelegate: false })
         {
             call.AddErrorText($"host-stub: {e.OneLine}\n");
         }

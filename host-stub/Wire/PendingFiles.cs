@@ -2,27 +2,30 @@ using System.Globalization;
 
 namespace ACCOffload.HostStub.Wire;
 
-/// <summary>The files of DELs that wait for the agent. There is one file for each attachment, so that a repeated DEL replaces it.</summary>
+/// <summary>
+/// Files that hold DEL requests until the agent can process them. Each attachment has one file, so a repeated DEL overwrites it.
+/// </summary>
 internal static class PendingFiles
 {
     /// <summary>Maximum number of files.</summary>
     public const int MaxFiles = 4096;
 
-    /// <summary>Maximum size of all files, in bytes.</summary>
+    /// <summary>Maximum total size of the files, in bytes.</summary>
     public const long MaxBytes = 64 * 1024 * 1024;
 
     /// <summary>Prefix of files that are being written.</summary>
     public const string UnfinishedPrefix = ".new-";
 
-    private const int ReadableDigits = 64;
+    private const int MaxReadableChars = 64;
 
     /// <summary>
-    /// The name for an attachment: container ID and interface for readability, and a hash of the whole key. The hash is not cryptographic,
+    /// The file name for an attachment: the container ID and interface name for readability, and a hash of the whole key. The hash is not
+    /// cryptographic,
     /// because loading a library for that would slow down the plugin.
     /// </summary>
     public static string NameOf(string network, string containerId, string interfaceName)
     {
-        var readable = containerId.Length <= ReadableDigits ? containerId : containerId[..ReadableDigits];
+        var readable = containerId.Length <= MaxReadableChars ? containerId : containerId[..MaxReadableChars];
         var key = $"{network}\0{containerId}\0{interfaceName}";
         return string.Create(
             CultureInfo.InvariantCulture,

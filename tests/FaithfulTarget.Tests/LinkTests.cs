@@ -27,7 +27,7 @@ public sealed class LinkTests
         await fixture.Target.KillAsync();
         Assert.Null(route.GetLink("TAP0"));
         Assert.Null(route.GetLink("TAP1"));
-        await fixture.Target.RestartAsync([new OwnTap("TAP3", TimeSpan.Zero)]);
+        await fixture.Target.RestartAsync([new ScriptTap("TAP3", TimeSpan.Zero)]);
         using var limit = new CancellationTokenSource(TargetFixture.Limit);
         while (route.GetLink("TAP3") is null)
         {

@@ -63,8 +63,8 @@ public sealed class RestartTests
     [Fact]
     public async Task The_scripts_create_taps_one_by_one()
     {
-        OwnTap[] taps = [new("TAP0", TimeSpan.Zero), new("TAP1", TimeSpan.FromMilliseconds(20)), new("TAP2", TimeSpan.FromHours(1))];
-        await using var fixture = await TargetFixture.StartAsync(change: o => o with { OwnTaps = taps });
+        ScriptTap[] taps = [new("TAP0", TimeSpan.Zero), new("TAP1", TimeSpan.FromMilliseconds(20)), new("TAP2", TimeSpan.FromHours(1))];
+        await using var fixture = await TargetFixture.StartAsync(change: o => o with { ScriptTaps = taps });
         await UntilPortsAsync(fixture, 2);
         Assert.Equal(["TAP0", "TAP1"], fixture.Target.Ports.Keys.Order());
 
@@ -75,7 +75,7 @@ public sealed class RestartTests
 
         await fixture.Target.RestartAsync();
         await UntilPortsAsync(fixture, 2);
-        await fixture.Target.RestartAsync([new OwnTap("P4TAP_3", TimeSpan.Zero)]);
+        await fixture.Target.RestartAsync([new ScriptTap("P4TAP_3", TimeSpan.Zero)]);
         await UntilPortsAsync(fixture, 1);
         Assert.Equal(["P4TAP_3"], fixture.Target.Ports.Keys);
     }

@@ -26,7 +26,7 @@ public sealed record FaithfulOptions
         [.. Enumerable.Range(0, 48).Select(i => (i / 16) switch { 0 => $"TAP{i}", 1 => $"P4TAP_{i - 16}", _ => $"net_vhost{i - 32}" })];
 
     /// <summary>The TAPs that the target's own scripts create in this order after each start.</summary>
-    public IReadOnlyList<OwnTap> OwnTaps { get; init; } = [];
+    public IReadOnlyList<ScriptTap> ScriptTaps { get; init; } = [];
 
     /// <summary>Whether TAP ports get real links, which disappear when the target dies. Needs root.</summary>
     public bool MakesLinks { get; init; }

@@ -3,7 +3,7 @@ using P4.V1;
 
 namespace ACCOffload.FaithfulTarget;
 
-/// <summary>An accepted pipeline, indexed by ID.</summary>
+/// <summary>An accepted pipeline, with its P4Info objects indexed by ID.</summary>
 internal sealed class LoadedPipeline(ForwardingPipelineConfig config, ContextFacts context)
 {
     public ForwardingPipelineConfig Config { get; } = config;
@@ -29,7 +29,7 @@ internal sealed class LoadedPipeline(ForwardingPipelineConfig config, ContextFac
 
     public bool IsFirst(Table table) => Context.FirstTable == table.Preamble.Name;
 
-    /// <summary>The name of an entity in the log.</summary>
+    /// <summary>The name used for an entity in the log: that of its table or action profile, otherwise its type.</summary>
     public string NameOf(Entity entity) => entity.EntityCase switch
     {
         Entity.EntityOneofCase.TableEntry => TableName(entity.TableEntry.TableId),

@@ -69,7 +69,7 @@ internal sealed class RowRules(LoadedPipeline pipeline)
             if (expected is null || !BitValue.Fits(param.Value, expected.Bitwidth)
                 || action.Params.Count(p => p.ParamId == param.ParamId) != 1)
             {
-                return Outcome.Invalid($"action {schema.Preamble.Name}: parameter {param.ParamId} is unknown or malformed");
+                return Outcome.Invalid($"action {schema.Preamble.Name}: parameter {param.ParamId} is unknown, duplicate or malformed");
             }
 
             param.Value = BitValue.Canonical(param.Value);

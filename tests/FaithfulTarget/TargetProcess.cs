@@ -13,7 +13,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.FaithfulTarget;
 
-/// <summary>One run of the target's process.</summary>
+/// <summary>One run of the simulated target process, from its start until it exits or crashes.</summary>
 internal sealed class TargetProcess : IAsyncDisposable
 {
     private const int MaxMessageBytes = 256 << 20;
@@ -74,7 +74,7 @@ internal sealed class TargetProcess : IAsyncDisposable
                 process._app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
         }
 
-        process._scriptTask = process.MakeOwnTapsAsync();
+        process._scriptTask = process.CreateScriptTapsAsync();
         return process;
     }
 
@@ -127,9 +127,15 @@ internal sealed class TargetProcess : IAsyncDisposable
             }
 
             await _app.DisposeAsync();
-            await _scriptTask;
-            Device.CloseLinks();
-            _died.TrySetResult(reason);
+            try
+            {
+                await _scriptTask;
+            }
+            finally
+            {
+                Device.CloseLinks();
+                _died.TrySetResult(reason);
+            }
         });
     }
 
@@ -154,7 +160,7 @@ internal sealed class TargetProcess : IAsyncDisposable
         void Configure(ListenOptions listen)
         {
             listen.Protocols = HttpProtocols.Http2;
-            // Before TLS, so that the raw connection is dropped.
+            // Registered before TLS, so that Abort drops the raw TCP connection.
             listen.Use(next => connection => TrackAsync(connection, next));
             if (Options.Certificate is not { } certificate)
             {
@@ -200,11 +206,11 @@ internal sealed class TargetProcess : IAsyncDisposable
         }
     }
 
-    private async Task MakeOwnTapsAsync()
+    private async Task CreateScriptTapsAsync()
     {
         try
         {
-            foreach (var tap in Options.OwnTaps)
+            foreach (var tap in Options.ScriptTaps)
             {
                 await Task.Delay(tap.Delay, Ended);
                 var path = new PortPath(tap.Name, PortPath.Type).ToProto();
@@ -218,7 +224,7 @@ internal sealed class TargetProcess : IAsyncDisposable
         }
         catch (RpcException)
         {
-            // Too late, or created by a controller: the scripts stop at their first error.
+            // A pipeline was already pushed, or a controller had already set this port. The scripts stop at their first error.
         }
     }
 }

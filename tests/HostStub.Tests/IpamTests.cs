@@ -1,7 +1,11 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.Cni;
+using ACCOffload.HostStub.Ipam;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Tests.Support;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.HostStub.Tests;
 
@@ -24,6 +28,28 @@ public sealed class IpamTests
         Assert.Equal("10.96.0.10", answer["dns"]!["nameservers"]![0]!.GetValue<string>());
         var route = answer["routes"]!.AsArray().Single(r => r!["dst"]!.GetValue<string>() == "10.0.0.0/8")!;
         Assert.Equal("169.254.1.1", route["gw"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task A_call_whose_time_is_used_up_fails_with_error_11_and_starts_no_process()
+    {
+        using var folder = new Folder();
+        var file = folder.At("fake");
+        File.WriteAllText(file, "#!/bin/sh\n");
+        var runs = new List<string>();
+        var ipam = new IpamDelegate(TimeSpan.FromSeconds(30), NullLoggerFactory.Instance, async (_, environment, _, _) =>
+        {
+            runs.Add(environment["CNI_COMMAND"]);
+            // VERSION uses up the time of the whole call.
+            await Task.Delay(50);
+            return new IpamProcess.Exit(0, Encoding.UTF8.GetBytes("""{"supportedVersions":["1.1.0"]}"""), "");
+        });
+        var request = new IpamRequest("fake", folder.Root, new Dictionary<string, string>(), CniVersion.V110, default, null);
+
+        var e = await Assert.ThrowsAsync<CniException>(() => ipam.RunIfSupportedAsync("GC", request, TimeSpan.FromMilliseconds(20)));
+
+        Assert.Equal(11, e.Code);
+        Assert.Equal(["VERSION"], runs);
     }
 
     [Fact]

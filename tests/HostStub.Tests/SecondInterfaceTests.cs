@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.NativeInterop.Routing;
@@ -105,6 +106,17 @@ public sealed class SecondInterfaceTests
 
         Assert.Empty(Rules(pod));
         Assert.Single(lab.Acc.Model.Pods);
+    }
+
+    [Fact]
+    public void A_default_route_in_another_table_does_not_replace_that_of_the_main_table()
+    {
+        var main = new CniRoute(IPNetwork.Parse("0.0.0.0/0"), IPAddress.Parse("169.254.1.1"));
+        var other = main with { Table = 100 };
+
+        Assert.True(SourceRouting.IsNeeded([main, other], added: [other]));
+        Assert.False(SourceRouting.IsNeeded([main, other], added: [main, other]));
+        Assert.False(SourceRouting.IsNeeded([other], added: []));
     }
 
     /// <summary>The current target supports IPv4 only, so no ADD gets this far with IPv6 addresses.</summary>

@@ -32,7 +32,7 @@ public sealed class SfPoolTests
     }
 
     [Fact]
-    public async Task Without_reuse_it_is_deleted_with_its_pod_and_a_random_MAC_is_set_on_the_function()
+    public async Task Without_reuse_a_subfunction_is_deleted_with_its_pod_and_its_function_gets_the_random_MAC()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d =>
@@ -50,7 +50,7 @@ public sealed class SfPoolTests
     }
 
     [Fact]
-    public async Task The_configured_number_is_kept_ready()
+    public async Task The_configured_count_of_free_subfunctions_is_kept_ready()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d =>
@@ -114,7 +114,7 @@ public sealed class SfPoolTests
     }
 
     [Fact]
-    public async Task A_subfunction_that_disappeared_is_created_again_with_its_number()
+    public async Task A_subfunction_that_disappeared_is_recreated_with_the_same_number()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await FunctionLab.CreateAsync(d => (d["Kind"], d["Sf"]) = ("sf", FunctionLab.Sf()));

@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Infrap4d.Tests;
 
-/// <summary>One node whose target needs its ports before its pipeline: host and pods on eight TAPs.</summary>
+/// <summary>One node whose target must have its ports before its pipeline is loaded. The host and the pods use eight TAPs.</summary>
 internal sealed class Infrap4dNode : IAsyncDisposable
 {
     public static readonly string[] Ports = ["TAP0", "TAP1", "TAP2", "TAP3", "TAP4", "TAP5", "TAP6", "TAP7"];
@@ -26,7 +26,7 @@ internal sealed class Infrap4dNode : IAsyncDisposable
     /// <param name="package">
     /// The folder of release 24.01's package for P4-DPDK, which then replaces our own pipeline; the target shares InfraManager's namespace.
     /// </param>
-    /// <param name="tapInterval">The interval at which others create the TAPs; null if InfraManager creates them.</param>
+    /// <param name="tapInterval">The interval at which the test creates the TAPs; null if InfraManager creates them.</param>
     public static async Task<Infrap4dNode> StartAsync(NodeTarget target, string? package = null, TimeSpan? tapInterval = null)
     {
         var node = new Infrap4dNode(await Lab.StartAsync(new LabOptions { Bare = true }), target);

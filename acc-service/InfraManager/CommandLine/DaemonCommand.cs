@@ -25,7 +25,7 @@ internal static class DaemonCommand
                 Levels = new FeatureLevels(settings.Logging, Features.Log),
                 Category = Features.Host,
                 ConfigurationFile = file ?? SettingsLoader.DefaultFile,
-                Reload = SettingsLoader.ReloadOf(file, sections, settings),
+                Reload = SettingsLoader.CreateReloader(file, sections, settings),
                 ReloadCategory = Features.Config,
                 ShutdownTimeout = settings.Limits.Shutdown + ShutdownMargin,
             };

@@ -17,7 +17,7 @@ internal static class SettingsLoader
 {
     public const string DefaultFile = "/etc/accoffload/inframanager.json";
 
-    /// <summary>The agent's sections, for a machine that is both host and ACC.</summary>
+    /// <summary>The agent's sections. Their environment variables are ignored, because one machine may be both host and ACC.</summary>
     private static readonly string[] Foreign = ["Acc", "Agent", "Device", "HostInterface", "Mtu"];
 
     /// <summary>Reads and validates the configuration.</summary>
@@ -36,7 +36,7 @@ internal static class SettingsLoader
         return relevant.Count == 0 ? settings : throw new ConfigurationException(relevant);
     }
 
-    /// <summary>Every key and its default as text, for the test of the documentation.</summary>
+    /// <summary>Every key and its default as text, for the documentation test.</summary>
     public static IReadOnlyDictionary<string, string> Defaults()
     {
         _ = Read(ConfigurationTree.Load("/nonexistent/none.json", required: false, new Hashtable(), Foreign), out var reader);
@@ -47,7 +47,7 @@ internal static class SettingsLoader
     /// <param name="file">The file given with --config; null for the default one.</param>
     /// <param name="sections">The sections that must be valid; null for all.</param>
     /// <param name="started">The settings that the process started with.</param>
-    public static Func<ReloadedConfiguration> ReloadOf(string? file, IReadOnlyCollection<string>? sections, Settings started)
+    public static Func<ReloadedConfiguration> CreateReloader(string? file, IReadOnlyCollection<string>? sections, Settings started)
     {
         var running = SettingsFingerprint.Of(started);
         return () =>
@@ -91,24 +91,25 @@ internal static class SettingsLoader
             reader.Map<SubfunctionSettings>(
                 "Subfunctions", DeviceParsers.InterfaceKey, SubfunctionSettings.Parse, SubfunctionSettings.Remedy),
             MetricsListen.Read(reader));
-        // No endpoint may get the number of one of the ACC's own interfaces.
+        // An endpoint must not be assigned the port number of one of the ACC's own interfaces.
         settings = settings with
         {
             Node = settings.Node with { OwnMacs = [.. settings.Subfunctions.Values.Select(s => s.Mac).OfType<MacAddress>()] },
         };
-        settings = settings with { Node = settings.Node with { Devices = settings.Node.Devices with { Pool = LentPorts(settings) } } };
+        var devices = settings.Node.Devices with { Pool = AssignablePorts(settings) };
+        settings = settings with { Node = settings.Node with { Devices = devices } };
         SettingsChecks.Check(reader, settings);
         reader.RefuseUnknown();
         return (settings, reader.Errors);
     }
 
-    private static IReadOnlyList<string> LentPorts(Settings settings) =>
-        settings.Node.Profile.LentPorts(settings.Target.Ports.Names, settings.Node);
+    private static IReadOnlyList<string> AssignablePorts(Settings settings) =>
+        settings.Node.Profile.AssignablePorts(settings.Target.Ports.Names, settings.Node);
 
     private static KubernetesSettings ReadKubernetes(ConfigurationReader reader) => new(
         reader.Value<string>("Kubernetes:Kubeconfig", "/etc/accoffload/kubeconfig", Parsers.AbsolutePath, Remedies.Path),
         reader.Value<string>(
             "Kubernetes:Context", "", NodeParsers.AnyText,
             "give the name of a context in the kubeconfig"),
-        reader.List<Uri>("Kubernetes:Servers", Parsers.ApiServer, "give an address such as https://192.0.2.1:6443"));
+        reader.List<Uri>("Kubernetes:Servers", Parsers.ApiServer, "give a URL such as https://192.0.2.1:6443"));
 }

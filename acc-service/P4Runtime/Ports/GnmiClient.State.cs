@@ -4,7 +4,7 @@ using Grpc.Core;
 
 namespace ACCOffload.P4Runtime.Ports;
 
-/// <content>The state of ports and target, if the target reports it.</content>
+/// <content>The state of the ports and of the target itself, if the target reports it.</content>
 public sealed partial class GnmiClient
 {
     /// <summary>Losses and faults of a soft target; null for other targets.</summary>
@@ -98,9 +98,11 @@ public sealed partial class GnmiClient
 /// <param name="InErrors">Received frames that are shorter than the headers they announce.</param>
 public sealed record PortStatus(bool IsUp, string Fault, ulong InErrors);
 
-/// <summary>Faults and losses of a soft target that its pipeline's counters do not show. Counts are since the target started.</summary>
-/// <param name="PortFault">Why no port's link can be opened; empty if links can be opened.</param>
-/// <param name="PortsDown">Ports without a link.</param>
+/// <summary>
+/// Faults and losses of a soft target that its pipeline's counters do not show. Counts start at zero when the target starts.
+/// </summary>
+/// <param name="PortFault">Why the target cannot open the link of any port; empty if it can.</param>
+/// <param name="PortsDown">The number of ports whose link is missing or cannot be opened.</param>
 /// <param name="Frames">
 /// Frames lost outside the pipeline's counters, by reason: truncated, no-headroom, endless, faulted, unroutable.
 /// </param>

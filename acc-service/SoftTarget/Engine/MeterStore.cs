@@ -98,7 +98,9 @@ internal sealed unsafe class MeterStore : IDisposable
         {
             cell->Committed = committed;
             cell->Peak = peak;
-            cell->CommittedTime = cell->PeakTime = now;
+            // Another worker may have a later time: going back would credit the interval twice.
+            cell->CommittedTime = Math.Max(cell->CommittedTime, now);
+            cell->PeakTime = Math.Max(cell->PeakTime, now);
         }
         Volatile.Write(ref cell->Lock, 0);
         return result;

@@ -41,8 +41,9 @@ internal unsafe struct SelectorHot
 }
 
 /// <summary>
-/// DPDK keeps a table with a cell for every value of the masked hash. Each member has one range of cells, so storing the ends of the ranges
-/// is enough. The ids follow the ends.
+/// The members of one group, as ranges of hash values. DPDK keeps a table with a cell for every value of the masked hash. Each member has
+/// one contiguous range of cells, so storing where each range ends is enough. In memory, the count is followed by the (exclusive) ends,
+/// and then by the member ids.
 /// </summary>
 internal unsafe struct MemberRanges
 {
@@ -111,17 +112,17 @@ internal sealed unsafe class SelectorStore : IDisposable
 
     public SwxMember[] Get(uint group) => _set.TryGetValue(group, out var entry) ? entry.Members : None;
 
-    /// <summary>Why the members don't fit the group; null if they do.</summary>
+    /// <summary>Why the group can't have these members; null if it can.</summary>
     public string? ProblemOf(uint group, ReadOnlySpan<SwxMember> members)
     {
         if (group >= (uint)_selector.GroupsMax)
         {
-            return $"selector {_selector.Name} has no group {group}; the limit is {_selector.GroupsMax}";
+            return $"selector {_selector.Name} has no group {group}: group ids must be less than {_selector.GroupsMax}";
         }
 
         if (members.Length > _tableSize)
         {
-            return $"{members.Length} members exceed the limit of {_tableSize} of selector {_selector.Name}";
+            return $"selector {_selector.Name} allows at most {_tableSize} members in a group, not {members.Length}";
         }
 
         var ids = new HashSet<uint>();
@@ -138,7 +139,7 @@ internal sealed unsafe class SelectorStore : IDisposable
             }
         }
         return members.Length > 0 && Normalize(members).Sum(w => (long)w) > _tableSize
-            ? $"the sum of the weights of group {group} exceeds the limit of {_tableSize} of selector {_selector.Name}"
+            ? $"the weights of group {group} of selector {_selector.Name}, divided by common factors, add up to more than {_tableSize}"
             : null;
     }
 

@@ -9,17 +9,17 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Server;
 
-/// <summary>Validates the addresses to serve and configures Kestrel for them.</summary>
+/// <summary>Validates the listen addresses and configures Kestrel to listen on them.</summary>
 internal sealed class ListenAddresses : IDisposable
 {
     private const string UnixPrefix = "unix:";
 
-    // A batch of thousands of updates is several hundred KB: the default windows of 96 KB would stall it repeatedly.
+    // Flow-control windows. A batch of thousands of updates takes up to several hundred KB, and several may be in flight.
     private const int WindowBytes = 4 << 20;
 
-    private readonly List<string> _sockets = [];
+    private readonly List<string> _socketPaths = [];
     private readonly List<IPEndPoint> _endPoints = [];
-    private readonly ControllerListener _door;
+    private readonly ControllerListener _controllerListener;
 
     /// <exception cref="ArgumentException">An address is malformed.</exception>
     /// <exception cref="IOException">A socket is in use by another process, or a certificate can't be read.</exception>
@@ -42,7 +42,7 @@ internal sealed class ListenAddresses : IDisposable
             }
         }
 
-        _door = new ControllerListener(options, refusals, logger);
+        _controllerListener = new ControllerListener(options, refusals, logger);
     }
 
     public void Configure(KestrelServerOptions kestrel)
@@ -57,14 +57,14 @@ internal sealed class ListenAddresses : IDisposable
         kestrel.Limits.Http2.MaxFrameSize = 1 << 20;
         kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(30);
         kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
-        foreach (var path in _sockets)
+        foreach (var path in _socketPaths)
         {
             kestrel.ListenUnixSocket(path, o => o.Protocols = HttpProtocols.Http2);
         }
 
         foreach (var endPoint in _endPoints)
         {
-            kestrel.Listen(endPoint, _door.Apply);
+            kestrel.Listen(endPoint, _controllerListener.Apply);
         }
     }
 
@@ -82,8 +82,8 @@ internal sealed class ListenAddresses : IDisposable
 
     public void Dispose()
     {
-        _door.Dispose();
-        foreach (var path in _sockets)
+        _controllerListener.Dispose();
+        foreach (var path in _socketPaths)
         {
             File.Delete(path);
         }
@@ -111,7 +111,7 @@ internal sealed class ListenAddresses : IDisposable
             throw new IOException($"Listen: {path} is in use by another process");
         }
 
-        _sockets.Add(path);
+        _socketPaths.Add(path);
     }
 
     private void AddEndPoint(string address, bool hasTls)

@@ -102,7 +102,7 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
                 throw Outcome.Invalid("election_id is missing or 0").ToException();
             }
 
-            if (frame.HasRoleNumber)
+            if (frame.HasRoleId)
             {
                 throw Outcome.Invalid("role_id is not supported; use role").ToException();
             }

@@ -1,6 +1,6 @@
 namespace ACCOffload.Crash.Tests.Hostile;
 
-/// <summary>A bounded number of connections that a hostile peer keeps open; the oldest is closed when the limit is reached.</summary>
+/// <summary>A bounded number of connections that a hostile peer keeps open; the oldest is closed when the limit is exceeded.</summary>
 internal sealed class HeldConnections(int limit) : IDisposable
 {
     private readonly Queue<IDisposable> _held = [];

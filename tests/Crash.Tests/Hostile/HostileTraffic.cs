@@ -31,7 +31,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
         _hasClosedAll = hasClosedAll;
         _counts = _actions.ToDictionary(a => a.Name, _ => 0L);
         _workers = [.. Enumerable.Range(0, _actions.Count == 0 ? 0 : Workers)
-            .Select(i => Task.Run(() => WorkAsync(new Random(HashCode.Combine(seed, i)))))];
+            .Select(i => Task.Run(() => WorkAsync(new Random(unchecked((seed * 31) + i)))))];
     }
 
     /// <summary>What a daemon accepted but must reject; null if nothing.</summary>

@@ -4,8 +4,8 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.Crash.Tests.Pods;
 
 /// <summary>
-/// Rounds in which pods are added and deleted through the CNI plugin while daemons are killed at random times. After each round every
-/// pod that was acknowledged works, and after the last DEL nothing is left anywhere.
+/// Rounds in which pods are added and deleted through the CNI plugin while daemons are killed at random times. In each round, every
+/// pod whose ADD succeeded has connectivity, and after the last DEL nothing is left behind.
 /// </summary>
 internal sealed class PodRounds(PodNode node, int seed)
 {
@@ -23,11 +23,11 @@ internal sealed class PodRounds(PodNode node, int seed)
 
     public int PacketsSent { get; private set; }
 
-    /// <param name="round">The round number; with the seed it determines the choices.</param>
+    /// <param name="round">The round number. Together with the seed, it determines the random choices.</param>
     /// <param name="among">The daemons that may be killed.</param>
     public async Task RunAsync(int round, Victims among)
     {
-        var random = new Random(HashCode.Combine(seed, round));
+        var random = new Random(unchecked((seed * 31) + round));
         try
         {
             await using var ping = new ContinuousPing(node.PermanentPods[0], node.PermanentPods[1]);
@@ -51,7 +51,7 @@ internal sealed class PodRounds(PodNode node, int seed)
             }
 
             Assert.True(await Lab.PingAsync(node.PermanentPods[1].Namespace, node.PermanentPods[0].Address),
-                "the permanent pods do not reach each other");
+                "the permanent pods cannot reach each other");
             await node.CheckForLeaksAsync();
             _files ??= Files();
             Assert.Equal(_files, Files());
@@ -66,9 +66,9 @@ internal sealed class PodRounds(PodNode node, int seed)
     }
 
     // A third of the pods are deleted immediately, while others are added.
-    private async Task<IReadOnlyList<Pod>> AddAsync(int seedOfChoices)
+    private async Task<IReadOnlyList<Pod>> AddAsync(int choiceSeed)
     {
-        var choices = new Random(seedOfChoices);
+        var choices = new Random(choiceSeed);
         var stays = node.Namespaces.ToDictionary(n => n, _ => choices.Next(3) != 0);
         var pods = new List<Pod>();
         await EachAsync(node.Namespaces, async netns =>

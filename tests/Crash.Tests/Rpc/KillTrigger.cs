@@ -1,9 +1,10 @@
 namespace ACCOffload.Crash.Tests.Rpc;
 
 /// <summary>
-/// Runs an action once at a time chosen in advance: at the n-th response, on the thread that receives it, or after a delay.
+/// Runs an action exactly once, at a random point chosen in advance: at the n-th response, on the thread that receives it, or
+/// after a delay.
 /// </summary>
-/// <param name="random">Random choices.</param>
+/// <param name="random">The source of randomness.</param>
 /// <param name="usualLength">The usual time until all responses have arrived.</param>
 /// <param name="answers">The number of expected responses.</param>
 /// <param name="action">The action; null for none.</param>
@@ -45,7 +46,7 @@ internal sealed class KillTrigger(Random random, TimeSpan usualLength, int answe
         }
     }
 
-    /// <summary>Waits until the action has run.</summary>
+    /// <summary>Cancels the delay and runs the action now if it has not run yet.</summary>
     public void Complete()
     {
         _over.Set();

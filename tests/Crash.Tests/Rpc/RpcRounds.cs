@@ -34,7 +34,7 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
     /// <param name="removeFault">Ends the disturbance after all requests are answered.</param>
     public async Task RunAsync(int round, Victims victims, Action? injectFault = null, Action? removeFault = null)
     {
-        var random = new Random(HashCode.Combine(seed, round));
+        var random = new Random(unchecked((seed * 31) + round));
         var what = $"round {round}, seed {seed}, {victims}";
         try
         {

@@ -8,7 +8,8 @@ using Grpc.Net.Client;
 namespace ACCOffload.Fuzz.Tests.Server;
 
 /// <summary>
-/// The served API with sockets and TLS, backed by the product's admission rules, and a legitimate client, which must always be served.
+/// The API, served over real sockets and TLS and backed by the product's admission rules, with a legitimate client that must always be
+/// served.
 /// </summary>
 internal sealed class ServedApi : IDisposable
 {
@@ -38,7 +39,7 @@ internal sealed class ServedApi : IDisposable
 
     public static DateTime Deadline => DateTime.UtcNow + Bound;
 
-    /// <summary>Adds and removes a legitimate pod, over a new connection or the existing one.</summary>
+    /// <summary>Sends a legitimate request to remove a pod, over a new connection or the existing one.</summary>
     /// <exception cref="FuzzFailure">The request was not served.</exception>
     public async Task ServeAsync(bool anew)
     {

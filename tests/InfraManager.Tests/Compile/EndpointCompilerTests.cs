@@ -67,7 +67,7 @@ public class EndpointCompilerTests
             "routes -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1)",
             "routes dst_ip=10.244.2.0/24 -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f2)",
         ];
-        // Without the host interface, nobody answers.
+        // Without a host interface nothing answers ARP, so the uplink's port gets no port_class entry.
         Assert.Equal(routes, Text(compiler.Compile(owner, model, _ => 9)!));
 
         model.Endpoints.Put(new Endpoint(7, TestNode.Host(), true));
@@ -77,7 +77,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Routes_through_an_uplink_with_a_smaller_MTU_contain_it()
+    public void Routes_through_an_uplink_with_a_smaller_MTU_carry_that_MTU()
     {
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         var node =
@@ -101,7 +101,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Configured_addresses_of_another_family_are_skipped()
+    public void Configured_IPv6_node_addresses_are_skipped()
     {
         var compiler = new EndpointCompiler(TestPipeline.Artifacts.Pipeline,
             TestNode.Settings with { NodeAddresses = [IPAddress.Parse("2001:db8::1")] });

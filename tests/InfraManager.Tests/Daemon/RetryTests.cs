@@ -9,7 +9,7 @@ public sealed class RetryTests
     private static readonly TimeSpan Max = TimeSpan.FromSeconds(1);
 
     [Fact]
-    public void Waits_double_up_to_the_limit_and_vary_by_half()
+    public void Waits_double_up_to_the_limit_and_are_shortened_by_up_to_half()
     {
         var backoff = new Backoff(Min, Max);
         foreach (var nominal in new[] { 100, 200, 400, 800, 1000, 1000 })

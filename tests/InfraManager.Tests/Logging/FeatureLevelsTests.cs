@@ -47,7 +47,7 @@ public sealed class FeatureLevelsTests
         var settings = SettingsLoader.Load(file, new Dictionary<string, string>());
         var levels = new FeatureLevels(settings.Logging, Features.Log);
         using var log = new LogCollector();
-        using var reloader = new LogLevelReloader(file, levels, SettingsLoader.ReloadOf(file, null, settings), TimeProvider.System,
+        using var reloader = new LogLevelReloader(file, levels, SettingsLoader.CreateReloader(file, null, settings), TimeProvider.System,
             log.CreateLogger(Features.Config));
 
         folder.Write("c.json", InfraManagerJson.Create().Set("Logging:Features:Api", "Trace").ToJsonString());

@@ -39,7 +39,7 @@ public sealed class ServiceBoundsTests
         var port = TestService.Of(1).Ports[0];
         Refused("ports: it has 32769 frontends (addresses times ports), and the pipeline's tables have room for 32768",
             port with { Frontends = [.. Enumerable.Repeat(port.Frontends[0], 32769)] });
-        Refused("ports: it has 262145 backends over all its ports, and the pipeline's tables have room for 262144",
+        Refused("ports: it has 262145 backends across all its ports, and the pipeline's tables have room for 262144",
             port with { Backends = [.. Enumerable.Repeat(TestService.Remote(1), 262145)] });
         Refused("ports[0].frontends[0].source_ranges: it has 16385 ranges, and the pipeline's table has room for 16384",
             port with

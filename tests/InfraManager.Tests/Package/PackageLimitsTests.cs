@@ -44,12 +44,12 @@ public sealed class PackageLimitsTests
         var limited = Es2k.Limit(spec);
         Assert.Equal(
             [
-                "frontend 192.0.2.10:30080/TCP: is not served: es2k-24.01 serves cluster addresses only, one for each port",
-                "port 80/TCP: clients stick to no backend: es2k-24.01 has no session affinity",
-                "port 80/TCP: 1 of 2 backends get nothing: they are on other nodes, and es2k-24.01 balances to this node's own",
-                "port 80/SCTP: is not served: es2k-24.01 carries services of TCP and UDP only",
-                "port 81/TCP: 1 of 1 backends get nothing: another port of the service has them, and es2k-24.01 can translate a backend's "
-                + "replies to one address only",
+                "frontend 192.0.2.10:30080/TCP: is not served: es2k-24.01 supports only one cluster IP per port",
+                "session affinity of port 80/TCP: is not applied: es2k-24.01 does not support it",
+                "backends of port 80/TCP: 1 of 2 get no traffic: they are on other nodes, and es2k-24.01 supports only this node's",
+                "port 80/SCTP: is not served: es2k-24.01 supports only TCP and UDP services",
+                "backends of port 81/TCP: 1 of 1 get no traffic: another port of the service uses them, and es2k-24.01 can translate "
+                + "a backend's replies to only one frontend",
             ],
             limited.Problems.Select(p => $"{p.Subject}: {p.Reason}"));
         Assert.Equal([1, 0, 1], limited.Ports.Select(p => p.Frontends.Count));

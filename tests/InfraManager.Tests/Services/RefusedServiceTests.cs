@@ -59,7 +59,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
         const string Reason =
             "denies every source: Service default/web: spec.loadBalancerSourceRanges[0]: \"198.51.100.0/33\" is not a CIDR range";
         Assert.Equal(new ServiceProblem("access list", Reason), Assert.Single(Spec().Problems));
-        // Without entries for the list, no source matches.
+        // The list has no entries, so no source matches.
         Assert.DoesNotContain(_core.Target.Rows, r => r.Table.Alias == "source_ranges");
         Put(Ranged("203.0.113.0/24"));
         await AssertTablesAsync([.. Served, .. Balanced("from 203.0.113.0/24")]);
@@ -67,7 +67,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_access_list_without_room_on_the_target_closes_only_its_own_addresses()
+    public async Task An_access_list_that_does_not_fit_on_the_target_closes_only_its_own_addresses()
     {
         Put(Ranged("198.51.100.0/24"));
         await AssertTablesAsync([.. Served, .. Balanced("from 198.51.100.0/24")]);
@@ -81,7 +81,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_room_for_new_endpoints_removed_ones_are_still_deleted()
+    public async Task Removed_endpoints_are_deleted_even_if_new_ones_do_not_fit()
     {
         Put(Kube.Web());
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1"), Kube.Endpoint("10.244.1.2")));
@@ -100,7 +100,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_new_service_without_room_refuses_clients_and_reports_why()
+    public async Task A_new_service_that_does_not_fit_refuses_clients_and_reports_why()
     {
         RefuseInserts("backends");
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1")));
@@ -140,7 +140,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Too_many_backends_refuse_clients_and_too_many_frontends_withdraw_the_service()
+    public async Task A_service_with_too_many_backends_refuses_clients_and_one_with_too_many_frontends_is_withdrawn()
     {
         Put(Kube.Web());
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.1")));
@@ -154,7 +154,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
 
         await AssertTablesAsync(Both("refuse"));
         Assert.Equal(
-            ("unserved", "is not served: it has 263001 backends over all its ports, and the pipeline's tables have room for 262144"),
+            ("unserved", "is not served: it has 263001 backends across all its ports, and the pipeline's tables have room for 262144"),
             (State(), Spec().Problems[0].Reason));
         var addresses = Enumerable.Range(0, 33_000).Select(i => (JsonNode?)$"198.{51 + (i / 65536)}.{i / 256}.{i % 256}");
         Put(Kube.Web().With("spec.externalIPs", new JsonArray([.. addresses])));
@@ -198,7 +198,7 @@ public sealed class RefusedServiceTests : IAsyncLifetime
                 }
                 catch (InvalidDataException e)
                 {
-                    // Between two Writes.
+                    // The tables were read between two Writes and are inconsistent.
                     actual = e.Message;
                 }
                 return actual == string.Join('\n', expected.Order(StringComparer.Ordinal));

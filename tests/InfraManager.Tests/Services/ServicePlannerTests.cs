@@ -49,7 +49,7 @@ public sealed class ServicePlannerTests
         Assert.True(back.Ports[0].Backends[2].Id > IdOf(one, 2));
         Assert.Contains(back.Ports[0].Backends[2].Id, back.Ports[0].Cluster.Buckets);
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(back, Spec(Pod(1)))!));
-        // However often that happens.
+        // Repeated readiness changes leave at most eight incarnations of a backend.
         for (var i = 0; i < 50; i++)
         {
             back = _planner.Next(_planner.Next(back, ending.Spec), one.Spec)!;
@@ -60,7 +60,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_local_pod_drains_until_it_is_detached_and_an_unnamed_one_until_it_leaves_the_slices()
+    public void A_local_pod_drains_until_it_is_detached_and_a_remote_one_without_a_UID_is_dropped_with_its_slice_entry()
     {
         _pods[Address(1)] = 1;
         _pods[Address(2)] = 2;
@@ -73,7 +73,7 @@ public sealed class ServicePlannerTests
     }
 
     [Fact]
-    public void A_remote_pod_that_leaves_the_slices_drains_until_the_maximum_drain_time()
+    public void A_remote_pod_removed_from_its_EndpointSlice_drains_for_at_most_the_maximum_drain_time()
     {
         var one = _planner.Next(null, Spec(Named(1), Named(2), Named(3)))!;
         var left = _planner.Next(one, Spec(Named(1)))!;
@@ -81,7 +81,7 @@ public sealed class ServicePlannerTests
         Assert.Equal([IdOf(one, 1)], left.Ports[0].Cluster.Buckets);
         Assert.Equal((_now, 2UL), (left.Ports[0].Backends[1].Since, left.Ports[0].Backends[1].Uid));
         Assert.Equal(IdOf(one, 2), left.Ports[0].Backends[1].Id);
-        // It keeps draining until its time is over, whatever else changes.
+        // It keeps draining until its drain time has elapsed, whatever else changes.
         _now += ServicePlanner.MaxDrainSeconds - 1;
         var later = _planner.Next(left, Spec(Named(1), Named(4)))!;
         Assert.Equal(["10.244.1.1:8080", "10.244.1.2:8080 draining", "10.244.1.3:8080 draining", "10.244.1.4:8080"], Show(later));
@@ -104,7 +104,7 @@ public sealed class ServicePlannerTests
         ServiceSpec Udp(params Backend[] backends) =>
             Spec(backends) with { Ports = [Spec(backends).Ports[0] with { Protocol = ProtocolType.Udp }] };
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(_planner.Next(null, Udp(Named(1), Named(2)))!, Udp(Named(1)))!));
-        // A pod of this node has the address now.
+        // A pod on this node now has the address, so the remote backend is dropped.
         var left = _planner.Next(_planner.Next(null, Spec(Named(1), Named(2)))!, Spec(Named(1)))!;
         _pods[Address(2)] = 7;
         Assert.Equal(["10.244.1.1:8080"], Show(_planner.Next(left, left.Spec)!));
@@ -188,7 +188,7 @@ public sealed class ServicePlannerTests
         });
 
     [Fact]
-    public void Nodes_choose_different_backends_if_there_are_more_than_buckets()
+    public void Nodes_choose_different_backends_if_there_are_more_backends_than_buckets()
     {
         Backend[] many = [.. Enumerable.Range(1, 2000).Select(i => Pod(i))];
         uint id = 0;

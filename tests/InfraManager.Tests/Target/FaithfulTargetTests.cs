@@ -301,14 +301,14 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
             new ServiceIntent(TestService.Key(1), TestService.Of(1, [.. backends.Select(b => TestService.Pod(b))])), default);
 
     private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null,
-        IReadOnlyList<OwnTap>? ownTaps = null)
+        IReadOnlyList<ScriptTap>? ownTaps = null)
     {
         _target = await FaithfulServer.StartAsync(new FaithfulOptions
         {
             SocketPath = Path.Combine(_folder, "p4.sock"),
             Behaviours = behaviours,
             PortNames = _named,
-            OwnTaps = ownTaps ?? []
+            ScriptTaps = ownTaps ?? []
         });
         await Eventually.TrueAsync(() => _target.Ports.Count == (ownTaps?.Count ?? 0), "its scripts have created their TAPs");
         Open(artifacts, pool);

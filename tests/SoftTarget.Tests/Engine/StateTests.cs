@@ -244,4 +244,23 @@ public class StateTests
         Assert.Equal(default, bench.Pipeline.Statistics);
         Assert.Equal(new SwxLookups(0, 0), bench.Pipeline.TableLookups(0));
     }
+
+    /// <summary>Each worker reads the clock once per burst, so their times may alternate.</summary>
+    [Fact]
+    public void A_meter_shared_by_workers_credits_no_interval_twice()
+    {
+        // One byte a second, one tick a second, room for 100 bytes: full at the start.
+        using var meters = new MeterStore(new SwxMeterArray("k", 0, 1), frequency: 1);
+        meters.Configure(0, committedRate: 1, peakRate: 1, committedBurst: 100, peakBurst: 100, now: 0);
+        Assert.Equal(MeterStore.Green, meters.Check(0, 100, MeterStore.Green, 0, dry: false));
+
+        // Ten seconds are worth ten bytes, though a second worker's time lags behind.
+        var admitted = 0;
+        for (var i = 0; i < 20; i++)
+        {
+            admitted += meters.Check(0, 1, MeterStore.Green, now: i % 2 == 0 ? 10 : 5, dry: false) == MeterStore.Green ? 1 : 0;
+        }
+
+        Assert.Equal(10, admitted);
+    }
 }

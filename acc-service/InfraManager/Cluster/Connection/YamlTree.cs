@@ -12,7 +12,7 @@ internal static class YamlTree
     private const int MaxNodes = 100_000;
     private const int MaxDepth = 32;
 
-    /// <exception cref="FormatException">The document is not valid; the message says where.</exception>
+    /// <exception cref="FormatException">The document is invalid or too large.</exception>
     public static object? Parse(string text)
     {
         try
@@ -50,7 +50,7 @@ internal static class YamlTree
 
         if (parser.Current is NodeEvent { Anchor.IsEmpty: false } or AnchorAlias)
         {
-            throw new FormatException($"anchor or alias in line {parser.Current.Start.Line}");
+            throw new FormatException($"anchor or alias on line {parser.Current.Start.Line}");
         }
 
         if (parser.TryConsume<Scalar>(out var scalar))
@@ -75,12 +75,12 @@ internal static class YamlTree
             var line = parser.Current?.Start.Line;
             if (Node(parser, depth + 1, ref nodes) is not string key)
             {
-                throw new FormatException($"key in line {line} is not a string");
+                throw new FormatException($"key on line {line} is not a string");
             }
 
             if (!map.TryAdd(key, Node(parser, depth + 1, ref nodes)))
             {
-                throw new FormatException($"duplicate key {key} in line {line}");
+                throw new FormatException($"duplicate key {key} on line {line}");
             }
         }
         return map;

@@ -32,6 +32,7 @@ internal sealed class ServiceEvents(Action<ClusterEvent> record, Func<ServiceKey
         "slice" => "EndpointSliceNotRead",
         "frontend" => "AddressNotServed",
         "port" => "PortNotServed",
+        "backends" => "BackendsNotServed",
         _ => "",
     };
 }

@@ -63,9 +63,9 @@ internal static class PipelineProfiles
         {
             Name = PackageName,
             // The range that the 24.01 manager uses: six bits for the service, six for the endpoint.
-            MaxPointers = 4095,
-            OwnBackendsOnly = true,
-            HasAllBuckets = true,
+            MaxPointer = 4095,
+            LocalBackendsOnly = true,
+            AlwaysUsesAllBuckets = true,
         };
 
         public override PortRule? PortRule => State.Node.PortRule.Mac;
@@ -85,7 +85,7 @@ internal static class PipelineProfiles
         {
             Name = PackageName,
             // Backends are members of an action profile, and P4-DPDK crashes on a group when the profile has 1,025 members or more.
-            MaxPointers = 1023,
+            MaxPointer = 1023,
         };
 
         public override PortRule? PortRule => State.Node.PortRule.Gnmi;
@@ -93,7 +93,7 @@ internal static class PipelineProfiles
         public override uint? ArpPortOf(NodeSettings node) => node.ArpPort ?? DefaultArpPort;
 
         /// <summary>All ports except that of the ARP responder. Ports are numbered in creation order.</summary>
-        public override IReadOnlyList<string> LentPorts(IReadOnlyList<string> names, NodeSettings node) =>
+        public override IReadOnlyList<string> AssignablePorts(IReadOnlyList<string> names, NodeSettings node) =>
             [.. names.Where((_, number) => number != ArpPortOf(node))];
 
         public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new DpdkCompiler(pipeline, node);

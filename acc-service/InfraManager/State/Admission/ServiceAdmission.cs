@@ -30,7 +30,7 @@ internal sealed class ServiceAdmission
         _model = model;
         _node = node;
         _time = time ?? TimeProvider.System;
-        _pointers = _node.Profile.Services is { } package ? new PointerPool(model, package.MaxPointers) : null;
+        _pointers = _node.Profile.Services is { } package ? new PointerPool(model, package.MaxPointer) : null;
         _planner = new ServicePlanner(_node.Name, _model.ServiceIds.Next, _model.Endpoints.PodAt, _model.Services.EndpointIdOf,
             _model.Services.FrontendIdOf)
         {
@@ -59,7 +59,7 @@ internal sealed class ServiceAdmission
 
         foreach (var service in _model.Services.Values.ToList())
         {
-            if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MaxPointers))
+            if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MaxPointer))
             {
                 _model.Services.Set(service.Key, null);
             }
@@ -348,7 +348,7 @@ internal sealed class ServiceAdmission
             {
                 throw new IntentException(
                     IntentError.ResourceExhausted,
-                    $"all {package.MaxPointers} row numbers of {package.Name} are in use",
+                    $"all {package.MaxPointer} row numbers of {package.Name} are in use",
                     $"ports[{i}]")
                 { IsLasting = true };
             }

@@ -35,7 +35,7 @@ internal abstract class PipelineProfile
     /// <summary>The pool ports that may be lent to attachments.</summary>
     /// <param name="names">The pool, in port number order.</param>
     /// <param name="node">The node.</param>
-    public virtual IReadOnlyList<string> LentPorts(IReadOnlyList<string> names, NodeSettings node) => names;
+    public virtual IReadOnlyList<string> AssignablePorts(IReadOnlyList<string> names, NodeSettings node) => names;
 
     /// <summary>The compiler of the model for this pipeline.</summary>
     /// <exception cref="P4InfoException">The pipeline lacks a table, field, action or parameter; the message names it.</exception>

@@ -5,14 +5,14 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>
-/// The restrictions of a pipeline's services, such as those of a 24.01 package. The table that translates replies is keyed on the backend's
+/// What a pipeline, such as a 24.01 package, does not support in services. The table that translates replies is keyed on the backend's
 /// address and port, so a backend can serve only one frontend.
 /// </summary>
 internal sealed record ServiceLimits
 {
     /// <summary>
-    /// The flow hash of the E2100 package is six bits wide. A group of the P4-DPDK package has room for twice as many, which is not worth a
-    /// second limit.
+    /// The E2100 package's flow hash is six bits wide, which allows 64 buckets. A group in the P4-DPDK package could hold 128, but that is
+    /// not worth a separate limit.
     /// </summary>
     private const int MaxBuckets = 64;
 
@@ -20,22 +20,22 @@ internal sealed record ServiceLimits
     public required string Name { get; init; }
 
     /// <summary>The largest pointer to a row of the translation tables; the smallest is 1.</summary>
-    public required uint MaxPointers { get; init; }
+    public required uint MaxPointer { get; init; }
 
     /// <summary>Backends are reached by port and MAC address, so backends on other nodes are not supported.</summary>
-    public bool OwnBackendsOnly { get; init; }
+    public bool LocalBackendsOnly { get; init; }
 
     /// <summary>Every hash value needs a bucket, however few backends there are.</summary>
-    public bool HasAllBuckets { get; init; }
+    public bool AlwaysUsesAllBuckets { get; init; }
 
     /// <summary>The number of buckets for a set with this many backends.</summary>
-    public int BucketsFor(int backends) => backends == 0 ? 0 : HasAllBuckets ? MaxBuckets : Math.Min(backends, MaxBuckets);
+    public int BucketsFor(int backends) => backends == 0 ? 0 : AlwaysUsesAllBuckets ? MaxBuckets : Math.Min(backends, MaxBuckets);
 
-    /// <summary>The specification without what the package cannot do; the omissions are listed as problems.</summary>
+    /// <summary>Returns the specification without the parts that the package does not support, and lists them as problems.</summary>
     public ServiceSpec Limit(ServiceSpec spec)
     {
         var problems = new List<ServiceProblem>();
-        var served = new Dictionary<(BackendKey, ProtocolType), ushort>();
+        var served = new HashSet<(BackendKey, ProtocolType)>();
         ServicePortSpec[] ports = [.. spec.Ports.Select(p => Limit(p, served, problems))];
         return problems.Count == 0 ? spec : spec with { Ports = [.. ports], Problems = [.. spec.Problems.Concat(problems).Distinct()] };
     }
@@ -57,13 +57,13 @@ internal sealed record ServiceLimits
         return limited;
     }
 
-    private ServicePortSpec Limit(ServicePortSpec port, Dictionary<(BackendKey, ProtocolType), ushort> served,
+    private ServicePortSpec Limit(ServicePortSpec port, HashSet<(BackendKey, ProtocolType)> served,
         List<ServiceProblem> problems)
     {
         var subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}/{ServiceText.Protocol(port.Protocol)}";
         if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp) && port.Frontends.Count > 0)
         {
-            problems.Add(new ServiceProblem(subject, $"is not served: {Name} carries services of TCP and UDP only"));
+            problems.Add(new ServiceProblem(subject, $"is not served: {Name} supports only TCP and UDP services"));
             port = port with { Frontends = [] };
         }
 
@@ -73,12 +73,12 @@ internal sealed record ServiceLimits
             problems.Add(
                 new ServiceProblem(
                     $"frontend {new FrontendKey(other.Address, port.Protocol, other.Port)}",
-                    $"is not served: {Name} serves cluster addresses only, one for each port"));
+                    $"is not served: {Name} supports only one cluster IP per port"));
         }
 
         if (kept is not null && port.AffinitySeconds > 0)
         {
-            problems.Add(new ServiceProblem(subject, $"clients stick to no backend: {Name} has no session affinity"));
+            problems.Add(new ServiceProblem($"session affinity of {subject}", $"is not applied: {Name} does not support it"));
         }
 
         port = port with
@@ -90,36 +90,37 @@ internal sealed record ServiceLimits
     }
 
     private SequenceOf<Backend> LimitBackends(
-        ServicePortSpec port, string subject, Dictionary<(BackendKey, ProtocolType), ushort> served, List<ServiceProblem> problems)
+        ServicePortSpec port, string subject, HashSet<(BackendKey, ProtocolType)> served, List<ServiceProblem> problems)
     {
-        var left = new List<Backend>(port.Backends.Count);
+        var limited = new List<Backend>(port.Backends.Count);
         int elsewhere = 0, taken = 0;
         foreach (var backend in port.Backends)
         {
             var isEligible = backend.InCluster || backend.InLocal;
-            var isElsewhere = isEligible && OwnBackendsOnly && backend.Place == BackendPlace.Remote;
-            var isTaken = isEligible && !isElsewhere && !served.TryAdd((backend.Key, port.Protocol), port.Port);
+            var isElsewhere = isEligible && LocalBackendsOnly && backend.Place == BackendPlace.Remote;
+            var isTaken = isEligible && !isElsewhere && !served.Add((backend.Key, port.Protocol));
             elsewhere += isElsewhere ? 1 : 0;
             taken += isTaken ? 1 : 0;
-            left.Add(isElsewhere || isTaken ? backend with { InCluster = false, InLocal = false } : backend);
+            limited.Add(isElsewhere || isTaken ? backend with { InCluster = false, InLocal = false } : backend);
         }
 
         if (elsewhere > 0)
         {
             problems.Add(
                 new ServiceProblem(
-                    subject, $"{elsewhere} of {port.Backends.Count} backends get nothing: they are on other nodes, and {Name} balances to "
-                        + "this node's own"));
+                    $"backends of {subject}",
+                    $"{elsewhere} of {port.Backends.Count} get no traffic: they are on other nodes, and {Name} supports only this node's"));
         }
 
         if (taken > 0)
         {
             problems.Add(
                 new ServiceProblem(
-                    subject, $"{taken} of {port.Backends.Count} backends get nothing: another port of the service has them, and {Name} "
-                        + "can translate a backend's replies to one address only"));
+                    $"backends of {subject}",
+                    $"{taken} of {port.Backends.Count} get no traffic: another port of the service uses them, and {Name} can translate "
+                        + "a backend's replies to only one frontend"));
         }
 
-        return elsewhere + taken == 0 ? port.Backends : [.. left];
+        return elsewhere + taken == 0 ? port.Backends : [.. limited];
     }
 }

@@ -21,7 +21,7 @@ internal static class ServiceBounds
 
     /// <summary>Null, or why a service cannot have this many backends.</summary>
     public static string? BackendCountProblem(long count) =>
-        count > Backends ? $"it has {count} backends over all its ports, and the pipeline's tables have room for {Backends}" : null;
+        count > Backends ? $"it has {count} backends across all its ports, and the pipeline's tables have room for {Backends}" : null;
 
     /// <summary>Null, or why a list cannot have this many ranges.</summary>
     public static string? RangeCountProblem(int count) =>

@@ -8,6 +8,6 @@ internal enum EndpointKind
     /// <summary>The host's own interface into the pipeline; at most one per node.</summary>
     Host = 2,
 
-    /// <summary>The node network; at most one per node, and only by configuration. Never stored.</summary>
+    /// <summary>The node network; at most one per node. It comes from the configuration, and its endpoint is not stored.</summary>
     Uplink = 3,
 }

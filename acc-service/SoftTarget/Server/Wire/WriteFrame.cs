@@ -7,8 +7,8 @@ namespace ACCOffload.SoftTarget.Server.Wire;
 /// <summary>A WriteRequest with its own fields decoded and its updates still in wire form.</summary>
 internal sealed class WriteFrame : IDisposable
 {
-    // Don't pool larger buffers: the shared pool would keep them alive for batches that may never come again.
-    private const int PooledBytes = 4 << 20;
+    // Larger buffers are not pooled: the shared pool would keep them, although another such batch may never arrive.
+    private const int MaxPooledBytes = 4 << 20;
 
     private byte[] _bytes;
     private readonly int _length;
@@ -17,7 +17,7 @@ internal sealed class WriteFrame : IDisposable
     public WriteFrame(ReadOnlySequence<byte> payload)
     {
         _length = checked((int)payload.Length);
-        _isPooled = _length <= PooledBytes;
+        _isPooled = _length <= MaxPooledBytes;
         _bytes = _isPooled ? ArrayPool<byte>.Shared.Rent(_length) : GC.AllocateUninitializedArray<byte>(_length);
         payload.CopyTo(_bytes);
     }
@@ -28,13 +28,13 @@ internal sealed class WriteFrame : IDisposable
 
     public string Role { get; private set; } = "";
 
-    public bool HasRoleNumber { get; private set; }
+    public bool HasRoleId { get; private set; }
 
     public WriteRequest.Types.Atomicity Atomicity { get; private set; }
 
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
 
-    /// <summary>Copies the payload, which <see cref="Decode"/> decodes later, when an error can be reported as a status.</summary>
+    /// <summary>Copies the payload without decoding it. <see cref="Decode"/> is called in the handler, where errors get a status.</summary>
     public static WriteFrame FromPayload(DeserializationContext context) => new(context.PayloadAsReadOnlySequence());
 
     /// <summary>Decodes everything but the updates, which it counts.</summary>
@@ -52,7 +52,7 @@ internal sealed class WriteFrame : IDisposable
                     DeviceId = reader.Varint();
                     break;
                 case 2 << 3:
-                    HasRoleNumber = reader.Varint() != 0;
+                    HasRoleId = reader.Varint() != 0;
                     break;
                 case (3 << 3) | WireReader.BytesType:
                     election = DecodeElection(reader.Bytes(), election);
