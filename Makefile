@@ -38,7 +38,7 @@ deps: ## Install the Debian packages that all targets need (nothing if they are 
 	@.ci/deps
 
 deps-%:
-	@.ci/deps $*
+	@.ci/deps $(subst +, ,$*)
 
 build: ## Build everything, warnings are errors
 	@dotnet build ACCOffload.sln -c $(CONFIGURATION) -v quiet -nologo
@@ -77,10 +77,10 @@ certs: ## Make a CA and the role certificates: CERTS_DIR= ACC_NAMES= NODE= CERTS
 tls-secrets: ## Print a Secret and a Job for each node's certificate: CERTS_DIR= NODES="a b" DEPLOY_IMAGE= NAMESPACE= PKI_DIR=
 	@host-stub/deploy/tls-secrets --dir "$(CERTS_DIR)" --image "$(DEPLOY_IMAGE)" --namespace "$(NAMESPACE)" --pki-dir "$(PKI_DIR)" $(NODES)
 
-package: deps-publish deps-package $(addprefix publish-,$(RIDS)) ## Build .deb, .rpm and tarball of both sides for each of RIDS= into out/packages/
+package: deps-publish+package $(addprefix publish-,$(RIDS)) ## Build .deb, .rpm and tarball of both sides for each of RIDS= into out/packages/
 	@rootfs/package/build $(RIDS)
 
-image: deps-publish deps-image publish-linux-arm64 ## Build the ACC's image into out/image/ (root): IMAGE_KERNEL= IMAGE_KEYRING= FRESH=1, see rootfs/README.md
+image: deps-publish+image publish-linux-arm64 ## Build the ACC's image into out/image/ (root): IMAGE_KERNEL= IMAGE_KEYRING= FRESH=1, see rootfs/README.md
 	@rootfs/image/build
 
 image-test: deps-test publish-$(HOST_RID) image ## Boot the image under emulation with host-stub beside it: pods, restarts, a power cut (root, some 15 minutes)

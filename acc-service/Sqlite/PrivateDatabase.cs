@@ -19,11 +19,12 @@ public static class PrivateDatabase
     public static void Create(string path)
     {
         CreateDirectory(path);
-        // An existing file is left to SQLite: closing any descriptor of a file would drop this process's locks on it.
+        // An existing file is left to SQLite: closing any descriptor of a file would drop this process's locks on it. OpenOrCreate follows
+        // a symbolic link whose target does not exist yet.
         if (!File.Exists(path))
         {
             new FileStream(
-                path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
+                path, new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.Write, UnixCreateMode = Owner }).Dispose();
         }
     }
 

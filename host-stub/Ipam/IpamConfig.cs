@@ -5,8 +5,8 @@ using ACCOffload.HostStub.Cni;
 namespace ACCOffload.HostStub.Ipam;
 
 /// <summary>
-/// Writes the network configuration for a delegated plugin: complete, but in a version that the plugin supports, and with the plugin's own
-/// result if that is known.
+/// Writes a delegated plugin's input: the complete network configuration, with a cniVersion that the plugin supports. If it has a
+/// prevResult, that is replaced by the plugin's own result, if known.
 /// </summary>
 internal static class IpamConfig
 {

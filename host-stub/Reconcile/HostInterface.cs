@@ -22,6 +22,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private readonly HostInterfaceConfig _config = services.Config.HostInterface;
     private IPAddress _gateway = PodRoutes.DefaultGateway;
     private string _problem = "";
+    private string _sourceProblem = "";
 
     /// <summary>What is wrong, in one line; empty while nothing is.</summary>
     public string Problem => Volatile.Read(ref _problem);
@@ -41,15 +42,19 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
                 await EnsureWantedAsync(AttachmentKey.ForHost(_config.Name));
             }
 
-            Volatile.Write(ref _problem, "");
+            Report(_config.Enabled ? _sourceProblem : "");
         }
         catch (Exception e)
         {
-            var reason = CniException.ReasonOf(e);
-            if (reason != Interlocked.Exchange(ref _problem, reason))
-            {
-                LogFailed(_config.Name, reason);
-            }
+            Report(CniException.ReasonOf(e));
+        }
+    }
+
+    private void Report(string problem)
+    {
+        if (problem != Interlocked.Exchange(ref _problem, problem) && problem.Length > 0)
+        {
+            LogFailed(_config.Name, problem);
         }
     }
 
@@ -240,9 +245,9 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             host.Links.AddRoute(new Route { Destination = gateway, InterfaceIndex = link.Index }, replace: true);
         }
 
+        var source = PreferredSource(host);
         foreach (var destination in _config.Routes.Where(r => r.BaseAddress.AddressFamily == _gateway.AddressFamily))
         {
-            var source = _config.PreferredSource is { } address && address.AddressFamily == _gateway.AddressFamily ? address : null;
             if (!routes.Any(r => r.Destination.Equals(destination) && Equals(r.Gateway, _gateway) && IsSource(r.PreferredSource, source)))
             {
                 host.Links.AddRoute(
@@ -259,7 +264,25 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         }
     }
 
-    // Without a wish, whatever somebody else set stays.
+    // The kernel refuses a source that is not local. Routes without it are better than none, and DHCP may still assign it.
+    private IPAddress? PreferredSource(PodNetwork host)
+    {
+        _sourceProblem = "";
+        if (_config.PreferredSource is not { } source || source.AddressFamily != _gateway.AddressFamily)
+        {
+            return null;
+        }
+
+        if (host.Links.GetAddresses().Any(a => a.Address.Equals(source)))
+        {
+            return source;
+        }
+
+        _sourceProblem = $"HostInterface:PreferredSource {source} is not an address of this host; the routes are without it until it is";
+        return null;
+    }
+
+    // Without a preference, a source that was set by hand stays.
     private static bool IsSource(IPAddress? present, IPAddress? wanted) => wanted is null || wanted.Equals(present);
 
     [LoggerMessage(LogLevel.Information, "Created the host interface {Name} with {Addresses}")]

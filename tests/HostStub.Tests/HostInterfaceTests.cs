@@ -156,6 +156,28 @@ public sealed class HostInterfaceTests
     }
 
     [Fact]
+    public async Task A_preferred_source_that_the_host_does_not_have_yet_is_reported_and_used_later()
+    {
+        Needs.Root();
+        var node = IPAddress.Parse("198.19.0.78");
+        using var links = RouteNetlink.Open();
+        await using var lab = await AgentLab.CreateAsync(
+            hostInterface: true, prepare: l => l.Config["HostInterface"]!["PreferredSource"] = node.ToString());
+        var link = AssertComplete(lab, links);
+        await Eventually.TrueAsync(
+            () => lab.Agent!.Conditions.Take().Any(c => c is { Name: "HostInterface", Ok: false }
+                && c.Reason.Contains($"{node} is not an address of this host", StringComparison.Ordinal)),
+            "it is reported");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Endpoints.Count == 1, "the ACC has the interface");
+
+        links.AddAddress(link.Index, node, 32);
+
+        await Eventually.TrueAsync(
+            () => links.GetRoutes(link.Index).Any(r => node.Equals(r.PreferredSource)), "the route has the source");
+        Assert.Equal(link.Index, links.GetLink(lab.HostInterfaceName)!.Index);
+    }
+
+    [Fact]
     public async Task It_exists_before_the_ACC_is_reachable()
     {
         Needs.Root();

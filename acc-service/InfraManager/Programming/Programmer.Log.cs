@@ -20,6 +20,6 @@ internal sealed partial class Programmer
             + "copy; numbering continues after the mark")]
     private partial void LogBehindTarget(uint last, uint mark);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "commit failed: {Reason}; retrying")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "store failed: {Reason}")]
     private partial void LogStoreFailed(string reason);
 }

@@ -19,7 +19,10 @@ internal static class StoreErrors
         Full => new(StoreFailure.Full, $"store {path}: the disk is full; free some space on its file system", e),
         Busy or Locked => new(StoreFailure.InUse, $"store {path} is in use by another process; only one inframanager may run on it", e),
         Corrupt or NotADatabase => Damaged(path, e),
-        CannotOpen => new(StoreFailure.CannotOpen, $"store {path} can't be opened; check that its directory exists and is writable", e),
+        CannotOpen => new(
+            StoreFailure.CannotOpen,
+            $"store {path} can't be opened; check that its directory exists, and that this user may write to the directory and the file",
+            e),
         ReadOnly =>
             new(StoreFailure.Io, $"store {path} can't be written; check its permissions and that its file system is not read-only", e),
         _ => new(StoreFailure.Io, $"store {path}: {OneLine(e.Message)}; check the disk", e),

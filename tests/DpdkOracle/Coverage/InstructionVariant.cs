@@ -8,10 +8,13 @@ public static partial class InstructionVariant
     private static readonly string[] AnyField = ["H", "M", "T"];
     private static readonly string[] AnyOperand = ["H", "M", "T", "I"];
 
-    /// <summary>All variants of DPDK 22.11 except <c>extern</c>, which p4c-dpdk does not use.</summary>
+    /// <summary>
+    /// The variants of DPDK 22.11 that the tests must cover: all except <c>extern</c>, which p4c-dpdk does not use, and action arguments of
+    /// <c>meter</c>, <c>mirror</c> and <c>hash</c>, which DPDK executes like metadata.
+    /// </summary>
     public static IReadOnlyList<string> All { get; } = [.. Enumerate()];
 
-    /// <summary>Whether it is a conditional jump, which counts separately for both outcomes.</summary>
+    /// <summary>Whether the variant is a conditional jump; its two outcomes are counted separately.</summary>
     public static bool IsConditional(string variant) => variant.StartsWith("jmp", StringComparison.Ordinal) && variant != "jmp";
 
     /// <summary>Classifies an instruction.</summary>

@@ -24,7 +24,7 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.Empty(CleanRoot.Changes(before, await node.ListAsync()));
         Assert.False(Directory.Exists(node.State));
 
-        var up = (await node.UpAsync()).MustSucceed();
+        var up = (await node.UpAsync("HEALTH_CHECK_ADDRESS=127.0.0.1")).MustSucceed();
         output.WriteLine(up.Output);
         Assert.Equal(Steps, Outcomes(up).Keys);
         Assert.All(Outcomes(up).Values, outcome => Assert.Equal("done", outcome));
@@ -129,6 +129,7 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.Contains("node/node-1 drained", forced.Output);
         Assert.Contains("no pod has the network", forced.Output);
         Assert.DoesNotContain("except", forced.Output);
+        Assert.Contains("node/node-1 uncordoned", forced.Output);
         await AssertRestoredAsync(node, before);
     }
 

@@ -1,3 +1,5 @@
+using ACCOffload.InfraManager.Cluster.Events;
+using ACCOffload.InfraManager.Cluster.Services;
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.Programming.Pipelines;
@@ -46,12 +48,15 @@ public sealed class PackageLimitsTests
             [
                 "frontend 192.0.2.10:30080/TCP: is not served: es2k-24.01 supports only one cluster IP per port",
                 "session affinity of port 80/TCP: is not applied: es2k-24.01 does not support it",
-                "backends of port 80/TCP: 1 of 2 get no traffic: they are on other nodes, and es2k-24.01 supports only this node's",
+                "backends of port 80/TCP: are partly unused: 1 of 2 are on other nodes, and es2k-24.01 supports only this node's",
                 "port 80/SCTP: is not served: es2k-24.01 supports only TCP and UDP services",
-                "backends of port 81/TCP: 1 of 1 get no traffic: another port of the service uses them, and es2k-24.01 can translate "
+                "backends of port 81/TCP: are partly unused: another port of the service has 1 of 1, and es2k-24.01 can translate "
                 + "a backend's replies to only one frontend",
             ],
             limited.Problems.Select(p => $"{p.Subject}: {p.Reason}"));
+        var events = new List<ClusterEvent>();
+        new ServiceEvents(events.Add, _ => "uid").Report(spec.Key, limited);
+        Assert.Equal(["AddressNotServed", "AffinityNotApplied", "BackendsNotServed", "PortNotServed"], events.Select(e => e.Reason));
         Assert.Equal([1, 0, 1], limited.Ports.Select(p => p.Frontends.Count));
         Assert.Equal(0, limited.Ports[0].AffinitySeconds);
         // Applying the limits again changes nothing.

@@ -37,7 +37,7 @@ public sealed class HealthCheckServerTests
         await Eventually.TrueAsync(() => IsServedAsync(second), "not moved");
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(second)).Code);
         await Assert.ThrowsAsync<HttpRequestException>(() => AskAsync(first));
-        // Added and removed immediately: it stays closed.
+        // A service that is added and removed at once leaves no listener open.
         server.Update(new ServiceKey("default", "short"), Spec(first, 1) with { Key = new ServiceKey("default", "short") });
         server.Update(new ServiceKey("default", "short"), null);
         server.Update(Key, null);

@@ -7,7 +7,7 @@ namespace ACCOffload.InfraManager.CommandLine.Ctl;
 /// <summary>The ctl commands endpoint-remove and host-reset.</summary>
 internal sealed class RepairCommands
 {
-    // Agents of this API state their attachments again with a Sync.
+    // Agents that use this API report their attachments again with a Sync.
     private const string SyncingApi = "accoffload.v1";
 
     private readonly Argument<string> _key = new("key")
@@ -32,10 +32,13 @@ internal sealed class RepairCommands
     };
 
     public Command Remove() =>
-        new("endpoint-remove", "Removes endpoints; those that the host still has return with its next Sync") { _key, _address, _mac };
+        new("endpoint-remove", "Removes endpoints; those that the host still has will return with its agent's next Sync")
+        {
+            _key, _address, _mac,
+        };
 
     public static Command Reset() =>
-        new("host-reset", "Removes all endpoints of the host and ends its epoch; the agent then states its attachments again");
+        new("host-reset", "Removes all endpoints of the host and ends its epoch; its agent begins a new one and reports them again");
 
     /// <exception cref="CtlException">The key is not valid, or nothing is specified.</exception>
     public RemoveEndpointsRequest RemoveRequest(ParseResult parsed)
@@ -48,7 +51,7 @@ internal sealed class RepairCommands
                 ? throw new CtlException("endpoint-remove: specify NETWORK/CONTAINER/INTERFACE, --address or --mac")
                 : request;
         }
-        // The container may contain slashes (a 24.01 agent uses a path), network and interface do not.
+        // The container ID may contain slashes (a 24.01 agent uses a path); the network and interface names do not.
         var (first, last) = (key.IndexOf('/', StringComparison.Ordinal), key.LastIndexOf('/'));
         if (first <= 0 || last <= first + 1 || last == key.Length - 1)
         {
@@ -69,7 +72,7 @@ internal sealed class RepairCommands
 
         if (reply.Endpoints.Count == 0)
         {
-            writer.WriteLine("no matching endpoints");
+            writer.WriteLine(isReset ? "the host had no endpoints" : "no matching endpoints");
         }
 
         if (isReset)
@@ -80,13 +83,14 @@ internal sealed class RepairCommands
         if (reply.Endpoints.Any(e => e.Api == SyncingApi))
         {
             writer.WriteLine(
-                "endpoints that the host still has return with the agent's next Sync; delete the pod or run DEL on the host to prevent it");
+                "endpoints that the host still has will return with the agent's next Sync; to prevent that, delete the pod or run DEL "
+                    + "on the host");
         }
 
         if (reply.Endpoints.Any(e => e.Api != SyncingApi))
         {
             writer.WriteLine(
-                "a 24.01 agent does not state its endpoints again; restart pods attached through infra.InfraAgent that still exist");
+                "a 24.01 agent does not report its endpoints again; restart pods attached through infra.InfraAgent that still exist");
         }
     }
 

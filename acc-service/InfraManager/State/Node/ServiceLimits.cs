@@ -109,7 +109,7 @@ internal sealed record ServiceLimits
             problems.Add(
                 new ServiceProblem(
                     $"backends of {subject}",
-                    $"{elsewhere} of {port.Backends.Count} get no traffic: they are on other nodes, and {Name} supports only this node's"));
+                    $"are partly unused: {elsewhere} of {port.Backends.Count} are on other nodes, and {Name} supports only this node's"));
         }
 
         if (taken > 0)
@@ -117,7 +117,7 @@ internal sealed record ServiceLimits
             problems.Add(
                 new ServiceProblem(
                     $"backends of {subject}",
-                    $"{taken} of {port.Backends.Count} get no traffic: another port of the service uses them, and {Name} can translate "
+                    $"are partly unused: another port of the service has {taken} of {port.Backends.Count}, and {Name} can translate "
                         + "a backend's replies to only one frontend"));
         }
 
