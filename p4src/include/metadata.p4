@@ -12,11 +12,12 @@ struct metadata_t {
     bit<16> port_offset;
 
     // ---- A flow, as seen by its client, and its return path. The order matters: keys are contiguous parts of this sequence, which the
-    // ---- target matches without a copy. A flow that leaves the node has no service, but its real destination.
+    // ---- target matches without a copy. For a flow that leaves the node, service_ip and service_port are its real destination.
 
     bit<32> bucket;
     bit<32> set_id;
-    // 0, or the backend that the flow moved from (after later moves: moved to).
+    // Which of the flow's entries: 0 for the first; for its first move, the backend that it left; for a later one, the backend that it
+    // went to.
     bit<32> after;
     bit<32> client_ip;
     bit<16> client_port;
@@ -34,7 +35,7 @@ struct metadata_t {
     bit<16> local_port;
 
     bit<32> drop_reason;
-    // Answered on behalf of the backend instead of dropped; counted like a drop.
+    // Why the packet is answered, with a TCP reset or an ICMP error, instead of forwarded; counted like a drop.
     bit<32> refusal;
     bit<48> gateway_mac;
     bit<8>  port_class;
@@ -46,11 +47,12 @@ struct metadata_t {
     bit<32> ranges_id;
     bit<8>  expiry;
     bit<8>  new_expiry;
-    // Period of a port's count.
+    // The period (EXPIRE_…) after which a port's flow count is reset (`shares.p4`).
     bit<8>  period;
     bit<32> backend_id;
-    // The flow's slot, 0 if it has none yet; and a register of it.
+    // The flow's slot (`connections.p4`), 0 if it has none yet.
     bit<32> slot;
+    // Index of the slot's register that is read or written next.
     bit<32> at;
     bit<16> source_port;
     bit<8>  pool;
