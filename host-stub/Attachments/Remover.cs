@@ -25,7 +25,7 @@ internal sealed partial class Remover(AgentServices services)
     /// <param name="ipamMayFail">True when nothing suggests that an address was assigned: the IPAM plugin's refusal is reported, but not
     /// treated as a failure.</param>
     /// <returns>What delegated plugins wrote to standard error.</returns>
-    /// <exception cref="CniException">The first step that failed; the others completed.</exception>
+    /// <exception cref="CniException">The failure of the first step that failed; the other steps were still tried.</exception>
     public async Task<string> RemoveAsync(
         AttachmentKey key, Claim? claim, IpamRequest? ipam, IpamRequest? otherIpam = null, bool attachSent = true, bool ipamMayFail = false)
     {
@@ -123,7 +123,7 @@ internal sealed partial class Remover(AgentServices services)
         }
     }
 
-    // Only a second interface has rules; the namespaces of other pods are not entered.
+    // Only a second interface has rules; for any other claim, the pod's namespace is not entered.
     private Task RemoveRulesAsync(Claim? claim) => claim is not { SourceTable: not 0 } ? Task.CompletedTask : services.RunOnHostAsync(() =>
     {
         SourceRouting.Remove(claim);

@@ -77,10 +77,15 @@ internal static class RouteCodec
             }
         }
         var bits = 8 * AttributeReader.AddressLength(body.Family);
-        if (attributes.Failed || body.DestinationLength > bits || table > int.MaxValue || metric > int.MaxValue
-            || (destination is null && body.DestinationLength != 0))
+        if (attributes.Failed || body.DestinationLength > bits || (destination is null && body.DestinationLength != 0))
         {
             throw NetlinkException.Malformed("read a route", Malformed);
+        }
+
+        // The kernel's numbers are unsigned. Nobody asks for a table beyond our range, which other programs may use.
+        if (table > int.MaxValue)
+        {
+            return false;
         }
 
         destination ??= body.Family == Libc.AF_INET ? IPAddress.Any : IPAddress.IPv6Any;
@@ -93,7 +98,7 @@ internal static class RouteCodec
             OnLink = (body.Flags & Rtnetlink.RTNH_F_ONLINK) != 0,
             PreferredSource = source,
             Table = (int)table,
-            Metric = (int)metric,
+            Metric = (int)Math.Min(metric, int.MaxValue),
             Protocol = body.Protocol,
             Mtu = mtu,
         };

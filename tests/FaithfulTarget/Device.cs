@@ -119,7 +119,7 @@ internal sealed partial class Device
         }
     }
 
-    /// <summary>Closes the TAPs, like the exit of the process.</summary>
+    /// <summary>Closes the TAPs, as happens when the process exits.</summary>
     public void CloseLinks()
     {
         lock (_gate)
@@ -128,7 +128,7 @@ internal sealed partial class Device
         }
     }
 
-    /// <summary>Recreates the links, for a target that keeps its state over a restart.</summary>
+    /// <summary>Recreates the links and clears the poisoned state, for a target that keeps its state across a restart.</summary>
     public void Reopen()
     {
         lock (_gate)

@@ -2,6 +2,7 @@ using System.Net;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.NativeInterop.Tests;
 
@@ -95,6 +96,22 @@ public sealed class AddressAndRouteTests
         Assert.Equal(
             v6.Gateway, Assert.Single(a.Route.GetRoutes(link.Index), r => r.Destination.Equals(IPNetwork.Parse("10.0.0.0/8"))).Gateway);
         Assert.True(a.Route.DeleteRoute(v6));
+    }
+
+    /// <summary>Metrics and tables are u32 in the kernel (linux/rtnetlink.h).</summary>
+    [Fact]
+    public async Task Routes_of_other_programs_with_the_largest_numbers_are_no_failure()
+    {
+        Needs.Root();
+        using var a = new TestNamespace();
+        var link = UpVeth(a, "x0");
+        foreach (var route in new[] { "10.9.0.0/16 dev x0 metric 4294967295", "10.8.0.0/16 dev x0 table 4294967295" })
+        {
+            await Shell.RunAsync(null, "ip", ["-n", a.Name, "route", "add", .. route.Split(' ')]).Succeeded();
+        }
+
+        var found = Assert.Single(a.Route.GetRoutes(link.Index), r => r.Destination.Equals(IPNetwork.Parse("10.9.0.0/16")));
+        Assert.Equal(int.MaxValue, found.Metric);
     }
 
     [Fact]

@@ -4,14 +4,14 @@ using Grpc.Core;
 
 namespace ACCOffload.P4Runtime.Channels;
 
-/// <summary>An RPC to the target failed, or its answer was malformed. The message is a single line.</summary>
+/// <summary>A request to the target failed, was not sent, or got an unusable answer. The message is a single line.</summary>
 public sealed class P4RuntimeException : Exception
 {
     /// <summary>Creates the exception.</summary>
     public P4RuntimeException(StatusCode code, string message, Exception? innerException = null)
         : base(message, innerException) => Code = code;
 
-    /// <summary>The RPC's code; DATA_LOSS for a malformed answer.</summary>
+    /// <summary>The RPC's code, or one that fits a failure on our side; DATA_LOSS for a malformed answer.</summary>
     public StatusCode Code { get; }
 }
 
@@ -24,7 +24,7 @@ internal static class RpcFault
         if (exception is RpcException { Status.DebugException: { } cause } rpc)
         {
             var detail = rpc.Status.Detail;
-            return Innermost(cause) is { } inner ? inner : detail;
+            return Innermost(cause) is { } inner ? inner : OneLine(detail);
         }
 
         return exception is RpcException { Status: var status }
@@ -92,7 +92,7 @@ internal static class RpcFault
 
     private static string? Innermost(Exception exception)
     {
-        // These two are more informative than their causes.
+        // An AuthenticationException, and the exception around a SocketException, say more than their causes.
         var e = exception;
         while (e.InnerException is { } inner && e is not AuthenticationException && inner is not SocketException)
         {

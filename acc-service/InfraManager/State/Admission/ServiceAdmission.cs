@@ -67,8 +67,8 @@ internal sealed class ServiceAdmission
     }
 
     /// <summary>
-    /// Continues numbering after the target's high-water mark. IDs of services beyond <paramref name="trusted"/> were allocated before the
-    /// mark was known and are replaced: they were never on the target, where they may stand for something else.
+    /// Continues numbering after the target's high-water mark. Service IDs above <paramref name="trusted"/> were allocated before the mark
+    /// was known and are replaced: nothing was written to the target under them, and it may use the same numbers for something else.
     /// </summary>
     /// <returns>The owners whose entries changed.</returns>
     public IReadOnlySet<OwnerId> ContinueFrom(uint mark, uint trusted)
@@ -103,13 +103,13 @@ internal sealed class ServiceAdmission
             return new ServiceOutcome(null);
         }
 
-        // A plan stays valid until a specification or a pod changes, and then it is replaced at once.
         _pointers?.Begin();
         if (intent.Spec is not null && EndReplacedDrains(intent.Spec))
         {
             former = _model.Services.Find(intent.Key);
         }
 
+        // A plan stays valid until a specification or a pod changes, and then it is replaced at once.
         var next = former is not null && former.Spec == intent.Spec ? former : _planner.Next(former, intent.Spec);
         CheckPointers(intent.Spec, next);
         if (next is not null)
@@ -230,7 +230,7 @@ internal sealed class ServiceAdmission
     {
         var given = new Dictionary<uint, uint>();
         ServiceState[] former = [.. _model.Services.Values.Where(s => Renumbering.NumbersOf(s).Any(n => n > trusted)).OrderBy(s => s.Id)];
-        // Remove all first: an ID that services share must never map to two IDs.
+        // Remove all first: a backend incarnation that services share must never have two endpoint IDs.
         foreach (var service in former)
         {
             _model.Services.Set(service.Key, null);
@@ -279,7 +279,8 @@ internal sealed class ServiceAdmission
     }
 
     /// <summary>
-    /// Returns a released frontend to its former service if flows through it continue there: without a row of its own they would be lost.
+    /// Gives a released frontend back to its former service if that service still has flows through it: without a row for the frontend,
+    /// they would be lost.
     /// </summary>
     private void GiveBack(int mark)
     {
@@ -355,7 +356,9 @@ internal sealed class ServiceAdmission
         }
     }
 
-    /// <summary>What drains at another service gives its address and port up, and its flows with them.</summary>
+    /// <summary>
+    /// Backends that are draining at another service give up their address and port to this service, and lose their flows.
+    /// </summary>
     private void TakeOverBackends(ServiceKey by, ServiceState? next)
     {
         if (_node.Profile.Services is null || next is null)
@@ -383,7 +386,8 @@ internal sealed class ServiceAdmission
         select (service, backend);
 
     /// <summary>
-    /// A removed service with remaining flows gives up its frontends. The flows continue, because the new service's rows serve them too.
+    /// Another service that holds these frontends only for its remaining flows gives them up. The flows continue, because the new
+    /// service's rows serve them too.
     /// </summary>
     private void TakeOver(ServiceState by)
     {
