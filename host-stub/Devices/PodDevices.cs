@@ -13,7 +13,7 @@ internal static class PodDevices
     /// </summary>
     /// <returns>Whether the interface was there.</returns>
     /// <exception cref="CniException">Error 8: the namespace may exist but can't be opened.</exception>
-    /// <exception cref="LinuxException">The kernel refused to report the interface, or what <paramref name="code"/> did.</exception>
+    /// <exception cref="LinuxException">The kernel refused to report the interface, or an operation of <paramref name="code"/>.</exception>
     public static bool TryUse(Claim claim, Action<PodNetwork, LinkInfo> code)
     {
         if (claim.NetNs.Length == 0)
@@ -47,7 +47,7 @@ internal static class PodDevices
     /// interface. Without a DEL, such a path proves nothing, because the mount may be invisible to this process.
     /// </summary>
     /// <exception cref="CniException">Error 8: the namespace may exist but can't be opened.</exception>
-    /// <exception cref="LinuxException">The kernel refused to report the interface, or what <paramref name="code"/> did.</exception>
+    /// <exception cref="LinuxException">The kernel refused to report the interface, or an operation of <paramref name="code"/>.</exception>
     public static void UseForRemoval(Claim claim, Action<PodNetwork, LinkInfo> code)
     {
         try
@@ -65,8 +65,8 @@ internal static class PodDevices
         claims.Where(IsPresent).Select(c => c.Key).ToHashSet();
 
     /// <summary>
-    /// The candidates whose interface is found, by its name, MAC and alias, in one of the host's named namespaces. All of them are
-    /// searched, because only the lost database had the namespace of each pod.
+    /// The candidates whose interface is found, by its name, its MAC and its alias if it has one, in one of the host's named namespaces.
+    /// All these namespaces are searched, because only the lost database had the namespace of each pod.
     /// </summary>
     /// <param name="candidates">Attachments that the ACC holds.</param>
     /// <param name="complete">Completes a claim with the namespace's path and the link that were found; null when the device can't be
@@ -164,7 +164,7 @@ internal static class PodDevices
         }
         catch (LinuxException e) when (e.Errno is Errno.ENOENT or Errno.ENOTTY or Errno.EINVAL)
         {
-            // Just removed, or no namespace.
+            // Just removed, or not a network namespace.
             return [];
         }
     }

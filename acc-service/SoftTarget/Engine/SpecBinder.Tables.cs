@@ -129,7 +129,7 @@ internal sealed partial class SpecBinder
         var length = fields.Max(f => f.Offset + f.Field.Bytes) - first;
         if (length > 64)
         {
-            throw raw.Head.Error($"the selector fields span {length} bytes, the limit is 64");
+            throw raw.Head.Error($"the selector fields span {length} bytes; the limit is 64");
         }
 
         var mask = new byte[64];
@@ -293,7 +293,7 @@ internal sealed partial class SpecBinder
         }
     }
 
-    /// <summary>Checks that only a learner's actions learn, and only actions that the learner lists.</summary>
+    /// <summary>Checks that only a learner's actions learn or forget, and that they learn only actions that the learner lists.</summary>
     private void CheckLearning(CompiledCode code)
     {
         foreach (var raw in _document.Tables)

@@ -6,7 +6,7 @@ namespace ACCOffload.Image.Tests.Boot;
 /// <summary>Controls the virtual machine over the QEMU machine protocol (QMP).</summary>
 internal static class QemuMonitor
 {
-    /// <summary>Stops the machine and writes its state to a file that QEMU loads with -incoming.</summary>
+    /// <summary>Writes the machine's state to a file that QEMU loads with -incoming, and leaves the machine stopped.</summary>
     public static async Task SaveAsync(string socket, string file)
     {
         using var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -15,7 +15,8 @@ internal static class QemuMonitor
         using var reader = new StreamReader(stream);
         await using var writer = new StreamWriter(stream) { AutoFlush = true };
         await ExecuteAsync("qmp_capabilities");
-        // At disk speed. The machine is stopped only for the last part, so that it continues automatically after loading.
+        // Without a bandwidth limit. QEMU itself stops the machine for the last part; if it were stopped before, it would stay paused after
+        // loading.
         await ExecuteAsync("migrate-set-parameters", new JsonObject { ["max-bandwidth"] = 1L << 40, ["downtime-limit"] = 120_000 });
         await ExecuteAsync("migrate", new JsonObject { ["uri"] = $"exec:cat >{file}" });
         var status = "";

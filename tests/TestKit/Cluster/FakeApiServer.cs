@@ -40,7 +40,7 @@ public sealed class FakeApiServer : IAsyncDisposable
     /// <summary>Handles a request instead of the server; returns false to let the server handle it.</summary>
     public Func<HttpContext, Task<bool>>? Intercept { get; set; }
 
-    /// <summary>Whether a request is authorized.</summary>
+    /// <summary>Whether a request is authenticated; if not, the answer is 401.</summary>
     public Func<HttpContext, bool> Allows { get; set; } = _ => true;
 
     /// <summary>Reports an expired version as a watch event instead of an HTTP status.</summary>
