@@ -123,7 +123,7 @@ internal sealed class Infrap4dNode : IAsyncDisposable
     /// </summary>
     public async Task MakeTapsAsync(TimeSpan interval)
     {
-        var lastMissing = $"not there ({Ports[^1]})";
+        var lastMissing = $"not exist ({Ports[^1]})";
         await Eventually.TrueAsync(async () => await ProblemAsync() is { } p
             && p.Contains(string.Join(", ", Ports), StringComparison.Ordinal),
             () => $"the status lists all ports as missing; InfraManager's log:\n{Tail(Lab.Manager!.Log)}");
