@@ -16,7 +16,7 @@ public sealed class DemoTests(DeviceMachine machine)
         var output =
             await machine.OutputAsync($"modprobe -a tun ipvlan && DEVICE={device} /usr/lib/devices-test/demo/tests/demo/demo 2>&1");
 
-        Assert.Contains($"devices of the kind {device}", output);
+        Assert.Contains($"devices of kind {device}", output);
         Assert.Matches("pod a → pod b .* 0% packet loss, ttl=63", output);
         Assert.Matches("host  → pod a .* 0% packet loss", output);
         Assert.Contains("300 TCP connections", output);
