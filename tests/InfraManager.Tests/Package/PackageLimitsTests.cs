@@ -1,7 +1,7 @@
-using ACCOffload.InfraManager.Cluster.Events;
-using ACCOffload.InfraManager.Cluster.Services;
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.Cluster.Events;
+using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
