@@ -7,7 +7,9 @@ namespace ACCOffload.Connections;
 /// <summary>The roles in a certificate's subject alternative names: URIs such as urn:accoffload:role:host:node-1.</summary>
 internal static class CertificateRoles
 {
-    private const string Prefix = "urn:accoffload:role:";
+    /// <summary>What precedes a role in the URI.</summary>
+    public const string Prefix = "urn:accoffload:role:";
+
     private const string AlternativeNames = "2.5.29.17";
 
     /// <summary>The role of a host, followed by the name of its node.</summary>

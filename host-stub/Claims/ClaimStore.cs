@@ -23,10 +23,6 @@ internal sealed partial class ClaimStore : IDisposable
         _writer = new Thread(WriteLoop) { IsBackground = true, Name = "claims" };
     }
 
-    // Result codes from sqlite3.h.
-    private const int ReadOnly = 8;
-    private const int CannotOpen = 14;
-
     private const string PermissionRemedy = "let the agent's user write there, or set Agent:Store";
     private const string RepairRemedy = "repair it, or move it away and restart every pod of this node";
 
@@ -61,7 +57,8 @@ internal sealed partial class ClaimStore : IDisposable
             singleInstance?.Dispose();
             if (e is SqliteException sqlite)
             {
-                throw Unusable(path, sqlite.Message, sqlite.SqliteErrorCode is ReadOnly or CannotOpen ? PermissionRemedy : RepairRemedy);
+                var isPermission = sqlite.SqliteErrorCode is SqliteResult.ReadOnly or SqliteResult.CannotOpen;
+                throw Unusable(path, sqlite.Message, isPermission ? PermissionRemedy : RepairRemedy);
             }
 
             if (e is IOException or UnauthorizedAccessException)

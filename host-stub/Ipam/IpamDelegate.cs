@@ -99,15 +99,16 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
     {
         var timeLimit = within is { } given && given < limit ? given : limit;
         var started = Stopwatch.GetTimestamp();
-        using var slot = timeLimit > TimeSpan.Zero ? await _slots.EnterAsync(request.Network, timeLimit) : null;
-        // The wait counts: the caller's own limit is not longer.
-        var left = timeLimit - Stopwatch.GetElapsedTime(started);
-        if (slot is null || left <= TimeSpan.Zero)
-        {
-            throw new CniException(
+        using var slot = await _slots.EnterAsync(request.Network, timeLimit)
+            ?? throw new CniException(
                 CniErrorCode.TryAgainLater,
                 $"network {request.Network} already has {_slots.RunningOf(request.Network)} IPAM plugin processes running; try again later",
                 $"the limits are {MaxPerNetwork} per network and {MaxProcesses} in total");
+        // The wait counts: the caller's own limit is not longer.
+        var left = timeLimit - Stopwatch.GetElapsedTime(started);
+        if (left <= TimeSpan.Zero)
+        {
+            throw new CniException(CniErrorCode.TryAgainLater, $"no time is left to run the IPAM plugin {file}; try again later");
         }
 
         var environment = new Dictionary<string, string>(request.Environment, StringComparer.Ordinal) { ["CNI_COMMAND"] = command };

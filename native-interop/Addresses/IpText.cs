@@ -71,13 +71,14 @@ public static class IpText
     /// <summary>The network of an address: the prefix length is valid, and host bits are cleared.</summary>
     public static IPNetwork NetworkOf(IPAddress address, int prefixLength)
     {
-        var bytes = address.GetAddressBytes();
-        for (var i = 0; i < bytes.Length; i++)
+        Span<byte> bytes = stackalloc byte[16];
+        _ = address.TryWriteBytes(bytes, out var length);
+        for (var i = 0; i < length; i++)
         {
             var kept = Math.Clamp(prefixLength - (8 * i), 0, 8);
-            bytes[i] &= (byte)(0xFF << (8 - kept));
+            bytes[i] &= (byte)(0xFF00 >> kept);
         }
-        return new IPNetwork(new IPAddress(bytes), prefixLength);
+        return new IPNetwork(new IPAddress(bytes[..length]), prefixLength);
     }
 
     /// <summary>Parses address:port; an IPv6 address is in brackets.</summary>

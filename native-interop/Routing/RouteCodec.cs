@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 
@@ -91,7 +92,7 @@ internal static class RouteCodec
         destination ??= body.Family == Libc.AF_INET ? IPAddress.Any : IPAddress.IPv6Any;
         route = new Route
         {
-            Destination = Network(destination, body.DestinationLength),
+            Destination = IpText.NetworkOf(destination, body.DestinationLength),
             Gateway = gateway,
             InterfaceIndex = index,
             Scope = (RouteScope)body.Scope,
@@ -129,15 +130,4 @@ internal static class RouteCodec
     }
 
     // IPNetwork rejects a base address with host bits.
-    private static IPNetwork Network(IPAddress address, int prefixLength)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        _ = address.TryWriteBytes(bytes, out var length);
-        for (var i = 0; i < length; i++)
-        {
-            var kept = Math.Clamp(prefixLength - (8 * i), 0, 8);
-            bytes[i] &= (byte)(0xFF00 >> kept);
-        }
-        return new IPNetwork(new IPAddress(bytes[..length]), prefixLength);
-    }
 }

@@ -161,7 +161,7 @@ public sealed class TablesUnderLoadTests
 
                 if (count == 0)
                 {
-                    Thread.Sleep(0);
+                    Thread.Yield();
                 }
             }
         }

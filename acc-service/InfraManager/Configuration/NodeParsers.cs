@@ -72,12 +72,12 @@ internal static class NodeParsers
     public static string? HostRole(string text, out string node)
     {
         node = "";
-        if (!text.StartsWith("host:", StringComparison.Ordinal))
+        if (!text.StartsWith(CertificateRoles.Host, StringComparison.Ordinal))
         {
             return "is not a role of clients of this API";
         }
 
-        node = text["host:".Length..];
+        node = text[CertificateRoles.Host.Length..];
         return ACCOffload.InfraManager.State.Values.NodeName.IsValid(node) ? null : "has no valid node name after 'host:'";
     }
 

@@ -268,7 +268,7 @@ internal sealed partial class ControlService
 
             foreach (var outside in new[] { 0u, 1u })
             {
-                sum += Of(_service.Exact("outside", outside).Exact("ip", key.Address.GetAddressBytes())
+                sum += Of(_service.Exact("outside", outside).Exact("ip", Ipv4.Value(key.Address))
                     .Exact("port", key.Port).Exact("protocol", (ulong)key.Protocol));
             }
 

@@ -118,7 +118,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         if (!CertificateRoles.Read(leaf).Contains(CertificateRoles.Acc))
         {
             report.Doubt(
-                "certificate", $"{api.CertificateFile} does not carry the role urn:accoffload:role:acc",
+                "certificate", $"{api.CertificateFile} does not carry the role {CertificateRoles.Prefix}{CertificateRoles.Acc}",
                 "host-stub refuses such a server: make certs, or make-certs --request");
         }
 

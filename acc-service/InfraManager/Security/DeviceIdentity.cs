@@ -11,7 +11,7 @@ internal sealed class DeviceIdentity(ApiSettings files)
     /// <summary>The name that a host expects by default, regardless of the address.</summary>
     public const string DefaultName = "accoffload-acc";
 
-    private const string Role = "urn:accoffload:role:acc";
+    private const string Role = CertificateRoles.Prefix + CertificateRoles.Acc;
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode ForAll = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.OtherRead;

@@ -1,3 +1,4 @@
+using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Store;
@@ -5,25 +6,17 @@ namespace ACCOffload.InfraManager.Store;
 /// <summary>Translates SQLite errors into one line that says what to do.</summary>
 internal static class StoreErrors
 {
-    // Result codes from sqlite3.h.
-    private const int Busy = 5;
-    private const int Locked = 6;
-    private const int ReadOnly = 8;
-    private const int Corrupt = 11;
-    private const int Full = 13;
-    private const int CannotOpen = 14;
-    private const int NotADatabase = 26;
-
     public static StoreException Translate(string path, SqliteException e) => e.SqliteErrorCode switch
     {
-        Full => new(StoreFailure.Full, $"store {path}: the disk is full; free some space on its file system", e),
-        Busy or Locked => new(StoreFailure.InUse, $"store {path} is in use by another process; only one inframanager may run on it", e),
-        Corrupt or NotADatabase => Damaged(path, e),
-        CannotOpen => new(
+        SqliteResult.Full => new(StoreFailure.Full, $"store {path}: the disk is full; free some space on its file system", e),
+        SqliteResult.Busy or SqliteResult.Locked =>
+            new(StoreFailure.InUse, $"store {path} is in use by another process; only one inframanager may run on it", e),
+        SqliteResult.Corrupt or SqliteResult.NotADatabase => Damaged(path, e),
+        SqliteResult.CannotOpen => new(
             StoreFailure.CannotOpen,
             $"store {path} can't be opened; check that its directory exists, and that this user may write to the directory and the file",
             e),
-        ReadOnly =>
+        SqliteResult.ReadOnly =>
             new(StoreFailure.Io, $"store {path} can't be written; check its permissions and that its file system is not read-only", e),
         _ => new(StoreFailure.Io, $"store {path}: {OneLine(e.Message)}; check the disk", e),
     };

@@ -47,7 +47,7 @@ public sealed class PackageLimitsTests
         Assert.Equal(
             [
                 "frontend 192.0.2.10:30080/TCP: is not served: es2k-24.01 supports only one cluster IP per port",
-                "session affinity of port 80/TCP: is not applied: es2k-24.01 does not support it",
+                "affinity of port 80/TCP: is not applied: es2k-24.01 does not support it",
                 "backends of port 80/TCP: are partly unused: 1 of 2 are on other nodes, and es2k-24.01 supports only this node's",
                 "port 80/SCTP: is not served: es2k-24.01 supports only TCP and UDP services",
                 "backends of port 81/TCP: are partly unused: another port of the service has 1 of 1, and es2k-24.01 can translate "

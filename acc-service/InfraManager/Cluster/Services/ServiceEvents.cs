@@ -33,7 +33,7 @@ internal sealed class ServiceEvents(Action<ClusterEvent> record, Func<ServiceKey
         "frontend" => "AddressNotServed",
         "port" => "PortNotServed",
         "backends" => "BackendsNotServed",
-        "session" when problem.Subject.StartsWith("session affinity of ", StringComparison.Ordinal) => "AffinityNotApplied",
+        "affinity" => "AffinityNotApplied",
         _ => "",
     };
 }

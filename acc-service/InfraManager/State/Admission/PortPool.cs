@@ -6,8 +6,8 @@ using ACCOffload.InfraManager.State.Values;
 namespace ACCOffload.InfraManager.State.Admission;
 
 /// <summary>
-/// Lends the ports of Target:Ports to attachments. The model records who has which port; this class only remembers whose turn is next, so
-/// that a port is reused as late as possible and one broken port does not fail every ADD.
+/// Lends the ports of Target:Ports to attachments. The model records which attachment has which port; this class only keeps the position
+/// of the next port, so that a port is reused as late as possible and one broken port does not fail every ADD.
 /// </summary>
 internal sealed class PortPool(NetworkModel model, NodeSettings node)
 {

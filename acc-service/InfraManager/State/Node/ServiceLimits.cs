@@ -78,7 +78,7 @@ internal sealed record ServiceLimits
 
         if (kept is not null && port.AffinitySeconds > 0)
         {
-            problems.Add(new ServiceProblem($"session affinity of {subject}", $"is not applied: {Name} does not support it"));
+            problems.Add(new ServiceProblem($"affinity of {subject}", $"is not applied: {Name} does not support it"));
         }
 
         port = port with

@@ -3,11 +3,8 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>The last allocated ID. Mutable: a service has thousands of IDs, and each one advances it.</summary>
-internal sealed record IdCounter(uint Last)
-{
-    public uint Last { get; set; } = Last;
-}
+/// <summary>The last allocated ID.</summary>
+internal sealed record IdCounter(uint Last);
 
 /// <summary>
 /// The counter of pipeline IDs, which services, frontends, backends and the like share. Durable, so that no ID is allocated twice. Undo
@@ -54,18 +51,7 @@ internal sealed class ServiceIdTable(StateJournal journal) : StateTable<string, 
         return last + 1;
     }
 
-    public void SetLast(uint id)
-    {
-        if (Find(LastKey) is not { } counter)
-        {
-            Set(LastKey, new IdCounter(id));
-        }
-        else if (counter.Last != id)
-        {
-            counter.Last = id;
-            RecordInPlace(LastKey);
-        }
-    }
+    public void SetLast(uint id) => Set(LastKey, new IdCounter(id));
 
     public void SetTrusted(uint? id) => Set(TrustedKey, id is { } known ? new IdCounter(known) : null);
 

@@ -23,8 +23,7 @@ internal sealed record ServiceState(uint Id, ServiceSpec Spec, SequenceOf<PortSt
 /// <param name="Frontends">The frontends, and removed ones while a backend drains.</param>
 /// <param name="Cluster">The set of <see cref="FlowTarget.Cluster"/>.</param>
 /// <param name="Local">The set of <see cref="FlowTarget.Local"/>.</param>
-/// <param name="Backends">Eligible backends, one per address and port, and those that keep their flows for now; ordered by key and
-/// ID.</param>
+/// <param name="Backends">Eligible backends, one per address and port, and draining ones; ordered by key and ID.</param>
 internal sealed record PortState(
     ProtocolType Protocol,
     ushort Port,

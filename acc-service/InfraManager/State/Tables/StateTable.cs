@@ -89,7 +89,14 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
         }
 
         ThrowIfConflict(value);
-        Record(key, old);
+        _unsaved.Add(key);
+
+        // A change that cannot be undone must only be visible: one record between two changes of other tables is enough.
+        if (CanUndo || !ReferenceEquals(journal.Last, this))
+        {
+            _changes.Add((journal.Record(this), key, old));
+        }
+
         Replace(key, value);
     }
 
@@ -176,9 +183,6 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
         Replace(key, value);
     }
 
-    /// <summary>Records that the value of a row was changed in place, which undo does not revert.</summary>
-    protected void RecordInPlace(TKey key) => Record(key, null);
-
     /// <summary>Updates the indexes after a row was added, replaced or removed.</summary>
     /// <param name="key">The row's key.</param>
     /// <param name="old">Null when the row was added.</param>
@@ -196,17 +200,6 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
     protected abstract void WriteValue(RowWriter row, TValue value);
 
     protected abstract (TKey Key, TValue Value) ReadRow(RowReader row);
-
-    private void Record(TKey key, TValue? old)
-    {
-        _unsaved.Add(key);
-
-        // A change that cannot be undone must only be visible: one record between two changes of other tables is enough.
-        if (CanUndo || !ReferenceEquals(journal.Last, this))
-        {
-            _changes.Add((journal.Record(this), key, old));
-        }
-    }
 
     private void ThrowIfConflict(TValue? value)
     {
