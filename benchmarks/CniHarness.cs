@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Processes;
 
@@ -27,7 +29,7 @@ internal sealed class CniHarness
     public static CniHarness Ours(Lab lab) => new(lab, lab.At("cni-bin/accoffload"), lab.PluginConfiguration());
 
     /// <summary>Debian's containernetworking-plugins, with the same IPAM plugin.</summary>
-    public static CniHarness Bridge(Lab lab) => new(lab, "/usr/lib/cni/bridge", new JsonObject
+    public static CniHarness Bridge(Lab lab) => new(lab, $"{Needs.CniPluginFolder}/bridge", new JsonObject
     {
         ["cniVersion"] = "1.0.0",
         ["name"] = "reference",
@@ -50,23 +52,14 @@ internal sealed class CniHarness
 
     public async Task<double> DeleteAsync(string netns, string containerId, JsonNode result)
     {
-        var configuration = _configuration.DeepClone().AsObject();
-        configuration["prevResult"] = result.DeepClone();
+        var configuration = _configuration.DeepClone().AsObject().WithPrevious("DEL", result);
         return (await RunAsync("DEL", netns, containerId, configuration.ToJsonString())).Milliseconds;
     }
 
     private async Task<(double Milliseconds, string Output)> RunAsync(string command, string netns, string containerId,
         string configuration)
     {
-        var variables = new Dictionary<string, string>
-        {
-            ["CNI_COMMAND"] = command,
-            ["CNI_PATH"] = $"{_lab.At("cni-bin")}:/usr/lib/cni",
-            ["CNI_CONTAINERID"] = containerId,
-            ["CNI_NETNS"] = $"/run/netns/{netns}",
-            ["CNI_IFNAME"] = "eth0",
-            ["CNI_ARGS"] = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={containerId}",
-        };
+        var variables = PluginVariables.Of(command, _lab.PluginPath, containerId, $"/run/netns/{netns}", containerId);
         var info = Shell.StartInfo(null, _plugin, [], variables);
         // Started from a thread in the namespace, because a helper such as nsenter would add to the time.
         using var host = NetNamespace.OpenNamed(_lab.HostNamespace);

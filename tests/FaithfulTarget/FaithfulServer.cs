@@ -96,14 +96,14 @@ public sealed class FaithfulServer : IAsyncDisposable
     }
 
     /// <summary>Kills the process if it is running, and starts it at the same address.</summary>
-    /// <param name="ownTaps">The TAPs that its scripts create this time; null for the same as before.</param>
-    public async Task RestartAsync(IReadOnlyList<ScriptTap>? ownTaps = null)
+    /// <param name="scriptTaps">The TAPs that its scripts create this time; null for the same as before.</param>
+    public async Task RestartAsync(IReadOnlyList<ScriptTap>? scriptTaps = null)
     {
         await _restarting.WaitAsync();
         try
         {
             await KillAsync();
-            _options = _options with { ScriptTaps = ownTaps ?? _options.ScriptTaps };
+            _options = _options with { ScriptTaps = scriptTaps ?? _options.ScriptTaps };
             if (_options.Behaviours.ForgetsOnRestart)
             {
                 _device = NewDevice();

@@ -28,8 +28,6 @@ internal sealed class Attributes
 
     public Attributes U32(int type, uint? value) => value is null ? this : Add(type, BitConverter.GetBytes(value.Value));
 
-    public Attributes U64(int type, ulong? value) => value is null ? this : Add(type, BitConverter.GetBytes(value.Value));
-
     public Attributes Mac(int type, MacAddress? value) => value is null ? this : Add(type, value.Value.ToArray());
 
     public Attributes Nest(int type, Attributes inner) => Add(type | 0x8000, inner.ToArray());

@@ -45,25 +45,12 @@ public sealed class NamespaceNetdevs : INetdevs
     /// <summary>The host's namespace.</summary>
     public NetNamespace Namespace { get; }
 
-    /// <summary>The namespace with the peers of the links, which receives the pods' packets.</summary>
-    public NetNamespace Hardware => _hardware;
-
-    /// <summary>The name of a link's peer in <see cref="Hardware"/>.</summary>
-    /// <param name="name">The link's original name.</param>
-    public string? PeerName(string name)
-    {
-        lock (_gate)
-        {
-            return _entries.Find(e => e.Name == name)?.End;
-        }
-    }
-
     /// <inheritdoc/>
     public int Create(string name, MacAddress mac, string sysfsPath)
     {
         lock (_gate)
         {
-            var entry = new Entry(sysfsPath, name, mac, string.Create(CultureInfo.InvariantCulture, $"hw{_nextEnd++}"));
+            var entry = new Entry(sysfsPath, mac, string.Create(CultureInfo.InvariantCulture, $"hw{_nextEnd++}"));
             Make(entry, name);
             _entries.Add(entry);
             return _route.GetLink(name)!.Index;
@@ -223,11 +210,9 @@ public sealed class NamespaceNetdevs : INetdevs
         }
     }
 
-    private sealed class Entry(string sysfsPath, string name, MacAddress mac, string end)
+    private sealed class Entry(string sysfsPath, MacAddress mac, string end)
     {
         public string SysfsPath => sysfsPath;
-
-        public string Name => name;
 
         public MacAddress Mac => mac;
 

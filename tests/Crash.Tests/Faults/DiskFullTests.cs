@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using ACCOffload.Crash.Tests.Pods;
 using ACCOffload.Crash.Tests.Rpc;
-using ACCOffload.Protos.V1;
 using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Processes;
 using Grpc.Core;
@@ -91,14 +90,7 @@ public sealed class DiskFullTests
 
         var running = node.Lab.Manager!.Id;
         held.Add(await AttachAsync(node, 5000, 2));
-        Assert.True(
-            (await node.Client(0)
-                .DetachAsync(new DetachRequest
-                {
-                    Key = PodSpec.KeyOf(PodSpec.IdOf(0)),
-                    Epoch = node.Epoch,
-                    Sequence = node.NextSequence()
-                })).Removed);
+        Assert.True(await node.DetachAsync(PodSpec.Of(0, 0)));
         held.Remove(PodSpec.Of(0, 0));
         await AssertEndpointsAsync(node, held);
         Assert.Equal(running, node.Lab.Manager!.Id);
@@ -212,7 +204,7 @@ public sealed class DiskFullTests
     private static async Task<PodSpec> AttachAsync(RpcNode node, int slot, int variant)
     {
         var spec = PodSpec.Of(slot, variant);
-        await node.Client(0).AttachAsync(spec.ToRequest(node.Epoch, node.NextSequence()), deadline: DateTime.UtcNow.AddSeconds(30));
+        await node.AttachAsync(spec);
         return spec;
     }
 

@@ -1,6 +1,5 @@
 using ACCOffload.Crash.Tests.Pods;
 using ACCOffload.Crash.Tests.Rpc;
-using ACCOffload.Protos.V1;
 using ACCOffload.TestKit.Labs;
 
 namespace ACCOffload.Crash.Tests.Faults;
@@ -27,14 +26,12 @@ public sealed class PowerLossTests
         for (var round = 0; round < Rounds; round++)
         {
             var spec = PodSpec.Of(round, 0);
-            await node.Client(0).AttachAsync(spec.ToRequest(node.Epoch, node.NextSequence()), deadline: DateTime.UtcNow.AddSeconds(30));
+            await node.AttachAsync(spec);
             held.Add(spec);
             if (round > 0)
             {
                 var gone = PodSpec.Of(round - 1, 0);
-                await node.Client(0).DetachAsync(
-                    new DetachRequest { Key = PodSpec.KeyOf(gone.ContainerId), Epoch = node.Epoch, Sequence = node.NextSequence() },
-                    deadline: DateTime.UtcNow.AddSeconds(30));
+                await node.DetachAsync(gone);
                 held.Remove(gone);
             }
 

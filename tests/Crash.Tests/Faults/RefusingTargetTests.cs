@@ -1,5 +1,4 @@
 using ACCOffload.Crash.Tests.Rpc;
-using ACCOffload.Protos.V1;
 using Grpc.Core;
 
 namespace ACCOffload.Crash.Tests.Faults;
@@ -33,23 +32,16 @@ public sealed class RefusingTargetTests
             Assert.All(operations.Where(o => o.Answer != Answer.Acknowledged), o => Assert.Equal(Answer.Refused, o.Answer));
             await AssertEndpointsAsync(node, held);
 
-            var refused = await Assert.ThrowsAsync<RpcException>(() => AttachAsync(node, PodSpec.Of(5000, 0)));
+            var refused = await Assert.ThrowsAsync<RpcException>(() => node.AttachAsync(PodSpec.Of(5000, 0)));
             Assert.Equal(StatusCode.ResourceExhausted, refused.StatusCode);
             Assert.Contains("pods", refused.Status.Detail);
             Assert.DoesNotContain('\n', refused.Status.Detail);
 
             // A detach makes room for one more. In one burst the new endpoint gets that room or is rejected.
             var detached = held.First();
-            Assert.True(
-                (await node.Client(0)
-                    .DetachAsync(new DetachRequest
-                    {
-                        Key = PodSpec.KeyOf(detached.ContainerId),
-                        Epoch = node.Epoch,
-                        Sequence = node.NextSequence()
-                    })).Removed);
+            Assert.True(await node.DetachAsync(detached));
             held.Remove(detached);
-            await AttachAsync(node, PodSpec.Of(5000, 0));
+            await node.AttachAsync(PodSpec.Of(5000, 0));
             held.Add(PodSpec.Of(5000, 0));
             await AssertEndpointsAsync(node, held);
 
@@ -72,9 +64,6 @@ public sealed class RefusingTargetTests
         var end = text.IndexOf('\n', at);
         File.WriteAllText(spec, $"{text[..at]}\tsize 0x{Room:x}{text[end..]}");
     }
-
-    private static async Task AttachAsync(RpcNode node, PodSpec spec) =>
-        await node.Client(0).AttachAsync(spec.ToRequest(node.Epoch, node.NextSequence()), deadline: DateTime.UtcNow.AddSeconds(30));
 
     private static async Task AssertEndpointsAsync(RpcNode node, HashSet<PodSpec> held)
     {

@@ -1,5 +1,4 @@
 using ACCOffload.Crash.Tests.Rpc;
-using ACCOffload.Protos.V1;
 using ACCOffload.TestKit.Labs;
 using Grpc.Core;
 
@@ -14,7 +13,7 @@ public sealed class StolenRoleTests
         Needs.Lab();
         await using var node = await RpcNode.StartAsync();
         var held = Enumerable.Range(0, 30).Select(i => PodSpec.Of(i, 0)).ToHashSet();
-        await Task.WhenAll(held.Select((spec, i) => AttachAsync(node, spec, i)));
+        await Task.WhenAll(held.Select((spec, i) => node.AttachAsync(spec, i)));
 
         await using (var intruder = await RawP4Runtime.ConnectAsync(node.Lab.TargetSocket))
         {
@@ -25,21 +24,14 @@ public sealed class StolenRoleTests
             Assert.Contains("another controller is primary", (string?)status["targetReason"]);
 
             var commits = (long)status["commits"]!;
-            var refused = await Assert.ThrowsAsync<RpcException>(() => AttachAsync(node, PodSpec.Of(100, 0)));
+            var refused = await Assert.ThrowsAsync<RpcException>(() => node.AttachAsync(PodSpec.Of(100, 0)));
             Assert.Equal(StatusCode.Unavailable, refused.StatusCode);
             Assert.Contains("another controller is primary", refused.Status.Detail);
             Assert.DoesNotContain('\n', refused.Status.Detail);
             Assert.Equal(commits, (long)(await node.Lab.ControlAsync("status"))["commits"]!);
 
             // Removing a pod must not depend on the primary role.
-            Assert.True(
-                (await node.Client(0)
-                    .DetachAsync(new DetachRequest
-                    {
-                        Key = PodSpec.KeyOf(PodSpec.IdOf(0)),
-                        Epoch = node.Epoch,
-                        Sequence = node.NextSequence()
-                    })).Removed);
+            Assert.True(await node.DetachAsync(PodSpec.Of(0, 0)));
             held.Remove(PodSpec.Of(0, 0));
             await intruder.DropFirstAndAddForeignRowAsync("pods", [10, 9, 9, 9]);
             await intruder.DropFirstAndAddForeignRowAsync("local_sources", [10, 9, 9, 9]);
@@ -47,7 +39,7 @@ public sealed class StolenRoleTests
 
         await node.SettledAsync();
         await node.AssertTablesEqualAsync(held);
-        await AttachAsync(node, PodSpec.Of(100, 0));
+        await node.AttachAsync(PodSpec.Of(100, 0));
         held.Add(PodSpec.Of(100, 0));
         Assert.True(held.SetEquals(await node.EndpointsAsync()));
         await node.AssertTablesEqualAsync(held);
@@ -69,8 +61,4 @@ public sealed class StolenRoleTests
                 removeFault: () => intruder!.DisposeAsync().AsTask().GetAwaiter().GetResult());
         }
     }
-
-    private static async Task AttachAsync(RpcNode node, PodSpec spec, int connection = 0) =>
-        await node.Client(connection)
-            .AttachAsync(spec.ToRequest(node.Epoch, node.NextSequence()), deadline: DateTime.UtcNow.AddSeconds(30));
 }

@@ -16,6 +16,7 @@ internal sealed class RpcNode : IAsyncDisposable
     // One connection carries up to a hundred concurrent requests.
     private const int Connections = 6;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
+    private static readonly TimeSpan SingleLimit = TimeSpan.FromSeconds(30);
     private readonly GrpcChannel[] _channels;
     private readonly GrpcChannel _control;
     private ulong _sequence;
@@ -92,6 +93,18 @@ internal sealed class RpcNode : IAsyncDisposable
     public ulong NextSequence() => Interlocked.Increment(ref _sequence);
 
     public Offload.OffloadClient Client(int request) => new(_channels[request % Connections]);
+
+    /// <summary>Attaches a pod, once: a failure is the test's to judge.</summary>
+    public async Task AttachAsync(PodSpec spec, int connection = 0) =>
+        await Client(connection).AttachAsync(spec.ToRequest(Epoch, NextSequence()), deadline: DateTime.UtcNow + SingleLimit);
+
+    /// <summary>Detaches a pod, once.</summary>
+    /// <returns>Whether the ACC had it.</returns>
+    public async Task<bool> DetachAsync(PodSpec spec)
+    {
+        var request = new DetachRequest { Key = PodSpec.KeyOf(spec.ContainerId), Epoch = Epoch, Sequence = NextSequence() };
+        return (await Client(0).DetachAsync(request, deadline: DateTime.UtcNow + SingleLimit)).Removed;
+    }
 
     /// <summary>Sends one request and records its result.</summary>
     public async Task SendAsync(Operation operation, int connection = 0)

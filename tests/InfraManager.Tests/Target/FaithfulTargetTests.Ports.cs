@@ -10,7 +10,7 @@ public sealed partial class FaithfulTargetTests
     [Fact]
     public async Task Ports_created_by_the_targets_own_scripts_are_used_unchanged()
     {
-        await StartAsync(new FaithfulBehaviours(), ownTaps: [.. Pool.Select(p => new ScriptTap(p, TimeSpan.Zero))]);
+        await StartAsync(new FaithfulBehaviours(), scriptTaps: [.. Pool.Select(p => new ScriptTap(p, TimeSpan.Zero))]);
 
         await ReadyAsync();
 

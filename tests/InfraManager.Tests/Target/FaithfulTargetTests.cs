@@ -301,16 +301,16 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
             new ServiceIntent(TestService.Key(1), TestService.Of(1, [.. backends.Select(b => TestService.Pod(b))])), default);
 
     private async Task StartAsync(FaithfulBehaviours behaviours, PipelineArtifacts? artifacts = null, string[]? pool = null,
-        IReadOnlyList<ScriptTap>? ownTaps = null)
+        IReadOnlyList<ScriptTap>? scriptTaps = null)
     {
         _target = await FaithfulServer.StartAsync(new FaithfulOptions
         {
             SocketPath = Path.Combine(_folder, "p4.sock"),
             Behaviours = behaviours,
             PortNames = _named,
-            ScriptTaps = ownTaps ?? []
+            ScriptTaps = scriptTaps ?? []
         });
-        await Eventually.TrueAsync(() => _target.Ports.Count == (ownTaps?.Count ?? 0), "its scripts have created their TAPs");
+        await Eventually.TrueAsync(() => _target.Ports.Count == (scriptTaps?.Count ?? 0), "its scripts have created their TAPs");
         Open(artifacts, pool);
         await _programmer.SubmitAsync(TestNode.Begin, default);
     }

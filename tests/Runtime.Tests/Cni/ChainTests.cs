@@ -126,11 +126,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
     public async Task Works_with_Debians_tuning_plugin()
     {
         Needs.Lab();
-        if (!File.Exists("/usr/lib/cni/tuning"))
-        {
-            return;
-        }
-
+        Needs.CniPlugins("tuning");
         var runtime = await shared.RuntimeAsync();
         var before = await LabState.TakeAsync(runtime.Lab);
         var tuning = new JsonObject

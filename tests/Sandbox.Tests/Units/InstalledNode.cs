@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Machines;
 using ACCOffload.TestKit.Processes;
 
@@ -123,26 +124,16 @@ internal sealed class InstalledNode : IAsyncDisposable
     private async Task<ShellResult> CniAsync(string command, string pod)
     {
         var list = JsonNode.Parse(File.ReadAllText(Machine.At("/etc/cni/net.d/10-accoffload.conflist")))!;
-        var input = list["plugins"]![0]!.DeepClone().AsObject();
-        input["cniVersion"] = command == "STATUS" ? "1.1.0" : list["cniVersion"]!.DeepClone();
-        input["name"] = list["name"]!.DeepClone();
+        var version = command == "STATUS" ? "1.1.0" : (string)list["cniVersion"]!;
+        var input = NetworkJson.Request(list["plugins"]![0]!.AsObject(), version, (string)list["name"]!)
+            .WithPrevious(command, _results.GetValueOrDefault(pod));
         if (_kinds.TryGetValue(pod, out var kind))
         {
             input["deviceKind"] = kind;
         }
 
-        if (_results.TryGetValue(pod, out var previous))
-        {
-            input["prevResult"] = previous.DeepClone();
-        }
-
-        return await Machine.RunAsync(
-            [
-                "env", $"CNI_COMMAND={command}", $"CNI_CONTAINERID={pod}", $"CNI_NETNS=/run/netns/{pod}", "CNI_IFNAME=eth0",
-                "CNI_PATH=/opt/cni/bin:/usr/lib/cni",
-                $"CNI_ARGS=IgnoreUnknown=1;K8S_POD_NAMESPACE=demo;K8S_POD_NAME={pod}", Plugin,
-            ],
-            input.ToJsonString());
+        var variables = PluginVariables.Of(command, $"/opt/cni/bin:{Needs.CniPluginFolder}", pod, $"/run/netns/{pod}", pod);
+        return await Machine.RunAsync(["env", .. variables.Select(v => $"{v.Key}={v.Value}"), Plugin], input.ToJsonString());
     }
 
     private static async Task InstallAsync(BootedMachine machine, TargetKind kind)

@@ -54,7 +54,7 @@ public sealed class TestPki : IDisposable
 
     /// <summary>A certificate for server and client authentication, with a role; "" for none.</summary>
     public X509Certificate2 IssueFor(
-        string role, string? dnsName = "accoffload-acc", DateTimeOffset? until = null, string subject = "CN=test")
+        string role, string? dnsName = "accoffload-acc", DateTimeOffset? until = null)
     {
         var names = new SubjectAlternativeNameBuilder();
         if (dnsName is not null)
@@ -63,7 +63,7 @@ public sealed class TestPki : IDisposable
         }
 
         var end = until ?? _now.AddDays(1);
-        return Issue(subject, names, role.Length > 0 ? [role] : [], [ServerAuthentication, ClientAuthentication], end.AddDays(-2), end,
+        return Issue("CN=test", names, role.Length > 0 ? [role] : [], [ServerAuthentication, ClientAuthentication], end.AddDays(-2), end,
             X509KeyUsageFlags.DigitalSignature);
     }
 

@@ -30,11 +30,11 @@ public sealed class CniRuntime(Lab lab)
     }
 
     /// <summary>Creates a namespace without an attachment.</summary>
-    public async Task<Attachment> NewAsync(JsonObject? configuration = null, string interfaceName = "eth0")
+    public async Task<Attachment> NewAsync(JsonObject? configuration = null)
     {
         var name = $"c{Interlocked.Increment(ref _count)}";
         var netns = await lab.AddNamespaceAsync(name);
-        return new Attachment($"container-{name}", netns, interfaceName, configuration ?? Configuration());
+        return new Attachment($"container-{name}", netns, "eth0", configuration ?? Configuration());
     }
 
     public async Task<Attachment> AddAsync(JsonObject? configuration = null)
