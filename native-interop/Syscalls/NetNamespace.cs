@@ -102,7 +102,7 @@ public sealed unsafe partial class NetNamespace : IDisposable
     /// Runs synchronous code inside the namespace on a dedicated thread and waits for it. A socket created there belongs to the namespace
     /// and may be used from any thread afterwards.
     /// </summary>
-    /// <exception cref="LinuxException">The namespace can't be entered; exceptions of the code are passed on unchanged.</exception>
+    /// <exception cref="LinuxException">The namespace can't be entered; exceptions thrown by the code are passed on unchanged.</exception>
     public T Run<T>(Func<T> code)
     {
         ArgumentNullException.ThrowIfNull(code);

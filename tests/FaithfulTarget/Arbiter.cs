@@ -29,7 +29,7 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
 
             if (_controllers.Exists(c => c != controller && c.Role == role && c.ElectionId == id))
             {
-                throw Outcome.Invalid("the election id is used by another controller").ToException();
+                throw Outcome.Invalid("the election ID is used by another controller").ToException();
             }
 
             var before = Primary(role);

@@ -121,7 +121,7 @@ public sealed class ReadTests
     }
 
     [Fact]
-    public async Task Counters_and_registers_come_by_index()
+    public async Task Counters_and_registers_are_sorted_by_index()
     {
         await using var target = await TestTarget.StartAsync(new TargetBehaviour
         {

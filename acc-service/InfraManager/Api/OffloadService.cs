@@ -56,7 +56,7 @@ internal sealed class OffloadService(
     public override Task<SyncReply> Sync(SyncRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var caller = guard.RequireNode(context);
-        // Before the items are converted: an item of two bytes can cost an exception.
+        // Check the length before converting the items: an invalid item can be as short as two bytes, and each one throws an exception.
         EndpointRules.CheckListLength(request.Attachments.Count);
         var attachments = new List<EndpointSpec>(request.Attachments.Count);
         var unreadable = new List<SyncItemFailure>();

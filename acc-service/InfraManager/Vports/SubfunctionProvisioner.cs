@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.InfraManager.Vports;
 
 /// <summary>
-/// Ensures that the ACC's own subfunctions exist and are active, named, up and have their queues. Existing ones are reused.
+/// Ensures that each of the ACC's own subfunctions exists, is active and up, and has its name and queues. Existing ones are reused.
 /// </summary>
 /// <param name="devlink">Manages the subfunctions.</param>
 /// <param name="route">Manages the subfunctions' links.</param>
@@ -16,8 +16,8 @@ internal sealed class SubfunctionProvisioner(
     DevlinkClient devlink, RouteNetlink route, Action<string, int> setQueues, TimeSpan activationTimeout)
 {
     /// <returns>The subfunction's link.</returns>
-    /// <exception cref="LinuxException">The kernel or the driver reported an error; a subfunction created by this call is deleted
-    /// again.</exception>
+    /// <exception cref="LinuxException">The kernel or the driver reported an error; a subfunction created by this call is
+    /// deleted.</exception>
     public LinkInfo Ensure(string name, SubfunctionSettings wanted, CancellationToken cancellationToken)
     {
         var found = devlink.GetPorts(wanted.Device).FirstOrDefault(p =>

@@ -154,8 +154,8 @@ public sealed partial class P4RuntimeSession
 
                 // An established connection keeps the old certificates, so replace it. Let Writes in progress finish first.
                 Volatile.Write(ref _live, null);
-                var limit = _options.TimeProvider.GetTimestamp();
-                while (!live.IsIdle && _options.TimeProvider.GetElapsedTime(limit) < _options.RpcTimeout)
+                var start = _options.TimeProvider.GetTimestamp();
+                while (!live.IsIdle && _options.TimeProvider.GetElapsedTime(start) < _options.RpcTimeout)
                 {
                     await Task.Delay(TimeSpan.FromMilliseconds(20), _options.TimeProvider, live.Ended);
                 }
@@ -230,7 +230,7 @@ public sealed partial class P4RuntimeSession
                 break;
             case StatusCode.AlreadyExists:
                 Answered(live);
-                SetState(SessionState.Backup, $"another controller is primary (election id {id})");
+                SetState(SessionState.Backup, $"another controller is primary (election ID {id})");
                 if (_options.TakeOver)
                 {
                     Reelect(live, id, tasks);
@@ -239,7 +239,7 @@ public sealed partial class P4RuntimeSession
                 break;
             case StatusCode.NotFound:
                 Answered(live);
-                SetState(SessionState.Backup, $"there is no primary, but a higher election id was used before ({id})");
+                SetState(SessionState.Backup, $"there is no primary, but a higher election ID was used before ({id})");
                 Reelect(live, id, tasks);
                 break;
             default:

@@ -54,7 +54,7 @@ public sealed partial class P4RuntimeSession
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // gRPC could not parse the answer, or the channel was closed at this moment.
+            // gRPC could not parse the answer, or the channel was closed during the call.
             result = new WriteResult(
                 WriteOutcome.Unknown, StatusCode.Unknown, $"the Write ended without a usable answer: {RpcFault.Describe(e)}", []);
         }

@@ -227,7 +227,7 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
     [LoggerMessage(4, LogLevel.Warning, "Stream error from the target: {Code}: {Message}")]
     private partial void LogStreamError(StatusCode code, string message);
 
-    [LoggerMessage(5, LogLevel.Debug, "Ignored an arbitration answer for election id {Id}; ours is {Ours}")]
+    [LoggerMessage(5, LogLevel.Debug, "Ignored an arbitration answer for election ID {Id}; ours is {Ours}")]
     private partial void LogForeignElection(ElectionId id, ElectionId ours);
 
     [LoggerMessage(6, LogLevel.Warning, "The changed certificates can't be used, keeping the current connection: {Reason}")]

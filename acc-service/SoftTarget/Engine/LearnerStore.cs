@@ -68,7 +68,7 @@ internal sealed unsafe partial class LearnerStore : IDisposable
         _entryBlock = new NativeBlock((long)learner.Size * _stride);
         _buckets = (LearnerBucket*)_bucketBlock.Pointer;
         _entries = _entryBlock.Pointer;
-        // Ids are masked to a power of two; ids missing in the specification use the first timeout.
+        // Ids are masked to a power of two; ids missing from the specification use the first timeout.
         _timeouts = new long[BitOperations.RoundUpToPowerOf2((uint)learner.Timeouts.Count)];
         for (var i = 0; i < _timeouts.Length; i++)
         {

@@ -13,7 +13,7 @@ public sealed class SwxAction
     /// <summary>Name in the specification.</summary>
     public string Name { get; }
 
-    /// <summary>Index of the action in the program, which updates use.</summary>
+    /// <summary>Index of the action in the program; updates use it.</summary>
     public int Index { get; }
 
     /// <summary>Arguments in order. Action data is the concatenation of these fields, each big-endian.</summary>

@@ -45,10 +45,10 @@ public sealed class SwxTable
     /// <summary>Name in the specification.</summary>
     public string Name { get; }
 
-    /// <summary>Index of the table in the program, which updates use.</summary>
+    /// <summary>Index of the table in the program; updates use it.</summary>
     public int Index { get; }
 
-    /// <summary>Key fields in their order; empty for a table that only runs its default action.</summary>
+    /// <summary>Key fields in order; empty for a table that only runs its default action.</summary>
     public IReadOnlyList<SwxKeyField> Key { get; }
 
     /// <summary>Size of the packed key in bytes.</summary>
@@ -88,7 +88,7 @@ public sealed class SwxSelector
     /// <summary>Name in the specification.</summary>
     public string Name { get; }
 
-    /// <summary>Index of the selector in the program, which updates use.</summary>
+    /// <summary>Index of the selector in the program; updates use it.</summary>
     public int Index { get; }
 
     /// <summary>Metadata field with the group id.</summary>
@@ -157,7 +157,8 @@ public sealed class SwxLearner
 }
 
 /// <summary>
-/// An array of 64-bit registers; counters are such arrays (<c>NAME_packets</c>, <c>NAME_bytes</c>, or <c>NAME</c> for one kind).
+/// An array of 64-bit registers. Counters use these arrays: <c>NAME_packets</c> and <c>NAME_bytes</c>, or <c>NAME</c> if the counter
+/// counts only packets or only bytes.
 /// </summary>
 /// <param name="Name">Name in the specification.</param>
 /// <param name="Index">Position among the register arrays.</param>

@@ -261,9 +261,9 @@ internal sealed partial class SoftDevice(ulong deviceId, SwxPipelineOptions opti
     private static partial void LogCommitted(ILogger logger, ulong cookie, int tables);
 
     [LoggerMessage(2, LogLevel.Information,
-        "Controller connected to device {DeviceId}, role \"{Role}\", election id {ElectionId}, primary: {Primary}")]
+        "Controller connected to device {DeviceId}, role \"{Role}\", election ID {ElectionId}, primary: {Primary}")]
     private static partial void LogArbitration(ILogger logger, ulong deviceId, string role, ElectionId electionId, bool primary);
 
-    [LoggerMessage(3, LogLevel.Information, "Controller disconnected, role \"{Role}\", election id {ElectionId}, was primary: {Primary}")]
+    [LoggerMessage(3, LogLevel.Information, "Controller disconnected, role \"{Role}\", election ID {ElectionId}, was primary: {Primary}")]
     private static partial void LogLeft(ILogger logger, string role, ElectionId electionId, bool primary);
 }

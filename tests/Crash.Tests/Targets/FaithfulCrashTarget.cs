@@ -21,14 +21,14 @@ internal sealed class FaithfulCrashTarget(Lab lab) : CrashTarget
         { Pushes: not 1 } => $"{_server.Pushes} pipelines were pushed during one run of the target",
         { PortDeletes: > 0 } => $"{_server.PortDeletes} port deletions were requested",
         _ when !_server!.Ports.Keys.ToHashSet()
-            .SetEquals(Names) => $"the target has {_server.Ports.Count} ports, which are not those of its pool",
+            .SetEquals(Names) => $"the target's {_server.Ports.Count} ports differ from those of its pool",
         _ => _server.Updates.FirstOrDefault(u => u.Kind == P4.V1.Update.Types.Type.Modify) is { } modify ? $"sent: {modify}" : null,
     };
 
     public override void Prepare(JsonObject config) =>
         config["Target"]!["Ports"] = new JsonArray([.. Names.Select(n => JsonValue.Create(n))]);
 
-    // The agent requests a name as for its own port; InfraManager chooses the leased port.
+    // The test requests a port name, but InfraManager leases a port of the pool and reports its name instead.
     public override PodSpec AsRequested(PodSpec endpoint) => endpoint with { PortName = endpoint.RequestedPortName };
 
     public override async Task StartAsync()

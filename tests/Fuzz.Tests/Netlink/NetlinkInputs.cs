@@ -28,7 +28,7 @@ internal static class NetlinkInputs
         }
 
         byte[] datagram = [.. messages];
-        // The sequence number of the first message stays valid, as in any reply of the kernel.
+        // Do not mutate the first header, so that its sequence number still matches the request in most datagrams.
         return dice.OneIn(8) ? [.. datagram[..16], .. ByteMutator.Mutate(dice, datagram[16..])] : datagram;
     }
 
@@ -69,7 +69,7 @@ internal static class NetlinkInputs
 
     private static byte[] Number(Dice dice, int usual) => Bytes.Int(dice.OneIn(25) ? (int)dice.OddNumber() : usual);
 
-    /// <summary>Mostly the first type and some of the others, with mostly typical values.</summary>
+    /// <summary>Usually starts with the first type and continues with random ones; most values are typical.</summary>
     private static byte[] Attributes(Dice dice, ReadOnlySpan<int> types, Func<Dice, int, byte[]> usual)
     {
         var attributes = new List<byte>();

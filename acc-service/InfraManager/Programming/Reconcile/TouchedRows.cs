@@ -18,7 +18,7 @@ internal sealed class TouchedRows
     /// <summary>The tables that were written.</summary>
     public IReadOnlyCollection<TableSchema> Tables => _tables;
 
-    /// <summary>The keys of all written rows; null when reading their tables is faster.</summary>
+    /// <summary>The keys of all written rows; null if there are too many to read by key.</summary>
     /// <param name="rows">The number of rows on the target.</param>
     public IReadOnlyCollection<EntryKey>? KeysAmong(long rows) =>
         _keys.Count <= MaxKeys && (long)_keys.Count * RowsPerKey <= rows ? _keys : null;
