@@ -10,7 +10,7 @@ namespace ACCOffload.HostStub.Devices;
 
 /// <summary>
 /// SR-IOV virtual functions: the function's own interface moves to the pod. A function is free when it belongs to a configured physical
-/// function, has its interface in the host's namespace, and no claim names it.
+/// function, its number is in the configured range, its interface is in the host's namespace, and it is neither claimed nor quarantined.
 /// </summary>
 internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : IDeviceKind
 {
@@ -255,7 +255,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             throw new CniException(
                 CniErrorCode.TryAgainLater,
                 $"the physical function {function.Physical} has no interface in the host's namespace",
-                "without it Device:Vf:Vlan, :Trust, :SpoofCheck and :MaxRate can't be set");
+                "without it Device:Vf:Vlan, :Trust, :SpoofCheck and :MaxRateMbit can't be set");
         }
 
         host.SetVf(physical.Index, function.Function.Number, new VfChange

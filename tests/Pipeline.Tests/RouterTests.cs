@@ -105,7 +105,7 @@ public sealed class RouterTests : IDisposable
             AssertIcmp(_node.Pass(1, sent, 1), 0x0301, Node.Gateway, sent);
         }
         Assert.Equal(2ul, _node.Drops(DropReason.Unassigned));
-        // It did not loop between node and uplink.
+        // A packet from outside is answered too: it does not loop between the node and the uplink.
         var fromOutside = With(Frame.Build(Frame.Udp, External, 5000, Unassigned, 53), ttl: 255);
         AssertIcmp(_node.Pass(Node.UplinkPort, fromOutside, Node.UplinkPort), 0x0301, Node.Address, fromOutside);
     }
@@ -116,7 +116,7 @@ public sealed class RouterTests : IDisposable
     public void A_packet_over_the_MTU_is_answered_with_a_quote_of_the_original(byte protocol)
     {
         _node.PutPrefix("routes", "to_narrow_port", [0], 0, Node.UplinkPort, Node.GatewayMac, Node.UplinkMac, 1400);
-        // Not translated, including a packet that just fits.
+        // Packets that are not translated, including one that just fits.
         var sent = Frame.Build(protocol, _client, 5000, External, 53, new byte[1381]);
         var message = _node.Pass(1, sent, 1);
         AssertIcmp(message, 0x0304, Node.Gateway, sent);
@@ -127,7 +127,7 @@ public sealed class RouterTests : IDisposable
             Node.UplinkPort);
         Assert.Equal(1ul, _node.Drops(DropReason.TooBig));
 
-        // To a remote backend, a reply of a local one, and a masqueraded packet.
+        // A packet to a remote backend, a reply from a local one, and a masqueraded packet.
         const uint remote = 0x0AF40205;
         var backend = _node.AddPod(2);
         var service = new Service(_node, protocol).Backend(1, remote).Fill(1).Frontend(Service.Address, 80);
@@ -160,7 +160,7 @@ public sealed class RouterTests : IDisposable
     [Fact]
     public void Packets_that_must_not_be_answered_are_not()
     {
-        // RFC 1812, 4.3.2.7: errors, later fragments, broadcast and multicast, invalid sources. Also untrusted packets.
+        // RFC 1812, 4.3.2.7: errors, later fragments, broadcast and multicast, invalid sources. Also other protocols and bad checksums.
         var quoted = Frame.Build(Frame.Udp, _client, 5000, External, 53);
         AssertSilent(With(Frame.Error(3, 3, _client, Frame.Build(Frame.Udp, External, 53, _client, 5000)), ttl: 1));
         AssertSilent(With(Frame.Error(11, 0, _client, Frame.Build(Frame.Udp, External, 53, _client, 5000)), ttl: 1));
@@ -248,7 +248,7 @@ public sealed class RouterTests : IDisposable
             Assert.Equal(payload, answer.Payload.ToArray());
         }
         Assert.Null(_node.Send(Node.UplinkPort, Frame.Echo(External, Node.Gateway, 77)));
-        // An unsolicited echo reply is dropped like a datagram.
+        // An unsolicited echo reply is rejected with port unreachable, like a datagram.
         var reply = Frame.Echo(_client, Node.Gateway, 77, reply: true);
         AssertIcmp(_node.Pass(1, reply, 1), 0x0303, Node.Gateway, reply);
         foreach (var piece in Frame.Echo(_client, Node.Gateway, 77, payload: new byte[3000]).Fragments(1480, 9))

@@ -100,7 +100,7 @@ internal sealed partial class SqliteStore : IDisposable
     /// store is writable.
     /// </summary>
     /// <exception cref="StoreException">Nothing was saved as far as this process knows. After a disk failure the changes may still be there
-    /// after a restart. The rows stay unsaved, so the next commit writes their values then.</exception>
+    /// after a restart. The rows stay unsaved, so the next commit writes their latest values.</exception>
     public void Commit(NetworkModel model)
     {
         try

@@ -31,8 +31,8 @@ public sealed class FaithfulCrashTests(ITestOutputHelper output)
 
         output.WriteLine($"crash faithful, seed {RunSettings.Seed}: {rounds.Rounds} rounds of {Requests} requests in "
             + $"{clock.Elapsed.TotalSeconds:0} s, {rounds.Kills} kills, "
-            + $"{rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered, {node.Cluster!.Changes} changes of services");
+            + $"{rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered, {node.Cluster!.Changes} service changes");
         Assert.Null(node.Leaks.Problem);
-        Assert.True(rounds.Unanswered > 0, "too few requests were in progress at the kills");
+        Assert.True(rounds.Unanswered > 0, "too few requests were in progress when processes were killed");
     }
 }

@@ -14,7 +14,7 @@ public sealed class RpcCrashTests(ITestOutputHelper output)
         var clock = Stopwatch.StartNew();
         var total = CrashSettings.RpcRounds;
 
-        // First only the target is killed, so that leaks of InfraManager add up; then only InfraManager; then both.
+        // First, only the target is killed, so that leaks in InfraManager add up; then only InfraManager; then either or both.
         for (var i = 0; i < 10; i++)
         {
             await rounds.RunAsync(-1 - i, i % 3 == 1 ? Victims.Target : Victims.None);
@@ -32,11 +32,11 @@ public sealed class RpcCrashTests(ITestOutputHelper output)
 
         output.WriteLine($"crash rpc, seed {RunSettings.Seed}: {rounds.Rounds} rounds of {RpcRounds.Requests} requests in "
             + $"{clock.Elapsed.TotalSeconds:0} s, "
-            + $"{rounds.Kills} kills, {rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered, {node.Cluster!.Changes} changes "
-            + $"of services; largest WAL {node.Leaks.LargestWal >> 10} KiB");
+            + $"{rounds.Kills} kills, {rounds.Acknowledged} acknowledged, {rounds.Unanswered} unanswered, {node.Cluster!.Changes} service "
+            + $"changes; largest WAL {node.Leaks.LargestWal >> 10} KiB");
         Assert.Null(node.Leaks.Problem);
         Assert.InRange(node.Leaks.LongestRun("inframanager"), 9, int.MaxValue);
         Assert.InRange(node.Leaks.LongestRun("soft target"), total * 3 / 5, int.MaxValue);
-        Assert.True(rounds.Unanswered > total, "too few requests were in progress at the kills");
+        Assert.True(rounds.Unanswered > total, "too few requests were in progress when processes were killed");
     }
 }

@@ -87,7 +87,10 @@ internal sealed class IntentQueue<T>
     /// <summary>Wakes the consumer without an item.</summary>
     public void Wake() => _signal.Set();
 
-    /// <summary>Waits for a signal since the last return, or until the limit; called by the consumer only.</summary>
+    /// <summary>
+    /// Waits until there is a signal or the limit passes. Returns at once if there was a signal since the last return. Called by the
+    /// consumer only.
+    /// </summary>
     public Task WaitAsync(TimeSpan limit, TimeProvider time) => _signal.WaitAsync(limit, time);
 }
 
