@@ -21,7 +21,7 @@ internal static class PodCheck
         var link = pod.Find() ?? throw Missing($"interface {pod.InterfaceName} is gone", sandbox);
         CheckLink(link, expected.Interfaces[index], sandbox, claim);
         CheckAddresses(pod, link, expected, index, sandbox);
-        var rules = pod.Links.GetRules().Where(r => claim.Addresses.Contains(r.Source)).ToArray();
+        var rules = pod.Links.GetRules().Where(r => r.Source is { } source && claim.Addresses.Contains(source)).ToArray();
         CheckRoutes(pod, expected, index, sandbox, rules);
         if (claim.SourceTable != 0)
         {
@@ -84,7 +84,7 @@ internal static class PodCheck
     {
         foreach (var address in claim.Addresses)
         {
-            if (!rules.Any(r => r.Source.Equals(address) && HasDefaultRoute(pod, link, address, r.Table)))
+            if (!rules.Any(r => address.Equals(r.Source) && HasDefaultRoute(pod, link, address, r.Table)))
             {
                 throw Missing($"no routing rule sends packets from {address} through {link.Name}", sandbox);
             }

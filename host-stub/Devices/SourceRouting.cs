@@ -69,7 +69,7 @@ internal static class SourceRouting
         {
             foreach (var rule in pod.Links.GetRules())
             {
-                if (rule.Table == claim.SourceTable && claim.Addresses.Contains(rule.Source))
+                if (rule.Table == claim.SourceTable && rule.Source is { } source && claim.Addresses.Contains(source))
                 {
                     pod.Links.DeleteRule(rule);
                 }

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Syscalls;
 
@@ -29,7 +32,7 @@ public sealed partial class RouteNetlink
         return _connection.TryExecute(writer.Complete(operation), operation, Errno.ENOENT);
     }
 
-    /// <summary>The rules of both families that select a table by source address.</summary>
+    /// <summary>The rules of both families that select a table, in the kernel's order.</summary>
     public IReadOnlyList<RoutingRule> GetRules() => [.. GetRules(Libc.AF_INET), .. GetRules(Libc.AF_INET6)];
 
     private List<RoutingRule> GetRules(byte family)
@@ -53,19 +56,46 @@ public sealed partial class RouteNetlink
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rule.Table, nameof(rule));
         ArgumentOutOfRangeException.ThrowIfNegative(rule.Priority, nameof(rule));
-        var family = Family(rule.Source);
-        var bits = 8 * AttributeReader.AddressLength(family);
-        var length = rule.SourcePrefixLength ?? bits;
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length, nameof(rule));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, bits, nameof(rule));
+        ArgumentOutOfRangeException.ThrowIfEqual(rule.HasOtherSelectors, true, nameof(rule));
+        var family = rule.Family == AddressFamily.InterNetwork ? (byte)Libc.AF_INET : (byte)Libc.AF_INET6;
         writer.Body(new Rtnetlink.RuleMessage
         {
             Family = family,
-            SourceLength = (byte)length,
+            SourceLength = PrefixLength(rule.Source, rule.SourcePrefixLength, family),
+            DestinationLength = PrefixLength(rule.Destination, rule.DestinationPrefixLength, family),
             Table = TableByte(rule.Table),
             Action = Rtnetlink.FR_ACT_TO_TBL,
         });
-        writer.Address(Rtnetlink.FRA_SRC, rule.Source);
+        if (rule.Source is { } source)
+        {
+            writer.Address(Rtnetlink.FRA_SRC, source);
+        }
+
+        if (rule.Destination is { } destination)
+        {
+            writer.Address(Rtnetlink.FRA_DST, destination);
+        }
+
+        if (rule.InputInterface is { } input)
+        {
+            writer.Text(Rtnetlink.FRA_IIFNAME, input);
+        }
+
+        if (rule.IpProtocol != 0)
+        {
+            writer.Number(Rtnetlink.FRA_IP_PROTO, rule.IpProtocol);
+        }
+
+        if (rule.DestinationPorts is { } ports)
+        {
+            writer.Number(Rtnetlink.FRA_DPORT_RANGE, ports.Kernel);
+        }
+
+        if (rule.Protocol != 0)
+        {
+            writer.Number(Rtnetlink.FRA_PROTOCOL, rule.Protocol);
+        }
+
         writer.Number(Rtnetlink.FRA_TABLE, (uint)rule.Table);
         if (rule.Priority != 0)
         {
@@ -73,6 +103,38 @@ public sealed partial class RouteNetlink
         }
     }
 
-    private static string Describe(RoutingRule rule) =>
-        $"from {rule.Source}{(rule.SourcePrefixLength is { } length ? $"/{length}" : "")} lookup {rule.Table}";
+    private static byte PrefixLength(IPAddress? address, int? length, byte family)
+    {
+        if (address is null)
+        {
+            return 0;
+        }
+
+        var bits = 8 * AttributeReader.AddressLength(family);
+        var given = length ?? bits;
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(given, nameof(length));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(given, bits, nameof(length));
+        return (byte)given;
+    }
+
+    private static string Describe(RoutingRule rule)
+    {
+        var text = new StringBuilder();
+        Add(rule.Source is null ? "" : $"from {rule.Source}{Length(rule.SourcePrefixLength)}");
+        Add(rule.Destination is null ? "" : $"to {rule.Destination}{Length(rule.DestinationPrefixLength)}");
+        Add(rule.InputInterface is null ? "" : $"iif {rule.InputInterface}");
+        Add(rule.IpProtocol == 0 ? "" : $"ipproto {rule.IpProtocol}");
+        Add(rule.DestinationPorts is { } ports ? $"dport {ports}" : "");
+        return $"{(text.Length == 0 ? "from all " : text)}lookup {rule.Table}";
+
+        static string Length(int? length) => length is null ? "" : $"/{length}";
+
+        void Add(string part)
+        {
+            if (part.Length > 0)
+            {
+                text.Append(part).Append(' ');
+            }
+        }
+    }
 }

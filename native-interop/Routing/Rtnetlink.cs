@@ -54,6 +54,8 @@ internal static class Rtnetlink
     public const ushort IPVLAN_MODE_L2 = 0;
     public const ushort IPVLAN_F_VEPA = 2;
     public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
+    public const ushort IFLA_INET_CONF = 1;
+    public const ushort IPV4_DEVCONF_ACCEPT_LOCAL = 23;
     public const byte IN6_ADDR_GEN_MODE_NONE = 1;
 
     public const ushort IFLA_VF_INFO = 1;
@@ -84,9 +86,18 @@ internal static class Rtnetlink
     public const byte RT_TABLE_COMPAT = 252;
     public const uint RTNH_F_ONLINK = 4;
 
+    public const ushort FRA_DST = 1;
     public const ushort FRA_SRC = 2;
+    public const ushort FRA_IIFNAME = 3;
     public const ushort FRA_PRIORITY = 6;
+    public const ushort FRA_FWMARK = 10;
+    public const ushort FRA_SUPPRESS_PREFIXLEN = 14;
     public const ushort FRA_TABLE = 15;
+    public const ushort FRA_FWMASK = 16;
+    public const ushort FRA_PROTOCOL = 21;
+    public const ushort FRA_IP_PROTO = 22;
+    public const ushort FRA_DPORT_RANGE = 24;
+    public const uint FIB_RULE_INVERT = 2;
     public const byte FR_ACT_TO_TBL = 1;
 
 

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Net;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
@@ -7,6 +9,7 @@ using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.TestKit;
 
@@ -55,6 +58,17 @@ internal sealed class FakeCore : IProgrammer
 
     /// <summary>The settings to validate intents against; null to skip validation.</summary>
     public NodeSettings? Node { get; set; }
+
+    private static NodeSettings Unconfigured { get; } = new()
+    {
+        Name = "node-1",
+        PodRanges = [],
+        Gateway = IPAddress.Parse("169.254.1.1"),
+        GatewayMac = MacAddress.Parse("02:ac:c0:00:00:01"),
+        Profile = PipelineProfiles.K8sDp,
+    };
+
+    NodeSettings IProgrammer.Node => Node ?? Unconfigured;
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {

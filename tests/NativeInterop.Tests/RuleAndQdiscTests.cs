@@ -1,7 +1,9 @@
 using System.Net;
+using System.Net.Sockets;
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.NativeInterop.Tests;
 
@@ -15,17 +17,70 @@ public sealed class RuleAndQdiscTests
         Needs.Root();
         using var a = new TestNamespace();
         var rule = new RoutingRule { Source = IPAddress.Parse(source), Table = 0x0acc0003, Priority = 1000 };
-        Assert.Empty(a.Route.GetRules());
+        Assert.DoesNotContain(a.Route.GetRules(), r => r.Source is not null);
 
         Assert.True(a.Route.AddRule(rule));
         Assert.False(a.Route.AddRule(rule));
 
-        var found = Assert.Single(a.Route.GetRules());
+        var found = Assert.Single(a.Route.GetRules(), r => r.Source is not null);
         Assert.Equal((rule.Source, rule.Table, rule.Priority, 8 * rule.Source.GetAddressBytes().Length),
             (found.Source, found.Table, found.Priority, found.SourcePrefixLength));
         Assert.True(a.Route.DeleteRule(found));
         Assert.False(a.Route.DeleteRule(found));
-        Assert.Empty(a.Route.GetRules());
+        Assert.DoesNotContain(a.Route.GetRules(), r => r.Source is not null);
+    }
+
+    [Fact]
+    public void A_new_namespace_has_the_kernels_three_rules()
+    {
+        Needs.Root();
+        using var a = new TestNamespace();
+        var rules = a.Route.GetRules().Where(r => r.Family == AddressFamily.InterNetwork).ToList();
+        Assert.Equal([(0, 255), (32766, 254), (32767, 253)], rules.Select(r => (r.Priority, r.Table)));
+        Assert.All(rules, r => Assert.True(r.MatchesAll, r.ToString()));
+    }
+
+    [Theory]
+    [InlineData("192.0.2.10", (byte)6)]
+    [InlineData("fd00::7", (byte)17)]
+    public void A_rule_can_select_the_machines_own_packets_by_destination_protocol_and_ports(string destination, byte protocol)
+    {
+        Needs.Root();
+        using var a = new TestNamespace();
+        var rule = new RoutingRule
+        {
+            Family = IPAddress.Parse(destination).AddressFamily,
+            Destination = IPAddress.Parse(destination),
+            InputInterface = "lo",
+            IpProtocol = protocol,
+            DestinationPorts = new RulePorts(30000, 32767),
+            Table = 0x0acc0000,
+            Priority = 50,
+            Protocol = 172,
+        };
+        Assert.True(a.Route.AddRule(rule));
+        var found = Assert.Single(a.Route.GetRules(), r => r.Table == rule.Table);
+        Assert.Equal(rule with { DestinationPrefixLength = 8 * rule.Destination.GetAddressBytes().Length }, found);
+        Assert.True(a.Route.DeleteRule(found));
+        Assert.DoesNotContain(a.Route.GetRules(), r => r.Table == rule.Table);
+    }
+
+    [Fact]
+    public async Task A_rule_with_other_selectors_is_marked_and_cannot_be_deleted_by_mistake()
+    {
+        Needs.Root();
+        using var a = new TestNamespace();
+        string[] selectors =
+            ["fwmark 1", "not from all", "tos 0x10", "uidrange 0-5", "sport 7", "oif lo", "from all suppress_prefixlength 0"];
+        foreach (var selector in selectors)
+        {
+            await Shell.RunLineAsync(a.Name, $"ip rule add {selector} table 77").Succeeded();
+            var found = Assert.Single(a.Route.GetRules(), r => r.Table == 77);
+            Assert.True(found.HasOtherSelectors, selector);
+            Assert.False(found.MatchesAll, selector);
+            Assert.Throws<ArgumentOutOfRangeException>(() => a.Route.DeleteRule(found));
+            await Shell.RunLineAsync(a.Name, $"ip rule del {selector} table 77").Succeeded();
+        }
     }
 
     [Theory]

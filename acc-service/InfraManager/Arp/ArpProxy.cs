@@ -183,27 +183,30 @@ internal sealed partial class ArpProxy : IDisposable
 }
 
 /// <summary>The allowed ARP senders: the endpoints' IPv4 and MAC addresses.</summary>
-internal sealed class ArpSenders(NodeSettings node, Func<IReadOnlyDictionary<long, Programming.EndpointView>> endpoints)
+internal sealed class ArpSenders(Func<NodeSettings> node, Func<IReadOnlyDictionary<long, Programming.EndpointView>> endpoints)
 {
     private IReadOnlyDictionary<long, Programming.EndpointView>? _current;
+    private NodeSettings? _node;
 
     /// <summary>MAC addresses by IPv4 address in host byte order.</summary>
     public Dictionary<uint, ulong> Macs { get; private set; } = [];
 
-    /// <summary>Rebuilds <see cref="Macs"/> if an endpoint has changed.</summary>
+    /// <summary>Rebuilds <see cref="Macs"/> if an endpoint or the node's addresses have changed.</summary>
     public void Refresh()
     {
         var latest = endpoints();
-        if (ReferenceEquals(latest, _current))
+        var settings = node();
+        if (ReferenceEquals(latest, _current) && ReferenceEquals(settings, _node))
         {
             return;
         }
 
         _current = latest;
+        _node = settings;
         var macs = new Dictionary<uint, ulong>();
         foreach (var spec in latest.Values.Select(v => v.Endpoint.Spec))
         {
-            foreach (var address in node.AddressesOf(spec).Where(a => a.AddressFamily == AddressFamily.InterNetwork))
+            foreach (var address in settings.AddressesOf(spec).Where(a => a.AddressFamily == AddressFamily.InterNetwork))
             {
                 macs[Ipv4.Value(address)] = spec.Mac.Value;
             }

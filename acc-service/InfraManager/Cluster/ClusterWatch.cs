@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Events;
+using ACCOffload.InfraManager.Cluster.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Cluster.Watch;
@@ -8,7 +9,9 @@ using ACCOffload.InfraManager.State.Node;
 
 namespace ACCOffload.InfraManager.Cluster;
 
-/// <summary>Watches the cluster's services and submits them to the programmer, until disposed.</summary>
+/// <summary>
+/// Watches the cluster's services, the node's object and the service ranges, and submits them to the programmer, until disposed.
+/// </summary>
 internal sealed class ClusterWatch : IAsyncDisposable
 {
     // The node's zone only narrows the choice of backends, so services do not wait longer for it.
@@ -20,6 +23,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly Reflector<ServiceObject> _services;
     private readonly Reflector<SliceObject> _slices;
     private readonly Reflector<NodeObject> _node;
+    private readonly Reflector<ServiceRangeObject>? _ranges;
+    private readonly NodeController _nodeController;
     private readonly HealthCheckServer? _healthChecks;
     private readonly EventRecorder _events;
     private readonly TimeProvider _time;
@@ -39,7 +44,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _time = time;
         _healthChecks = healthChecks;
         _client = new ApiServerClient(settings, options, time, logger);
-        var index = new ServiceIndex(ServiceContext.Of(node));
+        // With the addresses from before a restart, until the Node object is read.
+        var index = new ServiceIndex(ServiceContext.Of(programmer.Node));
         _controller = new ServiceController(index, programmer, time, logger);
         if (healthChecks is not null)
         {
@@ -50,17 +56,29 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _controller.Applied += new ServiceEvents(_events.Record, index.UidOf).Report;
         _services = new Reflector<ServiceObject>(ResourceKinds.Services, _client, index.Services, options, time, logger);
         _slices = new Reflector<SliceObject>(ResourceKinds.Slices, _client, index.Slices, options, time, logger);
-        _node = new Reflector<NodeObject>(ResourceKinds.Node(node.Name), _client, index.Node, options, time, logger);
+        _nodeController = new NodeController(programmer, index, time, logger);
+        _node = new Reflector<NodeObject>(ResourceKinds.Node(node.Name), _client, _nodeController.Node, options, time, logger);
+        _ranges = node.VirtualRanges.Count > 0
+            ? null
+            : new Reflector<ServiceRangeObject>(
+                ResourceKinds.ServiceRanges, _client, _nodeController.ServiceRanges, options, time, logger);
     }
 
     public ClusterWatchStatus GetStatus() =>
-        new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status], _controller.GetStatus());
+        new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status, .. Ranges], _controller.GetStatus());
+
+    /// <summary>Why the cluster's addresses and ranges of this node are not in effect; empty if they are.</summary>
+    public string NodeProblem => _nodeController.Problem;
+
+    private IEnumerable<ReflectorStatus> Ranges => _ranges is null ? [] : [_ranges.Status];
 
     /// <summary>Starts watching and returns immediately.</summary>
     public void Start() => _running = Task.WhenAll(
         Task.Run(() => _services.RunAsync(_stop.Token)),
         Task.Run(() => _slices.RunAsync(_stop.Token)),
         Task.Run(() => _node.RunAsync(_stop.Token)),
+        _ranges is { } ranges ? Task.Run(() => ranges.RunAsync(_stop.Token)) : Task.CompletedTask,
+        Task.Run(() => _nodeController.RunAsync(_stop.Token)),
         Task.Run(SyncAsync),
         Task.Run(() => _controller.RunAsync(_stop.Token)),
         Task.Run(() => _events.RunAsync(_stop.Token)),
@@ -71,6 +89,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         await _stop.CancelAsync();
         await _running;
         _controller.Dispose();
+        _nodeController.Dispose();
         _client.Dispose();
         if (_healthChecks is not null)
         {

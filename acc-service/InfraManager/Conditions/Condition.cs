@@ -45,6 +45,7 @@ internal static class ConditionNames
     public const string Tables = "Tables";
     public const string Ports = "Ports";
     public const string HostInterface = "HostInterface";
+    public const string Node = "Node";
     public const string Watch = "Watch";
     public const string Certificates = "Certificates";
 }
@@ -62,6 +63,7 @@ internal static class ConditionRemedies
             + "CAP_SYS_ADMIN and CAP_NET_RAW to enter it",
         ConditionNames.HostInterface =>
             "check 'host-stub status' on the host; set Node:HostAddresses to [] for a node without a host interface",
+        ConditionNames.Node => "compare 'kubectl get node NAME -o yaml' with the Node settings; Node:PodRanges overrides spec.podCIDRs",
         ConditionNames.Watch => "check the route to the API server and the kubeconfig (Kubernetes:Kubeconfig)",
         ConditionNames.Certificates => "renew or repair the file; it is read again automatically",
         _ => "see 'journalctl --unit inframanager'",

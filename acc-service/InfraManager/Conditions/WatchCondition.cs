@@ -17,8 +17,8 @@ internal sealed class WatchCondition(string kubeconfig, TimeProvider time)
     /// <summary>Evaluates the watch; called regularly.</summary>
     public Condition Evaluate(ClusterWatchStatus status)
     {
-        // The Node object only narrows the choice of backends.
-        var kinds = status.Kinds.Where(k => k.Kind != "Node").ToList();
+        // The last known values of the other kinds are stored, and the condition Node reports missing ones.
+        var kinds = status.Kinds.Where(k => k.Kind is "Service" or "EndpointSlice").ToList();
         if (kinds.Find(k => !k.Synced) is { } missing)
         {
             return File.Exists(kubeconfig)

@@ -16,8 +16,7 @@ internal static class NodeSection
     {
         Name = reader.Value<string>(
             "Node:Name", Environment.MachineName.ToLowerInvariant(), NodeParsers.NodeName, "give the node's name in Kubernetes"),
-        PodRanges = reader.List<IPNetwork>(
-            "Node:PodRanges", Parsers.Network, Remedies.Range, missing: "is missing: the node's pods have no addresses"),
+        PodRanges = reader.List<IPNetwork>("Node:PodRanges", Parsers.Network, Remedies.Range),
         NodeAddresses = reader.List<IPAddress>("Node:NodeAddresses", Parsers.Address, Remedies.Address),
         HostAddresses = reader.List<IPAddress>("Node:HostAddresses", Parsers.Address, Remedies.Address),
         VirtualRanges = reader.List<IPNetwork>("Node:VirtualRanges", Parsers.Network, Remedies.Range),

@@ -12,6 +12,7 @@ internal static class SettingsChecks
     public static void Check(ConfigurationReader reader, Settings settings)
     {
         CheckAddresses(reader, settings.Node);
+        CheckPodRanges(reader, settings);
         CheckOwnApi(reader, settings);
         CheckSoftTarget(reader, settings);
         CheckProfile(reader, settings);
@@ -25,47 +26,18 @@ internal static class SettingsChecks
             return;
         }
 
-        for (var i = 0; i < node.PodRanges.Count; i++)
+        foreach (var conflict in AddressConflict.Of(node))
         {
-            var range = node.PodRanges[i];
-            if (range.Contains(node.Gateway))
-            {
-                reader.Fail(
-                    "Node:Gateway", node.Gateway.ToString(), $"lies in the pod range {range}",
-                    "give an address that no pod can have, such as 169.254.1.1");
-            }
+            reader.Fail(conflict.Key, conflict.Value, conflict.Reason, conflict.Remedy);
+        }
+    }
 
-            for (var j = 0; j < i; j++)
-            {
-                if (Overlap(range, node.PodRanges[j]))
-                {
-                    reader.Fail($"Node:PodRanges[{i}]", range.ToString(), $"overlaps {node.PodRanges[j]}", "remove one of them");
-                }
-            }
-            foreach (var other in node.VirtualRanges.Where(v => Overlap(v, range)))
-            {
-                reader.Fail(
-                    "Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}",
-                    "give the cluster's service range, which contains no pod addresses");
-            }
-
-            foreach (var other in node.ExternalRanges.Where(v => Overlap(v, range)))
-            {
-                reader.Fail(
-                    "Node:ExternalRanges", other.ToString(), $"overlaps the pod range {range}", "give addresses that no pod can have");
-            }
-
-            foreach (var address in node.NodeAddresses.Where(range.Contains))
-            {
-                reader.Fail("Node:NodeAddresses", address.ToString(), $"lies in the pod range {range}", "give the node's own addresses");
-            }
-
-            foreach (var address in node.HostAddresses.Where(range.Contains))
-            {
-                reader.Fail(
-                    "Node:HostAddresses", address.ToString(), $"lies in the pod range {range}",
-                    "give the addresses of the host's interface into the pipeline");
-            }
+    private static void CheckPodRanges(ConfigurationReader reader, Settings settings)
+    {
+        if (settings.Node.PodRanges.Count == 0 && settings.Services.Source != ServicesSource.Watch)
+        {
+            reader.Fail(
+                "Node:PodRanges", null, "is missing: without a watch of the cluster, the node's pods have no addresses", Remedies.Range);
         }
     }
 
@@ -179,6 +151,4 @@ internal static class SettingsChecks
                 "remove Node:Uplink");
         }
     }
-
-    private static bool Overlap(IPNetwork a, IPNetwork b) => a.Contains(b.BaseAddress) || b.Contains(a.BaseAddress);
 }

@@ -83,6 +83,10 @@ internal sealed partial class ControlService(
         };
         reply.Conditions.AddRange(current.All.Select(c => c.ToProto()));
         reply.Notices.AddRange(conditions.Notices);
+        var effective = core.Node;
+        reply.NodeAddresses.AddRange(effective.NodeAddresses.Select(a => a.ToString()));
+        reply.PodRanges.AddRange(effective.PodRanges.Select(r => r.ToString()));
+        reply.ServiceRanges.AddRange(effective.VirtualRanges.Select(r => r.ToString()));
         return Task.FromResult(reply);
     });
 

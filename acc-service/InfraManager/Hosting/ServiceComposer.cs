@@ -111,13 +111,14 @@ internal sealed partial class ServiceComposer
     }
 
     private void AddConditions(
-        ConditionSource conditions, IProgrammer programmer, P4Target target, PortWatch portWatch, P4RuntimeSession session,
+        ConditionSource conditions, Programmer programmer, P4Target target, PortWatch portWatch, P4RuntimeSession session,
         ClusterWatch? watch, TrustStore trust)
     {
         conditions.Add(() => ArePortsFixed
             ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)")
             : PortPoolCondition.Of(target.Traits, _settings.Target.Ports) ?? portWatch.Ports);
         conditions.Add(() => HostInterfaceCondition.Of(programmer, _settings.Node, portWatch.Report));
+        conditions.Add(() => NodeCondition.Of(programmer.Node, watch?.NodeProblem ?? ""));
         if (watch is not null)
         {
             var judge = new WatchCondition(_settings.Kubernetes.Kubeconfig, _time);
@@ -146,7 +147,7 @@ internal sealed partial class ServiceComposer
 
     private ArpProxy CreateArpProxy(string link, Programmer programmer) =>
         new(
-            link, null, _settings.Node.GatewayMac, new ArpSenders(_settings.Node, () => programmer.EndpointsById),
+            link, null, _settings.Node.GatewayMac, new ArpSenders(() => programmer.Node, () => programmer.EndpointsById),
             _loggers.CreateLogger(Features.ArpProxy));
 
     private ClusterWatch CreateWatch(Programmer programmer)
@@ -167,6 +168,7 @@ internal sealed partial class ServiceComposer
             QueueIntents = _settings.Limits.QueueIntents,
             QueueBytes = _settings.Limits.QueueBytes,
             MaxUpdatesPerWrite = _settings.Target.BatchSize,
+            WatchesCluster = _settings.Services.Source == ServicesSource.Watch,
         };
         try
         {

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 
@@ -19,6 +20,9 @@ internal interface IProgrammer
 
     /// <summary>The masquerading configuration after the last batch.</summary>
     SnatState Snat { get; }
+
+    /// <summary>The node's settings in effect after the last batch: the configuration, completed by what the cluster says.</summary>
+    NodeSettings Node { get; }
 
     /// <summary>
     /// Validates and executes an intent. Returns when the change is durable and programmed on the target; a removal waits for the target

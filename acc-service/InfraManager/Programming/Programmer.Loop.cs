@@ -254,8 +254,7 @@ internal sealed partial class Programmer
     {
         try
         {
-            _model = _store.Load();
-            ConfiguredUplink.AddTo(_model, _node);
+            _model = Load();
             _admission = NewAdmission();
             _device.Restart(_model);
             _mustReload = false;

@@ -41,6 +41,7 @@ internal sealed partial class Programmer
 
         _services = services.ToImmutable();
         _snat = _model.Snat.Current;
+        _current = _effective.Of(_model);
         PublishStatus();
     }
 
@@ -50,6 +51,7 @@ internal sealed partial class Programmer
         _views = ImmutableSortedDictionary.CreateRange(_model.Endpoints.Values.Select(e => KeyValuePair.Create(e.Id, View(e))));
         _services = ImmutableDictionary.CreateRange(_model.Services.Values.Select(s => KeyValuePair.Create(s.Key, View(s))));
         _snat = _model.Snat.Current;
+        _current = _effective.Of(_model);
         PublishStatus();
     }
 

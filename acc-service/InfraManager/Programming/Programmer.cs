@@ -37,6 +37,8 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     private volatile ProgrammerStatus _status;
     private volatile ImmutableSortedDictionary<long, EndpointView> _views = ImmutableSortedDictionary<long, EndpointView>.Empty;
     private volatile ImmutableDictionary<ServiceKey, ServiceView> _services = ImmutableDictionary<ServiceKey, ServiceView>.Empty;
+    private readonly EffectiveNode _effective;
+    private volatile NodeSettings _current;
     private volatile SnatState _snat = SnatState.None;
     private volatile TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -47,14 +49,15 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         ILoggerFactory loggers)
     {
         _node = node;
+        _effective = new EffectiveNode(node);
+        _current = node;
         _store = store;
         _target = target;
         _options = options;
         _time = time;
         _logger = loggers.CreateLogger("Programmer");
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
-        _model = store.Load();
-        ConfiguredUplink.AddTo(_model, node);
+        _model = Load();
         _admission = NewAdmission();
         _device = new DeviceSync(_model, target, node, options, time, loggers.CreateLogger("Programmer"), Progress)
         {
@@ -101,7 +104,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
             throw IntentException.Unavailable($"no port passes packets: {obstacle}");
         }
 
-        var valid = intent.Validate(_node);
+        var valid = intent.Validate(_current);
         if (intent.NeedsTarget && _target.Connection is { IsPrimary: false } connection)
         {
             throw IntentException.Unavailable($"the target is not available: {connection.Reason}");
@@ -144,6 +147,8 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     public IReadOnlyDictionary<ServiceKey, ServiceView> Services => _services;
 
     public SnatState Snat => _snat;
+
+    public NodeSettings Node => _current;
 
     /// <summary>
     /// Stops accepting intents, processes the queued ones within the limit, answers all callers, and checkpoints the store. Table entries
@@ -206,6 +211,20 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
             pending.TryWithdraw();
             throw;
         }
+    }
+
+    private NetworkModel Load()
+    {
+        var model = _store.Load();
+        ConfiguredUplink.AddTo(model, _node);
+        if (!_options.WatchesCluster)
+        {
+            // They date from a time with a watch, and nothing keeps them current.
+            model.NodeFacts.Set(NodeFacts.Unknown);
+            model.Forget();
+        }
+
+        return model;
     }
 
     private AdmissionControl NewAdmission()

@@ -84,6 +84,14 @@ internal static class StoreSchema
         DELETE FROM tombstones;
         UPDATE endpoints SET epoch = 0, sequence = 0;
         """,
+        """
+        CREATE TABLE node_facts (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            addresses TEXT NOT NULL,
+            pod_ranges TEXT NOT NULL,
+            service_ranges TEXT NOT NULL
+        ) STRICT;
+        """,
     ];
 
     public static int Version => Migrations.Length;

@@ -66,6 +66,8 @@ internal sealed class AdmissionCore : IProgrammer
 
     public SnatState Snat => Model.Snat.Current;
 
+    NodeSettings IProgrammer.Node => Node;
+
     public SyncOutcome? LastSync { get; private set; }
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.Fuzz.Tests.Server;
@@ -17,6 +18,8 @@ internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
     public IReadOnlyDictionary<ServiceKey, ServiceView> Services => Do(() => inner.Services);
 
     public SnatState Snat => Do(() => inner.Snat);
+
+    public NodeSettings Node => Do(() => inner.Node);
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken) =>
         Do(() => inner.SubmitAsync(intent, cancellationToken));

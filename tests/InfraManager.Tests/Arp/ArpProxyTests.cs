@@ -116,7 +116,7 @@ public sealed class ArpProxyTests : IDisposable
         }
 
         var proxy = new ArpProxy(
-            "arp0", acc, TestNode.Settings.GatewayMac, new ArpSenders(TestNode.Settings, () => _endpoints), NullLogger.Instance);
+            "arp0", acc, TestNode.Settings.GatewayMac, new ArpSenders(() => TestNode.Settings, () => _endpoints), NullLogger.Instance);
         _owned.Add(proxy);
         return proxy;
     }

@@ -144,8 +144,8 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Node": { "Name": "a.", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"a.\": is not a node name")]
     [InlineData("""{ "Node": { "Name": "a.-b", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"a.-b\": is not a node name")]
     [InlineData("""{ "Node": { "Name": "é", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"é\": is not a node name")]
-    [InlineData("""{ "Node": { "Name": "n" } }""", "Node:PodRanges: is missing")]
-    [InlineData("""{ "Node": { "Name": "n", "PodRanges": [] } }""", "Node:PodRanges = \"[]\": is missing")]
+    [InlineData("""{ "Node": { "Name": "n" }, "Services": { "Source": "agent" } }""", "Node:PodRanges: is missing: without a watch")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": [] }, "Services": { "Source": "agent" } }""", "Node:PodRanges = \"[]\": is missing: without a watch")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": "10.244.1.0/24" } }""",
         "Node:PodRanges = \"10.244.1.0/24\": is not a list; write [ ] around it")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0"] } }""",

@@ -53,7 +53,8 @@ public sealed class MakeKubeconfigTests : IDisposable
             .Cast<Dictionary<string, object?>>().Single(d => (string)d["kind"]! == "ClusterRole");
         var rules = ((List<object?>)role["rules"]!).Cast<Dictionary<string, object?>>().ToList();
         Assert.Equal(
-            ["services list watch", "discovery.k8s.io endpointslices list watch", "nodes list watch", "events.k8s.io events create patch"],
+            ["services list watch", "discovery.k8s.io endpointslices list watch", "nodes list watch",
+                "networking.k8s.io servicecidrs list watch", "events.k8s.io events create patch"],
             rules.Select(r => string.Join(' ', new[] { "apiGroups", "resources", "verbs" }.SelectMany(f => (List<object?>)r[f]!)).Trim()));
     }
 

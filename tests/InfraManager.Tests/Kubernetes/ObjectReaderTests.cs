@@ -124,6 +124,52 @@ public sealed class ObjectReaderTests
     }
 
     [Fact]
+    public void A_node_has_its_zone_its_internal_addresses_and_its_pod_ranges()
+    {
+        var node = ObjectReaders.Node(Encoding.UTF8.GetBytes("""
+            {"metadata":{"name":"n","labels":{"topology.kubernetes.io/zone":"a"}},
+             "spec":{"podCIDR":"10.244.1.0/24","podCIDRs":["10.244.1.0/24","fd00:1::/64"]},
+             "status":{"addresses":[{"type":"Hostname","address":"n.example"},{"type":"ExternalIP","address":"198.51.100.7"},
+               {"type":"InternalIP","address":"192.0.2.10"},{"type":"InternalIP","address":"fd00::10"},
+               {"type":"InternalIP","address":"192.0.2.10"}]}}
+            """));
+        Assert.Equal("a", node.Zone);
+        Assert.Equal("192.0.2.10 fd00::10", string.Join(' ', node.InternalAddresses));
+        Assert.Equal("10.244.1.0/24 fd00:1::/64", string.Join(' ', node.PodRanges));
+    }
+
+    [Theory]
+    [InlineData("""{"metadata":{"name":"n"}}""", "")]
+    [InlineData("""{"metadata":{"name":"n"},"spec":{},"status":{}}""", "")]
+    [InlineData("""{"metadata":{"name":"n"},"spec":{"podCIDR":"10.244.1.0/24"}}""", "10.244.1.0/24")]
+    public void A_node_may_lack_addresses_and_ranges(string json, string podRanges)
+    {
+        var node = ObjectReaders.Node(Encoding.UTF8.GetBytes(json));
+        Assert.Empty(node.InternalAddresses);
+        Assert.Equal(podRanges, string.Join(' ', node.PodRanges));
+    }
+
+    [Theory]
+    [InlineData("""{"metadata":{"name":"n"},"spec":{"podCIDRs":["10.244.1.0/33"]}}""", "spec.podCIDRs[0]")]
+    [InlineData("""{"metadata":{"name":"n"},"status":{"addresses":[{"type":"InternalIP","address":"n.example"}]}}""",
+        "status.addresses[0].address")]
+    [InlineData("""{"metadata":{"name":"n"},"spec":{"podCIDRs":["","","","","","","","",""]}}""", "spec.podCIDRs")]
+    public void An_invalid_node_is_rejected_with_the_field(string json, string field)
+    {
+        var e = Assert.Throws<KubeFormatException>(() => ObjectReaders.Node(Encoding.UTF8.GetBytes(json)));
+        Assert.Contains(field, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_service_range_object_has_its_ranges()
+    {
+        var ranges = ObjectReaders.ServiceRange(Encoding.UTF8.GetBytes("""
+            {"kind":"ServiceCIDR","metadata":{"name":"kubernetes"},"spec":{"cidrs":["10.96.0.0/12","fd00:96::/112"]}}
+            """));
+        Assert.Equal("10.96.0.0/12 fd00:96::/112", string.Join(' ', ranges.Ranges));
+    }
+
+    [Fact]
     public void Any_input_is_either_read_or_rejected_with_a_one_line_error()
     {
         var service = Kube.Service("web", "10.96.0.10", ("http", "TCP", 80, 30080), ("dns", "UDP", 53, 0))
@@ -135,6 +181,8 @@ public sealed class ObjectReaderTests
         {
             service.ToJsonString(),
             slice.ToJsonString(),
+            Kube.Node("n", "a").WithAddresses(["192.0.2.1"], "10.244.1.0/24", "fd00::/64").ToJsonString(),
+            Kube.ServiceRange("kubernetes", "10.96.0.0/12").ToJsonString(),
             new JsonObject
             {
                 ["metadata"] = new JsonObject { ["resourceVersion"] = "5", ["continue"] = "x" },
@@ -165,6 +213,7 @@ public sealed class ObjectReaderTests
                 _ = Problem(bytes, ResourceKinds.Services);
                 _ = Problem(bytes, ResourceKinds.Slices);
                 _ = Problem(bytes, ResourceKinds.Node("n"));
+                _ = Problem(bytes, ResourceKinds.ServiceRanges);
                 AssertReadOrRejected(() => ListPage<ServiceObject>.Read(bytes, ResourceKinds.Services, 1 << 20));
                 AssertReadOrRejected(() => ListPage<SliceObject>.Read(bytes, ResourceKinds.Slices, 1 << 20));
                 AssertReadOrRejected(() => WatchEvent<ServiceObject>.Read(bytes, ResourceKinds.Services));

@@ -11,7 +11,7 @@ namespace ACCOffload.InfraManager.Tests.Kubernetes;
 public sealed class ReflectorTests : IAsyncLifetime
 {
     private readonly CancellationTokenSource _stop = new();
-    private readonly RecordingSink _sink = new();
+    private readonly RecordingSink<ServiceObject> _sink = new();
     private ClusterFixture _cluster = null!;
     private ApiServerClient _client = null!;
     private Reflector<ServiceObject> _reflector = null!;
@@ -56,6 +56,29 @@ public sealed class ReflectorTests : IAsyncLifetime
         Assert.Equal(0, _reflector.Status.Errors);
         Assert.True(_reflector.Status.Synced);
         Assert.NotNull(_reflector.Status.LastEvent);
+    }
+
+    [Fact]
+    public async Task A_kind_that_an_older_API_server_does_not_have_has_no_objects_and_is_no_failure()
+    {
+        var asked = 0;
+        Server.Intercept = async context =>
+        {
+            Interlocked.Increment(ref asked);
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            await context.Response.WriteAsync("404 page not found\n");
+            return true;
+        };
+        var sink = new RecordingSink<ServiceRangeObject>();
+        _client = _cluster.NewClient();
+        var reflector = new Reflector<ServiceRangeObject>(
+            ResourceKinds.ServiceRanges, _client, sink, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
+        _running = reflector.RunAsync(_stop.Token);
+        await Eventually.TrueAsync(() => reflector.Status.Phase == ReflectorPhase.Absent, () => $"{reflector.Status}");
+        Assert.True(reflector.Status is { Synced: true, Errors: 0, Objects: 0 }, $"{reflector.Status}");
+        Assert.Equal(1, sink.Replaced);
+        Assert.Equal(1, Volatile.Read(ref asked));
+        Assert.Single(_cluster.Log.Matching("does not serve ServiceCIDR"));
     }
 
     [Fact]
@@ -377,9 +400,10 @@ public sealed class ReflectorTests : IAsyncLifetime
         }
     }
 
-    private sealed class RecordingSink : IObjectSink<ServiceObject>
+    private sealed class RecordingSink<T> : IObjectSink<T>
+        where T : KubeObject
     {
-        private readonly ConcurrentDictionary<ObjectName, ServiceObject> _objects = new();
+        private readonly ConcurrentDictionary<ObjectName, T> _objects = new();
 
         public ConcurrentQueue<string> History { get; } = new();
 
@@ -391,9 +415,9 @@ public sealed class ReflectorTests : IAsyncLifetime
 
         public string Names => string.Join(' ', _objects.Keys.Select(k => k.Name).Order(StringComparer.Ordinal));
 
-        public ServiceObject this[string name] => _objects[new ObjectName("default", name)];
+        public T this[string name] => _objects[new ObjectName("default", name)];
 
-        public void Replace(IReadOnlyCollection<ServiceObject> objects, IReadOnlyCollection<ObjectName> unreadable)
+        public void Replace(IReadOnlyCollection<T> objects, IReadOnlyCollection<ObjectName> unreadable)
         {
             foreach (var gone in _objects.Keys.Except(objects.Select(o => o.Name)).Except(unreadable))
             {
@@ -409,7 +433,7 @@ public sealed class ReflectorTests : IAsyncLifetime
             Replaced++;
         }
 
-        public void Apply(ServiceObject changed)
+        public void Apply(T changed)
         {
             _objects[changed.Name] = changed;
             History.Enqueue(Names);

@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.Tests.Support;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
@@ -24,6 +26,8 @@ internal sealed class RecordingServices : IProgrammer
 
     public SnatState Snat => SnatState.None;
 
+    public NodeSettings Node { get; set; } = TestNode.Settings;
+
     public string Text => ServiceRendering.Render(_services.Values.Select(v => v.State.Spec).Where(s => s.Ports.Count > 0 || s.IsUnserved));
 
     public int InFlight { get; private set; }
@@ -41,6 +45,12 @@ internal sealed class RecordingServices : IProgrammer
 
     public async Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {
+        if (intent is NodeFactsIntent facts)
+        {
+            Node = Node.With(facts.Apply(NodeFacts.Unknown));
+            return (TOutcome)(object)new NodeFactsOutcome(Node);
+        }
+
         var service = Assert.IsType<ServiceIntent>(intent);
         InFlight++;
         try

@@ -3,6 +3,7 @@ using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.P4Runtime.Entries;
@@ -43,6 +44,9 @@ internal sealed class CoreHarness : ICrashHarness
 
     public FakeTarget Target { get; }
 
+    /// <summary>The configuration.</summary>
+    public NodeSettings Node { get; private init; } = TestNode.Settings;
+
     public Programmer Programmer { get; private set; }
 
     public SqliteStore Store => _store;
@@ -61,13 +65,13 @@ internal sealed class CoreHarness : ICrashHarness
     public string DatabasePath => Path.Combine(_folder, "state.db");
 
     public static async Task<CoreHarness> StartAsync(FakeTarget? target = null,
-        Func<ProgrammerOptions, ProgrammerOptions>? options = null, bool ready = true)
+        Func<ProgrammerOptions, ProgrammerOptions>? options = null, bool ready = true, NodeSettings? node = null)
     {
         // In memory if possible: tests with thousands of commits are about order, not about the disk.
         var parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         var folder = Path.Combine(parent, "im-core-" + Path.GetRandomFileName());
         Directory.CreateDirectory(folder);
-        var harness = new CoreHarness(folder, target ?? new FakeTarget());
+        var harness = new CoreHarness(folder, target ?? new FakeTarget()) { Node = node ?? TestNode.Settings };
         harness.Options = options?.Invoke(harness.Options) ?? harness.Options;
         harness.Open();
         // Epoch 1, which TestNode's requests use.
@@ -83,7 +87,7 @@ internal sealed class CoreHarness : ICrashHarness
     public void Open()
     {
         _store = SqliteStore.Open(DatabasePath, NullLogger.Instance);
-        Programmer = new Programmer(TestNode.Settings, _store, Target, Options, Time, NullLoggerFactory.Instance);
+        Programmer = new Programmer(Node, _store, Target, Options, Time, NullLoggerFactory.Instance);
         Target.NewSession();
         _hasCrashed = false;
         Programmer.Start();

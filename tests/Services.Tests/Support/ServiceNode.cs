@@ -47,7 +47,9 @@ internal sealed class ServiceNode : IServiceNode
     /// <param name="separateTarget">Whether the soft target runs in a separate process.</param>
     /// <param name="speed">The factor by which the timeouts of learned entries are shortened.</param>
     /// <param name="uplinkMtu">The configured MTU of the uplink; 0 for none.</param>
-    public static async Task<ServiceNode> StartAsync(int pods, bool separateTarget = false, int speed = 1, int uplinkMtu = 0)
+    /// <param name="rangesFromCluster">Whether the node's addresses and ranges come from the API server only.</param>
+    public static async Task<ServiceNode> StartAsync(int pods, bool separateTarget = false, int speed = 1, int uplinkMtu = 0,
+        bool rangesFromCluster = false)
     {
         var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = separateTarget });
         var node = new ServiceNode(lab);
@@ -56,8 +58,8 @@ internal sealed class ServiceNode : IServiceNode
             node.OutsideNamespace = await lab.AddNamespaceAsync("outside");
             await Outside.BuildAsync(node.OutsideNamespace, lab.PortNamespace);
             node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), lab.AccNamespace);
-            node.Api.Put(Kube.Node("node-1", "a"));
-            node.Configure(speed, uplinkMtu);
+            node.Api.Put(rangesFromCluster ? Node(NodeAddress) : Kube.Node("node-1", "a"), Kube.ServiceRange("kubernetes", "10.96.0.0/12"));
+            node.Configure(speed, uplinkMtu, rangesFromCluster);
             if (separateTarget)
             {
                 await lab.StartTargetAsync();
@@ -78,6 +80,9 @@ internal sealed class ServiceNode : IServiceNode
             throw;
         }
     }
+
+    /// <summary>The node as the API server has it, with this internal address.</summary>
+    public static JsonObject Node(string address) => Kube.Node("node-1", "a").WithAddresses([address], "10.244.1.0/24");
 
     public Dictionary<int, Pod> Pods { get; } = [];
 
@@ -238,16 +243,22 @@ internal sealed class ServiceNode : IServiceNode
         && watch["synced"]!.GetValue<bool>()
         && watch["pending"]!.GetValue<long>() == 0
         && watch["waiting"]!.GetValue<string>().Length == 0
-        && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>() != "Node")
+        && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>() is "Service" or "EndpointSlice")
             .All(k => long.TryParse(k!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture, out var seen)
                 && seen >= version);
 
-    private void Configure(int speed, int uplinkMtu)
+    private void Configure(int speed, int uplinkMtu, bool rangesFromCluster)
     {
         File.WriteAllText(Lab.At("kubeconfig"), KubeconfigText.Of(Api.Address, _pki.Authority));
         Change(Lab.ManagerConfig, c =>
         {
-            c["Node"]!["VirtualRanges"] = new JsonArray("10.96.0.0/12");
+            c["Node"]!["VirtualRanges"] = rangesFromCluster ? [] : new JsonArray("10.96.0.0/12");
+            if (rangesFromCluster)
+            {
+                c["Node"]!.AsObject().Remove("PodRanges");
+                c["Node"]!.AsObject().Remove("NodeAddresses");
+            }
+
             c["Node"]!["Uplink"] = Outside.Configuration;
             if (uplinkMtu > 0)
             {

@@ -8,6 +8,7 @@ public static class Kube
     public const string Services = "/api/v1/services";
     public const string Slices = "/apis/discovery.k8s.io/v1/endpointslices";
     public const string Nodes = "/api/v1/nodes";
+    public const string ServiceRanges = "/apis/networking.k8s.io/v1/servicecidrs";
 
     public static JsonObject Service(string name, string? clusterIp, params (string Name, string Protocol, int Port, int NodePort)[] ports)
     {
@@ -80,12 +81,30 @@ public static class Kube
 
     public static JsonObject Node(string name, string zone) => new()
     {
+        ["kind"] = "Node",
         ["metadata"] = new JsonObject
         {
             ["name"] = name,
             ["uid"] = "uid-" + name,
             ["labels"] = new JsonObject { ["topology.kubernetes.io/zone"] = zone },
         },
+    };
+
+    /// <summary>The node with these internal addresses and pod ranges, beside a host name, as kubelet writes it.</summary>
+    public static JsonObject WithAddresses(this JsonObject node, string[] addresses, params string[] podRanges)
+    {
+        var items = addresses.Select(a => new JsonObject { ["type"] = "InternalIP", ["address"] = a })
+            .Append(new JsonObject { ["type"] = "Hostname", ["address"] = "host.example" });
+        return node.With("status.addresses", new JsonArray([.. items]))
+            .With("spec.podCIDR", podRanges.FirstOrDefault())
+            .With("spec.podCIDRs", new JsonArray([.. podRanges.Select(r => JsonValue.Create(r))]));
+    }
+
+    public static JsonObject ServiceRange(string name, params string[] ranges) => new()
+    {
+        ["kind"] = "ServiceCIDR",
+        ["metadata"] = new JsonObject { ["name"] = name, ["uid"] = "uid-" + name },
+        ["spec"] = new JsonObject { ["cidrs"] = new JsonArray([.. ranges.Select(r => JsonValue.Create(r))]) },
     };
 
     public static JsonObject With(this JsonObject item, string path, JsonNode? value)
@@ -111,7 +130,12 @@ public static class Kube
 
     public static string NameOf(JsonObject item) => $"{item["metadata"]!["namespace"]}/{item["metadata"]!["name"]}";
 
-    public static string PathOf(JsonObject item) => item.ContainsKey("addressType") ? Slices : item.ContainsKey("spec") ? Services : Nodes;
+    public static string PathOf(JsonObject item) => (string?)item["kind"] switch
+    {
+        "Node" => Nodes,
+        "ServiceCIDR" => ServiceRanges,
+        _ => item.ContainsKey("addressType") ? Slices : Services,
+    };
 
     private static JsonObject Metadata(string name, params (string Key, string Value)[] labels) => new()
     {

@@ -64,10 +64,25 @@ internal sealed record HintsDocument(ZoneDocument?[]? ForZones);
 
 internal sealed record ZoneDocument(string? Name);
 
+internal sealed record NodeDocument(MetadataDocument? Metadata, NodeSpecDocument? Spec, NodeStatusDocument? Status);
+
+internal sealed record NodeSpecDocument(
+    [property: JsonPropertyName("podCIDR")] string? PodRange, [property: JsonPropertyName("podCIDRs")] string?[]? PodRanges);
+
+internal sealed record NodeStatusDocument(NodeAddressDocument?[]? Addresses);
+
+internal sealed record NodeAddressDocument(string? Type, string? Address);
+
+internal sealed record ServiceRangeDocument(MetadataDocument? Metadata, ServiceRangeSpecDocument? Spec);
+
+internal sealed record ServiceRangeSpecDocument([property: JsonPropertyName("cidrs")] string?[]? Ranges);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ObjectDocument))]
 [JsonSerializable(typeof(ListMetadataDocument))]
 [JsonSerializable(typeof(StatusDocument))]
 [JsonSerializable(typeof(ServiceDocument))]
 [JsonSerializable(typeof(SliceDocument))]
+[JsonSerializable(typeof(NodeDocument))]
+[JsonSerializable(typeof(ServiceRangeDocument))]
 internal sealed partial class KubeJson : JsonSerializerContext;

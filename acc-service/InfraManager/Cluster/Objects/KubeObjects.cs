@@ -101,9 +101,21 @@ internal sealed record SliceEndpoint(
     public ulong Uid { get; init; }
 }
 
-/// <summary>A Node (v1), limited to its zone.</summary>
+/// <summary>A Node (v1), limited to its zone, addresses and pod ranges.</summary>
 internal sealed record NodeObject(ObjectName Name, string Uid, string ResourceVersion) : KubeObject(Name, Uid, ResourceVersion)
 {
     /// <summary>Value of the label <c>topology.kubernetes.io/zone</c>; empty without one.</summary>
     public string Zone { get; init; } = "";
+
+    /// <summary>The addresses of type InternalIP, of both families, in the cluster's order.</summary>
+    public IReadOnlyList<IPAddress> InternalAddresses { get; init; } = [];
+
+    /// <summary><c>spec.podCIDRs</c>: at most one range per family, none if another component allocates addresses.</summary>
+    public IReadOnlyList<IPNetwork> PodRanges { get; init; } = [];
+}
+
+/// <summary>A ServiceCIDR (networking.k8s.io/v1): ranges of cluster IPs.</summary>
+internal sealed record ServiceRangeObject(ObjectName Name, string Uid, string ResourceVersion) : KubeObject(Name, Uid, ResourceVersion)
+{
+    public IReadOnlyList<IPNetwork> Ranges { get; init; } = [];
 }

@@ -14,6 +14,10 @@ internal static class ObjectReaders
     // The API server's limits for a slice. The lists of a Service are bounded only by the object's size.
     private const int MaxEndpoints = 1000;
     private const int MaxSlicePorts = 100;
+
+    // The API server allows one range per family; a node has a few addresses.
+    private const int MaxRanges = 8;
+    private const int MaxNodeAddresses = 64;
     private const int DefaultAffinitySeconds = 10800;
     private const int MaxAffinitySeconds = 86400;
 
@@ -88,11 +92,33 @@ internal static class ObjectReaders
 
     public static NodeObject Node(ReadOnlySpan<byte> json)
     {
-        var (name, metadata) =
-            Identify("Node", JsonSerializer.Deserialize(json, KubeJson.Default.ObjectDocument)?.Metadata, namespaced: false);
+        var document = JsonSerializer.Deserialize(json, KubeJson.Default.NodeDocument);
+        var (name, metadata) = Identify("Node", document?.Metadata, namespaced: false);
+        var fields = new FieldReader($"Node {name}");
+        var addresses = document!.Status?.Addresses ?? [];
+        var ranges = document.Spec?.PodRanges ?? (document.Spec?.PodRange is { Length: > 0 } single ? [single] : []);
+        fields.CheckLength(addresses, MaxNodeAddresses, "status.addresses");
+        fields.CheckLength(ranges, MaxRanges, "spec.podCIDRs");
         return new NodeObject(name, metadata.Uid ?? "", metadata.ResourceVersion ?? "")
         {
             Zone = metadata.Labels?.GetValueOrDefault(ResourceKinds.ZoneLabel) ?? "",
+            // Other types are names, or addresses that a cloud translates and the node does not have.
+            InternalAddresses = [.. addresses.Select((a, i) => (Document: a, Field: $"status.addresses[{i}].address"))
+                .Where(a => a.Document?.Type == "InternalIP").Select(a => fields.Address(a.Document!.Address, a.Field)).Distinct()],
+            PodRanges = List(fields, ranges, "spec.podCIDRs", fields.Network),
+        };
+    }
+
+    public static ServiceRangeObject ServiceRange(ReadOnlySpan<byte> json)
+    {
+        var document = JsonSerializer.Deserialize(json, KubeJson.Default.ServiceRangeDocument);
+        var (name, metadata) = Identify("ServiceCIDR", document?.Metadata, namespaced: false);
+        var fields = new FieldReader($"ServiceCIDR {name}");
+        var ranges = document!.Spec?.Ranges ?? [];
+        fields.CheckLength(ranges, MaxRanges, "spec.cidrs");
+        return new ServiceRangeObject(name, metadata.Uid ?? "", metadata.ResourceVersion ?? "")
+        {
+            Ranges = List(fields, ranges, "spec.cidrs", fields.Network),
         };
     }
 

@@ -10,6 +10,9 @@ internal sealed record ResourceKind<T>(string Kind, string Path, string Selector
 {
     /// <summary>Reads the name of an object whose content cannot be read; null keeps the previous version in use.</summary>
     public NameOnlyReader<T>? ReadNameOnly { get; init; }
+
+    /// <summary>Whether older API servers do not have the kind. Such a server has no objects of it.</summary>
+    public bool IsOptional { get; init; }
 }
 
 /// <summary>Reads the name of an object whose content cannot be read.</summary>
@@ -46,4 +49,8 @@ internal static class ResourceKinds
     /// <summary>The node of that name.</summary>
     public static ResourceKind<NodeObject> Node(string name) =>
         new("Node", "/api/v1/nodes", "&fieldSelector=" + Uri.EscapeDataString($"metadata.name={name}"), ObjectReaders.Node);
+
+    /// <summary>Served since Kubernetes 1.33.</summary>
+    public static ResourceKind<ServiceRangeObject> ServiceRanges { get; } =
+        new("ServiceCIDR", "/apis/networking.k8s.io/v1/servicecidrs", "", ObjectReaders.ServiceRange) { IsOptional = true };
 }

@@ -1,6 +1,7 @@
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
@@ -53,6 +54,24 @@ internal sealed class ServiceIndex
             }
         }
     }
+
+    /// <summary>Sets the node's settings in effect. All services are resolved again if its addresses have changed.</summary>
+    public void SetNode(NodeSettings node) => Update(() =>
+    {
+        var before = _context;
+        _context = ServiceContext.Of(node, before.Zone);
+        if (before.NodeAddresses.SequenceEqual(node.NodeAddresses))
+        {
+            return;
+        }
+
+        foreach (var (key, service) in _services)
+        {
+            _claims.Set(key, service.Created, ServiceFrontends.Of(service, _context), _dirty);
+        }
+
+        _dirty.UnionWith(_services.Keys);
+    });
 
     /// <summary>The UID of a Service; empty if it does not exist.</summary>
     public string UidOf(ServiceKey key)

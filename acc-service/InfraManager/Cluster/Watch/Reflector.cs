@@ -16,6 +16,9 @@ internal sealed partial class Reflector<T>
 {
     private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
 
+    // An upgrade of the API server may add the kind.
+    private static readonly TimeSpan AbsentKindRetry = TimeSpan.FromMinutes(5);
+
     private readonly ResourceKind<T> _kind;
     private readonly ApiServerClient _client;
     private readonly IObjectSink<T> _sink;
@@ -105,10 +108,30 @@ internal sealed partial class Reflector<T>
             }
             return OnFailure(e);
         }
+        catch (ApiException e) when (_kind.IsOptional && e.Code == (int)HttpStatusCode.NotFound)
+        {
+            return OnAbsent();
+        }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             return OnFailure(e);
         }
+    }
+
+    /// <summary>The API server does not have the kind, so there are no objects of it.</summary>
+    private TimeSpan OnAbsent()
+    {
+        if (_status.Phase != ReflectorPhase.Absent)
+        {
+            LogAbsent(_kind.Kind);
+        }
+
+        _sink.Replace([], []);
+        _version = null;
+        OnSuccess();
+        Set(_status with { Phase = ReflectorPhase.Absent, Synced = true, ResourceVersion = "", Objects = 0 });
+        _synced.TrySetResult();
+        return AbsentKindRetry;
     }
 
     private TimeSpan OnFailure(Exception e)
@@ -330,6 +353,9 @@ internal sealed partial class Reflector<T>
         Message = "Watching {Kind} objects from resource version {Version} for {Seconds} s")]
     private partial void LogWatching(string kind, string version, int seconds);
 
+    [LoggerMessage(EventId = 4017, Level = LogLevel.Information, Message = "The API server does not serve {Kind} objects")]
+    private partial void LogAbsent(string kind);
+
     [LoggerMessage(EventId = 4016, Level = LogLevel.Information, Message = "{Kind} watch works again")]
     private partial void LogRecovered(string kind);
 }
@@ -393,5 +419,8 @@ internal enum ReflectorPhase
 
     /// <summary>Waiting to retry after a failure.</summary>
     Waiting,
+
+    /// <summary>The API server does not have the kind; asked again later.</summary>
+    Absent,
     Stopped,
 }

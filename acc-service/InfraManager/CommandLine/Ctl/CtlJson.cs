@@ -69,6 +69,9 @@ internal static class CtlJson
         json.WriteString("agent", status.Agent);
         json.WriteNumber("agentEpoch", status.AgentEpoch);
         json.WriteString("agentRivals", status.AgentRivals);
+        List(json, "nodeAddresses", status.NodeAddresses);
+        List(json, "podRanges", status.PodRanges);
+        List(json, "serviceRanges", status.ServiceRanges);
         if (status.Watch is null)
         {
             json.WriteNull("watch");
@@ -79,6 +82,17 @@ internal static class CtlJson
         }
 
         json.WriteEndObject();
+    }
+
+    private static void List(Utf8JsonWriter json, string name, IEnumerable<string> items)
+    {
+        json.WriteStartArray(name);
+        foreach (var item in items)
+        {
+            json.WriteStringValue(item);
+        }
+
+        json.WriteEndArray();
     }
 
     private static void Watch(Utf8JsonWriter json, WatchStatus watch)

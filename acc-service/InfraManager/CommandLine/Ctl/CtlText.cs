@@ -1,5 +1,6 @@
 using System.Globalization;
 using ACCOffload.Protos.V1;
+using Google.Protobuf.Collections;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
@@ -25,6 +26,9 @@ internal static class CtlText
         table.Add("target state", status.TargetReason.Length == 0 ? status.TargetState : $"{status.TargetState} ({status.TargetReason})");
         table.Add("pipeline", $"{status.Pipeline}, cookie {status.Cookie:x16}");
         table.Add("gateway", $"{status.Gateway} at {status.GatewayMac}");
+        table.Add("node addresses", List(status.NodeAddresses));
+        table.Add("pod ranges", List(status.PodRanges));
+        table.Add("service ranges", List(status.ServiceRanges));
         if (status.ArpProxy.Length > 0)
         {
             table.Add("ARP responder", status.ArpProxy);
@@ -67,6 +71,8 @@ internal static class CtlText
         table.Add("uptime", TimeSpan.FromSeconds(Math.Floor(status.Uptime)).ToString("c", CultureInfo.InvariantCulture));
         table.WriteTo(writer);
     }
+
+    private static string List(RepeatedField<string> items) => items.Count == 0 ? "none" : string.Join(", ", items);
 
     private static string Condition(Condition condition) =>
         condition.Ok ? condition.Reason.Length == 0 ? "ok" : $"ok ({condition.Reason})"

@@ -11,7 +11,6 @@ namespace ACCOffload.InfraManager.Programming.Compile;
 /// <summary>Compiles an endpoint into table entries: a pure function of the endpoint, its port number and the node's settings.</summary>
 internal sealed class EndpointCompiler
 {
-    private readonly NodeSettings _node;
     private readonly EntryBuilder _portClass;
     private readonly EntryBuilder _macGuard;
     private readonly EntryBuilder _sourceGuard;
@@ -23,7 +22,7 @@ internal sealed class EndpointCompiler
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
     public EndpointCompiler(Pipeline pipeline, NodeSettings node)
     {
-        _node = node;
+        Node = node;
         _gatewayMac = node.GatewayMac.Value;
         _portClass = pipeline.Table("port_class").NewEntry();
         _macGuard = pipeline.Table("mac_guard").NewEntry();
@@ -33,6 +32,9 @@ internal sealed class EndpointCompiler
         _routes = pipeline.Table("routes").NewEntry();
         ProbeNames();
     }
+
+    /// <summary>The node's settings in effect.</summary>
+    public NodeSettings Node { get; set; }
 
     /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
     /// <param name="endpoint">The endpoint.</param>
@@ -76,7 +78,7 @@ internal sealed class EndpointCompiler
     {
         var mac = endpoint.Spec.Mac.Value;
         entries.Add(_portClass.Exact("port", port).Action("host_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
-        foreach (var address in _node.AddressesOf(endpoint.Spec))
+        foreach (var address in Node.AddressesOf(endpoint.Spec))
         {
             // The pipeline routes IPv4 only, but the configuration may contain addresses of both families.
             if (address.AddressFamily != AddressFamily.InterNetwork)
@@ -100,7 +102,7 @@ internal sealed class EndpointCompiler
             entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac).Build());
         }
 
-        foreach (var route in _node.Uplink?.Routes ?? [])
+        foreach (var route in Node.Uplink?.Routes ?? [])
         {
             if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
             {
@@ -108,11 +110,11 @@ internal sealed class EndpointCompiler
             }
 
             var entry = _routes.Lpm("dst_ip", Ipv4.Value(route.Destination.BaseAddress), route.Destination.PrefixLength)
-                .Action(_node.Uplink!.Mtu > 0 ? "to_narrow_port" : "to_port")
+                .Action(Node.Uplink!.Mtu > 0 ? "to_narrow_port" : "to_port")
                 .Param("port", port).Param("src_mac", mac).Param("dst_mac", route.NextHop.Value);
-            if (_node.Uplink.Mtu > 0)
+            if (Node.Uplink.Mtu > 0)
             {
-                entry.Param("mtu", (ulong)_node.Uplink.Mtu);
+                entry.Param("mtu", (ulong)Node.Uplink.Mtu);
             }
 
             entries.Add(entry.Build());
@@ -125,7 +127,7 @@ internal sealed class EndpointCompiler
         var mac = new ACCOffload.NativeInterop.Addresses.MacAddress(0x020000000001);
         var spec = new EndpointSpec
         {
-            Node = _node.Name,
+            Node = Node.Name,
             Origin = ApiOrigin.Offload,
             Key = new("probe", "probe", "probe"),
             Kind = EndpointKind.Pod,

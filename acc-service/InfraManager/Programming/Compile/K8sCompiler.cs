@@ -12,6 +12,7 @@ internal sealed class K8sCompiler : ModelCompiler
     private readonly EndpointCompiler _endpoints;
     private readonly ServiceCompiler _services;
     private readonly NodeCompiler _node;
+    private readonly EffectiveNode _effective;
     private readonly RowHolds _holds;
     private readonly IdMark _marks;
 
@@ -22,6 +23,7 @@ internal sealed class K8sCompiler : ModelCompiler
         _endpoints = new EndpointCompiler(pipeline, node);
         _services = new ServiceCompiler(pipeline);
         _node = new NodeCompiler(pipeline, node);
+        _effective = new EffectiveNode(node);
         _holds = new RowHolds(pipeline);
         _marks = new IdMark(pipeline);
         Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !node.Profile.Order.IsLearned(t))];
@@ -32,15 +34,21 @@ internal sealed class K8sCompiler : ModelCompiler
     public override bool HasMarks => true;
 
     /// <summary>Compiles an owner; the uplink also needs the host's port.</summary>
-    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
+    public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf)
     {
-        OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
-            ? _endpoints.Compile(e, port, HostPort(model, portOf))
-            : null,
-        OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
-        OwnerKind.Ids => model.ServiceIds.Last == 0 ? null : [_marks.For(model.ServiceIds.Last)],
-        _ => _node.Compile(model.Snat.Current),
-    };
+        var node = _effective.Of(model);
+        _endpoints.Node = node;
+        _node.Node = node;
+        return owner.Kind switch
+        {
+            OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
+                ? _endpoints.Compile(e, port, HostPort(model, portOf))
+                : null,
+            OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
+            OwnerKind.Ids => model.ServiceIds.Last == 0 ? null : [_marks.For(model.ServiceIds.Last)],
+            _ => _node.Compile(model.Snat.Current),
+        };
+    }
 
     public override Entry? HoldFor(Entry row) => _holds.For(row);
 

@@ -13,7 +13,6 @@ namespace ACCOffload.InfraManager.Programming.Compile;
 /// </summary>
 internal sealed class NodeCompiler
 {
-    private readonly NodeSettings _node;
     private readonly EntryBuilder _pools;
     private readonly EntryBuilder _outgoing;
     private readonly EntryBuilder _routes;
@@ -26,7 +25,7 @@ internal sealed class NodeCompiler
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
     public NodeCompiler(Pipeline pipeline, NodeSettings node)
     {
-        _node = node;
+        Node = node;
         _pools = pipeline.Table("pools").NewEntry();
         _outgoing = pipeline.Table("outgoing").NewEntry();
         _routes = pipeline.Table("routes").NewEntry();
@@ -34,12 +33,15 @@ internal sealed class NodeCompiler
         Compile(new SnatState(new IPAddress([192, 0, 2, 1]), [new IPNetwork(new IPAddress([192, 0, 2, 0]), 24)]));
     }
 
+    /// <summary>The node's settings in effect.</summary>
+    public NodeSettings Node { get; set; }
+
     /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
     public Entry[] Compile(SnatState snat)
     {
-        var entries = new List<Entry> { Pool(MasqueradePools.Hairpin, _node.Gateway) };
+        var entries = new List<Entry> { Pool(MasqueradePools.Hairpin, Node.Gateway) };
         AddRoutes(entries);
-        if (_node.NodeAddresses.FirstOrDefault(IsServed) is { } address)
+        if (Node.NodeAddresses.FirstOrDefault(IsServed) is { } address)
         {
             entries.Add(Pool(MasqueradePools.Services, address));
             entries.Add(Pool(MasqueradePools.Collisions, address));
@@ -54,7 +56,7 @@ internal sealed class NodeCompiler
         var everywhere = new IPNetwork(IPAddress.Any, 0);
         entries.Add(Outgoing(everywhere).Action("masquerade_source").Param("pool", MasqueradePools.Outgoing).Build());
         // The node and its pods see each other's own addresses, whatever the prefixes are.
-        var own = _node.PodRanges.Concat(_node.NodeAddresses.Concat(_node.HostAddresses).Append(_node.Gateway).Where(IsServed)
+        var own = Node.PodRanges.Concat(Node.NodeAddresses.Concat(Node.HostAddresses).Append(Node.Gateway).Where(IsServed)
             .Select(a => new IPNetwork(a, 32)));
         foreach (var kept in snat.Prefixes.Concat(own).Where(p => IsServed(p.BaseAddress) && p != everywhere).Distinct())
         {
@@ -68,15 +70,15 @@ internal sealed class NodeCompiler
     // Configured routes take precedence.
     private void AddRoutes(List<Entry> entries)
     {
-        var given = (_node.Uplink?.Routes ?? []).Select(r => r.Destination).ToHashSet();
-        var gateway = new IPNetwork(_node.Gateway, _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
-        if (IsServed(_node.Gateway))
+        var given = (Node.Uplink?.Routes ?? []).Select(r => r.Destination).ToHashSet();
+        var gateway = new IPNetwork(Node.Gateway, Node.Gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
+        if (IsServed(Node.Gateway))
         {
             entries.Add(Route(gateway).Action("to_gateway").Build());
-            entries.Add(_localSources.Exact("src_ip", Ipv4.Value(_node.Gateway)).Action("gateway_source").Build());
+            entries.Add(_localSources.Exact("src_ip", Ipv4.Value(Node.Gateway)).Action("gateway_source").Build());
         }
 
-        foreach (var range in _node.PodRanges.Concat(_node.VirtualRanges)
+        foreach (var range in Node.PodRanges.Concat(Node.VirtualRanges)
             .Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
         {
             entries.Add(Route(range).Action("unassigned").Build());
@@ -93,8 +95,8 @@ internal sealed class NodeCompiler
 
     private Entry Pool(uint pool, IPAddress address) => _pools
         .Exact("pool", pool).Action("pool_ports").Param("ip", Ipv4.Value(address))
-        .Param("first_port", _node.MasqueradePorts.First).Param("ports", (uint)_node.MasqueradePorts.Count)
-        .Param("port_mask", _node.MasqueradePorts.Mask).Build();
+        .Param("first_port", Node.MasqueradePorts.First).Param("ports", (uint)Node.MasqueradePorts.Count)
+        .Param("port_mask", Node.MasqueradePorts.Mask).Build();
 
     private EntryBuilder Outgoing(IPNetwork prefix) =>
         _outgoing.Lpm("dst_ip", Ipv4.Value(prefix.BaseAddress), prefix.PrefixLength);

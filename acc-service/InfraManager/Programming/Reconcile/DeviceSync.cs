@@ -20,6 +20,7 @@ internal sealed partial class DeviceSync
 
     private readonly ITarget _target;
     private readonly NodeSettings _node;
+    private readonly EffectiveNode _effective;
     private readonly ProgrammerOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -43,6 +44,7 @@ internal sealed partial class DeviceSync
         _model = model;
         _target = target;
         _node = node;
+        _effective = new EffectiveNode(node);
         Tables = new TableState(node.Profile.Order);
         _compiler = target.Pipeline is { } pipeline ? node.Profile.CreateCompiler(pipeline, node) : null;
         _options = options;
@@ -286,9 +288,10 @@ internal sealed partial class DeviceSync
         {
             return;
         }
+        var node = _effective.Of(_model);
         // The host interface is found by the node's addresses, even after it was removed.
-        List<IPAddress> addresses = [.. EndpointsAmong(owners).SelectMany(e => e.Spec.Addresses).Concat(_node.NodeAddresses)
-            .Concat(_node.HostAddresses)];
+        List<IPAddress> addresses = [.. EndpointsAmong(owners).SelectMany(e => e.Spec.Addresses).Concat(node.NodeAddresses)
+            .Concat(node.HostAddresses)];
         owners.UnionWith(addresses.SelectMany(_model.Services.WithBackend).Select(s => OwnerId.OfService(s.Id)));
     }
 

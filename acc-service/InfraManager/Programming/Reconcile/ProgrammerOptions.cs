@@ -9,6 +9,9 @@ internal sealed record ProgrammerOptions
     /// <summary>The maximum estimated memory of the queued intents, in bytes.</summary>
     public long QueueBytes { get; init; } = 64 << 20;
 
+    /// <summary>Whether the cluster is watched. Otherwise what it once said about the node is not used.</summary>
+    public bool WatchesCluster { get; init; } = true;
+
     /// <summary>The maximum number of intents in one batch, which is one durable commit.</summary>
     public int MaxBatch { get; init; } = 1024;
 

@@ -17,6 +17,8 @@ internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, Ti
 
     public ServiceAdmission Services { get; } = new(model, node, time);
 
+    public NodeFactsAdmission NodeFacts { get; } = new(model, node);
+
     /// <summary>Decides the intent, and updates services for the endpoints that it adds or removes.</summary>
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public TOutcome Admit<TOutcome>(Intent<TOutcome> intent, AdmissionContext context)

@@ -120,7 +120,7 @@ internal sealed partial class EndpointAdmission
             throw new IntentException(IntentError.FailedPrecondition, $"a newer request ({gone.Stamp}) detached this attachment");
         }
 
-        EndpointRules.CheckContents(item, node);
+        EndpointRules.CheckContents(item, _effective.Of(model));
         if (context.AddsRefused is { } refused)
         {
             throw refused;

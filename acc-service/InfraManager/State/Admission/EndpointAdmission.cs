@@ -12,6 +12,8 @@ namespace ACCOffload.InfraManager.State.Admission;
 internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings node)
 {
     /// <summary>Lends the pool ports.</summary>
+    private readonly EffectiveNode _effective = new(node);
+
     public PortPool Pool { get; } = new(model, node);
 
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>

@@ -220,6 +220,12 @@ internal static class EndpointRules
             }
         }
 
+        if (node.PodRanges.Count == 0)
+        {
+            throw IntentException.Unavailable(
+                "the node's pod ranges are not known: Node:PodRanges is not configured, and the cluster has given none (spec.podCIDRs)");
+        }
+
         foreach (var range in node.PodRanges)
         {
             if (range.Contains(address) && Ipv4.IsUnicast(address))

@@ -18,8 +18,9 @@ internal sealed class NetworkModel
         Services = new ServiceTable(_journal);
         ServiceIds = new ServiceIdTable(_journal);
         Snat = new SnatTable(_journal);
+        NodeFacts = new NodeFactsTable(_journal);
         PortRemovals = new PortRemovalTable(_journal);
-        Tables = [Endpoints, Agents, Tombstones, Services, ServiceIds, Snat, PortRemovals];
+        Tables = [Endpoints, Agents, Tombstones, Services, ServiceIds, Snat, NodeFacts, PortRemovals];
     }
 
     /// <summary>All tables, in load order.</summary>
@@ -36,6 +37,8 @@ internal sealed class NetworkModel
     public ServiceIdTable ServiceIds { get; }
 
     public SnatTable Snat { get; }
+
+    public NodeFactsTable NodeFacts { get; }
 
     public PortRemovalTable PortRemovals { get; }
 
@@ -57,6 +60,12 @@ internal sealed class NetworkModel
         foreach (var table in Tables)
         {
             table.AddChangedOwners(owners);
+        }
+
+        // The node's addresses lead to the host's port.
+        if (Endpoints.Host is { } host && NodeFacts.ChangesSince(0).Count > 0)
+        {
+            owners.Add(OwnerId.OfEndpoint(host.Id));
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 
@@ -10,7 +11,7 @@ internal sealed record NodeSettings
 {
     public required string Name { get; init; }
 
-    /// <summary>The ranges of pod addresses.</summary>
+    /// <summary>The ranges of pod addresses; empty: unknown until the cluster says.</summary>
     public required IReadOnlyList<IPNetwork> PodRanges { get; init; }
 
     /// <summary>The node's addresses on the node network.</summary>
@@ -63,6 +64,14 @@ internal sealed record NodeSettings
 
     /// <summary>Null: the node network is not reachable through the pipeline.</summary>
     public UplinkSettings? Uplink { get; init; }
+
+    /// <summary>These settings, completed by what the cluster says: a list that the configuration gives stays as it is.</summary>
+    public NodeSettings With(NodeFacts facts) => this with
+    {
+        NodeAddresses = NodeAddresses.Count > 0 ? NodeAddresses : facts.Addresses,
+        PodRanges = PodRanges.Count > 0 ? PodRanges : facts.PodRanges,
+        VirtualRanges = VirtualRanges.Count > 0 ? VirtualRanges : facts.ServiceRanges,
+    };
 
     /// <summary>The MTU of ports whose endpoint sets none, in bytes.</summary>
     public int Mtu { get; init; } = 1500;

@@ -15,6 +15,7 @@ internal sealed class DpdkCompiler : ModelCompiler
     private const int IpBits = 32, L4Bits = 16, MacBits = 48, PointerBits = 24, PortBits = 32;
 
     private readonly NodeSettings _node;
+    private readonly EffectiveNode _effective;
     private readonly PackageTable _arp;
     private readonly PackageTable _ipv4;
     private readonly PackageTable _destination;
@@ -27,6 +28,7 @@ internal sealed class DpdkCompiler : ModelCompiler
         : base(pipeline)
     {
         _node = node;
+        _effective = new EffectiveNode(node);
         _arp = new(pipeline, "arpt_to_port_table", [("hdr.arp.tpa", IpBits)], ("set_dest_vport", [PortBits]));
         _ipv4 = new(pipeline, "ipv4_to_port_table", [("hdr.ipv4.dst_addr", IpBits)], ("set_dest_mac_vport", [PortBits, MacBits]));
         _destination = new(pipeline, "write_dest_ip_table", [("meta.mod_blob_ptr_dnat", PointerBits)], ("update_dst_ip", [IpBits, L4Bits]));
@@ -41,7 +43,7 @@ internal sealed class DpdkCompiler : ModelCompiler
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
         OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
-            ? [.. Endpoint(e.Spec, port)]
+            ? [.. Endpoint(e.Spec, port, _effective.Of(model))]
             : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s) : null,
         // ARP requests for the gateway go to the port of the ARP responder.
@@ -50,9 +52,9 @@ internal sealed class DpdkCompiler : ModelCompiler
             : [],
     };
 
-    private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port)
+    private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port, NodeSettings node)
     {
-        foreach (var ip in PackageAddresses.Of(spec, _node))
+        foreach (var ip in PackageAddresses.Of(spec, node))
         {
             yield return _arp.Row([ip], "set_dest_vport", port);
             yield return _ipv4.Row([ip], "set_dest_mac_vport", port, spec.Mac.Value);

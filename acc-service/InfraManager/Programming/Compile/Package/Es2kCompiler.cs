@@ -23,6 +23,7 @@ internal sealed class Es2kCompiler : ModelCompiler
     private const uint Transmit = 1;
 
     private readonly NodeSettings _node;
+    private readonly EffectiveNode _effective;
     private readonly PackageTable _arp;
     private readonly PackageTable _gatewayMac;
     private readonly PackageTable _transmit;
@@ -40,6 +41,7 @@ internal sealed class Es2kCompiler : ModelCompiler
         : base(pipeline)
     {
         _node = node;
+        _effective = new EffectiveNode(node);
         (string, int[]) toPort = ("set_dest_vport", [PortBits]), toMacPort = ("set_dest_mac_vport", [PortBits, PointerBits]);
         _arp = new(pipeline, "arp_to_port_table", [("hdrs.arp.tpa", IpBits)], toPort);
         _gatewayMac = new(pipeline, "pod_gateway_mac_mod_table", [(Pointer, PointerBits)], ("update_src_dst_mac", [MacBits, MacBits]));
@@ -75,17 +77,17 @@ internal sealed class Es2kCompiler : ModelCompiler
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
         OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
-            ? [.. Endpoint(e.Spec, port)]
+            ? [.. Endpoint(e.Spec, port, _effective.Of(model))]
             : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s, model, portOf) : null,
         _ => [.. Node()],
     };
 
-    private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port)
+    private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port, NodeSettings node)
     {
         // Endpoints that share a port also share the MAC address, and so this row.
         yield return _gatewayMac.Row([port], "update_src_dst_mac", _node.GatewayMac.Value, spec.Mac.Value);
-        foreach (var ip in PackageAddresses.Of(spec, _node))
+        foreach (var ip in PackageAddresses.Of(spec, node))
         {
             yield return _arp.Row([ip], "set_dest_vport", port);
             yield return _receive.Row([ip], "set_dest_vport", port);

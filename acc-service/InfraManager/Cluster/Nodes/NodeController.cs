@@ -1,0 +1,235 @@
+using System.Net;
+using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.InfraManager.Cluster.Services;
+using ACCOffload.InfraManager.Cluster.Watch;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Values;
+using ACCOffload.Retries;
+
+namespace ACCOffload.InfraManager.Cluster.Nodes;
+
+/// <summary>
+/// Submits what the cluster says about this node to the programmer: its addresses, its pod ranges and the cluster's service ranges. A
+/// deleted Node object changes nothing, because the node's pods still run. Failures are retried.
+/// </summary>
+internal sealed partial class NodeController : IDisposable
+{
+    // Longer than the programmer's own timeouts, so that only a stuck programmer exceeds it.
+    private static readonly TimeSpan SubmitTimeout = TimeSpan.FromMinutes(1);
+
+    private readonly IProgrammer _programmer;
+    private readonly ServiceIndex _services;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
+    private readonly SemaphoreSlim _signal = new(0);
+    private readonly Lock _lock = new();
+    private NodeFactsIntent _latest = new();
+    private volatile string _problem = "";
+
+    public NodeController(IProgrammer programmer, ServiceIndex services, TimeProvider time, ILogger logger)
+    {
+        _programmer = programmer;
+        _services = services;
+        _time = time;
+        _logger = logger;
+        Node = new NodeSink(this, services.Node);
+        ServiceRanges = new RangeSink(this);
+    }
+
+    /// <summary>Receives this node's object.</summary>
+    public IObjectSink<NodeObject> Node { get; }
+
+    public IObjectSink<ServiceRangeObject> ServiceRanges { get; }
+
+    /// <summary>Why the latest facts are not in effect; empty if they are.</summary>
+    public string Problem => _problem;
+
+    /// <summary>Runs until cancelled; failures do not stop it.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var retry = Timeout.InfiniteTimeSpan;
+            while (true)
+            {
+                await WaitAsync(retry, cancellationToken);
+                retry = await SubmitAsync(cancellationToken) ? Timeout.InfiniteTimeSpan : _backoff.Next();
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+    }
+
+    public void Dispose() => _signal.Dispose();
+
+    /// <summary>Waits for new facts, or until a failed submission is due for a retry.</summary>
+    private async Task WaitAsync(TimeSpan retry, CancellationToken cancellationToken)
+    {
+        using var due = new CancellationTokenSource(retry, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(due.Token, cancellationToken);
+        try
+        {
+            await _signal.WaitAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+        }
+    }
+
+    /// <returns>Whether the facts are in effect.</returns>
+    private async Task<bool> SubmitAsync(CancellationToken cancellationToken)
+    {
+        NodeFactsIntent intent;
+        lock (_lock)
+        {
+            intent = _latest;
+        }
+
+        using var limit = new CancellationTokenSource(SubmitTimeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            var node = (await _programmer.SubmitAsync(intent, either.Token)).Node;
+            _services.SetNode(node);
+            _backoff.Reset();
+            if (_problem.Length > 0)
+            {
+                LogResumed();
+            }
+
+            _problem = "";
+            if (_logger.IsEnabled(LogLevel.Information))
+            {
+                var (addresses, pods) = (string.Join(", ", node.NodeAddresses), string.Join(", ", node.PodRanges));
+                var services = string.Join(", ", node.VirtualRanges);
+                LogApplied(addresses, pods, services);
+            }
+
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            Report($"no response within {SubmitTimeout.TotalSeconds:0} s");
+        }
+        catch (IntentException e)
+        {
+            Report(e.Message);
+        }
+
+        return false;
+    }
+
+    private void Report(string problem)
+    {
+        if (_problem != problem)
+        {
+            LogFailed(problem);
+        }
+
+        _problem = problem;
+    }
+
+    private void Update(Func<NodeFactsIntent, NodeFactsIntent> change)
+    {
+        lock (_lock)
+        {
+            var next = change(_latest);
+            if (next == _latest)
+            {
+                return;
+            }
+
+            _latest = next;
+        }
+
+        // One signal is enough because the loop takes the latest facts.
+        if (_signal.CurrentCount == 0)
+        {
+            _signal.Release();
+        }
+    }
+
+    [LoggerMessage(EventId = 4201, Level = LogLevel.Information,
+        Message = "Node addresses: {Addresses}; pod ranges: {PodRanges}; service ranges: {ServiceRanges}")]
+    private partial void LogApplied(string addresses, string podRanges, string serviceRanges);
+
+    [LoggerMessage(EventId = 4202, Level = LogLevel.Warning,
+        Message = "The cluster's addresses and ranges of this node are not in effect: {Problem}; retrying, the last ones stay in use")]
+    private partial void LogFailed(string problem);
+
+    [LoggerMessage(EventId = 4203, Level = LogLevel.Information, Message = "The cluster's addresses and ranges of this node are in effect")]
+    private partial void LogResumed();
+
+    /// <summary>Passes the Node object on to the services, which need its zone.</summary>
+    private sealed class NodeSink(NodeController controller, IObjectSink<NodeObject> services) : IObjectSink<NodeObject>
+    {
+        public int Count => services.Count;
+
+        public void Replace(IReadOnlyCollection<NodeObject> objects, IReadOnlyCollection<ObjectName> unreadable)
+        {
+            services.Replace(objects, unreadable);
+            if (objects.FirstOrDefault() is { } node)
+            {
+                Set(node);
+            }
+        }
+
+        public void Apply(NodeObject changed)
+        {
+            services.Apply(changed);
+            Set(changed);
+        }
+
+        public void Remove(ObjectName name) => services.Remove(name);
+
+        private void Set(NodeObject node) => controller.Update(facts => facts with
+        {
+            Addresses = [.. node.InternalAddresses],
+            PodRanges = [.. node.PodRanges],
+        });
+    }
+
+    private sealed class RangeSink(NodeController controller) : IObjectSink<ServiceRangeObject>
+    {
+        private readonly Dictionary<ObjectName, ServiceRangeObject> _objects = [];
+
+        public int Count => _objects.Count;
+
+        public void Replace(IReadOnlyCollection<ServiceRangeObject> objects, IReadOnlyCollection<ObjectName> unreadable)
+        {
+            foreach (var gone in _objects.Keys.Except(objects.Select(o => o.Name)).Except(unreadable).ToList())
+            {
+                _objects.Remove(gone);
+            }
+
+            foreach (var item in objects)
+            {
+                _objects[item.Name] = item;
+            }
+
+            Publish();
+        }
+
+        public void Apply(ServiceRangeObject changed)
+        {
+            _objects[changed.Name] = changed;
+            Publish();
+        }
+
+        public void Remove(ObjectName name)
+        {
+            _objects.Remove(name);
+            Publish();
+        }
+
+        private void Publish()
+        {
+            SequenceOf<IPNetwork> ranges = [.. _objects.Values.SelectMany(o => o.Ranges).Distinct()
+                .OrderBy(r => r.ToString(), StringComparer.Ordinal)];
+            controller.Update(facts => facts with { ServiceRanges = ranges });
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using System.Net;
+
+namespace ACCOffload.InfraManager.State.Node;
+
+/// <summary>An address or range that belongs both to a pod and to something else.</summary>
+/// <param name="Key">The configuration key that holds it.</param>
+/// <param name="Value">The address or range.</param>
+/// <param name="Reason">What it conflicts with.</param>
+/// <param name="Remedy">What to configure instead.</param>
+internal readonly record struct AddressConflict(string Key, string Value, string Reason, string Remedy)
+{
+    public override string ToString() => $"{Key}: {Value} {Reason}";
+
+    /// <summary>All conflicts of the node's addresses and ranges.</summary>
+    public static IEnumerable<AddressConflict> Of(NodeSettings node)
+    {
+        for (var i = 0; i < node.PodRanges.Count; i++)
+        {
+            var range = node.PodRanges[i];
+            if (range.Contains(node.Gateway))
+            {
+                yield return new(
+                    "Node:Gateway", node.Gateway.ToString(), $"lies in the pod range {range}",
+                    "give an address that no pod can have, such as 169.254.1.1");
+            }
+
+            for (var j = 0; j < i; j++)
+            {
+                if (Overlap(range, node.PodRanges[j]))
+                {
+                    yield return new($"Node:PodRanges[{i}]", range.ToString(), $"overlaps {node.PodRanges[j]}", "remove one of them");
+                }
+            }
+
+            foreach (var other in node.VirtualRanges.Where(v => Overlap(v, range)))
+            {
+                yield return new(
+                    "Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}",
+                    "give the cluster's service range, which contains no pod addresses");
+            }
+
+            foreach (var other in node.ExternalRanges.Where(v => Overlap(v, range)))
+            {
+                yield return new(
+                    "Node:ExternalRanges", other.ToString(), $"overlaps the pod range {range}", "give addresses that no pod can have");
+            }
+
+            foreach (var address in node.NodeAddresses.Where(range.Contains))
+            {
+                yield return new(
+                    "Node:NodeAddresses", address.ToString(), $"lies in the pod range {range}", "give the node's own addresses");
+            }
+
+            foreach (var address in node.HostAddresses.Where(range.Contains))
+            {
+                yield return new(
+                    "Node:HostAddresses", address.ToString(), $"lies in the pod range {range}",
+                    "give the addresses of the host's interface into the pipeline");
+            }
+        }
+    }
+
+    private static bool Overlap(IPNetwork a, IPNetwork b) => a.Contains(b.BaseAddress) || b.Contains(a.BaseAddress);
+}
