@@ -69,13 +69,9 @@ internal sealed class NodeCompiler
     private void AddRoutes(List<Entry> entries)
     {
         var given = (_node.Uplink?.Routes ?? []).Select(r => r.Destination).ToHashSet();
-        var gateway = new IPNetwork(_node.Gateway, _node.Gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
-        if (IsServed(_node.Gateway))
-        {
-            entries.Add(Route(gateway).Action("to_gateway").Build());
-            entries.Add(_localSources.Exact("src_ip", Ipv4.Value(_node.Gateway)).Action("gateway_source").Build());
-        }
-
+        var gateway = new IPNetwork(_node.Gateway, 32);
+        entries.Add(Route(gateway).Action("to_gateway").Build());
+        entries.Add(_localSources.Exact("src_ip", Ipv4.Value(_node.Gateway)).Action("gateway_source").Build());
         foreach (var range in _node.PodRanges.Concat(_node.VirtualRanges)
             .Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
         {
