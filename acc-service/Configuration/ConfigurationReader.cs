@@ -13,6 +13,7 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
 
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<string> _maps = [];
+    private readonly HashSet<string> _invalid = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<ConfigurationError> _errors = [];
 
     /// <summary>The errors so far.</summary>
@@ -21,36 +22,34 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
     /// <summary>The keys read so far, with their defaults as text.</summary>
     public Dictionary<string, string> Defaults { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Reads a value with <paramref name="parser"/>; <paramref name="fallback"/> is the default, as text.</summary>
+    /// <summary>
+    /// Reads a value with <paramref name="parser"/>; <paramref name="fallback"/> is the default, as text. It also replaces an invalid
+    /// value, so that the caller can go on and report the errors of other keys too.
+    /// </summary>
     public T Value<T>(
         string key, string fallback, ValueParser<T> parser, string remedy, ConfigurationValueKind kind = ConfigurationValueKind.Text)
     {
         Know(key, fallback);
-        var value = tree.Find(key);
-        var text = fallback;
-        if (value is not null)
+        if (tree.Find(key) is not { } value)
         {
-            if (!IsScalar(value, kind, out var reason))
-            {
-                Fail(value, reason, remedy);
-                return default!;
-            }
-            text = value.Text;
-        }
-        var problem = parser(text, out var parsed);
-        if (problem is not null)
-        {
-            if (value is not null)
-            {
-                Fail(value, problem, remedy);
-            }
-            else
+            if (parser(fallback, out var standard) is { } wrong)
             {
                 _errors.Add(new ConfigurationError(
-                    tree.Home, key, null, text.Length == 0 ? "is missing" : $"its default {text} {problem}", remedy));
+                    tree.Home, key, null, fallback.Length == 0 ? "is missing" : $"its default {fallback} {wrong}", remedy));
             }
+
+            return standard;
         }
-        return parsed;
+
+        var problem = IsScalar(value, kind, out var reason) ? parser(value.Text, out var parsed) : Refuse(reason, out parsed);
+        if (problem is null)
+        {
+            return parsed!;
+        }
+
+        Fail(value, problem, remedy);
+        _ = parser(fallback, out var instead);
+        return instead;
     }
 
     /// <summary>An integer in a range.</summary>
@@ -175,9 +174,14 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         return map;
     }
 
-    /// <summary>Adds an error that concerns more than one key.</summary>
+    /// <summary>Adds an error that concerns more than one key. Does nothing if the key is invalid by itself.</summary>
     public void Fail(string key, string? text, string reason, string remedy)
     {
+        if (_invalid.Contains(key))
+        {
+            return;
+        }
+
         var value = tree.Find(key);
         _errors.Add(new ConfigurationError(value?.Source ?? tree.Home, key, value?.Text ?? text, reason, remedy));
     }
@@ -230,8 +234,11 @@ public sealed class ConfigurationReader(ConfigurationTree tree)
         Defaults[key] = fallback;
     }
 
-    private void Fail(ConfigurationValue value, string reason, string remedy) =>
+    private void Fail(ConfigurationValue value, string reason, string remedy)
+    {
+        _invalid.Add(value.Key);
         _errors.Add(new ConfigurationError(value.Source, value.Key, value.Text, reason, remedy));
+    }
 
     /// <summary>Levenshtein distance, ignoring case.</summary>
     private static int Distance(string a, string b)

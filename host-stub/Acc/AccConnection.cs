@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using ACCOffload.FileStamps;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
@@ -75,7 +76,7 @@ internal sealed class AccConnection : IDisposable
     /// <summary>Why the peer was refused; null if it was not.</summary>
     public string? Refusal => _refusal;
 
-    public string CredentialStamp => _credentials.Stamp;
+    public CertificateStamp CredentialStamp => _credentials.Stamp;
 
     /// <summary>What went wrong, for an operator.</summary>
     public string Explain(RpcException e)

@@ -1,3 +1,4 @@
+using ACCOffload.FileStamps;
 using ACCOffload.HostStub.Configuration;
 
 namespace ACCOffload.HostStub.Acc;
@@ -7,7 +8,7 @@ namespace ACCOffload.HostStub.Acc;
 /// <param name="Key">The agent's private key.</param>
 /// <param name="Ca">The CAs that may sign the ACC's certificate.</param>
 /// <param name="Stamp">Changes when one of the files does.</param>
-internal sealed record AccCredentialFiles(string Certificate, string Key, string Ca, string Stamp)
+internal sealed record AccCredentialFiles(string Certificate, string Key, string Ca, CertificateStamp Stamp)
 {
     /// <exception cref="AccException">A file can't be read; the message names it.</exception>
     public static AccCredentialFiles Read(AccConfig config)

@@ -1,3 +1,4 @@
+using ACCOffload.FileStamps;
 using ACCOffload.HostStub.Configuration;
 
 namespace ACCOffload.HostStub.Acc;
@@ -38,7 +39,7 @@ internal sealed class AccCredentialMemory(AccConfig config, TimeProvider time)
     }
 
     /// <summary>Whether the files are valid and their stamp differs from the given one.</summary>
-    public bool HasChanged(string stamp)
+    public bool HasChanged(CertificateStamp stamp)
     {
         if (AccCredentials.StampOf(config) == stamp)
         {

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.FileStamps;
 using ACCOffload.HostStub.Configuration;
 
 namespace ACCOffload.HostStub.Acc;
@@ -10,7 +11,7 @@ internal sealed class AccCredentials : IDisposable
 {
     private readonly X509Certificate2Collection _all = [];
 
-    private AccCredentials(SslStreamCertificateContext client, X509Certificate2Collection authorities, string stamp)
+    private AccCredentials(SslStreamCertificateContext client, X509Certificate2Collection authorities, CertificateStamp stamp)
     {
         Client = client;
         Authorities = authorities;
@@ -22,7 +23,7 @@ internal sealed class AccCredentials : IDisposable
     public X509Certificate2Collection Authorities { get; }
 
     /// <summary>Changes when one of the files does.</summary>
-    public string Stamp { get; }
+    public CertificateStamp Stamp { get; }
 
     /// <exception cref="AccException">A file is not valid; the message names it.</exception>
     public static AccCredentials Load(AccConfig config, TimeProvider time) => From(config, AccCredentialFiles.Read(config), time);
@@ -57,30 +58,15 @@ internal sealed class AccCredentials : IDisposable
         return credentials;
     }
 
-    /// <summary>Computed from the size and modification time of each file, which is cheap enough to do often.</summary>
-    public static string StampOf(AccConfig config) =>
-        string.Join(';', StampOf(config.CertificateFile), StampOf(config.KeyFile), StampOf(config.CaFile));
+    /// <summary>Identifies this version of the files; cheap enough to compute often.</summary>
+    public static CertificateStamp StampOf(AccConfig config) =>
+        CertificateStamp.Of(config.CertificateFile, config.KeyFile, config.CaFile);
 
     public void Dispose()
     {
         foreach (var certificate in _all)
         {
             certificate.Dispose();
-        }
-    }
-
-    private static string StampOf(string path)
-    {
-        try
-        {
-            // A rotation often replaces a symbolic link.
-            FileSystemInfo file = new FileInfo(path);
-            file = file.ResolveLinkTarget(returnFinalTarget: true) ?? file;
-            return file.Exists ? $"{file.FullName},{file.LastWriteTimeUtc.Ticks},{((FileInfo)file).Length}" : "-";
-        }
-        catch (IOException)
-        {
-            return "-";
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
+using ACCOffload.FileStamps;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Logging;
 using Microsoft.Extensions.Logging;
@@ -25,8 +26,8 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
     private readonly IpamRun _run = run ?? IpamProcess.RunAsync;
     private readonly ILogger _logger = loggers.CreateLogger(LogFeature.Ipam);
     private readonly NetworkSlots _slots = new(MaxProcesses, MaxPerNetwork);
-    // The highest CNI version that each executable supports, keyed by path and modification time.
-    private readonly ConcurrentDictionary<string, CniVersion?> _versions = new();
+    // The highest CNI version that each executable supports, by its path and stamp.
+    private readonly ConcurrentDictionary<(string File, FileStamp Stamp), CniVersion?> _versions = new();
 
     /// <summary>Runs ADD, DEL or CHECK.</summary>
     /// <exception cref="CniException">The plugin's error with its code, or why the plugin could not be run.</exception>
@@ -118,8 +119,8 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
 
     private async Task<CniVersion?> HighestVersionAsync(string file, IpamRequest request, TimeSpan? within = null)
     {
-        var stamp = $"{file},{File.GetLastWriteTimeUtc(file).Ticks}";
-        if (_versions.TryGetValue(stamp, out var known))
+        var key = (file, FileStamp.Of(file));
+        if (_versions.TryGetValue(key, out var known))
         {
             return known;
         }
@@ -142,7 +143,7 @@ internal sealed partial class IpamDelegate(TimeSpan limit, ILoggerFactory logger
             LogNoVersions(file, e.Message);
             return null;
         }
-        _versions[stamp] = highest;
+        _versions[key] = highest;
         return highest;
     }
 

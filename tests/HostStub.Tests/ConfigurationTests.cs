@@ -72,6 +72,17 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal(["Acc:Address", "Agent:Store", "Mtu"], e.Errors.Select(error => error.Key).Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData("{" + Host + "," + Acc + ",\"Agent\":{\"Socket\":5}}", "Agent:Socket")]
+    [InlineData("{" + Host + "," + Acc + ",\"Device\":{\"Kind\":\"ipvlan\",\"Ipvlan\":{\"Parent\":5}}}", "Device:Ipvlan:Parent")]
+    [InlineData("{" + Host + ",\"Acc\":{\"Address\":5}}", "Acc:Address")]
+    public void A_number_instead_of_a_string_is_reported_once(string json, string key)
+    {
+        File.WriteAllText(_file, json);
+        var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable()));
+        Assert.Equal((key, "is not a string"), (Assert.Single(e.Errors).Key, e.Errors[0].Reason));
+    }
+
     [Fact]
     public void A_missing_file_is_named()
     {

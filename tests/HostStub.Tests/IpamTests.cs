@@ -53,6 +53,28 @@ public sealed class IpamTests
     }
 
     [Fact]
+    public async Task A_plugin_replaced_behind_its_link_is_asked_again_for_its_versions()
+    {
+        using var folder = new Folder();
+        File.CreateSymbolicLink(folder.At("fake"), folder.Write("fake-1.0", "#!/bin/sh\n"));
+        var (runs, versions) = (new List<string>(), "[\"1.0.0\"]");
+        var ipam = new IpamDelegate(TimeSpan.FromSeconds(30), NullLoggerFactory.Instance, (_, environment, _, _) =>
+        {
+            runs.Add(environment["CNI_COMMAND"]);
+            return Task.FromResult(new IpamProcess.Exit(0, Encoding.UTF8.GetBytes($"{{\"supportedVersions\":{versions}}}"), ""));
+        });
+        var request = new IpamRequest("fake", folder.Root, new Dictionary<string, string>(), CniVersion.V110, default, null);
+        Assert.False(await ipam.RunIfSupportedAsync("GC", request, TimeSpan.FromSeconds(30)));
+        Assert.False(await ipam.RunIfSupportedAsync("GC", request, TimeSpan.FromSeconds(30)));
+        Assert.Equal(["VERSION"], runs);
+
+        folder.Write("fake-1.0", "#!/bin/sh\n# newer\n");
+        versions = "[\"1.0.0\",\"1.1.0\"]";
+        Assert.True(await ipam.RunIfSupportedAsync("GC", request, TimeSpan.FromSeconds(30)));
+        Assert.Equal(["VERSION", "VERSION", "GC"], runs);
+    }
+
+    [Fact]
     public async Task More_addresses_than_the_ACC_accepts_are_refused_before_the_attach()
     {
         Needs.Root();

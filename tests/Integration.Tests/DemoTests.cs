@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
@@ -59,6 +61,29 @@ public sealed class DemoTests
         var after = "";
         await Eventually.TrueAsync(async () => before == (after = await WorldAsync()),
             () => $"nothing is left: expected {before}, found {after}", 60);
+    }
+
+    [Fact]
+    public async Task A_connection_that_its_backend_closed_counts_as_lost_and_does_not_end_the_client()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = $"{((IPEndPoint)listener.LocalEndpoint).Port}";
+        // A test run may ignore SIGPIPE, which a terminal does not.
+        var client = Shell.RunAsync(
+            null, "env", ["--default-signal=PIPE", Path.Combine(Repository.Root, "tests/demo/client"), "127.0.0.1", port],
+            input: "open 2 2\ntalk\ntalk\n");
+        using var open = await listener.AcceptTcpClientAsync();
+        var stream = open.GetStream();
+        await stream.WriteAsync("web-1\n"u8.ToArray());
+        var echo = stream.CopyToAsync(stream);
+        using (var closed = await listener.AcceptTcpClientAsync())
+        {
+            await closed.GetStream().WriteAsync("web-2\n"u8.ToArray());
+        }
+
+        Assert.Equal("web-1\nweb-2\ndone\n1 of 2\n1 of 2\n", (await client.Succeeded()).Output);
+        await echo;
     }
 
     private async Task ShowsAsync(string kind)

@@ -90,6 +90,22 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task A_later_bid_without_an_answer_ends_the_connection()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await using var session = await target.PrimaryAsync(
+            o => o with { TakeOver = true, RpcTimeout = TimeSpan.FromMilliseconds(300) });
+        target.Behaviour.OnBid = _ => null;
+        target.Behaviour.StealPrimary();
+        await Eventually.TrueAsync(() => session.State == SessionState.Backup, "losing the primary role");
+        await Eventually.TrueAsync(() => session.State == SessionState.Disconnected, "giving up the silent connection");
+        Assert.Equal("no arbitration answer within 0.3 s", session.StateReason);
+
+        target.Behaviour.OnBid = null;
+        await Eventually.TrueAsync(() => session.State == SessionState.Primary, "recovering");
+    }
+
+    [Fact]
     public async Task A_clock_that_was_set_back_does_not_keep_a_session_backup()
     {
         var behaviour = new TargetBehaviour { Highest = new ElectionId(ulong.MaxValue / 2, 5) };

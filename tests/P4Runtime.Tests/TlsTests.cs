@@ -4,12 +4,14 @@ using ACCOffload.P4Runtime.Ports;
 using ACCOffload.P4Runtime.Session;
 using ACCOffload.P4Runtime.Tests.Support;
 using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.P4Runtime.Tests;
 
 public sealed class TlsTests
 {
     private const string Role = "urn:accoffload:role:p4rt-server";
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(20);
 
     [Fact]
     public async Task Mutual_TLS_carries_a_session_and_gNMI()
@@ -73,13 +75,14 @@ public sealed class TlsTests
     {
         using var tls = new TlsFiles();
         await using var target = await TestTarget.StartAsync(tls: tls);
-        await using var session = await target.PrimaryAsync(
-            o => o with { Endpoint = o.Endpoint with { CertificateCheckInterval = TimeSpan.FromMilliseconds(20) } });
+        await using var session = await target.PrimaryAsync(ChecksOften);
         await using var gnmi = new GnmiClient(target.Endpoint());
         await gnmi.GetPortsAsync(default);
-        File.AppendAllText(tls.ClientCertificateFile, "-----BEGIN CERTIFICATE-----\nhalf written");
-        await Eventually.TrueAsync(() => true, "a moment");
-        Assert.Equal(SessionState.Primary, session.State);
+        var whole = File.ReadAllText(tls.ClientCertificateFile);
+        File.WriteAllText(tls.ClientCertificateFile, whole[..(whole.Length / 2)]);
+        await Eventually.TrueAsync(
+            () => session.CertificateProblem.Contains(tls.ClientCertificateFile, StringComparison.Ordinal), "noticing the half-written file");
+        Assert.Equal((1, SessionState.Primary), (session.ConnectionId, session.State));
         await gnmi.GetPortsAsync(default);
         tls.RotateClient();
         await Eventually.TrueAsync(() => session.ConnectionId == 2 && session.State == SessionState.Primary, "reconnecting");
@@ -106,6 +109,64 @@ public sealed class TlsTests
         Assert.Equal("", session.CertificateProblem);
     }
 
+    [Fact]
+    public async Task While_the_certificates_are_replaced_requests_are_refused_with_the_reason()
+    {
+        using var tls = new TlsFiles();
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        await using var session = await target.PrimaryAsync(ChecksOften);
+        var answer = new TaskCompletionSource();
+        target.Behaviour.OnWrite = (_, _) => target.Behaviour.Writes.Count == 1 ? answer.Task : Task.CompletedTask;
+        var slow = session.WriteAsync(WriteTests.Pods(1), default);
+        await Eventually.TrueAsync(() => target.Behaviour.Writes.Count == 1, "the arrival of the Write");
+
+        tls.RotateClient();
+        var refused = WriteResult.Success;
+        await Eventually.TrueAsync(
+            async () => (refused = await session.WriteAsync(WriteTests.Pods(1), default)).Outcome == WriteOutcome.NotSent,
+            "the start of the replacement");
+        Assert.Equal("not sent: the connection is being replaced", refused.Message);
+        var e = await Assert.ThrowsAsync<P4RuntimeException>(() => session.GetApiVersionAsync(default));
+        Assert.EndsWith($"no connection to {target.Address} (the connection is being replaced)", e.Message, StringComparison.Ordinal);
+
+        answer.SetResult();
+        Assert.True((await slow).AllOk);
+        await Eventually.TrueAsync(() => session.ConnectionId == 2 && session.State == SessionState.Primary, "reconnecting");
+        Assert.True((await session.WriteAsync(WriteTests.Pods(1), default)).AllOk);
+    }
+
+    [Theory]
+    [InlineData("crt")]
+    [InlineData("key")]
+    [InlineData("ca")]
+    public async Task While_a_file_is_missing_the_last_good_ones_stay_in_use_and_the_log_names_it_once(string which)
+    {
+        using var tls = new TlsFiles();
+        await using var target = await TestTarget.StartAsync(tls: tls);
+        using var log = new LogCollector();
+        await using var session = await target.PrimaryAsync(ChecksOften, log.CreateLogger("session"));
+        await using var gnmi = new GnmiClient(target.Endpoint());
+        await gnmi.GetPortsAsync(default);
+        var path = PathOf(tls, which);
+        var good = File.ReadAllText(path);
+        File.Delete(path);
+        await Eventually.TrueAsync(() => session.CertificateProblem.Length > 0, "noticing that the file is missing");
+        Assert.EndsWith($"{path} cannot be used: no such file", session.CertificateProblem, StringComparison.Ordinal);
+        Assert.Equal((1, SessionState.Primary), (session.ConnectionId, session.State));
+        await gnmi.GetPortsAsync(default);
+
+        target.Behaviour.HangUp();
+        await Eventually.TrueAsync(
+            () => session.ConnectionId == 2 && session.State == SessionState.Primary, "reconnecting with the certificate that it had");
+        // Several checks.
+        await Task.Delay(CheckInterval * 10);
+        Assert.Single(log.Matching("certificates can't be used"), l => l.EndsWith(session.CertificateProblem, StringComparison.Ordinal));
+        Assert.Equal(2, session.ConnectionId);
+
+        File.WriteAllText(path, good);
+        await Eventually.TrueAsync(() => session.CertificateProblem.Length == 0, "noticing that the file is back");
+    }
+
     [Theory]
     [InlineData("crt")]
     [InlineData("key")]
@@ -114,16 +175,23 @@ public sealed class TlsTests
     {
         using var tls = new TlsFiles();
         await using var target = await TestTarget.StartAsync(tls: tls);
-        var path = which switch { "crt" => tls.ClientCertificateFile, "key" => tls.ClientKeyFile, _ => tls.CaFile };
+        var path = PathOf(tls, which);
         var named = which == "key" ? tls.ClientCertificateFile : path;
         File.WriteAllText(path, "nonsense");
         await using var session = target.Session();
         await Eventually.TrueAsync(() => session.StateReason.Contains(named, StringComparison.Ordinal), "the file's name in the reason");
         File.Delete(path);
         await Eventually.TrueAsync(
-            () => session.StateReason.Contains("find", StringComparison.OrdinalIgnoreCase), "the file's absence in the reason");
+            () => session.StateReason.EndsWith($"{path} cannot be used: no such file", StringComparison.Ordinal),
+            "the file's absence in the reason");
         Assert.Empty(target.Behaviour.Bids);
     }
+
+    private static P4RuntimeSessionOptions ChecksOften(P4RuntimeSessionOptions options) =>
+        options with { Endpoint = options.Endpoint with { CertificateCheckInterval = CheckInterval } };
+
+    private static string PathOf(TlsFiles tls, string which) =>
+        which switch { "crt" => tls.ClientCertificateFile, "key" => tls.ClientKeyFile, _ => tls.CaFile };
 
     private static async Task Refused(TlsFiles tls, string says, Func<TargetEndpoint, TargetEndpoint>? change = null)
     {

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.NativeInterop.Addresses;
 
@@ -20,6 +22,11 @@ internal static class NodeParsers
             ? null
             : "is not a node name (lower-case letters, digits, '-' and '.', at most 253)";
     }
+
+    /// <summary>The address of the gateway.</summary>
+    public static string? Gateway(string text, out IPAddress address) =>
+        Parsers.Address(text, out address)
+            ?? (address.AddressFamily == AddressFamily.InterNetwork ? null : "is not an IPv4 address, and the pipelines route IPv4 only");
 
     public static string? Mac(string text, out MacAddress mac)
     {

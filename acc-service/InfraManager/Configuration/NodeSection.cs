@@ -23,7 +23,7 @@ internal static class NodeSection
         ExternalRanges = reader.List<IPNetwork>("Node:ExternalRanges", Parsers.Network, Remedies.Range),
         NodePorts = reader.Value<PortSpan>(
             "Node:NodePorts", "30000-32767", PortSpan.Parse, "give the cluster's range of node ports such as 30000-32767"),
-        Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", Parsers.Address, Remedies.Address),
+        Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", NodeParsers.Gateway, "give an IPv4 address such as 169.254.1.1"),
         GatewayMac = reader.Value<MacAddress>(
             "Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),
         MasqueradePorts = reader.Value<PortRange>("Node:MasqueradePorts", "12000-29999", PortRange.Parse, "give ports such as 12000-29999"),

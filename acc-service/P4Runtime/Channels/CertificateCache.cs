@@ -19,7 +19,7 @@ internal sealed class CertificateCache(TargetEndpoint endpoint)
     {
         lock (_gate)
         {
-            if (_good is { } same && CertificateStamp.Of(endpoint) == same.Stamp)
+            if (_good is { } same && endpoint.CertificateStamp == same.Stamp)
             {
                 _problem = "";
                 return same;

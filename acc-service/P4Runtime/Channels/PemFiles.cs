@@ -13,7 +13,7 @@ internal sealed record PemFiles(string Certificate, string Key, string Ca, Certi
     /// <exception cref="P4RuntimeException">A file can't be read; the message names it.</exception>
     public static PemFiles Read(TargetEndpoint endpoint)
     {
-        var stamp = CertificateStamp.Of(endpoint);
+        var stamp = endpoint.CertificateStamp;
         return new PemFiles(Read(endpoint.CertificateFile, "certificate"), Read(endpoint.KeyFile, "private key"),
             Read(endpoint.CaFile, "CA bundle"), stamp);
     }
@@ -24,9 +24,16 @@ internal sealed record PemFiles(string Certificate, string Key, string Ca, Certi
         {
             return File.ReadAllText(path);
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw Unusable("no such file", e);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new P4RuntimeException(StatusCode.Unauthenticated, $"{what} {path} cannot be used: {e.Message}", e);
+            throw Unusable(e.Message, e);
         }
+
+        P4RuntimeException Unusable(string reason, Exception e) =>
+            new(StatusCode.Unauthenticated, $"{what} {path} cannot be used: {reason}", e);
     }
 }

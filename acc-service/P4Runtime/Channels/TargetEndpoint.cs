@@ -39,6 +39,10 @@ public sealed record TargetEndpoint
     /// <summary>The path if the address is a unix socket, else null.</summary>
     public string? UnixPath => Address.StartsWith("unix:", StringComparison.Ordinal) ? Address["unix:".Length..] : null;
 
+    /// <summary>Identifies this version of the certificate files; the default stamp for a unix socket, which needs none.</summary>
+    internal CertificateStamp CertificateStamp =>
+        UnixPath is null ? CertificateStamp.Of(CertificateFile, KeyFile, CaFile) : default;
+
     /// <summary>Throws if a value is missing or out of range.</summary>
     /// <exception cref="ArgumentException">The message names the option.</exception>
     public void Validate()

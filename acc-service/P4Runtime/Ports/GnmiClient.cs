@@ -176,7 +176,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             // While the files can't be used, the certificates of the existing connection are current.
-            if (_channel is not null && CertificateStamp.Of(_endpoint) != _channel.Stamp && _certificates.Current().Stamp != _channel.Stamp)
+            if (_channel is not null && _endpoint.CertificateStamp != _channel.Stamp && _certificates.Current().Stamp != _channel.Stamp)
             {
                 // Calls in progress on the old connection are short and idempotent: they can be retried.
                 _channel.Dispose();

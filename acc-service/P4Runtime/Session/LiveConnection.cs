@@ -14,6 +14,8 @@ internal sealed class LiveConnection : IDisposable
     private ElectionId _electionId;
     private Backoff? _reelectBackoff;
     private int _inFlight;
+    private int _bids;
+    private int _answeredBids;
 
     public LiveConnection(TargetChannel channel, ElectionId electionId, CancellationToken cancellationToken)
     {
@@ -53,9 +55,6 @@ internal sealed class LiveConnection : IDisposable
         }
     }
 
-    /// <summary>Whether a valid arbitration answer was received.</summary>
-    public bool IsAnswered { get; set; }
-
     public bool IsReelecting { get; set; }
 
     /// <summary>Why we ended the connection; null if we did not.</summary>
@@ -65,6 +64,17 @@ internal sealed class LiveConnection : IDisposable
     public bool IsPlannedEnd { get; private set; }
 
     public bool IsIdle => Volatile.Read(ref _inFlight) == 0;
+
+    /// <summary>Counts a bid that is about to be sent.</summary>
+    /// <returns>Its number, from 1.</returns>
+    public int NextBid() => Interlocked.Increment(ref _bids);
+
+    /// <summary>Counts a valid arbitration answer, which answers all bids so far.</summary>
+    /// <returns>Whether it is the first one.</returns>
+    public bool Answer() => Interlocked.Exchange(ref _answeredBids, Volatile.Read(ref _bids)) == 0;
+
+    /// <summary>Whether a valid arbitration answer was received since a bid.</summary>
+    public bool IsAnswered(int bid) => Volatile.Read(ref _answeredBids) >= bid;
 
     public Backoff ReelectBackoff(P4RuntimeSessionOptions options) =>
         _reelectBackoff ??= new Backoff(options.BackoffMin, options.BackoffMax);

@@ -57,7 +57,7 @@ public sealed partial class P4RuntimeSession
         var channel = new TargetChannel(_options.Endpoint, _certificates, _options.RpcTimeout,
             TargetChannel.HeaderBytesFor(_options.MaxUpdatesPerWrite, _options.MinHeaderBytes));
         using var live = new LiveConnection(channel, NextElectionId(), stop);
-        var tasks = new List<Task> { LimitArbitrationAsync(live), WatchCertificatesAsync(live) };
+        var tasks = new List<Task> { LimitArbitrationAsync(live, live.NextBid()), WatchCertificatesAsync(live) };
         try
         {
             await BidAsync(live);
@@ -119,12 +119,12 @@ public sealed partial class P4RuntimeSession
         },
         live.Ended);
 
-    private async Task LimitArbitrationAsync(LiveConnection live)
+    private async Task LimitArbitrationAsync(LiveConnection live, int bid)
     {
         try
         {
             await Task.Delay(_options.RpcTimeout, _options.TimeProvider, live.Ended);
-            if (!live.IsAnswered)
+            if (!live.IsAnswered(bid))
             {
                 live.End($"no arbitration answer within {_options.RpcTimeout.TotalSeconds:0.#} s");
             }
@@ -171,23 +171,15 @@ public sealed partial class P4RuntimeSession
 
     private bool HasUsableNewCertificates(CertificateStamp stamp)
     {
-        try
+        var before = _certificates.Problem;
+        // The connection uses earlier files, so this returns those if the current ones are missing or half written.
+        var files = _certificates.Current();
+        if (_certificates.Problem is { Length: > 0 } problem && problem != before)
         {
-            var before = _certificates.Problem;
-            var files = _certificates.Current();
-            // The files may be half written: keep the current connection; the next one uses the last good files.
-            if (_certificates.Problem is { Length: > 0 } problem && problem != before)
-            {
-                LogCertificatesUnusable(problem);
-            }
+            LogCertificatesUnusable(problem);
+        }
 
-            return files.Stamp != stamp;
-        }
-        catch (Exception e)
-        {
-            LogCertificatesUnusable(e.Message);
-            return false;
-        }
+        return files.Stamp != stamp;
     }
 
     private void Receive(LiveConnection live, StreamMessageResponse message, List<Task> tasks)
@@ -225,7 +217,7 @@ public sealed partial class P4RuntimeSession
                 SetState(SessionState.Primary, "");
                 break;
             case StatusCode.OK:
-                // The answer is to an older bid of ours, or invalid. The time limit for the first answer handles the latter case.
+                // The answer is to an older bid of ours, or invalid. The time limit for the answer handles the latter case.
                 LogForeignElection(id, live.ElectionId);
                 break;
             case StatusCode.AlreadyExists:
@@ -250,12 +242,11 @@ public sealed partial class P4RuntimeSession
 
     private void Answered(LiveConnection live)
     {
-        if (live.IsAnswered)
+        if (!live.Answer())
         {
             return;
         }
 
-        live.IsAnswered = true;
         lock (_gate)
         {
             _connectionId++;
@@ -290,7 +281,7 @@ public sealed partial class P4RuntimeSession
             }
 
             live.IsReelecting = false;
-            await BidAsync(live);
+            await Task.WhenAll(LimitArbitrationAsync(live, live.NextBid()), BidAsync(live));
         }
         catch (Exception e) when (e is OperationCanceledException or RpcException or InvalidOperationException)
         {

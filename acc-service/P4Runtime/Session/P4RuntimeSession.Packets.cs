@@ -15,9 +15,9 @@ public sealed partial class P4RuntimeSession
     {
         ArgumentNullException.ThrowIfNull(packet);
         var live = Connected("a packet");
-        if (State != SessionState.Primary)
+        if (ObstacleToWrites(live) is { } obstacle)
         {
-            throw new P4RuntimeException(StatusCode.FailedPrecondition, $"a packet was not sent: not primary ({StateReason})");
+            throw new P4RuntimeException(StatusCode.FailedPrecondition, $"a packet was not sent: {obstacle}");
         }
 
         var message = new PacketOut { Payload = UnsafeByteOperations.UnsafeWrap(packet.Payload) };

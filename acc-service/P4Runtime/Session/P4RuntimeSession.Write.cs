@@ -28,9 +28,10 @@ public sealed partial class P4RuntimeSession
         }
 
         var live = Volatile.Read(ref _live);
-        if (live is null || State != SessionState.Primary)
+        var obstacle = ObstacleToWrites(live);
+        if (live is null || obstacle is not null)
         {
-            return new WriteResult(WriteOutcome.NotSent, StatusCode.Unavailable, $"not sent: the session is {State} ({StateReason})", []);
+            return new WriteResult(WriteOutcome.NotSent, StatusCode.Unavailable, $"not sent: {obstacle}", []);
         }
 
         using var request = EncodedWrite.Encode(_options.DeviceId, live.ElectionId, _role, updates.Span);

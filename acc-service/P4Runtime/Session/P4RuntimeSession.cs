@@ -8,11 +8,14 @@ namespace ACCOffload.P4Runtime.Session;
 
 /// <summary>
 /// A controller's session with a P4Runtime target: it connects and reconnects automatically, bids for the primary role, ensures the
-/// pipeline, and writes and reads tables. Thread-safe. A Write with an unknown outcome returns <see cref="WriteOutcome.Unknown"/>; every
-/// other failed RPC throws <see cref="P4RuntimeException"/>.
+/// pipeline, and writes and reads tables. Thread-safe. A Write returns its <see cref="WriteOutcome"/>, even if it failed; every other
+/// failed RPC throws <see cref="P4RuntimeException"/>.
 /// </summary>
 public sealed partial class P4RuntimeSession : IAsyncDisposable
 {
+    // The connection is given up before the state changes.
+    private const string Replacing = "the connection is being replaced";
+
     private readonly P4RuntimeSessionOptions _options;
     private readonly ILogger _logger;
     private readonly byte[] _role;
@@ -206,8 +209,28 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
     private LiveConnection Connected(string what)
     {
         var live = Volatile.Read(ref _live);
-        return live ?? throw new P4RuntimeException(
-            StatusCode.Unavailable, $"{what} was not sent: no connection to {_options.Endpoint.Address} ({StateReason})");
+        if (live is not null)
+        {
+            return live;
+        }
+
+        lock (_gate)
+        {
+            var reason = _state == SessionState.Disconnected ? _reason : Replacing;
+            throw new P4RuntimeException(
+                StatusCode.Unavailable, $"{what} was not sent: no connection to {_options.Endpoint.Address} ({reason})");
+        }
+    }
+
+    /// <summary>Why a connection can't be used for Writes and packets; null if it can.</summary>
+    private string? ObstacleToWrites(LiveConnection? live)
+    {
+        lock (_gate)
+        {
+            return _state == SessionState.Primary
+                ? live is null ? Replacing : null
+                : $"the session is {_state} ({_reason})";
+        }
     }
 
     private static DateTime Deadline(TimeSpan timeout) => DateTime.UtcNow + timeout;

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using ACCOffload.FileStamps;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.SoftTarget.Server;
@@ -13,7 +14,7 @@ internal sealed partial class TlsIdentity
     private readonly SoftTargetTlsOptions _options;
     private readonly ILogger _logger;
     private readonly Lock _lock = new();
-    private (DateTime, DateTime, DateTime) _stamps;
+    private CertificateStamp _stamp;
     private TlsFiles _current;
 
     /// <exception cref="IOException">A file can't be read, contains no certificate or key, or certificate and key don't match.</exception>
@@ -21,7 +22,7 @@ internal sealed partial class TlsIdentity
     {
         _options = options;
         _logger = logger;
-        _stamps = Stamps();
+        _stamp = Stamp();
         try
         {
             _current = Load();
@@ -39,13 +40,13 @@ internal sealed partial class TlsIdentity
         {
             lock (_lock)
             {
-                var stamps = Stamps();
-                if (stamps == _stamps)
+                var stamp = Stamp();
+                if (stamp == _stamp)
                 {
                     return _current;
                 }
 
-                _stamps = stamps;
+                _stamp = stamp;
                 try
                 {
                     _current = Load();
@@ -61,10 +62,7 @@ internal sealed partial class TlsIdentity
         }
     }
 
-    private (DateTime Certificate, DateTime Key, DateTime Ca) Stamps()
-        => (File.GetLastWriteTimeUtc(_options.CertificateFile),
-            File.GetLastWriteTimeUtc(_options.KeyFile),
-            File.GetLastWriteTimeUtc(_options.CaFile));
+    private CertificateStamp Stamp() => CertificateStamp.Of(_options.CertificateFile, _options.KeyFile, _options.CaFile);
 
     private TlsFiles Load()
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Programming.Pipelines;
 using ACCOffload.InfraManager.Target;
@@ -11,6 +12,8 @@ public sealed class SettingsLoaderTests : IDisposable
     private const string Least = """ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"] } """;
 
     private readonly Folder _folder = new();
+
+    public static TheoryData<string> ScalarKeys => [.. SettingsLoader.Defaults().Where(d => d.Value is not "{}").Select(d => d.Key)];
 
     public void Dispose() => _folder.Dispose();
 
@@ -165,6 +168,9 @@ public sealed class SettingsLoaderTests : IDisposable
         "Node:NodeAddresses[0] = \"7\": is not a string")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Gateway": "1" } }""",
         "Node:Gateway = \"1\": is not an IP address")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Gateway": "fe80::1" } }""",
+        "Node:Gateway = \"fe80::1\": is not an IPv4 address, and the pipelines route IPv4 only; give an IPv4 address")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "Gateway": "::ffff:169.254.1.1" } }""", "is not an IPv4 address")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "GatewayMac": "01:00:5e:00:00:01" } }""",
         "is a multicast MAC address")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "GatewayMac": "00:00:00:00:00:00" } }""",
@@ -252,6 +258,44 @@ public sealed class SettingsLoaderTests : IDisposable
             Load("""{ "Node": { "Name": "A B", "PodRanges": ["x"], "Mtu": 1 }, "X": 1 }"""));
         Assert.Equal(4, e.Errors.Count);
         Assert.Equal(4, e.Message.Split(Environment.NewLine).Length);
+    }
+
+    [Theory]
+    [MemberData(nameof(ScalarKeys))]
+    public void A_value_of_another_kind_is_reported_once_together_with_other_errors(string key)
+    {
+        var json = new JsonObject { ["Node"] = new JsonObject { ["PodRanges"] = new JsonArray("10.244.1.0/24") }, ["X"] = 1 };
+        var path = key.Split(':');
+        var section = json;
+        foreach (var name in path[..^1])
+        {
+            section = (JsonObject)(section[name] ??= new JsonObject());
+        }
+
+        // No key takes a list of numbers.
+        section[path[^1]] = new JsonArray(5);
+        var e = Assert.Throws<ConfigurationException>(() => Load(json.ToJsonString()));
+        Assert.Equal([key, "X"], e.Errors.Select(x => x.Key.Replace("[0]", "", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData(""" "Pipeline": { "Profile": 5 } """, "Pipeline:Profile = \"5\": is not a string")]
+    [InlineData(""" "Target": { "PortRule": 5 }, "Devices": { "MaxPorts": 9 } """, "Target:PortRule = \"5\": is not a string")]
+    public void A_number_instead_of_a_string_is_refused(string json, string text)
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load($"{{ {Least}, {json} }}"));
+        Assert.Contains(text, Assert.Single(e.Errors).ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{ "Port": 5, "Mac": "02:00:00:00:00:99" }""", "Node:Uplink:Port = \"5\": is not a string")]
+    [InlineData("""{ "Port": "eth1", "Mac": 5 }""", "Node:Uplink:Mac = \"5\": is not a string")]
+    [InlineData("""{ "Port": "eth1", "Mac": "x" }""", "Node:Uplink:Mac = \"x\": is not a MAC address")]
+    public void An_invalid_value_of_the_uplink_is_reported_once(string uplink, string text)
+    {
+        var e = Assert.Throws<ConfigurationException>(() =>
+            Load($$"""{ "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "Uplink": {{uplink}} } }"""));
+        Assert.Contains(text, Assert.Single(e.Errors).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

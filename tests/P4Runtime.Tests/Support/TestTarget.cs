@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.P4Runtime.Tests.Support;
 
@@ -87,18 +88,18 @@ internal sealed class TestTarget : IAsyncDisposable
         BackoffMax = TimeSpan.FromMilliseconds(50),
     };
 
-    public P4RuntimeSession Session(Func<P4RuntimeSessionOptions, P4RuntimeSessionOptions>? change = null)
+    public P4RuntimeSession Session(Func<P4RuntimeSessionOptions, P4RuntimeSessionOptions>? change = null, ILogger? logger = null)
     {
         var options = Options();
-        var session = new P4RuntimeSession(
-            change?.Invoke(options) ?? options, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        var session = new P4RuntimeSession(change?.Invoke(options) ?? options, logger ?? NullLogger.Instance);
         session.Start();
         return session;
     }
 
-    public async Task<P4RuntimeSession> PrimaryAsync(Func<P4RuntimeSessionOptions, P4RuntimeSessionOptions>? change = null)
+    public async Task<P4RuntimeSession> PrimaryAsync(
+        Func<P4RuntimeSessionOptions, P4RuntimeSessionOptions>? change = null, ILogger? logger = null)
     {
-        var session = Session(change);
+        var session = Session(change, logger);
         using var limit = new CancellationTokenSource(Eventually.Limit);
         try
         {

@@ -177,6 +177,29 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Changed_files_behind_links_apply_to_new_connections()
+    {
+        // As Kubernetes and certificate managers mount them: only the inner link or the file changes.
+        var data = Directory.CreateDirectory(Path.Combine(_directory, "data")).FullName;
+        foreach (var file in Directory.GetFiles(_directory))
+        {
+            File.Move(file, Path.Combine(data, Path.GetFileName(file)));
+            File.CreateSymbolicLink(file, Path.Combine("data", Path.GetFileName(file)));
+        }
+
+        Assert.Equal("1.5.0", await AskAsync(ClientOf(_authority)));
+        using var next = new TestPki(name: "CN=next CA");
+        WriteServer(next);
+        foreach (var file in Directory.GetFiles(data))
+        {
+            File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddMinutes(1));
+        }
+
+        await Refused(ClientOf(_authority));
+        Assert.Equal("1.5.0", await AskAsync(ClientOf(next)));
+    }
+
+    [Fact]
     public async Task Unreadable_files_leave_the_old_certificates_in_use()
     {
         await File.WriteAllTextAsync(Path.Combine(_directory, "server.crt"), "nonsense");

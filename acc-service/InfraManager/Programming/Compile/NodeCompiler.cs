@@ -71,13 +71,9 @@ internal sealed class NodeCompiler
     private void AddRoutes(List<Entry> entries)
     {
         var given = (Node.Uplink?.Routes ?? []).Select(r => r.Destination).ToHashSet();
-        var gateway = new IPNetwork(Node.Gateway, Node.Gateway.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
-        if (IsServed(Node.Gateway))
-        {
-            entries.Add(Route(gateway).Action("to_gateway").Build());
-            entries.Add(_localSources.Exact("src_ip", Ipv4.Value(Node.Gateway)).Action("gateway_source").Build());
-        }
-
+        var gateway = new IPNetwork(Node.Gateway, 32);
+        entries.Add(Route(gateway).Action("to_gateway").Build());
+        entries.Add(_localSources.Exact("src_ip", Ipv4.Value(Node.Gateway)).Action("gateway_source").Build());
         foreach (var range in Node.PodRanges.Concat(Node.VirtualRanges)
             .Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
         {

@@ -29,7 +29,7 @@ internal sealed record NodeSettings
     /// <summary>Ports of the node's own addresses allowed for such services.</summary>
     public PortSpan NodePorts { get; init; } = new(30000, 32767);
 
-    /// <summary>The virtual gateway of the pods.</summary>
+    /// <summary>The virtual gateway of the pods, an IPv4 address.</summary>
     public required IPAddress Gateway { get; init; }
 
     public required MacAddress GatewayMac { get; init; }

@@ -47,7 +47,7 @@ internal sealed class DpdkCompiler : ModelCompiler
             : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s) : null,
         // ARP requests for the gateway go to the port of the ARP responder.
-        _ => _node.Gateway.AddressFamily == AddressFamily.InterNetwork && _node.Profile.ArpPortOf(_node) is { } arpPort
+        _ => _node.Profile.ArpPortOf(_node) is { } arpPort
             ? [_arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", arpPort)]
             : [],
     };

@@ -160,7 +160,7 @@ internal sealed class Es2kCompiler : ModelCompiler
     private IEnumerable<Entry> Node()
     {
         // ARP requests for the gateway go to the vport with its MAC address, where the ARP responder answers.
-        if (_node.Gateway.AddressFamily == AddressFamily.InterNetwork && _node.Profile.ArpPortOf(_node) is { } arpPort)
+        if (_node.Profile.ArpPortOf(_node) is { } arpPort)
         {
             yield return _arp.Row([Ipv4.Value(_node.Gateway)], "set_dest_vport", arpPort);
         }
