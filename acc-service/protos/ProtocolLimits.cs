@@ -36,6 +36,12 @@ public static class ProtocolLimits
     /// <inheritdoc cref="MinMtu"/>
     public const int MaxMtu = 65535;
 
+    /// <summary>Maximum number of destinations outside the cluster's service ranges that the host is told about.</summary>
+    public const int MaxHostDestinations = 1024;
+
+    /// <summary>Maximum number of port ranges of the node's addresses that the host is told about.</summary>
+    public const int MaxHostPorts = 256;
+
     /// <summary>Maximum bytes of an agent's name.</summary>
     public const int MaxAgentNameBytes = 64;
 }

@@ -20,6 +20,7 @@ internal sealed partial class AccLink
     private static readonly TimeSpan RetireAfter = TimeSpan.FromSeconds(15);
 
     private string _lastLogged = "";
+    private string _servicesProblem = "";
     private HostDifference? _hostDifference;
 
     private async Task RunAsync(CancellationToken stop)
@@ -156,6 +157,7 @@ internal sealed partial class AccLink
             RequestResync();
         }
         CheckHostEndpoint(reply, host);
+        var services = ReadServices(reply);
         lock (_lock)
         {
             if (_state.Ready != reply.Ready && _state.Synced)
@@ -174,12 +176,31 @@ internal sealed partial class AccLink
                 NotReady = reply.Reason,
                 Version = reply.Version,
                 Endpoints = reply.Endpoints,
+                Services = services ?? _state.Services,
                 Conditions = [.. reply.Conditions.Select(c => new AgentCondition(c.Name, c.Ok, c.Reason, c.PreventsAdds))],
                 Reason = _open is null ? _state.Reason : reply.Reason,
                 UnusableSince = _open is not null && reply.Ready ? null : _state.UnusableSince ?? _time.GetUtcNow(),
                 EverUsable = _state.EverUsable || (_open is not null && reply.Ready),
             };
         }
+    }
+
+    /// <returns>Null for none, or for an invalid one.</returns>
+    private HostServices? ReadServices(StatusReply reply)
+    {
+        if (reply.HostServices is not { } message)
+        {
+            return null;
+        }
+
+        var services = HostServices.Of(message, out var problem);
+        if (problem != _servicesProblem && problem.Length > 0)
+        {
+            LogServices(problem);
+        }
+
+        _servicesProblem = problem;
+        return services;
     }
 
     // Detects another client with a copy of this node's certificate that replaced the host's endpoint. Nothing on this host would show it.
@@ -398,6 +419,9 @@ internal sealed partial class AccLink
 
     [LoggerMessage(LogLevel.Warning, "The ACC at {Address} is unreachable: {Reason}")]
     private partial void LogUnreachable(string address, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "The ACC's report of the host's service traffic is invalid and not used: {Problem}")]
+    private partial void LogServices(string problem);
 
     [LoggerMessage(LogLevel.Warning, "The ACC is {State}")]
     private partial void LogReadiness(string state);

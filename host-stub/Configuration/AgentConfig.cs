@@ -20,6 +20,12 @@ internal sealed record HostInterfaceConfig(
     /// <summary>Source address of the host's own traffic over <see cref="Routes"/>; null for the kernel's choice.</summary>
     public IPAddress? PreferredSource { get; init; }
 
+    /// <summary>
+    /// Whether the host's own traffic to services goes through the pipeline: cluster IPs, external addresses and node ports, as the ACC
+    /// reports them. Not on a host whose kube-proxy translates it.
+    /// </summary>
+    public bool Services { get; init; }
+
     /// <summary>veth, or tap for a target that supports no other ports.</summary>
     public string DeviceKind { get; init; } = "veth";
 }

@@ -203,6 +203,7 @@ internal static class AgentConfigReader
         {
             PreferredSource = reader.Value<IPAddress?>(
                 "HostInterface:PreferredSource", "", Parsers.OptionalAddress, "give an address of this host, or \"\" for none"),
+            Services = reader.Flag("HostInterface:Services", false),
             DeviceKind = reader.Value<string>(
                 "HostInterface:DeviceKind", "veth", HostDeviceKind, "give veth, or tap for a target that creates its own ports"),
         };

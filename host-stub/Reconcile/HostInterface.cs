@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
@@ -9,6 +10,7 @@ using ACCOffload.HostStub.Logging;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
+using ACCOffload.Protos;
 using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Reconcile;
@@ -22,7 +24,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private readonly HostInterfaceConfig _config = services.Config.HostInterface;
     private IPAddress _gateway = PodRoutes.DefaultGateway;
     private string _problem = "";
-    private string _sourceProblem = "";
+    private string _routingProblem = "";
 
     /// <summary>What is wrong, in one line; empty while nothing is.</summary>
     public string Problem => Volatile.Read(ref _problem);
@@ -42,7 +44,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
                 await EnsureWantedAsync(AttachmentKey.ForHost(_config.Name));
             }
 
-            Report(_config.Enabled ? _sourceProblem : "");
+            Report(_config.Enabled ? _routingProblem : "");
         }
         catch (Exception e)
         {
@@ -72,6 +74,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private async Task RemoveAsync(Claim claim)
     {
         await services.RunOnHostAsync(() => DeleteLink(claim));
+        await services.RunOnHostAsync(RemoveServiceRouting);
         await remover.RemoveAsync(claim.Key, claim, ipam: null);
     }
 
@@ -79,6 +82,13 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     {
         using var host = PodNetwork.OpenHost(claim.Key.InterfaceName);
         return host.Find() is { } link && link.Mac == claim.Mac && host.Links.DeleteLink(link.Index);
+    }
+
+    private static bool RemoveServiceRouting()
+    {
+        using var host = PodNetwork.OpenHost("lo");
+        ServiceRouting.RemoveRules(host);
+        return true;
     }
 
     private async Task EnsureWantedAsync(AttachmentKey key)
@@ -262,12 +272,44 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
                     replace: true);
             }
         }
+
+        RouteServices(host, link, source);
     }
+
+    private void RouteServices(PodNetwork host, LinkInfo link, IPAddress? source)
+    {
+        if (!_config.Services)
+        {
+            ServiceRouting.Remove(host, link);
+        }
+        else if (services.Acc.State.Services is { } known)
+        {
+            var detourSource = _config.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == _gateway.AddressFamily);
+            ServiceRouting.Apply(host, link, _gateway, source, detourSource, known, KeptRoutes(known));
+            if (known.IsIncomplete)
+            {
+                _routingProblem =
+                    $"services have more than {ProtocolLimits.MaxHostDestinations} addresses outside the cluster or more than "
+                    + $"{ProtocolLimits.MaxHostPorts} ports of the node; the host reaches only the first";
+            }
+        }
+    }
+
+    // The configured routes, and the ACC: a service that claims its address must not cut the agent off.
+    private List<IPNetwork> KeptRoutes(HostServices known) =>
+        [.. _config.Routes, .. IPAddress.TryParse(services.Config.Acc.Address.Host.Trim('[', ']'), out var acc)
+            ? known.Destinations.Where(d => d.Contains(acc)) : []];
 
     // The kernel refuses a source that is not local. Routes without it are better than none, and DHCP may still assign it.
     private IPAddress? PreferredSource(PodNetwork host)
     {
-        _sourceProblem = "";
+        _routingProblem = "";
+        if (_config.PreferredSource is null && _config.Services && services.Acc.State.Services is { } known)
+        {
+            var own = host.Links.GetAddresses().Select(a => a.Address).ToHashSet();
+            return known.NodeAddresses.FirstOrDefault(a => a.AddressFamily == _gateway.AddressFamily && own.Contains(a));
+        }
+
         if (_config.PreferredSource is not { } source || source.AddressFamily != _gateway.AddressFamily)
         {
             return null;
@@ -278,7 +320,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             return source;
         }
 
-        _sourceProblem = $"HostInterface:PreferredSource {source} is not an address of this host; the routes are without it until it is";
+        _routingProblem = $"HostInterface:PreferredSource {source} is not an address of this host; the routes are without it until it is";
         return null;
     }
 

@@ -21,6 +21,20 @@ public sealed partial class RouteNetlink
         return _connection.TryExecute(writer.Complete(operation), operation, Errno.EEXIST);
     }
 
+    /// <summary>Adds a routing rule with priority 0, before all others.</summary>
+    /// <returns>False if it already exists.</returns>
+    public bool AddRuleFirst(RoutingRule rule)
+    {
+        ArgumentNullException.ThrowIfNull(rule);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(rule.Priority, 0, nameof(rule));
+        var operation = $"add the rule {Describe(rule)} before all others";
+        var writer = new MessageWriter(
+            stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_NEWRULE, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL);
+        WriteRule(ref writer, rule);
+        writer.Number(Rtnetlink.FRA_PRIORITY, 0u);
+        return _connection.TryExecute(writer.Complete(operation), operation, Errno.EEXIST);
+    }
+
     /// <summary>Deletes a routing rule; a priority of 0 matches any.</summary>
     /// <returns>False if it did not exist.</returns>
     public bool DeleteRule(RoutingRule rule)

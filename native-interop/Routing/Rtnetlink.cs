@@ -97,6 +97,7 @@ internal static class Rtnetlink
     public const ushort FRA_PROTOCOL = 21;
     public const ushort FRA_IP_PROTO = 22;
     public const ushort FRA_DPORT_RANGE = 24;
+    public const ushort FRA_DPORT_MASK = 29;
     public const uint FIB_RULE_INVERT = 2;
     public const byte FR_ACT_TO_TBL = 1;
 

@@ -74,6 +74,10 @@ internal static class RuleCodec
                     // All ones: no limit.
                     hasOthers |= attributes.Number<uint>() != uint.MaxValue;
                     break;
+                case Rtnetlink.FRA_DPORT_MASK:
+                    // Newer kernels write it for a range of one port.
+                    hasOthers |= attributes.Number<ushort>() != ushort.MaxValue;
+                    break;
                 default:
                     hasOthers = true;
                     break;

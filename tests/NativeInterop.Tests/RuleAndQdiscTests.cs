@@ -41,9 +41,11 @@ public sealed class RuleAndQdiscTests
     }
 
     [Theory]
-    [InlineData("192.0.2.10", (byte)6)]
-    [InlineData("fd00::7", (byte)17)]
-    public void A_rule_can_select_the_machines_own_packets_by_destination_protocol_and_ports(string destination, byte protocol)
+    [InlineData("192.0.2.10", 6, 30000, 32767)]
+    [InlineData("192.0.2.10", 6, 8080, 8080)]
+    [InlineData("fd00::7", 17, 30000, 32767)]
+    public void A_rule_can_select_the_machines_own_packets_by_destination_protocol_and_ports(
+        string destination, byte protocol, ushort first, ushort last)
     {
         Needs.Root();
         using var a = new TestNamespace();
@@ -53,7 +55,7 @@ public sealed class RuleAndQdiscTests
             Destination = IPAddress.Parse(destination),
             InputInterface = "lo",
             IpProtocol = protocol,
-            DestinationPorts = new RulePorts(30000, 32767),
+            DestinationPorts = new RulePorts(first, last),
             Table = 0x0acc0000,
             Priority = 50,
             Protocol = 172,

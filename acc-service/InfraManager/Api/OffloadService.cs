@@ -15,6 +15,8 @@ namespace ACCOffload.InfraManager.Api;
 internal sealed class OffloadService(
     IProgrammer core, NodeSettings node, ConditionSource conditions, RpcGuard guard, AgentLog agents) : Offload.OffloadBase
 {
+    private readonly HostServicesReport _hostServices = new(core);
+
     public override Task<BeginReply> Begin(BeginRequest request, ServerCallContext context) => guard.RunAsync(context, async () =>
     {
         var caller = guard.RequireNode(context);
@@ -98,6 +100,7 @@ internal sealed class OffloadService(
             Endpoints = (uint)core.Status.Endpoints,
             Epoch = core.Status.Agent.Epoch,
             HostEndpoint = HostEndpointOf(caller),
+            HostServices = _hostServices.Current,
         };
         reply.Conditions.AddRange(current.All.Select(c => c.ToProto()));
         return Task.FromResult(reply);

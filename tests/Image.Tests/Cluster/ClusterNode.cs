@@ -14,6 +14,9 @@ namespace ACCOffload.Image.Tests.Cluster;
 /// </summary>
 internal sealed class ClusterNode : IAsyncDisposable
 {
+    /// <summary>The node's internal address in the cluster.</summary>
+    public const string NodeAddress = "192.0.2.2";
+
     private const string Token = "the-token-of-the-account";
 
     // State of systemd itself, and the journal.
@@ -63,7 +66,10 @@ internal sealed class ClusterNode : IAsyncDisposable
             await Shell.RunAsync(null, "ip", ["netns", "attach", machine.Name, machine.Leader]).Succeeded();
             node.Api = await FakeApiServer.StartAsync(node._pki.IssueServer(), machine.Name);
             node.Api.Allows = context => context.Request.Headers.Authorization == $"Bearer {Token}";
-            node.Api.Put(Kube.Node("node-1", "a"), Kube.Web());
+            await machine.OutputAsync("ip", "address", "add", $"{NodeAddress}/32", "dev", "lo");
+            node.Api.Put(
+                Kube.Node("node-1", "a").WithAddresses([NodeAddress], "10.244.1.0/24", "fd00:1::/64"),
+                Kube.ServiceRange("kubernetes", "10.96.0.0/12"), Kube.Web());
             return node;
         }
         catch
@@ -75,8 +81,7 @@ internal sealed class ClusterNode : IAsyncDisposable
 
     public Task<ShellResult> UpAsync(params string[] parameters) => RunAsync("cluster-up",
     [
-        "POD_RANGE=10.244.1.0/24", "HOST=root@node",
-        "ACC=root@acc", $"SSH={Script("connect")} {_folder}", $"KUBECTL={Script("kubectl")} {_folder}", "ACC_ADDRESS=127.0.0.1",
+        "HOST=root@node", "ACC=root@acc", $"SSH={Script("connect")} {_folder}", $"KUBECTL={Script("kubectl")} {_folder}", "ACC_ADDRESS=127.0.0.1",
         $"API_SERVER={Api.Address}", $"PACKAGES={_packages.Folder}", .. parameters,
     ]);
 
@@ -177,7 +182,7 @@ internal sealed class ClusterNode : IAsyncDisposable
             all[line[66..]] += $" {line[..64]}";
         }
         // Without namespace IDs: the kernel assigns one at the first lookup of a link's peer and keeps it.
-        foreach (var command in new[] { "ip -brief link", "ip -4 address", "ip route", "ip netns list | cut -d' ' -f1",
+        foreach (var command in new[] { "ip -brief link", "ip -4 address", "ip route", "ip rule", "ip netns list | cut -d' ' -f1",
             "findmnt --noheadings --list --output TARGET,FSTYPE", "getent passwd", "getent group",
             "systemctl list-units --no-legend --plain --failed" })
         {

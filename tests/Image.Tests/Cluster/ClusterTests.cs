@@ -36,7 +36,11 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
             seconds: 60);
         await PingAsync(node);
         // The host reaches services, too.
-        Assert.Contains("dev accoffload0", await node.Machine.OutputAsync("ip", "route", "get", "10.96.0.10"));
+        await Eventually.TrueAsync(
+            async () => (await node.Machine.OutputAsync("ip", "route", "get", "10.96.0.10")).Contains("dev accoffload0", StringComparison.Ordinal)
+                && (await node.Machine.OutputAsync("ip", "route", "get", ClusterNode.NodeAddress, "ipproto", "tcp", "dport", "30080"))
+                    .Contains("dev accoffload0", StringComparison.Ordinal),
+            "the host's traffic to services and node ports goes through the pipeline");
         var installed = CleanRoot.Changes(before, await node.ListAsync());
         Assert.Contains(installed, change => change.StartsWith("+ /opt/cni/bin/accoffload ", StringComparison.Ordinal));
         output.WriteLine($"changes made by cluster-up:\n{string.Join('\n', installed)}\n");
@@ -101,7 +105,7 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
     {
         Needs.NotMissing(BootedMachine.Missing);
         await using var node = await ClusterNode.StartAsync(packages);
-        var wrong = await node.UpAsync("PACKAGES=/nonexistent", "POD_RANGE=");
+        var wrong = await node.UpAsync("PACKAGES=/nonexistent", "API_SERVER=");
         Assert.Equal(1, wrong.ExitCode);
         Assert.Contains("POD_RANGE is not given", wrong.Error);
         Assert.Contains("run 'make package RIDS=", wrong.Error);

@@ -1,5 +1,8 @@
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using ACCOffload.Services.Tests.Support;
 using ACCOffload.TestKit.Cluster;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Services.Tests.Faults;
 
@@ -7,6 +10,7 @@ namespace ACCOffload.Services.Tests.Faults;
 public sealed class NodeAddressTests : IAsyncLifetime
 {
     private const string NewAddress = "192.0.2.77";
+    private const string ExternalAddress = "198.51.100.200";
 
     private ServiceNode _node = null!;
 
@@ -15,7 +19,10 @@ public sealed class NodeAddressTests : IAsyncLifetime
         Needs.Lab();
         _node = await ServiceNode.StartAsync(pods: 2, rangesFromCluster: true);
         await _node.SetClusterAsync(
-            Kube.Service("web", "10.96.0.10", ("", "TCP", 80, 30080)), Kube.WebSlice("web-1", Kube.Endpoint(_node.Pods[1].Address)));
+            Kube.Service("web", "10.96.0.10", ("tcp", "TCP", 80, 30080), ("udp", "UDP", 80, 30080))
+                .With("spec.externalIPs", new JsonArray(ExternalAddress, ServiceNode.NodeAddress)),
+            Kube.Slice(
+                "web-1", "web", [("tcp", "TCP", ServiceNode.Port), ("udp", "UDP", ServiceNode.Port)], Kube.Endpoint(_node.Pods[1].Address)));
     }
 
     public async ValueTask DisposeAsync()
@@ -46,8 +53,35 @@ public sealed class NodeAddressTests : IAsyncLifetime
         await _node.Api.RestartAsync();
     }
 
+    [Fact]
+    public async Task The_host_reaches_its_own_node_ports_and_all_addresses_of_services()
+    {
+        Needs.Lab();
+        string[] addresses = ["10.96.0.10:80", $"{ExternalAddress}:80", $"{ServiceNode.NodeAddress}:30080", $"{ServiceNode.NodeAddress}:80"];
+        // The agent learns about services with its next probe.
+        await Eventually.TrueAsync(
+            async () => (await Shell.RunLineAsync(_node.HostNamespace, $"ip route get {ServiceNode.NodeAddress} ipproto tcp dport 80").Succeeded())
+                .Output.Contains("via 169.254.1.1", StringComparison.Ordinal),
+            "the rules are there");
+        foreach (var address in addresses)
+        {
+            await _node.AnswersAsync(_node.Host, address, $"1:{ServiceNode.Port}");
+        }
+
+        // The host's own programs are not in the way of services, and still reached.
+        _node.Serve(_node.HostNamespace, "host:7000", 7000);
+        await _node.AnswersAsync(_node.Host, $"{ServiceNode.NodeAddress}:7000", "host:7000");
+        await _node.AnswersAsync(_node.From(2), $"{ServiceNode.NodeAddress}:7000", "host:7000");
+
+        _node.Api.Delete(Kube.Services, "default/web");
+        await Eventually.TrueAsync(
+            async () => (await Shell.RunLineAsync(_node.HostNamespace, $"ip route get {ServiceNode.NodeAddress} ipproto tcp dport 80").Succeeded())
+                .Output.StartsWith("local", StringComparison.Ordinal),
+            "the rule of the port outside the range is gone");
+    }
+
     private Task AnswersAsync(Client client, string address) =>
-        _node.AnswersAsync(client, System.Net.Sockets.ProtocolType.Tcp, $"{address}:30080", $"1:{ServiceNode.Port}");
+        _node.AnswersAsync(client, ProtocolType.Tcp, $"{address}:30080", $"1:{ServiceNode.Port}");
 
     private Task AddressAsync(string address) => Eventually.TrueAsync(
         async () => await _node.Lab.TryControlAsync("status") is { } status && (string?)status["nodeAddresses"]?[0] == address,

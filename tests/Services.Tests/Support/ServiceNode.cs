@@ -277,8 +277,13 @@ internal sealed class ServiceNode : IServiceNode
             FastPipeline.Write(Lab.At("pipeline"), speed);
         }
         // The host also reaches services and external addresses through the pipeline.
-        Change(Lab.AgentConfig,
-            c => c["HostInterface"]!["Routes"] = new JsonArray("10.244.0.0/16", "10.96.0.0/12", "198.51.100.0/24", "203.0.113.0/24"));
+        Change(Lab.AgentConfig, c =>
+        {
+            c["HostInterface"]!["Services"] = rangesFromCluster;
+            c["HostInterface"]!["Routes"] = rangesFromCluster
+                ? new JsonArray("10.244.0.0/16")
+                : new JsonArray("10.244.0.0/16", "10.96.0.0/12", "198.51.100.0/24", "203.0.113.0/24");
+        });
     }
 
     private static void Change(string path, Action<JsonNode> change)

@@ -1,0 +1,80 @@
+using System.Collections.Immutable;
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Services;
+using ACCOffload.Protos;
+using ACCOffload.Protos.V1;
+using Google.Protobuf;
+
+namespace ACCOffload.InfraManager.Api;
+
+/// <summary>
+/// Reports to the host which of its own traffic belongs to services. Built again only after a change, because the agent asks every few
+/// seconds. Thread-safe.
+/// </summary>
+internal sealed class HostServicesReport(IProgrammer core)
+{
+    private static readonly ImmutableArray<ProtocolType> Protocols = [ProtocolType.Tcp, ProtocolType.Udp, ServiceText.Sctp];
+
+    private Built? _built;
+
+    public HostServices Current
+    {
+        get
+        {
+            var (services, node) = (core.Services, core.Node);
+            var built = Volatile.Read(ref _built);
+            if (built is null || !ReferenceEquals(built.Services, services) || !ReferenceEquals(built.Node, node))
+            {
+                built = new Built(services, node, Build(services, node));
+                Volatile.Write(ref _built, built);
+            }
+
+            return built.Report;
+        }
+    }
+
+    private static HostServices Build(IReadOnlyDictionary<ServiceKey, ServiceView> services, NodeSettings node)
+    {
+        var report = new HostServices();
+        report.NodeAddresses.AddRange(node.NodeAddresses.Select(a => ByteString.CopyFrom(a.GetAddressBytes())));
+        report.Destinations.AddRange(node.VirtualRanges.Select(r => ToPrefix(r.BaseAddress, r.PrefixLength)));
+        report.Ports.AddRange(Protocols.Select(p => ToPorts(p, node.NodePorts.First, node.NodePorts.Last)));
+        var addresses = new HashSet<IPAddress>();
+        var ports = new HashSet<(ProtocolType Protocol, ushort Port)>();
+        foreach (var (protocol, frontend) in services.Values.SelectMany(s => s.State.Spec.Ports)
+            .SelectMany(p => p.Frontends.Select(f => (p.Protocol, f))))
+        {
+            if (!node.NodeAddresses.Contains(frontend.Address))
+            {
+                if (!node.VirtualRanges.Any(r => r.Contains(frontend.Address)))
+                {
+                    addresses.Add(frontend.Address);
+                }
+            }
+            else if (!node.NodePorts.Contains(frontend.Port))
+            {
+                ports.Add((protocol, frontend.Port));
+            }
+        }
+
+        // In a stable order, so that the host does not see a change where there is none.
+        report.Destinations.AddRange(addresses.OrderBy(a => a.ToString(), StringComparer.Ordinal).Take(ProtocolLimits.MaxHostDestinations)
+            .Select(a => ToPrefix(a, 8 * a.GetAddressBytes().Length)));
+        report.Ports.AddRange(ports.Order().Take(ProtocolLimits.MaxHostPorts - Protocols.Length)
+            .Select(p => ToPorts(p.Protocol, p.Port, p.Port)));
+        report.Incomplete = addresses.Count > ProtocolLimits.MaxHostDestinations || ports.Count > ProtocolLimits.MaxHostPorts - Protocols.Length;
+        return report;
+    }
+
+    private static Prefix ToPrefix(IPAddress address, int length) =>
+        new() { Address = ByteString.CopyFrom(address.GetAddressBytes()), Length = (uint)length };
+
+    // ProtocolType has IANA's numbers.
+    private static ServicePorts ToPorts(ProtocolType protocol, ushort first, ushort last) =>
+        new() { Protocol = (uint)protocol, First = first, Last = last };
+
+    private sealed record Built(IReadOnlyDictionary<ServiceKey, ServiceView> Services, NodeSettings Node, HostServices Report);
+}

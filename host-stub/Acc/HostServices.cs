@@ -1,0 +1,63 @@
+using System.Net;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
+using ACCOffload.Protos;
+using Message = ACCOffload.Protos.V1.HostServices;
+
+namespace ACCOffload.HostStub.Acc;
+
+/// <summary>Which of the host's own traffic belongs into the pipeline because of services, as the ACC reports it. Immutable.</summary>
+/// <param name="Destinations">The service ranges, and the addresses outside the cluster that services have.</param>
+/// <param name="NodeAddresses">The node's addresses.</param>
+/// <param name="Ports">The ports of the node's addresses that belong to services.</param>
+/// <param name="IsIncomplete">There is more than the ACC reports.</param>
+internal sealed record HostServices(
+    IReadOnlyList<IPNetwork> Destinations,
+    IReadOnlyList<IPAddress> NodeAddresses,
+    IReadOnlyList<(byte Protocol, RulePorts Ports)> Ports,
+    bool IsIncomplete)
+{
+    /// <summary>Reads the ACC's report; null for a report that is not valid.</summary>
+    /// <param name="message">The report.</param>
+    /// <param name="problem">The invalid field; empty if there is none.</param>
+    public static HostServices? Of(Message message, out string problem)
+    {
+        problem = "";
+        if (message.Destinations.Count > 2 * ProtocolLimits.MaxHostDestinations || message.Ports.Count > ProtocolLimits.MaxHostPorts
+            || message.NodeAddresses.Count > ProtocolLimits.MaxHostPorts)
+        {
+            problem = "host_services has too many items";
+            return null;
+        }
+
+        var destinations = new List<IPNetwork>(message.Destinations.Count);
+        foreach (var item in message.Destinations)
+        {
+            if (item.Address.Length is not (4 or 16) || item.Length == 0 || item.Length > 8 * item.Address.Length)
+            {
+                problem = $"host_services.destinations[{destinations.Count}] is not a prefix";
+                return null;
+            }
+
+            destinations.Add(IpText.NetworkOf(new IPAddress(item.Address.Span), (int)item.Length));
+        }
+
+        if (message.NodeAddresses.Any(a => a.Length is not (4 or 16)))
+        {
+            problem = "host_services.node_addresses has an item that is not an address";
+            return null;
+        }
+
+        if (message.Ports.Any(p => p.Protocol is 0 or > 255 || p.First == 0 || p.Last > 65535 || p.First > p.Last))
+        {
+            problem = "host_services.ports has an item that is not a range of ports";
+            return null;
+        }
+
+        return new HostServices(
+            destinations,
+            [.. message.NodeAddresses.Select(a => new IPAddress(a.Span))],
+            [.. message.Ports.Select(p => ((byte)p.Protocol, new RulePorts((ushort)p.First, (ushort)p.Last)))],
+            message.Incomplete);
+    }
+}

@@ -1,0 +1,181 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.HostStub.Acc;
+using ACCOffload.HostStub.Devices;
+using ACCOffload.NativeInterop.Routing;
+
+namespace ACCOffload.HostStub.Reconcile;
+
+/// <summary>
+/// Leads the host's own traffic to services into the pipeline. Service ranges and external addresses are routes. For ports of the node's
+/// own addresses, which the host's stack would answer itself, rules before the local table select a table with a route into the pipeline;
+/// for that, the local table's rule moves back. Everything is marked with <see cref="Origin"/>, so that it can be removed.
+/// </summary>
+internal static class ServiceRouting
+{
+    /// <summary>rtm_protocol of our routes and rules. The kernel and routing daemons do not use it.</summary>
+    public const byte Origin = 172;
+
+    /// <summary>Above the numbers that administrators use. <see cref="SourceRouting"/> uses the following ones.</summary>
+    public const int Table = 0x0acc_0000;
+
+    /// <summary>Priority of the rules for ports.</summary>
+    public const int Priority = 90;
+
+    /// <summary>Priority of the local table's rule behind them.</summary>
+    public const int LocalPriority = 100;
+
+    /// <param name="host">The host's namespace.</param>
+    /// <param name="link">The host's interface into the pipeline.</param>
+    /// <param name="gateway">The pipeline's gateway.</param>
+    /// <param name="source">The source address of the host's traffic over routes; null for the kernel's choice.</param>
+    /// <param name="detourSource">
+    /// The source address of its traffic to the node's own addresses: with one of these, the reply would go from an address to itself.
+    /// </param>
+    /// <param name="services">What belongs into the pipeline.</param>
+    /// <param name="except">Destinations that keep their routes.</param>
+    public static void Apply(
+        PodNetwork host, LinkInfo link, IPAddress gateway, IPAddress? source, IPAddress? detourSource, HostServices services,
+        IReadOnlyCollection<IPNetwork> except)
+    {
+        var own = host.Links.GetAddresses().Select(a => a.Address).ToHashSet();
+        SetRoutes(host, link, gateway, source, services, d => except.Contains(d) || own.Contains(d.BaseAddress));
+        var local = services.NodeAddresses.Where(a => a.AddressFamily == gateway.AddressFamily && own.Contains(a)).ToList();
+        if (local.Count == 0 || detourSource is null || services.Ports.Count == 0)
+        {
+            RemoveRules(host);
+            return;
+        }
+
+        // The replies come from the node's address, which is local.
+        host.Links.SetAcceptLocal(link.Index);
+        host.Links.AddRoute(
+            new Route
+            {
+                Destination = new IPNetwork(gateway.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0),
+                Gateway = gateway,
+                InterfaceIndex = link.Index,
+                OnLink = true,
+                PreferredSource = detourSource,
+                Table = Table,
+                Protocol = Origin,
+            },
+            replace: true);
+        SetRules(host, [.. local.SelectMany(a => services.Ports.Select(p => RuleFor(a, p.Protocol, p.Ports)))], gateway.AddressFamily);
+    }
+
+    /// <summary>Removes all of it, except the routes, which go with the interface.</summary>
+    public static void RemoveRules(PodNetwork host)
+    {
+        var rules = host.Links.GetRules();
+        // The local table's rule returns to its place before ours is deleted.
+        foreach (var moved in rules.Where(r => r.Protocol == Origin && r.Table == RoutingRule.LocalTable))
+        {
+            if (!rules.Any(r => IsLocal(r, moved.Family) && r.Protocol != Origin))
+            {
+                AddFirst(host, moved.Family);
+            }
+
+            host.Links.DeleteRule(moved);
+        }
+
+        foreach (var rule in rules.Where(r => r.Table == Table))
+        {
+            host.Links.DeleteRule(rule);
+        }
+    }
+
+    /// <summary>Removes our routes through the interface and all rules.</summary>
+    public static void Remove(PodNetwork host, LinkInfo? link)
+    {
+        RemoveRules(host);
+        foreach (var route in link is null ? [] : host.Links.GetRoutes(link.Index).Where(r => r.Protocol == Origin))
+        {
+            host.Links.DeleteRoute(route);
+        }
+    }
+
+    private static void SetRoutes(
+        PodNetwork host, LinkInfo link, IPAddress gateway, IPAddress? source, HostServices services, Func<IPNetwork, bool> isExcepted)
+    {
+        var wanted = services.Destinations.Where(d => d.BaseAddress.AddressFamily == gateway.AddressFamily && !isExcepted(d)).ToHashSet();
+        foreach (var route in host.Links.GetRoutes(link.Index).Where(r => r.Protocol == Origin))
+        {
+            if (!wanted.Contains(route.Destination))
+            {
+                host.Links.DeleteRoute(route);
+            }
+            else if (gateway.Equals(route.Gateway) && Equals(source, route.PreferredSource))
+            {
+                wanted.Remove(route.Destination);
+            }
+        }
+
+        foreach (var destination in wanted)
+        {
+            host.Links.AddRoute(
+                new Route
+                {
+                    Destination = destination,
+                    Gateway = gateway,
+                    InterfaceIndex = link.Index,
+                    OnLink = true,
+                    PreferredSource = source,
+                    Protocol = Origin,
+                },
+                replace: true);
+        }
+    }
+
+    private static void SetRules(PodNetwork host, HashSet<RoutingRule> wanted, AddressFamily family)
+    {
+        var rules = host.Links.GetRules();
+        // Behind our rules before they are added, and removed from the front afterwards: the local table is never out of reach.
+        if (!rules.Any(r => IsLocal(r, family) && r.Priority > Priority))
+        {
+            host.Links.AddRule(new RoutingRule
+            {
+                Family = family,
+                Table = RoutingRule.LocalTable,
+                Priority = LocalPriority,
+                Protocol = Origin,
+            });
+        }
+
+        foreach (var rule in rules.Where(r => r.Table == Table && !wanted.Remove(r)))
+        {
+            host.Links.DeleteRule(rule);
+        }
+
+        foreach (var rule in wanted)
+        {
+            host.Links.AddRule(rule);
+        }
+
+        foreach (var first in rules.Where(r => IsLocal(r, family) && r.Priority < Priority))
+        {
+            host.Links.DeleteRule(first);
+        }
+    }
+
+    private static RoutingRule RuleFor(IPAddress address, byte protocol, RulePorts ports) => new()
+    {
+        Family = address.AddressFamily,
+        Destination = address,
+        DestinationPrefixLength = 8 * address.GetAddressBytes().Length,
+        // The machine's own packets.
+        InputInterface = "lo",
+        IpProtocol = protocol,
+        DestinationPorts = ports,
+        Table = Table,
+        Priority = Priority,
+        Protocol = Origin,
+    };
+
+    private static bool IsLocal(RoutingRule rule, AddressFamily family) =>
+        rule.Family == family && rule.Table == RoutingRule.LocalTable && rule.MatchesAll;
+
+    // As the kernel creates it: without an origin (RTPROT_KERNEL is its own) and with priority 0.
+    private static void AddFirst(PodNetwork host, AddressFamily family) =>
+        host.Links.AddRuleFirst(new RoutingRule { Family = family, Table = RoutingRule.LocalTable });
+}
