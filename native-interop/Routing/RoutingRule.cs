@@ -55,5 +55,6 @@ public sealed record RoutingRule
 
     /// <summary>Whether the rule matches every packet of its family.</summary>
     public bool MatchesAll =>
-        Source is null && Destination is null && InputInterface is null && IpProtocol == 0 && DestinationPorts is null && !HasOtherSelectors;
+        Source is null && Destination is null && InputInterface is null && IpProtocol == 0 && DestinationPorts is null
+            && !HasOtherSelectors;
 }

@@ -56,7 +56,7 @@ public sealed class BlameTests
     [InlineData("all")]
     [InlineData("default")]
     [InlineData("eth%d")]
-    public async Task For_a_veth_such_a_name_is_code_4(string name)
+    public async Task A_reserved_name_for_a_veth_fails_with_code_4(string name)
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();

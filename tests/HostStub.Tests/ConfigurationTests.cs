@@ -65,7 +65,7 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
-    public void One_start_reports_all_errors()
+    public void All_errors_are_reported_together()
     {
         File.WriteAllText(_file, "{" + Host + ",\"Mtu\":1,\"Agent\":{\"Store\":\"x\"}}");
         var e = Assert.Throws<ConfigurationException>(() => AgentConfigReader.Load(_file, new Hashtable()));
@@ -101,7 +101,7 @@ public sealed class ConfigurationTests : IDisposable
             ["ACCOFFLOAD_Mtu"] = "1400",
             ["ACCOFFLOAD_HostInterface__Routes"] = "12.0.0.0/8, 13.0.0.0/8",
             ["ACCOFFLOAD_Logging__Features__Acc"] = "Debug",
-            // inframanager's
+            // A setting of inframanager; host-stub ignores it.
             ["ACCOFFLOAD_Node__Name"] = "node-1",
         });
         Assert.Equal(1400, config.Mtu);
@@ -119,7 +119,8 @@ public sealed class ConfigurationTests : IDisposable
         var sample = AgentConfigReader.Load(Repository.At("rootfs/overlay-host/etc/accoffload/host-stub.json"), new Hashtable());
         File.WriteAllText(
             _file,
-            "{\"Acc\":{\"Address\":\"https://127.0.0.1:50002\"},\"HostInterface\":{\"Addresses\":[\"200.1.1.2/32\"],\"Routes\":[\"10.244.0.0/16\"]}}");
+            "{\"Acc\":{\"Address\":\"https://127.0.0.1:50002\"},"
+            + "\"HostInterface\":{\"Addresses\":[\"200.1.1.2/32\"],\"Routes\":[\"10.244.0.0/16\"]}}");
         var defaults = AgentConfigReader.Load(_file, new Hashtable());
         Assert.Equal(defaults with { HostInterface = sample.HostInterface, Logging = sample.Logging }, sample);
         Assert.Equal(defaults.HostInterface.Addresses, sample.HostInterface.Addresses);

@@ -36,7 +36,8 @@ public sealed class HostServicesTests
         { "ports", m => m.Ports.Add(new ServicePorts { Protocol = 6, First = 1, Last = 65536 }) },
         {
             "too many items",
-            m => m.Ports.AddRange(Enumerable.Repeat(new ServicePorts { Protocol = 6, First = 1, Last = 1 }, ProtocolLimits.MaxHostPorts + 1))
+            m => m.Ports.AddRange(
+                Enumerable.Repeat(new ServicePorts { Protocol = 6, First = 1, Last = 1 }, ProtocolLimits.MaxHostPorts + 1))
         },
     };
 

@@ -157,7 +157,10 @@ public sealed class ServiceRoutingTests : IDisposable
         Needs.Root();
         ServiceRouting.Apply(
             _host!, _host!.Find()!, Gateway, null, HostAddress,
-            Services with { Destinations = [IPNetwork.Parse("198.51.100.7/32"), IPNetwork.Parse($"{Node}/32"), IPNetwork.Parse("10.0.0.1/32")] },
+            Services with
+            {
+                Destinations = [IPNetwork.Parse("198.51.100.7/32"), IPNetwork.Parse($"{Node}/32"), IPNetwork.Parse("10.0.0.1/32")],
+            },
             [IPNetwork.Parse("198.51.100.7/32")]);
         Assert.Equal([$"10.0.0.1 via {Gateway} dev acc0 onlink"], await LinesAsync("ip route show proto 172"));
     }
@@ -166,8 +169,10 @@ public sealed class ServiceRoutingTests : IDisposable
         ServiceRouting.Apply(_host!, _host!.Find()!, Gateway, IPAddress.Parse(Node), HostAddress, services, []);
 
     private async Task<string[]> RulesAsync() =>
-        [.. (await LinesAsync("ip rule show")).Select(l => l.Replace('\t', ' ')).OrderBy(l => int.Parse(l[..l.IndexOf(':', StringComparison.Ordinal)],
-            System.Globalization.CultureInfo.InvariantCulture)).ThenBy(l => l, StringComparer.Ordinal)];
+        [.. (await LinesAsync("ip rule show")).Select(l => l.Replace('\t', ' ')).OrderBy(Priority).ThenBy(l => l, StringComparer.Ordinal)];
+
+    private static int Priority(string rule) =>
+        int.Parse(rule[..rule.IndexOf(':', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture);
 
     private async Task<string> RouteToAsync(string to) => (await LinesAsync($"ip route get {to}"))[0];
 

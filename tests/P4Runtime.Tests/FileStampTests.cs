@@ -15,7 +15,8 @@ public sealed class FileStampTests : IDisposable
         File.CreateSymbolicLink(_folder.At("loop"), "loop");
         var file = _folder.Write("file", "");
         Assert.All(
-            [_folder.At("missing"), _folder.At("no/directory"), _folder.At("dangling"), _folder.At("loop"), file + "/below", _folder.At("")],
+            [_folder.At("missing"), _folder.At("no/directory"), _folder.At("dangling"), _folder.At("loop"), file + "/below",
+                _folder.At("")],
             path => Assert.Equal(default, FileStamp.Of(path)));
         Assert.NotEqual(default, FileStamp.Of(file));
     }

@@ -81,7 +81,8 @@ public sealed class TlsTests
         var whole = File.ReadAllText(tls.ClientCertificateFile);
         File.WriteAllText(tls.ClientCertificateFile, whole[..(whole.Length / 2)]);
         await Eventually.TrueAsync(
-            () => session.CertificateProblem.Contains(tls.ClientCertificateFile, StringComparison.Ordinal), "noticing the half-written file");
+            () => session.CertificateProblem.Contains(tls.ClientCertificateFile, StringComparison.Ordinal),
+            "noticing the half-written file");
         Assert.Equal((1, SessionState.Primary), (session.ConnectionId, session.State));
         await gnmi.GetPortsAsync(default);
         tls.RotateClient();

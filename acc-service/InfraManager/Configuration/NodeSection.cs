@@ -23,6 +23,8 @@ internal static class NodeSection
         ExternalRanges = reader.List<IPNetwork>("Node:ExternalRanges", Parsers.Network, Remedies.Range),
         NodePorts = reader.Value<PortSpan>(
             "Node:NodePorts", "30000-32767", PortSpan.Parse, "give the cluster's range of node ports such as 30000-32767"),
+        ClusterRanges = reader.List<IPNetwork>("Node:ClusterRanges", Parsers.Network, Remedies.Range),
+        Masquerade = reader.Value<MasqueradeMode>("Node:Masquerade", "auto", Parsers.Name, "give auto, on or off"),
         Gateway = reader.Value<IPAddress>("Node:Gateway", "169.254.1.1", NodeParsers.Gateway, "give an IPv4 address such as 169.254.1.1"),
         GatewayMac = reader.Value<MacAddress>(
             "Node:GatewayMac", "02:ac:c0:00:00:01", NodeParsers.Mac, "give a unicast MAC address such as 02:ac:c0:00:00:01"),

@@ -144,6 +144,13 @@ internal static class SettingsChecks
                 $"set it to {rule.ToString().ToLowerInvariant()}");
         }
 
+        if (node.Masquerade == MasqueradeMode.On)
+        {
+            reader.Fail(
+                "Node:Masquerade", "on", $"does not apply to {name}, which has no uplink of its own: the host forwards",
+                "remove it, and let the host masquerade");
+        }
+
         if (node.Uplink is { } uplink)
         {
             reader.Fail(

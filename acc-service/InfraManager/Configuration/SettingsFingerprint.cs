@@ -19,6 +19,8 @@ internal static class SettingsFingerprint
             List(node.HostAddresses),
             List(node.VirtualRanges),
             List(node.ExternalRanges),
+            List(node.ClusterRanges),
+            node.Masquerade,
             node.NodePorts,
             node.Gateway,
             node.GatewayMac,

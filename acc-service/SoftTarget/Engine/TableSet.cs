@@ -1,6 +1,6 @@
 namespace ACCOffload.SoftTarget.Engine;
 
-/// <summary>One of the two copies of the state that updates change.</summary>
+/// <summary>One of the two copies of the tables and selector groups.</summary>
 internal sealed unsafe class TableSet : IDisposable
 {
     private readonly NativeBlock _hotTables;

@@ -23,7 +23,7 @@ internal sealed partial class DataPlane
 
         if (count == 0)
         {
-            // An event without a packet means that the link went down or was deleted.
+            // An event without a packet can mean that the link went down or was deleted.
             if (link.Link.RefreshState() == PortLinkState.Gone)
             {
                 Lose(link);
@@ -84,7 +84,7 @@ internal sealed partial class DataPlane
         }
         catch (Exception e)
         {
-            // An engine error must not stop the data plane: the burst is lost, and the next one gets a new worker.
+            // An engine error must not stop the data plane: the rest of the burst is lost, and the next one gets a new worker.
             LogBurstFailed(_logger, inputPort, e);
             worker.Dispose();
             _worker = NewWorker(_pipeline!);
@@ -149,6 +149,6 @@ internal sealed partial class DataPlane
     [LoggerMessage(20, LogLevel.Warning, "Port {Port} failed, waiting for its link: {Reason}")]
     private static partial void LogPortBroken(ILogger logger, string port, string reason);
 
-    [LoggerMessage(21, LogLevel.Error, "Lost a burst of packets from port {Port} because of an engine error")]
+    [LoggerMessage(21, LogLevel.Error, "Lost the rest of a burst from port {Port} because of an engine error")]
     private static partial void LogBurstFailed(ILogger logger, uint port, Exception exception);
 }

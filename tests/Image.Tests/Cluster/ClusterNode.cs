@@ -81,8 +81,8 @@ internal sealed class ClusterNode : IAsyncDisposable
 
     public Task<ShellResult> UpAsync(params string[] parameters) => RunAsync("cluster-up",
     [
-        "HOST=root@node", "ACC=root@acc", $"SSH={Script("connect")} {_folder}", $"KUBECTL={Script("kubectl")} {_folder}", "ACC_ADDRESS=127.0.0.1",
-        $"API_SERVER={Api.Address}", $"PACKAGES={_packages.Folder}", .. parameters,
+        "HOST=root@node", "ACC=root@acc", $"SSH={Script("connect")} {_folder}", $"KUBECTL={Script("kubectl")} {_folder}",
+        "ACC_ADDRESS=127.0.0.1", $"API_SERVER={Api.Address}", $"PACKAGES={_packages.Folder}", .. parameters,
     ]);
 
     /// <summary>

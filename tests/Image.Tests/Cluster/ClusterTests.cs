@@ -37,8 +37,8 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         await PingAsync(node);
         // The host reaches services, too.
         await Eventually.TrueAsync(
-            async () => (await node.Machine.OutputAsync("ip", "route", "get", "10.96.0.10")).Contains("dev accoffload0", StringComparison.Ordinal)
-                && (await node.Machine.OutputAsync("ip", "route", "get", ClusterNode.NodeAddress, "ipproto", "tcp", "dport", "30080"))
+            async () => (await RouteAsync("10.96.0.10")).Contains("dev accoffload0", StringComparison.Ordinal)
+                && (await RouteAsync(ClusterNode.NodeAddress, "ipproto", "tcp", "dport", "30080"))
                     .Contains("dev accoffload0", StringComparison.Ordinal),
             "the host's traffic to services and node ports goes through the pipeline");
         var installed = CleanRoot.Changes(before, await node.ListAsync());
@@ -62,6 +62,8 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         await AssertRestoredAsync(node, before);
         Assert.False(Directory.Exists(node.State));
         Assert.Contains("nothing to do", (await node.DownAsync()).MustSucceed().Output);
+
+        Task<string> RouteAsync(params string[] to) => node.Machine.OutputAsync(["ip", "route", "get", .. to]);
     }
 
     [Fact]

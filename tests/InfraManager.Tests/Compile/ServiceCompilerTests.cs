@@ -155,6 +155,22 @@ public sealed class ServiceCompilerTests
             ],
             Rows(new SnatState(IPAddress.Parse("192.0.2.99"), [IPNetwork.Parse("10.128.0.0/9")])));
 
+        // The configuration's masquerading, with a 24.01 agent's taking precedence.
+        compiler.Node = TestNode.Settings with
+        {
+            Masquerade = MasqueradeMode.On,
+            ClusterRanges = [IPNetwork.Parse("10.128.0.0/9")],
+        };
+        var configured = Rows(SnatState.None);
+        Assert.Equal("outgoing -> masquerade_source(pool=2)", configured[0]);
+        Assert.Contains("outgoing dst_ip=10.128.0.0/9 -> keep_source()", configured);
+        Assert.Contains(configured, r => r.StartsWith("pools pool=2 -> pool_ports(ip=192.0.2.10,", StringComparison.Ordinal));
+        Assert.Contains(
+            Rows(new SnatState(IPAddress.Parse("192.0.2.99"), [IPNetwork.Parse("10.0.0.0/8")])),
+            r => r.StartsWith("pools pool=2 -> pool_ports(ip=192.0.2.99,", StringComparison.Ordinal));
+        compiler.Node = compiler.Node with { Masquerade = MasqueradeMode.Auto };
+        Assert.Equal(pools, Rows(SnatState.None));
+
         string[] Rows(SnatState snat) =>
             [.. Text(compiler.Compile(snat))
                 .Where(r => r.StartsWith("pools", StringComparison.Ordinal) || r.StartsWith("outgoing", StringComparison.Ordinal))];

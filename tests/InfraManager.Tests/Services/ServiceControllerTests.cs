@@ -114,15 +114,15 @@ public sealed class ServiceControllerTests : IAsyncLifetime
     public async Task A_transient_failure_is_retried_with_the_latest_state()
     {
         var failing = true;
-        _sink.OnSubmit = i => failing ? throw IntentException.Unavailable("the target is away: no route") : Task.CompletedTask;
+        _sink.OnSubmit = i => failing ? throw IntentException.Unavailable("the target is unreachable: no route") : Task.CompletedTask;
         Put(Kube.Web());
         _controller.MarkSynced();
-        await Eventually.TrueAsync(() => _controller.GetStatus().Waiting == "the target is away: no route", "not reported");
+        await Eventually.TrueAsync(() => _controller.GetStatus().Waiting == "the target is unreachable: no route", "not reported");
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.2")));
         failing = false;
         await AssertAppliedAsync("web 10.96.0.10:80/TCP -> 10.244.1.2:8080");
         await Eventually.TrueAsync(() => _controller.GetStatus().Waiting.Length == 0, "still reported");
-        Assert.Single(_log.Matching("Services are waiting for a retry: the target is away: no route"));
+        Assert.Single(_log.Matching("Services are waiting for a retry: the target is unreachable: no route"));
     }
 
     [Fact]

@@ -22,7 +22,8 @@ public sealed class NodeAddressTests : IAsyncLifetime
             Kube.Service("web", "10.96.0.10", ("tcp", "TCP", 80, 30080), ("udp", "UDP", 80, 30080))
                 .With("spec.externalIPs", new JsonArray(ExternalAddress, ServiceNode.NodeAddress)),
             Kube.Slice(
-                "web-1", "web", [("tcp", "TCP", ServiceNode.Port), ("udp", "UDP", ServiceNode.Port)], Kube.Endpoint(_node.Pods[1].Address)));
+                "web-1", "web", [("tcp", "TCP", ServiceNode.Port), ("udp", "UDP", ServiceNode.Port)],
+                Kube.Endpoint(_node.Pods[1].Address)));
     }
 
     public async ValueTask DisposeAsync()
@@ -57,11 +58,11 @@ public sealed class NodeAddressTests : IAsyncLifetime
     public async Task The_host_reaches_its_own_node_ports_and_all_addresses_of_services()
     {
         Needs.Lab();
-        string[] addresses = ["10.96.0.10:80", $"{ExternalAddress}:80", $"{ServiceNode.NodeAddress}:30080", $"{ServiceNode.NodeAddress}:80"];
+        string[] addresses =
+            ["10.96.0.10:80", $"{ExternalAddress}:80", $"{ServiceNode.NodeAddress}:30080", $"{ServiceNode.NodeAddress}:80"];
         // The agent learns about services with its next probe.
         await Eventually.TrueAsync(
-            async () => (await Shell.RunLineAsync(_node.HostNamespace, $"ip route get {ServiceNode.NodeAddress} ipproto tcp dport 80").Succeeded())
-                .Output.Contains("via 169.254.1.1", StringComparison.Ordinal),
+            async () => (await RouteToOwnPortAsync()).Contains("via 169.254.1.1", StringComparison.Ordinal),
             "the rules are there");
         foreach (var address in addresses)
         {
@@ -75,10 +76,23 @@ public sealed class NodeAddressTests : IAsyncLifetime
 
         _node.Api.Delete(Kube.Services, "default/web");
         await Eventually.TrueAsync(
-            async () => (await Shell.RunLineAsync(_node.HostNamespace, $"ip route get {ServiceNode.NodeAddress} ipproto tcp dport 80").Succeeded())
-                .Output.StartsWith("local", StringComparison.Ordinal),
+            async () => (await RouteToOwnPortAsync()).StartsWith("local", StringComparison.Ordinal),
             "the rule of the port outside the range is gone");
     }
+
+    [Fact]
+    public async Task Pods_keep_their_address_within_the_cluster_and_get_the_nodes_outside()
+    {
+        Needs.Lab();
+        _node.Serve(_node.OutsideNamespace, "outside", 7001);
+        var outside = await _node.From(2).AskAsync(ProtocolType.Tcp, $"{Outside.ClientAddress}:7001");
+        Assert.Equal(("outside", ServiceNode.NodeAddress), (outside.Server, outside.Seen?.Address.ToString()));
+        var remote = await _node.From(2).AskAsync(ProtocolType.Udp, $"{Outside.RemotePod}:7001");
+        Assert.Equal(("outside", _node.Pods[2].Address), (remote.Server, remote.Seen?.Address.ToString()));
+    }
+
+    private async Task<string> RouteToOwnPortAsync() => (await Shell.RunLineAsync(
+        _node.HostNamespace, $"ip route get {ServiceNode.NodeAddress} ipproto tcp dport 80").Succeeded()).Output;
 
     private Task AnswersAsync(Client client, string address) =>
         _node.AnswersAsync(client, ProtocolType.Tcp, $"{address}:30080", $"1:{ServiceNode.Port}");

@@ -257,6 +257,7 @@ internal sealed class ServiceNode : IServiceNode
             {
                 c["Node"]!.AsObject().Remove("PodRanges");
                 c["Node"]!.AsObject().Remove("NodeAddresses");
+                c["Node"]!["ClusterRanges"] = new JsonArray("10.244.0.0/16");
             }
 
             c["Node"]!["Uplink"] = Outside.Configuration;

@@ -1,7 +1,7 @@
 namespace ACCOffload.InfraManager.Cluster.Objects;
 
 /// <summary>A kind of object: where to list it and how to read it.</summary>
-/// <param name="Kind">The API's name of the kind, such as <c>EndpointSlice</c>.</param>
+/// <param name="Kind">The API's name for the kind, such as <c>EndpointSlice</c>.</param>
 /// <param name="Path">The path of the list, relative to the server's address.</param>
 /// <param name="Selector">Escaped query parameters that restrict the list, each with a leading <c>&amp;</c>.</param>
 /// <param name="Read">Reads one object.</param>

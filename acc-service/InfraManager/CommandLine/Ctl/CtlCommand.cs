@@ -72,7 +72,7 @@ internal static class CtlCommand
         });
 
     private static Command Vports(Context context) =>
-        Query(context, new Command("vports", "Shows the ports with name, MAC, VSI, number and endpoints"), async (_, client, options) =>
+        Query(context, new Command("vports", "Shows each port's name, MAC, VSI, number and endpoints"), async (_, client, options) =>
         {
             var reply = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
             return new Answer(w => CtlVports.Text(w, reply), j => CtlVports.Json(j, reply));
@@ -124,7 +124,7 @@ internal static class CtlCommand
     private static Command Services(Context context)
     {
         var name = OptionalArgument("Show only this service: NAME or NAMESPACE/NAME");
-        var command = new Command("services", "Shows the services with frontends, backends and packets") { name };
+        var command = new Command("services", "Shows the services with their frontends, backends and packet counts") { name };
         return Query(context, command, async (parsed, client, options) =>
         {
             var reply = await client.ListServicesAsync(new ListServicesRequest { Service = parsed.GetValue(name) ?? "" }, options);

@@ -47,9 +47,15 @@ internal sealed class NodeCompiler
             entries.Add(Pool(MasqueradePools.Collisions, address));
         }
 
+        // A 24.01 agent's setting takes precedence over the configuration's.
         if (!snat.IsActive)
         {
-            return [.. entries];
+            if (!Node.MasqueradesOutgoing || Node.NodeAddresses.FirstOrDefault(IsServed) is not { } source)
+            {
+                return [.. entries];
+            }
+
+            snat = new SnatState(source, [.. Node.ClusterRanges]);
         }
 
         entries.Add(Pool(MasqueradePools.Outgoing, snat.Address!));

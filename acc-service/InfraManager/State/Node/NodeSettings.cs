@@ -62,6 +62,16 @@ internal sealed record NodeSettings
     /// <summary>Source ports of masqueraded flows. The node's own stack must not use them.</summary>
     public PortRange MasqueradePorts { get; init; } = new(12000, 18000);
 
+    /// <summary>The ranges of all nodes' pods.</summary>
+    public IReadOnlyList<IPNetwork> ClusterRanges { get; init; } = [];
+
+    /// <summary>Whether pod traffic to destinations outside the cluster gets the node's address as its source.</summary>
+    public MasqueradeMode Masquerade { get; init; }
+
+    /// <summary>Whether <see cref="Masquerade"/> applies.</summary>
+    public bool MasqueradesOutgoing =>
+        Masquerade == MasqueradeMode.On || (Masquerade == MasqueradeMode.Auto && Uplink is not null && ClusterRanges.Count > 0);
+
     /// <summary>Null: the node network is not reachable through the pipeline.</summary>
     public UplinkSettings? Uplink { get; init; }
 
