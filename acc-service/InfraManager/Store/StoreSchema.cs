@@ -84,6 +84,9 @@ internal static class StoreSchema
         DELETE FROM tombstones;
         UPDATE endpoints SET epoch = 0, sequence = 0;
         """,
+        """
+        ALTER TABLE endpoints ADD COLUMN host_ports TEXT NOT NULL DEFAULT '';
+        """,
     ];
 
     public static int Version => Migrations.Length;
