@@ -21,11 +21,19 @@ public static class ProtocolLimits
     /// <summary>Maximum number of addresses of an attachment.</summary>
     public const int MaxAddresses = 16;
 
+    /// <summary>Maximum number of host ports of an attachment.</summary>
+    public const int MaxHostPorts = 64;
+
+    /// <summary>
+    /// Maximum number of host ports of all attachments of a node, so that they leave room in the pipeline's tables for services.
+    /// </summary>
+    public const int MaxNodeHostPorts = 4096;
+
     /// <summary>Maximum number of attachments of a node, including the host interface.</summary>
     public const int MaxAttachments = 4096;
 
     /// <summary>Maximum bytes of an attachment in a list, including tag and length.</summary>
-    public const int MaxAttachmentBytes = 2048;
+    public const int MaxAttachmentBytes = 4096;
 
     /// <summary>Maximum bytes of a message: the largest list of the largest attachments, plus the other fields.</summary>
     public const int MaxMessageBytes = (MaxAttachments * MaxAttachmentBytes) + 4096;
@@ -40,7 +48,7 @@ public static class ProtocolLimits
     public const int MaxHostDestinations = 1024;
 
     /// <summary>Maximum number of port ranges of the node's addresses that the host is told about.</summary>
-    public const int MaxHostPorts = 256;
+    public const int MaxServicePorts = 256;
 
     /// <summary>Maximum bytes of an agent's name.</summary>
     public const int MaxAgentNameBytes = 64;

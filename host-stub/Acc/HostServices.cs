@@ -23,8 +23,8 @@ internal sealed record HostServices(
     public static HostServices? Of(Message message, out string problem)
     {
         problem = "";
-        if (message.Destinations.Count > 2 * ProtocolLimits.MaxHostDestinations || message.Ports.Count > ProtocolLimits.MaxHostPorts
-            || message.NodeAddresses.Count > ProtocolLimits.MaxHostPorts)
+        if (message.Destinations.Count > 2 * ProtocolLimits.MaxHostDestinations || message.Ports.Count > ProtocolLimits.MaxServicePorts
+            || message.NodeAddresses.Count > ProtocolLimits.MaxServicePorts)
         {
             problem = "host_services has too many items";
             return null;

@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.Sockets;
 using ACCOffload.HostStub.Claims;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
 
@@ -29,8 +32,28 @@ internal static class ProtoMapping
             request.Addresses.Add(ByteString.CopyFrom(address.GetAddressBytes()));
         }
 
+        request.HostPorts.AddRange(claim.HostPorts.Select(ToProto));
         return request;
     }
+
+    /// <summary>The host port of an attachment that the ACC holds; null if it is not valid.</summary>
+    public static HostPort? FromProto(PortMapping mapping) =>
+        mapping is { Port: > 0 and <= ushort.MaxValue, PodPort: > 0 and <= ushort.MaxValue, Address.Length: 0 or 4 or 16 }
+        && Transport.IsKnown((ProtocolType)mapping.Protocol)
+            ? new HostPort(
+                (ProtocolType)mapping.Protocol,
+                (ushort)mapping.Port,
+                (ushort)mapping.PodPort,
+                mapping.Address.IsEmpty ? null : new IPAddress(mapping.Address.Span))
+            : null;
+
+    private static PortMapping ToProto(HostPort port) => new()
+    {
+        Protocol = (uint)port.Protocol,
+        Port = port.Port,
+        PodPort = port.PodPort,
+        Address = port.Address is { } address ? ByteString.CopyFrom(address.GetAddressBytes()) : ByteString.Empty,
+    };
 
     public static SyncRequest ToProto(this SyncSnapshot snapshot)
     {

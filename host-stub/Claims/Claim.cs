@@ -44,6 +44,9 @@ internal sealed record Claim
 
     public IReadOnlyList<IPAddress> Addresses { get; init; } = [];
 
+    /// <summary>The pod's host ports.</summary>
+    public IReadOnlyList<HostPort> HostPorts { get; init; } = [];
+
     /// <summary>The pod's routes, to be added again with a restored device.</summary>
     public IReadOnlyList<CniRoute> Routes { get; init; } = [];
 

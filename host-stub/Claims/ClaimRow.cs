@@ -11,12 +11,12 @@ internal static class ClaimRow
     public const string Columns =
         "network, container_id, interface_name, state, device_kind, port_name, mac, mtu, addresses, netns, "
         + "pod_namespace, pod_name, pod_uid, epoch, sequence, environment, config, created, device, routes, origin, "
-        + "ipam_result, source_table";
+        + "ipam_result, source_table, host_ports";
 
     public const string Upsert =
         $"INSERT OR REPLACE INTO claims ({Columns}) VALUES ($network, $container, $interface, $state, $device, $port, $mac, $mtu, "
         + "$addresses, $netns, $podNamespace, $podName, $podUid, $epoch, $sequence, $environment, $config, $created, $deviceName, "
-        + "$routes, $origin, $ipamResult, $sourceTable)";
+        + "$routes, $origin, $ipamResult, $sourceTable, $hostPorts)";
 
     public const string Delete =
         "DELETE FROM claims WHERE network = $network AND container_id = $container AND interface_name = $interface";
@@ -43,6 +43,12 @@ internal static class ClaimRow
         "ALTER TABLE claims ADD COLUMN source_table INTEGER NOT NULL DEFAULT 0",
     ];
 
+    /// <summary>From version 4 to 5: the pod's host ports.</summary>
+    public static readonly string[] FromVersion4 =
+    [
+        "ALTER TABLE claims ADD COLUMN host_ports TEXT NOT NULL DEFAULT ''",
+    ];
+
     public static readonly string[] Schema =
     [
         "CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
@@ -56,6 +62,7 @@ internal static class ClaimRow
         """,
         .. FromVersion1,
         .. FromVersion3,
+        .. FromVersion4,
     ];
 
     public static void Bind(SqliteParameterCollection parameters, Claim claim)
@@ -83,6 +90,7 @@ internal static class ClaimRow
         parameters.AddWithValue("$origin", claim.Origin?.ToString() ?? "");
         parameters.AddWithValue("$ipamResult", claim.IpamResult is { } result ? CniResultWriter.Write(result, CniVersion.V110) : []);
         parameters.AddWithValue("$sourceTable", claim.SourceTable);
+        parameters.AddWithValue("$hostPorts", string.Join(',', claim.HostPorts.Select(p => p.ToStored())));
     }
 
     public static void BindKey(SqliteParameterCollection parameters, AttachmentKey key)
@@ -115,6 +123,7 @@ internal static class ClaimRow
         Origin = LinkOrigin.Parse(row.GetString(20)),
         IpamResult = ReadResult(row.GetFieldValue<byte[]>(21)),
         SourceTable = row.GetInt32(22),
+        HostPorts = [.. row.GetString(23).Split(',', StringSplitOptions.RemoveEmptyEntries).Select(HostPort.FromStored)],
     };
 
     // In the form of a CNI result.

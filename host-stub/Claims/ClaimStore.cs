@@ -10,7 +10,7 @@ namespace ACCOffload.HostStub.Claims;
 /// </summary>
 internal sealed partial class ClaimStore : IDisposable
 {
-    private const int SchemaVersion = 4;
+    private const int SchemaVersion = 5;
     private static readonly TimeSpan BusyTimeout = TimeSpan.FromSeconds(5);
 
     private readonly SqliteConnection _connection;
@@ -118,6 +118,11 @@ internal sealed partial class ClaimStore : IDisposable
             if (version < 4)
             {
                 Execute(ClaimRow.FromVersion3, transaction);
+            }
+
+            if (version < 5)
+            {
+                Execute(ClaimRow.FromVersion4, transaction);
             }
         }
         // Databases of earlier versions count as complete.

@@ -44,6 +44,9 @@ internal sealed partial class CniNetworkConfig
     /// <summary>The pod's limits (capability bandwidth); null for none.</summary>
     public CniBandwidth? Bandwidth { get; private set; }
 
+    /// <summary>The pod's host ports (capability portMappings).</summary>
+    public IReadOnlyList<HostPort> HostPorts { get; private set; } = [];
+
     public CniDns Dns { get; private set; } = CniDns.Empty;
 
     public CniResult? PrevResult { get; private set; }
@@ -169,6 +172,7 @@ internal sealed partial class CniNetworkConfig
         }
 
         Bandwidth = CniBandwidth.Read(runtime);
+        HostPorts = CniPortMappings.Read(runtime);
         var text = CniJson.String(runtime, "mac", "runtimeConfig.");
         if (text.Length == 0)
         {
@@ -207,17 +211,9 @@ internal sealed partial class CniNetworkConfig
             throw Unsupported("ipMasq", masquerade, "the pipeline controls masquerading");
         }
 
-        if (CniJson.Object(root, "runtimeConfig", "") is not { } runtime)
+        if (CniJson.Object(root, "runtimeConfig", "") is { } runtime && CniJson.Optional(runtime, "infinibandGUID") is { } value)
         {
-            return;
-        }
-
-        foreach (var key in (ReadOnlySpan<string>)["portMappings", "infinibandGUID"])
-        {
-            if (CniJson.Optional(runtime, key) is { } value)
-            {
-                throw Unsupported("runtimeConfig." + key, value, "remove the capability from the plugin's configuration");
-            }
+            throw Unsupported("runtimeConfig.infinibandGUID", value, "remove the capability from the plugin's configuration");
         }
     }
 

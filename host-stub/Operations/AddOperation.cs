@@ -95,6 +95,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
                 : Task.FromResult(true);
             await Task.WhenAll(attach, configured);
             var reply = attach.Result;
+            CheckHostPorts(claim, reply);
             claim = claim.WithPort(reply);
             var index = device?.Index ?? await CreateAfterAttachAsync(call, kind, claim, pod, addresses, times);
             services.Step("add.attached");
@@ -258,6 +259,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         PodNamespace = call.Args.PodNamespace,
         PodName = call.Args.PodName,
         PodUid = call.Args.PodUid,
+        HostPorts = call.Config.HostPorts,
         Epoch = services.Claims.Epoch,
         Environment = StoredCall.Variables(call),
         Config = call.Config.Raw,
@@ -272,6 +274,22 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         }
     }
 
+    private void CheckHostPorts(Claim claim, AttachReply reply)
+    {
+        if (reply.HostPorts != claim.HostPorts.Count)
+        {
+            throw new CniException(
+                CniErrorCode.UnsupportedField,
+                $"the ACC's release does not support host ports, and the pod has {claim.HostPorts.Count}",
+                "update inframanager, or chain portmap and declare its capability there instead of for accoffload");
+        }
+
+        foreach (var problem in reply.HostPortProblems)
+        {
+            LogHostPort(claim.PodNamespace, claim.PodName, problem);
+        }
+    }
+
     private int MtuOf(CniCall call) => call.Config.Mtu > 0 ? call.Config.Mtu : services.Config.Mtu;
 
     private static CniResult Bounded(CniCall call, CniResult result) =>
@@ -282,10 +300,16 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
                 $"the IPAM plugin {call.Config.IpamType} returned a result of more than {MaxIpamResult / 1024} KiB");
 
     // The ACC names its own field; the value came from the runtime.
-    private static CniException WithField(CniCall call, CniException e) =>
-        call.Config.Mac is { } mac && e.Details.Contains("device.mac", StringComparison.Ordinal)
-            ? new CniException(CniErrorCode.InvalidNetworkConfig, $"runtimeConfig.mac {mac} is refused", $"{e.Message}: {e.Details}")
-            : e;
+    private static CniException WithField(CniCall call, CniException e)
+    {
+        var field = e.Code == (int)CniErrorCode.TryAgainLater ? null
+            : call.Config.Mac is { } mac && e.Details.Contains("device.mac", StringComparison.Ordinal) ? $"mac {mac}"
+            : call.Config.HostPorts.Count > 0 && e.Details.Contains("host_ports", StringComparison.Ordinal) ? "portMappings"
+            : null;
+        return field is null
+            ? e
+            : new CniException(CniErrorCode.InvalidNetworkConfig, $"runtimeConfig.{field} is refused", $"{e.Message}: {e.Details}");
+    }
 
     private static bool Configure(CniCall call, IDeviceKind kind, Claim claim, PodNetwork pod, int index, IPAddress[] addresses)
     {
@@ -363,6 +387,9 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
 
     [LoggerMessage(LogLevel.Information, "Added {Key} for pod {PodNamespace}/{PodName}: {Addresses} on port {Port}")]
     private partial void LogAdded(AttachmentKey key, string podNamespace, string podName, string addresses, uint port);
+
+    [LoggerMessage(LogLevel.Warning, "Pod {PodNamespace}/{PodName}: {Problem}")]
+    private partial void LogHostPort(string podNamespace, string podName, string problem);
 
     [LoggerMessage(
         LogLevel.Debug,

@@ -70,6 +70,7 @@ internal sealed partial class Adoption(AgentServices services)
             return null;
         }
 
+        // A port that cannot be read is left out, because the pod itself must stay.
         return new Claim
         {
             Key = new AttachmentKey(held.Key.Network, held.Key.ContainerId, held.Key.InterfaceName),
@@ -79,6 +80,7 @@ internal sealed partial class Adoption(AgentServices services)
             Mac = new MacAddress(held.Device.Mac.Span),
             Mtu = held.Mtu == 0 ? services.Config.Mtu : (int)held.Mtu,
             Addresses = [.. held.Addresses.Select(a => new IPAddress(a.Span))],
+            HostPorts = [.. held.HostPorts.Select(ProtoMapping.FromProto).OfType<HostPort>()],
             PodNamespace = held.PodNamespace,
             PodName = held.PodName,
             PodUid = held.PodUid,

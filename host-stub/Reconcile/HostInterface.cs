@@ -290,7 +290,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             {
                 _routingProblem =
                     $"services have more than {ProtocolLimits.MaxHostDestinations} addresses outside the cluster or more than "
-                    + $"{ProtocolLimits.MaxHostPorts} ports of the node; the host reaches only the first";
+                    + $"{ProtocolLimits.MaxServicePorts} ports of the node; the host reaches only the first";
             }
         }
     }

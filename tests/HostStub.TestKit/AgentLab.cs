@@ -107,6 +107,15 @@ internal sealed class AgentLab : IAsyncDisposable
         }
     }
 
+    /// <summary>Deletes the agent's database, while the agent is stopped.</summary>
+    public void LoseDatabase()
+    {
+        foreach (var file in System.IO.Directory.GetFiles(Directory, "host-stub.db*"))
+        {
+            File.Delete(file);
+        }
+    }
+
     public async Task StopAgentAsync()
     {
         if (Agent is not null)

@@ -35,7 +35,13 @@ internal sealed class FakeAccModel
     /// <summary>Whether Attach is applied without a reply.</summary>
     public bool HangAttach { get; set; }
 
+    /// <summary>Whether the ACC knows host ports; an earlier release ignores them.</summary>
+    public bool KnowsHostPorts { get; set; } = true;
+
     public bool Ready { get; set; } = true;
+
+    /// <summary>What the ACC says about host ports in every reply.</summary>
+    public IReadOnlyList<string> HostPortProblems { get; set; } = [];
 
     public byte[] Gateway { get; set; } = [169, 254, 1, 1];
 
@@ -164,6 +170,8 @@ internal sealed class FakeAccModel
             GatewayMac = ByteString.CopyFrom(2, 0xac, 0xc0, 0, 0, 1),
             Gateways = { ByteString.CopyFrom(Gateway) },
             Mtu = request.Mtu,
+            HostPorts = KnowsHostPorts ? (uint)request.HostPorts.Count : 0,
+            HostPortProblems = { HostPortProblems },
         };
     }
 

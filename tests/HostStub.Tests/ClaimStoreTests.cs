@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using ACCOffload.HostStub.Claims;
 using ACCOffload.HostStub.Cni;
 using ACCOffload.NativeInterop.Addresses;
@@ -21,7 +22,8 @@ public sealed class ClaimStoreTests : IDisposable
         using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={path};Pooling=False"))
         {
             connection.Open();
-            foreach (var statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.FromVersion3),
+            foreach (var statement in (string[])[.. ClaimRow.Schema.Except(ClaimRow.FromVersion1).Except(ClaimRow.FromVersion3)
+                    .Except(ClaimRow.FromVersion4),
                 "CREATE TABLE networks (name TEXT PRIMARY KEY) WITHOUT ROWID", "INSERT INTO state (name, value) VALUES ('epoch', 7)",
                 "PRAGMA user_version = 1",
                 "INSERT INTO claims VALUES ('net', 'c', 'eth0', 3, 'veth', 'acc0123456789a', x'020000000001', 1500, '10.0.0.1', '', "
@@ -67,6 +69,10 @@ public sealed class ClaimStoreTests : IDisposable
             Environment = "CNI_PATH=/a\nCNI_ARGS=",
             Config = new byte[] { 1, 2, 3 },
             SourceTable = 0x0acc0003,
+            HostPorts =
+            [
+                new HostPort(ProtocolType.Tcp, 8080, 80, null), new HostPort(Transport.Sctp, 65535, 1, IPAddress.Parse("fd00::1")),
+            ],
             IpamResult = new CniResult
             {
                 Addresses = { new CniAddress(IPAddress.Parse("10.0.0.1"), 24, IPAddress.Parse("10.0.0.254"), null) },
@@ -84,9 +90,18 @@ public sealed class ClaimStoreTests : IDisposable
         Assert.Equal(claim.Addresses, back.Addresses);
         Assert.Equal(claim.Config.ToArray(), back.Config.ToArray());
         Assert.Equal(claim.Routes, back.Routes);
+        Assert.Equal(claim.HostPorts, back.HostPorts);
         Assert.Equal(claim.IpamResult.Addresses, back.IpamResult!.Addresses);
         Assert.Equal(
-            claim with { Addresses = back.Addresses, Routes = back.Routes, Config = back.Config, IpamResult = back.IpamResult }, back);
+            claim with
+            {
+                Addresses = back.Addresses,
+                Routes = back.Routes,
+                Config = back.Config,
+                IpamResult = back.IpamResult,
+                HostPorts = back.HostPorts,
+            },
+            back);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(File1));
     }
 

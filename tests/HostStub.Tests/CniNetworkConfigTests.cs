@@ -19,9 +19,10 @@ public sealed class CniNetworkConfigTests
     // 2: unsupported fields, with key and value named
     [InlineData("{" + Good + ",\"ipam\":{\"type\":\"x\"},\"ipMasq\":true}", "ADD", 2, "ipMasq = true")]
     [InlineData(
-        "{" + Good + ",\"ipam\":{\"type\":\"x\"},\"RuntimeConfig\":{\"PortMappings\":[]}}", "ADD", 2, "runtimeConfig.portMappings = []")]
-    [InlineData(
-        "{" + Good + ",\"ipam\":{\"type\":\"x\"},\"runtimeConfig\":{\"portMappings\":[]}}", "ADD", 2, "runtimeConfig.portMappings = []")]
+        "{" + Good + ",\"ipam\":{\"type\":\"x\"},\"RuntimeConfig\":{\"InfinibandGUID\":\"x\"}}",
+        "ADD",
+        2,
+        "runtimeConfig.infinibandGUID = \"x\"")]
     // 6: not decodable
     [InlineData("", "ADD", 6, "JSON")]
     [InlineData("[]", "ADD", 6, "object")]

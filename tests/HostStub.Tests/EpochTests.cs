@@ -62,7 +62,7 @@ public sealed class EpochTests
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = new Shifted(TimeSpan.FromHours(12)));
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
         await lab.StopAgentAsync();
-        LoseDatabase(lab);
+        lab.LoseDatabase();
         lab.Time = TimeProvider.System;
 
         await lab.StartAgentAsync();
@@ -182,7 +182,7 @@ public sealed class EpochTests
         var answer = (await lab.RunAsync("ADD", gone)).Succeeded();
         var before = lab.Acc.Model.Pods.Single(p => p.Key.ContainerId == stays.ContainerId);
         await lab.StopAgentAsync();
-        LoseDatabase(lab);
+        lab.LoseDatabase();
         lab.DeletePod(gone);
         await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == 1, "the device is deleted with its namespace");
 
@@ -207,7 +207,7 @@ public sealed class EpochTests
         var pod = lab.NewPod();
         var added = (await lab.RunAsync("ADD", pod)).Succeeded();
         await lab.StopAgentAsync();
-        LoseDatabase(lab);
+        lab.LoseDatabase();
         await lab.StartAgentAsync();
 
         (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Succeeded();
@@ -226,7 +226,7 @@ public sealed class EpochTests
         var pod = lab.NewPod();
         (await lab.RunAsync("ADD", pod)).Succeeded();
         await lab.StopAgentAsync();
-        LoseDatabase(lab);
+        lab.LoseDatabase();
         using (var ns = ACCOffload.NativeInterop.Syscalls.NetNamespace.OpenNamed(lab.DataPlane))
         using (var links = ACCOffload.NativeInterop.Routing.RouteNetlink.Open(ns))
         {
@@ -245,7 +245,7 @@ public sealed class EpochTests
         await using var lab = await AgentLab.CreateAsync();
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
         await lab.StopAgentAsync();
-        LoseDatabase(lab);
+        lab.LoseDatabase();
         await lab.Acc.StopAsync();
         await lab.StartAgentAsync(waitSynced: false);
         lab.Acc.Model.Calls.Clear();
@@ -289,14 +289,6 @@ public sealed class EpochTests
         Epoch = epoch,
         Sequence = MaxSequence,
     };
-
-    private static void LoseDatabase(AgentLab lab)
-    {
-        foreach (var file in Directory.GetFiles(lab.Directory, "host-stub.db*"))
-        {
-            File.Delete(file);
-        }
-    }
 
     private sealed class Shifted(TimeSpan by) : TimeProvider
     {

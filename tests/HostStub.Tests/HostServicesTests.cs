@@ -37,7 +37,7 @@ public sealed class HostServicesTests
         {
             "too many items",
             m => m.Ports.AddRange(
-                Enumerable.Repeat(new ServicePorts { Protocol = 6, First = 1, Last = 1 }, ProtocolLimits.MaxHostPorts + 1))
+                Enumerable.Repeat(new ServicePorts { Protocol = 6, First = 1, Last = 1 }, ProtocolLimits.MaxServicePorts + 1))
         },
     };
 

@@ -63,7 +63,7 @@ internal sealed class HostServicesReport(IProgrammer core)
         // In a stable order, so that the host does not see a change where there is none.
         report.Destinations.AddRange(addresses.OrderBy(a => a.ToString(), StringComparer.Ordinal).Take(ProtocolLimits.MaxHostDestinations)
             .Select(a => ToPrefix(a, 8 * a.GetAddressBytes().Length)));
-        var room = ProtocolLimits.MaxHostPorts - Protocols.Length;
+        var room = ProtocolLimits.MaxServicePorts - Protocols.Length;
         report.Ports.AddRange(ports.Order().Take(room).Select(p => ToPorts(p.Protocol, p.Port, p.Port)));
         report.Incomplete = addresses.Count > ProtocolLimits.MaxHostDestinations || ports.Count > room;
         return report;

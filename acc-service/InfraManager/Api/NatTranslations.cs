@@ -1,8 +1,8 @@
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos.Infra;
 
 namespace ACCOffload.InfraManager.Api;
@@ -80,14 +80,9 @@ internal static class NatTranslations
     private static FrontendKey FrontendOf(NatTranslation request)
     {
         var endpoint = ToBackend("endpoint", request.Endpoint);
-        var protocol = request.Proto.ToUpperInvariant() switch
-        {
-            "TCP" => ProtocolType.Tcp,
-            "UDP" => ProtocolType.Udp,
-            "SCTP" => ServiceText.Sctp,
-            "" => throw IntentException.Invalid("proto", "empty"),
-            _ => throw IntentException.Invalid("proto", $"\"{ConfigurationError.OneLine(request.Proto)}\" is not TCP, UDP or SCTP"),
-        };
+        var protocol = Transport.Find(request.Proto) ?? throw IntentException.Invalid("proto", request.Proto.Length == 0
+            ? "empty"
+            : $"\"{ConfigurationError.OneLine(request.Proto)}\" is not TCP, UDP or SCTP");
         return new FrontendKey(endpoint.Address, protocol, endpoint.Port);
     }
 

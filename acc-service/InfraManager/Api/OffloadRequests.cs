@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
@@ -42,6 +43,7 @@ internal static class OffloadRequests
             Mtu = request.Mtu <= ProtocolLimits.MaxMtu
                 ? (int)request.Mtu
                 : throw IntentException.Invalid("mtu", $"{request.Mtu} is larger than {ProtocolLimits.MaxMtu}"),
+            HostPorts = ToHostPorts(request.HostPorts),
             PodNamespace = request.PodNamespace,
             PodName = request.PodName,
             PodUid = request.PodUid,
@@ -77,6 +79,13 @@ internal static class OffloadRequests
             Sequence = spec.Sequence,
         };
         request.Addresses.AddRange(spec.Addresses.Select(ToBytes));
+        request.HostPorts.AddRange(spec.HostPorts.Select(p => new PortMapping
+        {
+            Protocol = (uint)p.Protocol,
+            Port = p.Port,
+            PodPort = p.PodPort,
+            Address = p.Address is { } address ? ToBytes(address) : ByteString.Empty,
+        }));
         return request;
     }
 
@@ -90,6 +99,29 @@ internal static class OffloadRequests
             ? new MacAddress(mac.Span)
             : throw IntentException.Invalid("device.mac", mac.IsEmpty ? "empty" : $"{mac.Length} bytes, expected {MacAddress.Length}");
 
+    private static SequenceOf<HostPort> ToHostPorts(RepeatedField<PortMapping> mappings)
+    {
+        if (mappings.Count > ProtocolLimits.MaxHostPorts)
+        {
+            throw IntentException.Invalid("host_ports", $"{mappings.Count} host ports, at most {ProtocolLimits.MaxHostPorts}");
+        }
+
+        return [.. mappings.Select((m, i) => new HostPort(
+            m.Protocol <= byte.MaxValue && Transport.IsKnown((ProtocolType)m.Protocol)
+                ? (ProtocolType)m.Protocol
+                : throw IntentException.Invalid($"host_ports[{i}].protocol", $"{m.Protocol} is not 6 (TCP), 17 (UDP) or 132 (SCTP)"),
+            ToPort($"host_ports[{i}].port", m.Port),
+            ToPort($"host_ports[{i}].pod_port", m.PodPort),
+            m.Address.IsEmpty ? null : ToAddress($"host_ports[{i}].address", m.Address)))];
+    }
+
+    private static ushort ToPort(string field, uint port) =>
+        port is > 0 and <= ushort.MaxValue ? (ushort)port : throw IntentException.Invalid(field, $"{port} is outside 1..65535");
+
+    private static IPAddress ToAddress(string field, ByteString bytes) => bytes.Length is 4 or 16
+        ? new IPAddress(bytes.Span)
+        : throw IntentException.Invalid(field, $"{bytes.Length} bytes, expected 4 or 16");
+
     private static IPAddress[] ToAddresses(RepeatedField<ByteString> addresses)
     {
         // Checked before the addresses are converted.
@@ -101,12 +133,7 @@ internal static class OffloadRequests
         var result = new IPAddress[addresses.Count];
         for (var i = 0; i < result.Length; i++)
         {
-            if (addresses[i].Length is not (4 or 16))
-            {
-                throw IntentException.Invalid($"addresses[{i}]", $"{addresses[i].Length} bytes, expected 4 or 16");
-            }
-
-            result[i] = new IPAddress(addresses[i].Span);
+            result[i] = ToAddress($"addresses[{i}]", addresses[i]);
         }
         return result;
     }

@@ -36,7 +36,9 @@ internal sealed class OffloadService(
             GatewayMac = ByteString.CopyFrom(node.GatewayMac.ToArray()),
             PortName = outcome.Endpoint.Spec.PortName,
             Mtu = (uint)(outcome.Endpoint.Spec.Mtu == 0 ? node.Mtu : outcome.Endpoint.Spec.Mtu),
+            HostPorts = (uint)outcome.Endpoint.Spec.HostPorts.Count,
         };
+        reply.HostPortProblems.AddRange(ProblemsOf(outcome.Endpoint));
         if (outcome.Port is { } port)
         {
             reply.Port = port;
@@ -105,6 +107,11 @@ internal sealed class OffloadService(
         reply.Conditions.AddRange(current.All.Select(c => c.ToProto()));
         return Task.FromResult(reply);
     });
+
+    private IEnumerable<string> ProblemsOf(Endpoint endpoint) =>
+        endpoint.Spec.HostPorts.Count > 0 && core.Services.GetValueOrDefault(HostPortService.KeyOf(endpoint)) is { } service
+            ? service.State.Spec.Problems.Select(p => $"{p.Subject} {p.Reason}")
+            : [];
 
     private HostEndpoint? HostEndpointOf(string caller) =>
         core.Endpoints.Select(e => e.Endpoint.Spec)

@@ -206,13 +206,8 @@ internal sealed partial class ControlService
         }
     }
 
-    private static ProtocolType ProtocolOf(string field, string text) => text.ToUpperInvariant() switch
-    {
-        "TCP" => ProtocolType.Tcp,
-        "UDP" => ProtocolType.Udp,
-        "SCTP" => ServiceText.Sctp,
-        _ => throw IntentException.Invalid(field, $"{ConfigurationError.OneLine(text)} is not TCP, UDP or SCTP"),
-    };
+    private static ProtocolType ProtocolOf(string field, string text) => Transport.Find(text)
+        ?? throw IntentException.Invalid(field, $"{ConfigurationError.OneLine(text)} is not TCP, UDP or SCTP");
 
     private static ushort PortOf(string field, uint port) =>
         port is > 0 and <= ushort.MaxValue ? (ushort)port : throw IntentException.Invalid(field, $"{port} is outside 1..65535");

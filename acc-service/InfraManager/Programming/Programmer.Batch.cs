@@ -131,12 +131,7 @@ internal sealed partial class Programmer
             }
         }
 
-        // Remember where IDs allocated without knowing the target's mark begin, also across another start.
-        if (_trustedNumber is { } trusted && _model.ServiceIds.Last > trusted)
-        {
-            _model.ServiceIds.SetTrusted(trusted);
-        }
-
+        RecordTrusted();
         run.Collect(_model);
         Hook(CrashPoint.AfterAdmission);
     }

@@ -231,9 +231,20 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     {
         var admission = new AdmissionControl(_model, _node, _time);
         admission.Services.Adapt();
-        _model.Forget();
         _trustedNumber = _model.ServiceIds.Trusted ?? _model.ServiceIds.Last;
+        admission.Services.FollowNode();
+        RecordTrusted();
+        _model.Forget();
         return admission;
+    }
+
+    /// <summary>Remembers where IDs allocated without knowing the target's mark begin, also across another start.</summary>
+    private void RecordTrusted()
+    {
+        if (_trustedNumber is { } trusted && _model.ServiceIds.Last > trusted)
+        {
+            _model.ServiceIds.SetTrusted(trusted);
+        }
     }
 
     private static IntentException ShuttingDown() => IntentException.Unavailable("shutting down");

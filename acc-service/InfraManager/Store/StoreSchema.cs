@@ -92,6 +92,9 @@ internal static class StoreSchema
             service_ranges TEXT NOT NULL
         ) STRICT;
         """,
+        """
+        ALTER TABLE endpoints ADD COLUMN host_ports TEXT NOT NULL DEFAULT '';
+        """,
     ];
 
     public static int Version => Migrations.Length;

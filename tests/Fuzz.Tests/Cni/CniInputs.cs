@@ -121,6 +121,15 @@ internal static class CniInputs
                 },
             };
         }
+        if (dice.OneIn(6))
+        {
+            config["runtimeConfig"] = new JsonObject
+            {
+                ["portMappings"] = new JsonArray(
+                    [.. Enumerable.Range(0, dice.Pick(0, 1, 2, 64, 65)).Select(i => (JsonNode)PortMapping(dice, i))]),
+            };
+        }
+
         if (dice.OneIn(8))
         {
             config["ipMasq"] = false;
@@ -138,6 +147,14 @@ internal static class CniInputs
 
         return config;
     }
+
+    private static JsonObject PortMapping(Dice dice, int number) => new()
+    {
+        ["hostPort"] = dice.OneIn(12) ? dice.Pick(0, -1, 65535, 65536) : 8000 + number,
+        ["containerPort"] = dice.OneIn(12) ? dice.Pick(0, -1, 65535, 65536) : 80,
+        ["protocol"] = dice.OneIn(12) ? dice.Pick("", "icmp", "Sctp", "udplite") : dice.Pick("tcp", "udp", "TCP", "sctp"),
+        ["hostIP"] = dice.Pick("", "", "0.0.0.0", "::", "127.0.0.1", dice.OneIn(4) ? "10.1" : "192.0.2.1"),
+    };
 
     private static JsonObject Result(Dice dice) => new()
     {

@@ -155,7 +155,7 @@ internal static partial class PlainCni
 
         if (Object(root, "runtimeConfig", errors) is { } runtime)
         {
-            if (new[] { "portMappings", "infinibandGUID", "deviceID" }.Any(k => Present(runtime, k) is not null))
+            if (new[] { "infinibandGUID", "deviceID" }.Any(k => Present(runtime, k) is not null))
             {
                 errors.Add(2);
             }
@@ -196,6 +196,7 @@ internal static partial class PlainCni
             errors.Add(7);
         }
 
+        PortMappings(runtime, errors);
         if (Object(runtime, "bandwidth", errors) is not { } bandwidth)
         {
             return;
@@ -217,6 +218,33 @@ internal static partial class PlainCni
             {
                 errors.Add(7);
             }
+        }
+    }
+
+    private static void PortMappings(JsonElement runtime, HashSet<int> errors)
+    {
+        var used = 0;
+        foreach (var mapping in Objects(runtime, "portMappings", errors))
+        {
+            var ports = new[] { Number(mapping, "hostPort", errors) ?? 0, Number(mapping, "containerPort", errors) ?? 0 };
+            var protocol = Text(mapping, "protocol", errors) ?? "";
+            var address = Text(mapping, "hostIP", errors) ?? "";
+            if (ports[0] == 0)
+            {
+                continue;
+            }
+
+            used++;
+            if (Array.Exists(ports, p => p is < 1 or > 65535) || !Protocol().IsMatch(protocol)
+                || (address.Length > 0 && !IsAddress(address, out _)))
+            {
+                errors.Add(7);
+            }
+        }
+
+        if (used > 64)
+        {
+            errors.Add(7);
         }
     }
 
@@ -411,6 +439,9 @@ internal static partial class PlainCni
 
     [GeneratedRegex(@"^[!-$&-.0-9;-~]{1,15}\z")]
     private static partial Regex Interface();
+
+    [GeneratedRegex(@"^([Tt][Cc][Pp]|[Uu][Dd][Pp]|[Ss][Cc][Tt][Pp])\z")]
+    private static partial Regex Protocol();
 
     [GeneratedRegex(@"^[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(\1[0-9A-Fa-f]{2}){4}\z")]
     private static partial Regex Mac();

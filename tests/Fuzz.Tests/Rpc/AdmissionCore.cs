@@ -32,7 +32,8 @@ internal sealed class AdmissionCore : IProgrammer
         Profile = PipelineProfiles.K8sDp,
         PodRanges = [.. new[] { "10.244.1.0/28", "10.96.5.0/29", "200.1.1.0/29", "192.0.2.8/29", "127.0.0.0/29", "224.0.0.0/29",
             "169.254.1.0/29" }.Select(IPNetwork.Parse)],
-        NodeAddresses = [IPAddress.Parse("192.0.2.10")],
+        // The first lies in a pod range, so it has no host ports.
+        NodeAddresses = [IPAddress.Parse("192.0.2.10"), IPAddress.Parse("198.51.100.10")],
         HostAddresses = [IPAddress.Parse("200.1.1.2")],
         VirtualRanges = [IPNetwork.Parse("10.96.0.0/12")],
         Gateway = IPAddress.Parse("169.254.1.1"),

@@ -10,6 +10,8 @@ namespace ACCOffload.Fuzz.Tests.Rpc;
 /// <summary>The expected contents of the model, updated with each accepted request and compared after every request.</summary>
 internal sealed class ExpectedModel(NetworkModel model)
 {
+    private const string NodeAddress = "198.51.100.10";
+
     private readonly Dictionary<EndpointAddress, EndpointSpec> _endpoints = [];
     private Dictionary<EndpointAddress, Tombstone> _tombstones = [];
     private ulong _epoch = 1;
@@ -70,6 +72,11 @@ internal sealed class ExpectedModel(NetworkModel model)
             }
 
             if (other.Mac == spec.Mac || other.PortName == spec.PortName || other.Addresses.Intersect(spec.Addresses).Any())
+            {
+                return false;
+            }
+
+            if (other.HostPorts.Any(o => spec.HostPorts.Any(p => PlainRules.Collide(o, p))))
             {
                 return false;
             }
@@ -212,7 +219,21 @@ internal sealed class ExpectedModel(NetworkModel model)
             FuzzFailure.Unless(IsValid(spec), $"{endpoint.Address} breaks the rules: {spec}");
         }
 
+        CompareHostPorts();
         FuzzFailure.Unless(model.Tombstones.Values.All(t => _tombstones.GetValueOrDefault(t.Address) == t), "tombstones differ");
+    }
+
+    /// <summary>Checks that exactly the host ports of the pods at the node's address lead to them.</summary>
+    private void CompareHostPorts()
+    {
+        var expected = _endpoints.Values.SelectMany(spec => spec.HostPorts
+                .Where(p => $"{p.Address}" is "" or "0.0.0.0" or NodeAddress).OrderBy(p => $"{p.Address}" != NodeAddress)
+                .DistinctBy(p => (p.Protocol, p.Port)).Select(p => $"{(int)p.Protocol} {p.Port} > {spec.Addresses[0]}:{p.PodPort}"))
+            .Order(StringComparer.Ordinal);
+        var held = model.Services.Values.Where(s => s.Key.Namespace == "hostPort").SelectMany(s => s.Spec.Ports)
+            .SelectMany(p => p.Frontends.Select(f => $"{(int)p.Protocol} {f.Port} > {p.Backends.Single().Key}"))
+            .Order(StringComparer.Ordinal);
+        FuzzFailure.Unless(expected.SequenceEqual(held), $"host ports [{string.Join(", ", held)}], not [{string.Join(", ", expected)}]");
     }
 
     public static bool IsValid(EndpointSpec spec) =>
@@ -221,5 +242,6 @@ internal sealed class ExpectedModel(NetworkModel model)
         && PlainRules.IsMtu((uint)spec.Mtu)
         && PlainRules.AreAddresses([.. spec.Addresses.Select((IPAddress a) => a.GetAddressBytes())], spec.Kind == EndpointKind.Host)
         && PlainRules.IsText(spec.PodNamespace, 256, true) && PlainRules.IsText(spec.PodName, 256, true)
-        && PlainRules.IsText(spec.PodUid, 256, true);
+        && PlainRules.IsText(spec.PodUid, 256, true)
+        && (spec.HostPorts.Count == 0 || (spec.Kind == EndpointKind.Pod && PlainRules.FitTogether(spec.HostPorts)));
 }

@@ -37,12 +37,31 @@ internal static class OffloadMessages
                 : ByteString.CopyFrom(10, 244, 1, (byte)(Near(dice, n) + (i * 2) - 2)));
         }
 
+        for (var i = host ? 0 : dice.Pick(0, 0, 0, 1, 2); i > 0; i--)
+        {
+            request.HostPorts.Add(HostPort(dice));
+        }
+
         if (odd && dice.OneIn(2))
         {
             MakeOdd(dice, request);
         }
 
         return request;
+    }
+
+    private static PortMapping HostPort(Dice dice)
+    {
+        var port = dice.Pick(80u, 81u, 65535u);
+        return new PortMapping
+        {
+            Protocol = dice.Pick(6u, 6u, 17u, 132u),
+            Port = port,
+            PodPort = dice.OneIn(2) ? port : dice.Pick(1u, 8080u),
+            Address = ByteString.CopyFrom(
+                dice.Pick<byte[]>([], [], [0, 0, 0, 0], [192, 0, 2, 10], [198, 51, 100, 10], [127, 0, 0, 1], new byte[16],
+                    [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])),
+        };
     }
 
     public static DetachRequest Detach(Dice dice, bool odd)
@@ -93,7 +112,7 @@ internal static class OffloadMessages
 
     private static void MakeOdd(Dice dice, AttachRequest request)
     {
-        switch (dice.Below(14))
+        switch (dice.Below(15))
         {
             case 0:
                 request.Key = null;
@@ -138,6 +157,20 @@ internal static class OffloadMessages
                 for (var i = dice.Pick(15, 16, 17, 200); i > 0; i--)
                 {
                     request.Addresses.Add(ByteString.CopyFrom(10, 244, 1, (byte)i));
+                }
+
+                break;
+            case 13:
+                request.HostPorts.Add(new PortMapping
+                {
+                    Protocol = dice.OneIn(2) ? 6 : (uint)dice.OddNumber(),
+                    Port = dice.OneIn(2) ? 80 : (uint)dice.OddNumber(),
+                    PodPort = dice.OneIn(2) ? 80 : (uint)dice.OddNumber(),
+                    Address = ByteString.CopyFrom(dice.Bytes(dice.Pick(0, 0, 3, 4, 5, 16, 17))),
+                });
+                for (var i = dice.Pick(0, 0, 63, 64, 65); i > 0; i--)
+                {
+                    request.HostPorts.Add(new PortMapping { Protocol = 6, Port = (uint)(1000 + i), PodPort = 80 });
                 }
 
                 break;

@@ -136,7 +136,8 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
             if (request.Key is not { } key || !PlainRules.IsKey(key.Network, key.ContainerId, key.InterfaceName)
                 || request.Device is not { Kind: "veth" or "tap" } device || request.Kind is not (Kind.Pod or Kind.Host)
                 || request.Mtu > 65535
-                || device.Mac.Length != 6 || request.Addresses.Count > 16 || request.Addresses.Any(a => a.Length != 4 && a.Length != 16))
+                || device.Mac.Length != 6 || request.Addresses.Count > 16 || request.Addresses.Any(a => a.Length != 4 && a.Length != 16)
+                || !PlainRules.AreHostPorts(request.HostPorts))
             {
                 return null;
             }
@@ -154,6 +155,8 @@ internal sealed class OffloadTarget(bool wire) : FuzzTarget(wire ? "rpc-offload-
                 Mac = MacAddress.Parse(string.Join(':', device.Mac.Select(b => b.ToString("x2", null)))),
                 Addresses = [.. request.Addresses.Select(a => new IPAddress(a.ToByteArray()))],
                 Mtu = (int)request.Mtu,
+                HostPorts = [.. request.HostPorts.Select(p => new HostPort((System.Net.Sockets.ProtocolType)p.Protocol, (ushort)p.Port,
+                    (ushort)p.PodPort, p.Address.IsEmpty ? null : new IPAddress(p.Address.ToByteArray())))],
                 PodNamespace = request.PodNamespace,
                 PodName = request.PodName,
                 PodUid = request.PodUid,

@@ -1,4 +1,6 @@
 using System.Text;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.Protos.V1;
 
 namespace ACCOffload.Fuzz.Tests.Rpc;
 
@@ -37,7 +39,33 @@ internal static class PlainRules
             && addresses.Select(Convert.ToHexString).Distinct().Count() == addresses.Count
         && addresses.All(a => a.Length == 4 && (host ? IsHostAddress(a) : IsPodAddress(a)));
 
-    private static bool IsHostAddress(byte[] a) => Dotted(a) is "200.1.1.2" or "192.0.2.10";
+    /// <summary>Whether the fields of the host ports can be represented.</summary>
+    public static bool AreHostPorts(IReadOnlyCollection<PortMapping> ports) => ports.Count <= 64 && ports.All(p =>
+        p.Protocol is 6 or 17 or 132 && p.Port is >= 1 and <= 65535 && p.PodPort is >= 1 and <= 65535
+        && p.Address.Length is 0 or 4 or 16);
+
+    /// <summary>Whether a pod can have these host ports together.</summary>
+    public static bool FitTogether(IReadOnlyList<HostPort> ports) =>
+        ports.Select(p => $"{(int)p.Protocol} {p.Port} {p.Address}").Distinct().Count() == ports.Count
+        && ports.All(p => (int)p.Protocol != 132 || p.Port == p.PodPort);
+
+    /// <summary>Whether two pods cannot have one each of these host ports.</summary>
+    public static bool Collide(HostPort one, HostPort other)
+    {
+        if ((one.Protocol, one.Port) != (other.Protocol, other.Port))
+        {
+            return false;
+        }
+
+        var (a, b) = ($"{one.Address}", $"{other.Address}");
+        return a == "" || b == "" || a == b || IsAllOf(a, b) || IsAllOf(b, a);
+
+        static bool IsAllOf(string all, string address) =>
+            (all == "0.0.0.0" && !address.Contains(':', StringComparison.Ordinal))
+            || (all == "::" && address.Contains(':', StringComparison.Ordinal));
+    }
+
+    private static bool IsHostAddress(byte[] a) => Dotted(a) is "200.1.1.2" or "192.0.2.10" or "198.51.100.10";
 
     private static bool IsPodAddress(byte[] a)
     {

@@ -1,9 +1,13 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.TestKit;
 using ACCOffload.InfraManager.Tests.Fixtures;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
@@ -47,6 +51,22 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Host_ports_are_taken_over_and_counted_in_the_answer()
+    {
+        var request = Requests.Attach();
+        request.HostPorts.Add(new PortMapping { Protocol = 6, Port = 8080, PodPort = 80 });
+        request.HostPorts.Add(
+            new PortMapping { Protocol = 132, Port = 65535, PodPort = 65535, Address = ByteString.CopyFrom(127, 0, 0, 1) });
+        var reply = await _client.AttachAsync(request);
+        var spec = Assert.IsType<AttachIntent>(Assert.Single(_api.Core.Intents)).Spec;
+        Assert.Equal(
+            [new HostPort(ProtocolType.Tcp, 8080, 80, null), new HostPort(Transport.Sctp, 65535, 65535, IPAddress.Loopback)],
+            spec.HostPorts);
+        Assert.Equal(2u, reply.HostPorts);
+        Assert.Equal(request, OffloadRequests.FromSpec(spec));
+    }
+
+    [Fact]
     public async Task Without_an_mtu_the_nodes_own_is_returned()
     {
         var request = Requests.Attach();
@@ -67,6 +87,15 @@ public sealed class OffloadServiceTests : IAsyncLifetime
         { "addresses[0]: 3 bytes, expected 4 or 16", r => r.Addresses[0] = ByteString.CopyFrom(1, 2, 3) },
         { "addresses[1]: 0 bytes", r => r.Addresses.Add(ByteString.Empty) },
         { "addresses: 17 addresses, at most 16", r => r.Addresses.AddRange(Enumerable.Repeat(r.Addresses[0], 16)) },
+        { "host_ports: 65 host ports, at most 64", r => r.HostPorts.AddRange(Enumerable.Repeat(new PortMapping(), 65)) },
+        { "host_ports[0].protocol: 1 is not", r => r.HostPorts.Add(new PortMapping { Protocol = 1, Port = 1, PodPort = 1 }) },
+        { "host_ports[0].protocol: 262 is not", r => r.HostPorts.Add(new PortMapping { Protocol = 262, Port = 1, PodPort = 1 }) },
+        { "host_ports[0].port: 0 is outside", r => r.HostPorts.Add(new PortMapping { Protocol = 6, PodPort = 1 }) },
+        { "host_ports[0].pod_port: 65536 is", r => r.HostPorts.Add(new PortMapping { Protocol = 6, Port = 1, PodPort = 65536 }) },
+        {
+            "host_ports[0].address: 5 bytes, expected 4 or 16",
+            r => r.HostPorts.Add(new PortMapping { Protocol = 6, Port = 1, PodPort = 1, Address = ByteString.CopyFrom(1, 2, 3, 4, 5) })
+        },
         { "mtu: 65536 is larger than 65535", r => r.Mtu = 65536 },
     };
 
@@ -181,6 +210,13 @@ public sealed class OffloadServiceTests : IAsyncLifetime
                 Sequence = ulong.MaxValue,
             };
             request.Addresses.AddRange(Enumerable.Range(0, 16).Select(i => ByteString.CopyFrom(new byte[16])));
+            request.HostPorts.AddRange(Enumerable.Range(0, 64).Select(i => new PortMapping
+            {
+                Protocol = 132,
+                Port = 65535,
+                PodPort = 65535,
+                Address = ByteString.CopyFrom(new byte[16]),
+            }));
             return request;
         }
     }

@@ -39,7 +39,8 @@ public sealed class ServiceControllerTests : IAsyncLifetime
     [Fact]
     public async Task Nothing_is_submitted_before_the_first_lists_and_then_missing_services_are_removed()
     {
-        _sink.AddKnown(new ServiceKey("default", "web"), new ServiceKey("default", "gone"));
+        var hostPort = new ServiceKey("hostPort", "default/web-0/7");
+        _sink.AddKnown(new ServiceKey("default", "web"), new ServiceKey("default", "gone"), hostPort);
         Put(Kube.Web());
         await Task.Yield();
         Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.2")));
@@ -49,6 +50,8 @@ public sealed class ServiceControllerTests : IAsyncLifetime
         await Eventually.TrueAsync(() => !_sink.IsKnown(new ServiceKey("default", "gone")), "the deleted service stays");
         // No intermediate state: the service did not refuse clients in between.
         Assert.Equal(2, _sink.Intents.Count);
+        // A pod's host ports are not of the cluster's API.
+        Assert.True(_sink.IsKnown(hostPort));
     }
 
     [Fact]

@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.NativeInterop.Addresses;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -25,7 +28,13 @@ public sealed class SqliteStoreTests : IDisposable
         {
             Mtu = 9000,
             PodUid = "uid",
-            Addresses = [TestNode.Ip(1), TestNode.Ip(2)]
+            Addresses = [TestNode.Ip(1), TestNode.Ip(2)],
+            HostPorts =
+            [
+                new HostPort(ProtocolType.Tcp, 8080, 80, null),
+                new HostPort(ProtocolType.Udp, 53, 65535, IPAddress.Parse("192.0.2.10")),
+                new HostPort(Transport.Sctp, 1, 1, IPAddress.IPv6Any),
+            ],
         }, false);
         var agent = new AgentState(ulong.MaxValue, 3, "host-a");
         var tombstone = new Tombstone(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(3)), "node-1", new RequestStamp(1, 2));

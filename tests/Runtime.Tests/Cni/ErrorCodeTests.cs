@@ -40,7 +40,6 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
 
     [Theory]
     [InlineData("ipMasq", "true")]
-    [InlineData("runtimeConfig.portMappings", "[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]")]
     [InlineData("runtimeConfig.infinibandGUID", "\"c2:11:22:33:44:55:66:77\"")]
     public async Task Code_2_names_the_unsupported_key_and_value(string key, string value)
     {
@@ -205,6 +204,9 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
     [InlineData("mtu", "-1")]
     [InlineData("mtu", "70000")]
     [InlineData("socket", "\"relative.sock\"")]
+    [InlineData("runtimeConfig.portMappings", "[{\"hostPort\":8080,\"containerPort\":0,\"protocol\":\"tcp\"}]")]
+    [InlineData("runtimeConfig.portMappings", "[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"gre\"}]")]
+    [InlineData("runtimeConfig.portMappings", "[{\"hostPort\":80,\"containerPort\":8080,\"protocol\":\"sctp\"}]")]
     public async Task Code_7_for_an_invalid_configuration(string key, string? value)
     {
         Needs.Lab();

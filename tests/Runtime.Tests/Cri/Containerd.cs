@@ -41,9 +41,11 @@ internal sealed class Containerd : IAsyncDisposable
         }
 
         Directory.CreateDirectory(lab.At("cni-conf"));
-        // The newest CNI version that this containerd supports.
+        // Version and capabilities as shipped; 1.0.0 is the newest that this containerd supports.
         var list = JsonNode.Parse(await File.ReadAllTextAsync(lab.At("10-accoffload.conflist")))!;
-        list["cniVersion"] = "1.0.0";
+        var shipped = JsonNode.Parse(await File.ReadAllTextAsync($"{Repository.Root}/host-stub/examples/10-accoffload.conflist"))!;
+        list["cniVersion"] = (string)shipped["cniVersion"]!;
+        list["plugins"]![0]!["capabilities"] = shipped["plugins"]![0]!["capabilities"]!.DeepClone();
         await File.WriteAllTextAsync(lab.At("cni-conf/10-accoffload.conflist"), list.ToJsonString());
 
         var snapshotter = await SnapshotterAsync(lab);

@@ -51,8 +51,12 @@ internal sealed class CriClient : IDisposable
         Linux = new LinuxPodSandboxConfig { CgroupParent = _cgroupParent },
     };
 
-    public async Task<string> RunSandboxAsync(string name) =>
-        (await _runtime.RunPodSandboxAsync(new RunPodSandboxRequest { Config = Configuration(name) }, Options)).PodSandboxId;
+    public async Task<string> RunSandboxAsync(string name, params PortMapping[] ports)
+    {
+        var configuration = Configuration(name);
+        configuration.PortMappings.AddRange(ports);
+        return (await _runtime.RunPodSandboxAsync(new RunPodSandboxRequest { Config = configuration }, Options)).PodSandboxId;
+    }
 
     public async Task<PodSandboxStatus> SandboxStatusAsync(string sandbox) =>
         (await _runtime.PodSandboxStatusAsync(new PodSandboxStatusRequest { PodSandboxId = sandbox }, Options)).Status;

@@ -104,11 +104,32 @@ public sealed class PodSandboxTests
         Assert.Empty(Directory.GetFiles(containerd.NamespaceFolder));
     }
 
-    private static async Task<RunningPod> RunPodAsync(Containerd containerd, string name)
+    [Fact]
+    public async Task A_host_port_works_without_portmap_until_the_pod_is_removed()
+    {
+        Needs.Lab();
+        Needs.NotMissing(Programs.Missing);
+        await using var lab = await Lab.StartAsync();
+        await using var containerd = await Containerd.StartAsync(lab);
+        var web = await RunPodAsync(containerd, "web", new PortMapping { HostPort = 18088, ContainerPort = 8080 });
+        var client = await RunPodAsync(containerd, "client");
+
+        const string Ask = "wget -q -O - http://192.0.2.2:18088/";
+        Assert.Equal((0, "web\n"), await containerd.Cri.ShellAsync(client.Container, Ask));
+        var refused = await Assert.ThrowsAsync<RpcException>(
+            () => containerd.Cri.RunSandboxAsync("other", new PortMapping { HostPort = 18088, ContainerPort = 80 }));
+        Assert.Contains("18088/TCP is a host port of pod default/web already", refused.Status.Detail, StringComparison.Ordinal);
+
+        await containerd.Cri.RemoveSandboxAsync(web.Sandbox);
+        Assert.NotEqual(0, (await containerd.Cri.ShellAsync(client.Container, Ask)).ExitCode);
+        Assert.Empty((await lab.ControlAsync("services"))["services"]!.AsArray());
+    }
+
+    private static async Task<RunningPod> RunPodAsync(Containerd containerd, string name, params PortMapping[] ports)
     {
         try
         {
-            var sandbox = await containerd.Cri.RunSandboxAsync(name);
+            var sandbox = await containerd.Cri.RunSandboxAsync(name, ports);
             var status = await containerd.Cri.SandboxStatusAsync(sandbox);
             Assert.Equal(PodSandboxState.SandboxReady, status.State);
             var container = await containerd.Cri.RunContainerAsync(

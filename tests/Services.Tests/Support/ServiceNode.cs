@@ -6,6 +6,7 @@ using ACCOffload.Protos.Infra;
 using ACCOffload.TestKit.Certificates;
 using ACCOffload.TestKit.Cluster;
 using ACCOffload.TestKit.Labs;
+using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Services.Tests.Support;
 
@@ -88,12 +89,11 @@ internal sealed class ServiceNode : IServiceNode
 
     /// <param name="number">The pod's number.</param>
     /// <param name="address">The address that it must get; null for any.</param>
-    public async Task<Pod> AddPodAsync(int number, string? address = null)
+    /// <param name="hostPorts">The mappings that the runtime passes.</param>
+    public async Task<Pod> AddPodAsync(int number, string? address = null, params JsonObject[] hostPorts)
     {
-        var name = $"pod{number}";
-        var pod = new Pod(name, await Lab.AddNamespaceAsync(name), $"{Lab.HostNamespace}-{name}-{Guid.NewGuid():N}");
-        var arguments = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={name}" + (address is null ? "" : $";IP={address}");
-        var result = await Lab.PluginAsync("ADD", pod, environment: new Dictionary<string, string> { ["CNI_ARGS"] = arguments });
+        var (pod, result) = await TryAddPodAsync(number, address, hostPorts);
+        var name = pod.Name;
         Assert.True(result.ExitCode == 0, $"ADD {name}: {result.Output}{result.Error}\n{Lab.Manager!.Log}");
         pod.Result = JsonNode.Parse(result.Output)!;
         Pods[number] = pod;
@@ -103,6 +103,26 @@ internal sealed class ServiceNode : IServiceNode
         }
 
         return pod;
+    }
+
+    /// <summary>Runs ADD for a new namespace, and nothing else.</summary>
+    public async Task<(Pod Pod, ShellResult Result)> TryAddPodAsync(int number, string? address, params JsonObject[] hostPorts)
+    {
+        var name = $"pod{number}";
+        var pod = new Pod(name, await Lab.AddNamespaceAsync(name), $"{Lab.HostNamespace}-{name}-{Guid.NewGuid():N}");
+        var arguments = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={name}" + (address is null ? "" : $";IP={address}");
+        var result = await Lab.PluginAsync(
+            "ADD",
+            pod,
+            config =>
+            {
+                if (hostPorts.Length > 0)
+                {
+                    config["runtimeConfig"] = new JsonObject { ["portMappings"] = new JsonArray([.. hostPorts]) };
+                }
+            },
+            new Dictionary<string, string> { ["CNI_ARGS"] = arguments });
+        return (pod, result);
     }
 
     public async Task DeletePodAsync(int number)

@@ -71,7 +71,7 @@ internal sealed partial class ServiceController : IDisposable
         try
         {
             await _synced.Task.WaitAsync(cancellationToken);
-            List<ServiceKey> known = [.. _programmer.Services.Keys];
+            List<ServiceKey> known = [.. _programmer.Services.Keys.Where(k => !HostPortService.Is(k))];
             // Compares services from before a restart with the cluster, and removes those that are gone.
             _index.MarkChanged(known);
             await FlushAsync(cancellationToken);

@@ -26,8 +26,8 @@ internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, Ti
         var mark = model.Mark;
         var outcome = intent.Admit(this, context);
 
-        // Nobody requested these changes to services: if the target refuses one, it is retried.
-        Services.Follow(mark, context.Progress);
+        // Only the host ports of its own endpoints belong to the request. If the target refuses another of these changes, it is retried.
+        Services.Follow(mark, context);
         return outcome;
     }
 

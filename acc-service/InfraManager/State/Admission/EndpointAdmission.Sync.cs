@@ -251,6 +251,7 @@ internal sealed partial class EndpointAdmission
         }
 
         return spec.Addresses.Select(model.Endpoints.HolderOf).FirstOrDefault(h => h is not null)
+            ?? spec.HostPorts.Select(p => model.Endpoints.OtherHolderOf(p, before.Id, before.Id)).FirstOrDefault(h => h is not null)
             ?? (spec.Kind == EndpointKind.Host ? model.Endpoints.Host : null);
     }
 

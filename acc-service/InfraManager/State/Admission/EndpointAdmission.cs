@@ -127,6 +127,11 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
     {
         var superseded = SupersededBy(spec, existing);
         CheckFree(spec, existing, superseded);
+        if (existing?.Spec.HostPorts != spec.HostPorts)
+        {
+            CheckNoServiceHas(spec);
+        }
+
         CheckRoom(spec, existing is null && superseded is null, existing, superseded);
         if (context.AddsRefused is { } refused)
         {
@@ -262,6 +267,15 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
             }
         }
 
+        for (var i = 0; i < spec.HostPorts.Count; i++)
+        {
+            if (model.Endpoints.OtherHolderOf(spec.HostPorts[i], self, other) is { } taker)
+            {
+                throw IntentException.AlreadyExists(
+                    $"host_ports[{i}]", $"{spec.HostPorts[i]} is a host port of {taker.Spec.PodText} already");
+            }
+        }
+
         if (spec.Kind == EndpointKind.Host && IsTaken(model.Endpoints.Host))
         {
             throw IntentException.AlreadyExists("kind", "the node already has a host interface");
@@ -270,13 +284,41 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         bool IsTaken(Endpoint? holder) => holder is not null && holder.Id != self && holder.Id != other;
     }
 
-    /// <summary>Checks the limits for one more port in use, and for one more endpoint if it is new.</summary>
+    /// <summary>
+    /// Checks that no service has a host port at an address of the node, such as a node port. Only a new request is checked: a service that
+    /// comes later takes the port, and the pod keeps its connectivity.
+    /// </summary>
+    private void CheckNoServiceHas(EndpointSpec spec)
+    {
+        foreach (var (index, key) in HostPortService.Frontends(spec, _effective.Of(model)))
+        {
+            if (model.Services.LiveHolderOf(key) is { } holder && !HostPortService.Is(holder.Key))
+            {
+                throw IntentException.AlreadyExists($"host_ports[{index}]", $"{key} belongs to service {holder.Key}");
+            }
+        }
+    }
+
+    /// <summary>Checks the limits for one more port in use, for the host ports, and for one more endpoint if it is new.</summary>
     private void CheckRoom(EndpointSpec spec, bool isNew, params ReadOnlySpan<Endpoint?> replaced)
     {
         if (isNew && model.Endpoints.CountOf(spec.Node, spec.Origin) >= ProtocolLimits.MaxAttachments)
         {
             throw new IntentException(
                 IntentError.ResourceExhausted, $"the node already has the maximum of {ProtocolLimits.MaxAttachments} attachments", "key");
+        }
+
+        var hostPorts = model.Endpoints.HostPortCount + spec.HostPorts.Count;
+        foreach (var endpoint in replaced)
+        {
+            hostPorts -= endpoint?.Spec.HostPorts.Count ?? 0;
+        }
+
+        if (spec.HostPorts.Count > 0 && hostPorts > ProtocolLimits.MaxNodeHostPorts)
+        {
+            throw new IntentException(
+                IntentError.ResourceExhausted,
+                $"the node would have {hostPorts} host ports, more than the maximum of {ProtocolLimits.MaxNodeHostPorts}", "host_ports");
         }
 
         if (node.Devices.MaxPorts is > 0 and var max && model.Endpoints.HolderOfPort(spec.PortName) is null

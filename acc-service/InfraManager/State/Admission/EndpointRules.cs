@@ -5,6 +5,7 @@ using System.Text;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 
 namespace ACCOffload.InfraManager.State.Admission;
@@ -53,6 +54,7 @@ internal static class EndpointRules
         CheckText("pod_name", spec.PodName, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
         CheckText("pod_uid", spec.PodUid, ProtocolLimits.MaxNameBytes, mayBeEmpty: true);
         CheckAddresses(spec, node);
+        CheckHostPorts(spec, node);
     }
 
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
@@ -191,6 +193,43 @@ internal static class EndpointRules
             else if (!node.HostAddresses.Contains(address) && !node.NodeAddresses.Contains(address))
             {
                 throw IntentException.Invalid(field, $"{address} is not a host or node address of node {node.Name}");
+            }
+        }
+    }
+
+    private static void CheckHostPorts(EndpointSpec spec, NodeSettings node)
+    {
+        if (spec.HostPorts.Count == 0)
+        {
+            return;
+        }
+
+        if (spec.Kind != EndpointKind.Pod)
+        {
+            throw IntentException.Invalid("host_ports", "only a pod can have host ports");
+        }
+
+        if (node.Profile.Services is { } package)
+        {
+            throw IntentException.Invalid("host_ports", $"{package.Name} does not support host ports; use a service instead, or chain a "
+                + "plugin such as portmap");
+        }
+
+        for (var i = 0; i < spec.HostPorts.Count; i++)
+        {
+            var port = spec.HostPorts[i];
+            for (var j = 0; j < i; j++)
+            {
+                if (port with { PodPort = 0 } == spec.HostPorts[j] with { PodPort = 0 })
+                {
+                    throw IntentException.Invalid($"host_ports[{i}]", $"{port} is listed twice");
+                }
+            }
+
+            if (port.Protocol == Transport.Sctp && port.Port != port.PodPort)
+            {
+                throw IntentException.Invalid($"host_ports[{i}]", $"SCTP with a port change ({port.Port} to {port.PodPort}) is not "
+                    + "supported: the pipeline cannot update the SCTP checksum");
             }
         }
     }

@@ -43,7 +43,12 @@ internal sealed record NodeFactsIntent : Intent<NodeFactsOutcome>
     public override int EstimatedBytes =>
         256 + (64 * ((Addresses?.Count ?? 0) + (PodRanges?.Count ?? 0) + (ServiceRanges?.Count ?? 0)));
 
-    public override NodeFactsOutcome Admit(AdmissionControl admission, AdmissionContext context) => admission.NodeFacts.Set(this, context);
+    public override NodeFactsOutcome Admit(AdmissionControl admission, AdmissionContext context)
+    {
+        var outcome = admission.NodeFacts.Set(this, context);
+        admission.Services.FollowNode();
+        return outcome;
+    }
 
     public NodeFacts Apply(NodeFacts current) => new(
         Addresses ?? current.Addresses, PodRanges ?? current.PodRanges, ServiceRanges ?? current.ServiceRanges);

@@ -11,13 +11,14 @@ namespace ACCOffload.InfraManager.State.Admission;
 /// Decides intents about services, as <see cref="EndpointAdmission"/> does for endpoints: each either changes the model completely as
 /// requested, or throws and leaves it unchanged. It also updates services as their pods come and go.
 /// </summary>
-internal sealed class ServiceAdmission
+internal sealed partial class ServiceAdmission
 {
     /// <summary>The maximum number of draining backends on other nodes, over all services. New ones displace the oldest.</summary>
     public const int MaxDrains = 16384;
 
     private readonly NetworkModel _model;
     private readonly NodeSettings _node;
+    private readonly EffectiveNode _effective;
     private readonly TimeProvider _time;
     private readonly PointerPool? _pointers;
     private readonly ServicePlanner _planner;
@@ -29,6 +30,7 @@ internal sealed class ServiceAdmission
     {
         _model = model;
         _node = node;
+        _effective = new EffectiveNode(node);
         _time = time ?? TimeProvider.System;
         _pointers = _node.Profile.Services is { } package ? new PointerPool(model, package.MaxPointer) : null;
         _planner = new ServicePlanner(_node.Name, _model.ServiceIds.Next, _model.Endpoints.PodAt, _model.Services.EndpointIdOf,
@@ -103,23 +105,12 @@ internal sealed class ServiceAdmission
             return new ServiceOutcome(null);
         }
 
-        _pointers?.Begin();
-        if (intent.Spec is not null && EndReplacedDrains(intent.Spec))
+        foreach (var owner in HostPortsAt(intent.Spec))
         {
-            former = _model.Services.Find(intent.Key);
+            SetHostPorts(owner, intent.Spec);
         }
 
-        // A plan stays valid until a specification or a pod changes, and then it is replaced at once.
-        var next = former is not null && former.Spec == intent.Spec ? former : _planner.Next(former, intent.Spec);
-        CheckPointers(intent.Spec, next);
-        if (next is not null)
-        {
-            TakeOver(next);
-        }
-
-        TakeOverBackends(intent.Key, next);
-
-        _model.Services.Set(intent.Key, next);
+        var next = Put(intent.Key, intent.Spec);
         if ((next ?? former) is { } state && intent.Spec is not null)
         {
             context.Changed(OwnerId.OfService(state.Id), default);
@@ -155,9 +146,12 @@ internal sealed class ServiceAdmission
 
     /// <summary>Updates services for the endpoints and services that were added or removed since <paramref name="mark"/>.</summary>
     /// <param name="mark">The model's mark before the change.</param>
-    /// <param name="progress">Called between services: a pod may be a backend of many.</param>
-    public void Follow(int mark, Action? progress = null)
+    /// <param name="context">Learns which host ports the change adds; called between services, because a pod may be a backend of
+    /// many.</param>
+    public void Follow(int mark, AdmissionContext? context = null)
     {
+        var progress = context?.Progress;
+        FollowHostPorts(mark, context);
         FollowPods(mark, progress);
         if (_model.Services.Drains.Count > MaxDrains)
         {
@@ -181,18 +175,17 @@ internal sealed class ServiceAdmission
     /// A pod that gets an address ends the drain of the previous pod there. Pods on the host network share an address: a pod that was
     /// already known replaces none.
     /// </summary>
-    private bool EndReplacedDrains(ServiceSpec spec)
+    private void EndReplacedDrains(ServiceSpec spec)
     {
         if (_model.Services.Drains.Count == 0)
         {
-            return false;
+            return;
         }
 
         List<Drain> replaced = [.. spec.Ports.SelectMany(p => p.Backends)
             .Where(b => b.Uid != 0 && _model.Services.Drains.At(b.Address).Count > 0).DistinctBy(b => (b.Address, b.Uid))
             .Where(b => !IsKnown(b)).SelectMany(b => _model.Services.Drains.At(b.Address).Where(d => d.Uid != b.Uid)).Distinct()];
         End(replaced, null);
-        return replaced.Count > 0;
     }
 
     private bool IsKnown(Backend backend) => _model.Services.WithBackend(backend.Address)
@@ -207,6 +200,29 @@ internal sealed class ServiceAdmission
             var service = _model.Services.Find(ended.Key)!;
             Replan(ServicePlanner.Without(service, ended.ToHashSet()), service);
         }
+    }
+
+    /// <summary>Plans a service, which takes over what other services have only for their remaining flows.</summary>
+    private ServiceState? Put(ServiceKey key, ServiceSpec? spec)
+    {
+        _pointers?.Begin();
+        if (spec is not null)
+        {
+            EndReplacedDrains(spec);
+        }
+
+        // A plan stays valid until a specification or a pod changes, and then it is replaced at once.
+        var former = _model.Services.Find(key);
+        var next = former is not null && former.Spec == spec ? former : _planner.Next(former, spec);
+        CheckPointers(spec, next);
+        if (next is not null)
+        {
+            TakeOver(next);
+        }
+
+        TakeOverBackends(key, next);
+        _model.Services.Set(key, next);
+        return next;
     }
 
     private void FollowPods(int mark, Action? progress)
@@ -302,7 +318,7 @@ internal sealed class ServiceAdmission
             for (var j = 0; j < spec.Ports[i].Frontends.Count; j++)
             {
                 var key = KeyOf(spec.Ports[i].Protocol, spec.Ports[i].Frontends[j]);
-                if (_model.Services.HolderOf(key) is { } holder && holder.Key != spec.Key && IsLive(holder, key))
+                if (_model.Services.LiveHolderOf(key) is { } holder && holder.Key != spec.Key && !HostPortService.Is(holder.Key))
                 {
                     throw IntentException.AlreadyExists($"ports[{i}].frontends[{j}]", $"{key} belongs to service {holder.Key}");
                 }
@@ -399,9 +415,6 @@ internal sealed class ServiceAdmission
             _model.Services.Set(keys.Key, ServicePlanner.GiveUp(_model.Services.Find(keys.Key)!, keys.ToHashSet()));
         }
     }
-
-    private static bool IsLive(ServiceState holder, FrontendKey key) =>
-        holder.Ports.Any(p => p.Frontends.Any(f => !f.Retired && f.Key == key));
 
     private static FrontendKey KeyOf(ProtocolType protocol, Frontend frontend) => new(frontend.Address, protocol, frontend.Port);
 }

@@ -69,6 +69,10 @@ internal static class ServiceRules
     {
         CheckName("namespace", key.Namespace);
         CheckName("name", key.Name);
+        if (HostPortService.Is(key))
+        {
+            throw IntentException.Invalid("namespace", $"{key.Namespace} is reserved for the host ports of pods");
+        }
     }
 
     /// <summary>Null, or why the address cannot be a frontend: traffic to someone else would be lost.</summary>

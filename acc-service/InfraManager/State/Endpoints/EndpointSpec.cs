@@ -29,6 +29,9 @@ internal sealed record EndpointSpec
     /// <summary>The MTU in bytes; 0: the node's default.</summary>
     public int Mtu { get; init; }
 
+    /// <summary>The pod's host ports.</summary>
+    public SequenceOf<HostPort> HostPorts { get; init; } = [];
+
     public string PodNamespace { get; init; } = "";
 
     public string PodName { get; init; } = "";
@@ -45,7 +48,8 @@ internal sealed record EndpointSpec
     public bool HasSameContent(EndpointSpec other) =>
         Node == other.Node && Origin == other.Origin && Key == other.Key && Kind == other.Kind && Device == other.Device
         && PortName == other.PortName && Mac.Equals(other.Mac) && Mtu == other.Mtu && PodNamespace == other.PodNamespace
-        && PodName == other.PodName && PodUid == other.PodUid && Addresses.SequenceEqual(other.Addresses);
+        && PodName == other.PodName && PodUid == other.PodUid && HostPorts == other.HostPorts
+        && Addresses.SequenceEqual(other.Addresses);
 
     /// <summary>
     /// Whether both may use the same port: children of the same parent device, and functions of one device that the target sees as one
@@ -59,7 +63,11 @@ internal sealed record EndpointSpec
     /// <summary>Whether both may use the same MAC address, which is that of the parent device.</summary>
     public bool SharesMacWith(EndpointSpec other) => Device == DeviceKind.Ipvlan && SharesPortWith(other);
 
+    /// <summary>The pod as messages name it.</summary>
+    public string PodText => PodName.Length > 0 ? $"pod {PodNamespace}/{PodName}" : $"attachment {Key}";
+
     /// <summary>The estimated memory in bytes that the request uses while it is queued.</summary>
     public int EstimatedBytes => 256 + (2 * (Node.Length + Key.Network.Length + Key.ContainerId.Length + Key.InterfaceName.Length
-        + PortName.Length + PodNamespace.Length + PodName.Length + PodUid.Length)) + (64 * Addresses.Count);
+        + PortName.Length + PodNamespace.Length + PodName.Length + PodUid.Length)) + (64 * Addresses.Count)
+        + (64 * HostPorts.Count);
 }

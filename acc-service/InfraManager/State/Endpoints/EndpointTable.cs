@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using ACCOffload.InfraManager.State.Tables;
 using ACCOffload.InfraManager.State.Values;
@@ -14,6 +15,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
     private readonly HolderIndex<string> _byPort = new();
     private readonly HolderIndex<uint> _byNumber = new();
     private readonly Dictionary<IPAddress, Endpoint> _byIp = [];
+    private readonly HolderIndex<(ProtocolType, ushort)> _byHostPort = new();
     private readonly Dictionary<(string Node, ApiOrigin Origin), int> _counts = [];
     private long _lastId;
 
@@ -25,7 +27,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
     [
         "node", "origin", "network", "container_id", "interface_name", "kind", "device", "port_name", "owns_port", "mac",
         "addresses", "mtu",
-        "pod_namespace", "pod_name", "pod_uid", "epoch", "sequence",
+        "pod_namespace", "pod_name", "pod_uid", "epoch", "sequence", "host_ports",
     ];
 
     public override string LoadOrder => "id";
@@ -35,6 +37,9 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
 
     /// <summary>The configured uplink's endpoint.</summary>
     public Endpoint? Uplink { get; private set; }
+
+    /// <summary>The number of host ports of all endpoints.</summary>
+    public int HostPortCount { get; private set; }
 
     public long NextId() => ++_lastId;
 
@@ -55,6 +60,13 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
 
     /// <summary>The endpoint ID of this node's pod with the address; 0 if there is none.</summary>
     public long PodAt(IPAddress address) => HolderOf(address) is { Spec.Kind: EndpointKind.Pod } pod ? pod.Id : 0;
+
+    /// <summary>The endpoints that have this host port, each at other addresses of the node.</summary>
+    public IReadOnlyCollection<Endpoint> HoldersOf(ProtocolType protocol, ushort hostPort) => _byHostPort.All((protocol, hostPort));
+
+    /// <summary>An endpoint other than the two with an overlapping host port; null if there is none.</summary>
+    public Endpoint? OtherHolderOf(HostPort port, long self, long superseded) => HoldersOf(port.Protocol, port.Port)
+        .FirstOrDefault(e => e.Id != self && e.Id != superseded && e.Spec.HostPorts.Any(p => p.Overlaps(port)));
 
     /// <summary>Any endpoint that uses the port.</summary>
     public Endpoint? HolderOfPort(string port) => _byPort.Any(port);
@@ -99,9 +111,9 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
             return $"MAC {spec.Mac} belongs to {sameMac.Key}";
         }
 
-        if (OtherHolderOfPort(spec.PortName, value.Id, value.Id) is { } samePort && !samePort.Spec.SharesPortWith(spec))
+        if (OtherHolderOfPort(spec.PortName, value.Id, value.Id) is { } sameName && !sameName.Spec.SharesPortWith(spec))
         {
-            return $"port {spec.PortName} belongs to {samePort.Key}";
+            return $"port {spec.PortName} belongs to {sameName.Key}";
         }
 
         foreach (var ip in spec.Addresses)
@@ -109,6 +121,14 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
             if (Other(HolderOf(ip), value) is { } sameIp)
             {
                 return $"address {ip} belongs to {sameIp.Key}";
+            }
+        }
+
+        foreach (var port in spec.HostPorts)
+        {
+            if (OtherHolderOf(port, value.Id, value.Id) is { } samePort)
+            {
+                return $"host port {port} belongs to {samePort.Key}";
             }
         }
 
@@ -143,7 +163,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         row.Add(spec.Node).Add((long)spec.Origin).Add(spec.Key.Network).Add(spec.Key.ContainerId).Add(spec.Key.InterfaceName)
             .Add((long)spec.Kind).Add((long)spec.Device).Add(spec.PortName).Add(value.OwnsPort).Add(spec.Mac.Value)
             .Add(string.Join(',', spec.Addresses)).Add(spec.Mtu).Add(spec.PodNamespace).Add(spec.PodName).Add(spec.PodUid)
-            .Add(spec.Epoch).Add(spec.Sequence);
+            .Add(spec.Epoch).Add(spec.Sequence).Add(string.Join(',', spec.HostPorts.Select(p => p.ToStored())));
     }
 
     protected override (long Key, Endpoint Value) ReadRow(RowReader row)
@@ -172,11 +192,16 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
             PodUid = row.Text(),
             Epoch = row.UInt64(),
             Sequence = row.UInt64(),
+            HostPorts = [.. row.List().Select(HostPort.FromStored)],
         };
         return (id, new Endpoint(id, spec, ownsPort));
     }
 
     private static Endpoint? Other(Endpoint? holder, Endpoint self) => holder is null || holder.Id == self.Id ? null : holder;
+
+    // A pod may have a port at several addresses, each named by a mapping of its own.
+    private static IEnumerable<(ProtocolType Protocol, ushort Port)> HostPortsOf(EndpointSpec spec) =>
+        spec.HostPorts.Select(p => (p.Protocol, p.Port)).Distinct();
 
     private void Unindex(Endpoint endpoint)
     {
@@ -189,6 +214,12 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         foreach (var ip in spec.Addresses)
         {
             _byIp.Remove(ip);
+        }
+
+        HostPortCount -= spec.HostPorts.Count;
+        foreach (var port in HostPortsOf(spec))
+        {
+            _byHostPort.Remove(port, endpoint.Id);
         }
 
         if (Host?.Id == endpoint.Id)
@@ -214,6 +245,12 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         foreach (var ip in spec.Addresses)
         {
             _byIp.Add(ip, endpoint);
+        }
+
+        HostPortCount += spec.HostPorts.Count;
+        foreach (var port in HostPortsOf(spec))
+        {
+            _byHostPort.Add(port, endpoint);
         }
 
         if (spec.Kind == EndpointKind.Host)

@@ -46,6 +46,9 @@ internal enum FrontendKind
     NodePort = 1,
     ExternalIP = 2,
     LoadBalancer = 3,
+
+    /// <summary>A host port of a pod.</summary>
+    HostPort = 4,
 }
 
 /// <summary>An address and port that clients send to.</summary>

@@ -29,6 +29,10 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
     /// <summary>The service that has the frontend, or was the last to have it while its flows continue.</summary>
     public ServiceState? HolderOf(FrontendKey key) => _holders.TryGetValue(key, out var id) ? _byId[id] : null;
 
+    /// <summary>The service whose new flows the frontend takes; null if there is none, even if earlier flows continue.</summary>
+    public ServiceState? LiveHolderOf(FrontendKey key) =>
+        HolderOf(key) is { } holder && holder.Ports.Any(p => p.Frontends.Any(f => !f.Retired && f.Key == key)) ? holder : null;
+
     /// <summary>The newest service that gave up the frontend while flows through it continue.</summary>
     public ServiceState? FormerHolderOf(FrontendKey key) => _former.TryGetValue(key, out var ids) ? _byId[ids.Order().Last()] : null;
 

@@ -1,18 +1,13 @@
 using System.Net.Sockets;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Services;
 
 /// <summary>Text forms of service properties.</summary>
 internal static class ServiceText
 {
-    /// <summary>SCTP's IP protocol number (IANA), which System.Net does not define.</summary>
-    public const ProtocolType Sctp = (ProtocolType)132;
+    /// <inheritdoc cref="Transport.Sctp"/>
+    public const ProtocolType Sctp = Transport.Sctp;
 
-    public static string Protocol(ProtocolType protocol) => protocol switch
-    {
-        ProtocolType.Tcp => "TCP",
-        ProtocolType.Udp => "UDP",
-        Sctp => "SCTP",
-        _ => ((int)protocol).ToString(System.Globalization.CultureInfo.InvariantCulture),
-    };
+    public static string Protocol(ProtocolType protocol) => Transport.NameOf(protocol);
 }
