@@ -166,6 +166,8 @@ header answer_t {
     bit<16> slot;
     // The slot was used recently.
     bit<8>  limited;
+    // The way to the receiver may lead through the uplink.
+    bit<8>  beyond;
     // Type and code.
     bit<16> message;
     bit<32> source;

@@ -438,8 +438,14 @@
                             meta.local_port = meta.client_port;
                             if (hdr.flow.pinned == 0 && meta.plan != PLAN_DIRECT) {
                                 if (meta.client_ip == meta.remote_ip) {
-                                    meta.pool = POOL_HAIRPIN;
-                                } else if (hdr.flow.on_host == 1) {
+                                    // A client that is its own backend. Beyond the uplink, it must be able to answer.
+                                    if (meta.port_class == CLASS_POD) {
+                                        meta.pool = POOL_HAIRPIN;
+                                    } else if (meta.pool == POOL_NONE) {
+                                        meta.pool = POOL_NODE;
+                                    }
+                                }
+                                if (hdr.flow.on_host == 1) {
                                     // The node drops packets with its own source; its answers pass the pipeline anyway.
                                     meta.pool = POOL_NONE;
                                     if (meta.port_class == CLASS_HOST) {

@@ -26,10 +26,11 @@ internal sealed class K8sServices
             var protocol = protocols[set - 1];
             Frontends.Add((0x0A600000 + set, protocol, 80));
             Frontends.Add((0xC000020A, protocol, (ushort)(30000 + set)));
-            // The same pods serve all sets, so that flows collide.
+            // The same pods serve all sets, so that flows collide. The last backend is the host, for UDP a host beyond the uplink.
             for (uint i = 1; i <= BackendsPerSet; i++)
             {
-                _backends.Add((set * 10 + i, endpoints[(int)i * 3].Addresses[0], 8080, protocol));
+                var endpoint = protocol == 17 && i == BackendsPerSet ? endpoints[^1] : endpoints[(int)i * 3];
+                _backends.Add((set * 10 + i, endpoint.Addresses[0], 8080, protocol));
             }
         }
         Frontends.Add((0x0A600009, 6, 443));

@@ -163,7 +163,7 @@ internal static class ServiceResolver
             [.. candidates.Values.OrderBy(c => c.Key).Select(c => new Backend(
                 c.Address,
                 c.Port,
-                context.NodeAddresses.Contains(c.Address) ? BackendPlace.Host : c.IsLocal ? BackendPlace.Local : BackendPlace.Remote,
+                context.IsOwn(c.Address) ? BackendPlace.Host : c.IsLocal ? BackendPlace.Local : BackendPlace.Remote,
                 c.Ready,
                 c.Serving,
                 c.Terminating,
