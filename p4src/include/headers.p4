@@ -234,7 +234,12 @@ header choice_t {
     bit<8>  has_moved;
     bit<32> last_backend;
     bit<32> former_backend;
+    // Session affinity: STICKY_…, when it ends, the time (in ms), how long ago the client's last new connection was, and its slot.
     bit<8>  sticky;
+    bit<32> max_age;
+    bit<32> now;
+    bit<32> age;
+    bit<32> slot;
 }
 
 // A pool's ports.

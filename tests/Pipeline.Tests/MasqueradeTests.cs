@@ -70,7 +70,7 @@ public sealed class MasqueradeTests : IDisposable
     {
         const uint remote = 0x0AF40205;
         var service = new Service(_node) { Pool = Pool }.Backend(1, remote).Fill(1);
-        _node.Put("services", "balance", [1, Node.Address, 30080, Frame.Tcp], 30080, 1, 1, 0, Pool, 0, 0);
+        _node.Put("services", "balance", [1, Node.Address, 30080, Frame.Tcp], 30080, 1, 1, 0, Pool, 0, 0, 0);
         _node.Put("frontends", "frontend_address", [30080], Node.Address, 30080);
         var seen = _node.Pass(Node.UplinkPort, Frame.Build(Frame.Tcp, External, 5000, Node.Address, 30080), Node.UplinkPort);
         AssertFromPool(seen);

@@ -29,6 +29,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     private readonly CancellationTokenSource _abort = new();
     private readonly Lock _leftovers = new();
     private readonly DeviceSync _device;
+    private readonly AffinityClock _clock;
     private NetworkModel _model;
     private AdmissionControl _admission;
     private Task? _loop;
@@ -52,6 +53,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         _options = options;
         _time = time;
         _logger = loggers.CreateLogger("Programmer");
+        _clock = new AffinityClock(time);
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
         _model = store.Load();
         ConfiguredUplink.AddTo(_model, node);
@@ -60,6 +62,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         {
             PortRemoved = OnPortRemoved,
             MarkRead = OnMarkRead,
+            TimeRead = OnTimeRead,
         };
         _status = TakeStatus();
         PublishAll();

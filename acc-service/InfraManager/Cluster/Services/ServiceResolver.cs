@@ -59,12 +59,6 @@ internal static class ServiceResolver
                 ports.Add(ResolvePort(service, port, byPort, access, context, owner, key, problems, readyHere));
             }
         }
-        if (AffinityClass.SecondsOf(service.AffinitySeconds) is var affinity && affinity != service.AffinitySeconds)
-        {
-            problems.Add(new ServiceProblem(
-                "session affinity",
-                $"the pipeline does not support {service.AffinitySeconds} s; clients keep their backend for {affinity} s"));
-        }
 
         var spec = new ServiceSpec(key, [.. ports])
         {
