@@ -147,7 +147,7 @@ internal static partial class Pipelines
             Put("backends", "to_backend", [1], 0x0AF40102, 8080, 1, 0);
             Put("buckets", "bucket_backend", [0, 1], 1);
             Put("frontends", "frontend_address", [1], 0x0A600001, 80);
-            Put("services", "balance", [0, 0x0A600001, 80, 6], 1, 1, 1, 0, 0, 0, 0);
+            Put("services", "balance", [0, 0x0A600001, 80, 6], 1, 1, 1, 0, 0, 0, 0, 0);
             _worker = _pipeline.CreateWorker();
         }
 

@@ -161,6 +161,7 @@ control k8s_dp_control(
 
     // Addresses of this node's pods: no other port may use them as a source.
     action local_source() {
+        hdr.work.address = 0;
         meta.drop_reason = DROP_SPOOFED_POD;
     }
 
@@ -173,10 +174,11 @@ control k8s_dp_control(
     }
 
     action gateway_source() {
+        hdr.work.address = 0;
         meta.drop_reason = DROP_SPOOFED_NODE;
     }
 
-    // (Masked here: masking at the comparison would take metadata.)
+    // (Masked here: masking at the comparison would take metadata. Zero for the node's own addresses.)
     action foreign_source() {
         hdr.work.address = hdr.guard.ip & 0xffff0000;
     }

@@ -166,6 +166,8 @@ header answer_t {
     bit<16> slot;
     // The slot was used recently.
     bit<8>  limited;
+    // The way to the receiver may lead through the uplink.
+    bit<8>  beyond;
     // Type and code.
     bit<16> message;
     bit<32> source;
@@ -232,7 +234,12 @@ header choice_t {
     bit<8>  has_moved;
     bit<32> last_backend;
     bit<32> former_backend;
+    // Session affinity: STICKY_…, when it ends, the time (in ms), how long ago the client's last new connection was, and its slot.
     bit<8>  sticky;
+    bit<32> max_age;
+    bit<32> now;
+    bit<32> age;
+    bit<32> slot;
 }
 
 // A pool's ports.

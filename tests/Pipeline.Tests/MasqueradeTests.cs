@@ -70,7 +70,7 @@ public sealed class MasqueradeTests : IDisposable
     {
         const uint remote = 0x0AF40205;
         var service = new Service(_node) { Pool = Pool }.Backend(1, remote).Fill(1);
-        _node.Put("services", "balance", [1, Node.Address, 30080, Frame.Tcp], 30080, 1, 1, 0, Pool, 0, 0);
+        _node.Put("services", "balance", [1, Node.Address, 30080, Frame.Tcp], 30080, 1, 1, 0, Pool, 0, 0, 0);
         _node.Put("frontends", "frontend_address", [30080], Node.Address, 30080);
         var seen = _node.Pass(Node.UplinkPort, Frame.Build(Frame.Tcp, External, 5000, Node.Address, 30080), Node.UplinkPort);
         AssertFromPool(seen);
@@ -82,6 +82,27 @@ public sealed class MasqueradeTests : IDisposable
         Assert.Equal(seen.Path, _node.Pass(Node.UplinkPort, Frame.Build(Frame.Tcp, External, 5000, Node.Address, 30080, flags: Frame.Ack),
             Node.UplinkPort).Path);
         Assert.NotNull(service);
+    }
+
+    [Theory]
+    [InlineData(Frame.Tcp, Pool)]
+    [InlineData(Frame.Udp, Pool)]
+    [InlineData(Frame.Tcp, 0)]
+    [InlineData(Frame.Udp, 0)]
+    public void A_client_beyond_the_uplink_that_is_its_own_backend_sees_an_address_of_the_node(byte protocol, byte pool)
+    {
+        // Also if the host forwards it.
+        foreach (var (port, outside, frontend) in new[] { (Node.UplinkPort, true, (ushort)30080), (Node.HostPort, false, (ushort)30081) })
+        {
+            new Service(_node, protocol) { Pool = pool }.Backend(1, External).Fill(1).Frontend(Node.Address, frontend, outside);
+            var seen = _node.Pass(port, Frame.Build(protocol, External, 5000, Node.Address, frontend), Node.UplinkPort);
+            AssertFromPool(seen, pool == Pool ? 50000 : 40000, pool == Pool ? 0x400 : 0x1000);
+            Assert.Equal((External, 8080), (seen.Destination, seen.DestinationPort));
+            var back = _node.Pass(Node.UplinkPort, Service.Answer(seen, Frame.Syn | Frame.Ack), Node.UplinkPort);
+            Assert.Equal($"{Frame.Text(Node.Address)}:{frontend} > {Frame.Text(External)}:5000", back.Path);
+            Assert.Equal(seen.Path,
+                _node.Pass(port, Frame.Build(protocol, External, 5000, Node.Address, frontend, flags: Frame.Ack), Node.UplinkPort).Path);
+        }
     }
 
     [Fact]

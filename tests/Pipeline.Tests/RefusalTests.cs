@@ -43,7 +43,7 @@ public sealed class RefusalTests : IDisposable
     public void A_missing_backend_row_rejects_and_a_missing_bucket_drops()
     {
         var service = new Service(_node);
-        _node.Put("services", "balance", [0, Service.Address, 80, Frame.Tcp], 80, 1, 2, 0, 0, 0, 0);
+        _node.Put("services", "balance", [0, Service.Address, 80, Frame.Tcp], 80, 1, 2, 0, 0, 0, 0, 0);
         // The bucket is being replaced: the client's retry finds it.
         Assert.Null(_node.Send(1, service.To(_client, 5000)));
         Assert.Equal(1ul, _node.Drops(DropReason.Held));

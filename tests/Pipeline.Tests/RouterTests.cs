@@ -88,6 +88,17 @@ public sealed class RouterTests : IDisposable
     }
 
     [Fact]
+    public void The_gateway_address_never_leaves_by_the_uplink()
+    {
+        // The host forwards a packet from outside: its sender is reached through the uplink.
+        var forwarded = With(Frame.Build(Frame.Udp, External, 5000, _client, 53), ttl: 1);
+        AssertIcmp(_node.Pass(Node.HostPort, forwarded, Node.UplinkPort), 0x0B00, Node.Address, forwarded);
+        Assert.Null(_node.Send(Node.HostPort, Frame.Echo(External, Node.Gateway, 77)));
+        Assert.Null(_node.Send(Node.HostPort, Frame.Build(Frame.Udp, External, 5000, Node.Gateway, 53)));
+        Assert.Equal(2ul, _node.Drops(DropReason.Gateway));
+    }
+
+    [Fact]
     public void A_packet_without_a_route_is_answered_with_network_unreachable()
     {
         _node.RemovePrefix("routes", 0, 0);

@@ -158,7 +158,7 @@ public sealed class ShareTests : IDisposable
     {
         var service = Start();
         service.Backend(4, _node.AddPod(4)).Fill(3, 4);
-        service.Affinity = 6;
+        (service.Affinity, service.MaxAge) = (6, 43_200_000);
         service.Frontend(Service.Address, 80, outside: true);
         for (uint i = 0; i < 30_000; i++)
         {

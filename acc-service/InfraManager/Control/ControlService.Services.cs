@@ -90,7 +90,7 @@ internal sealed partial class ControlService
                 Protocol = ServiceText.Protocol(port.Protocol),
                 Port = port.Port,
                 Affinity = (uint)affinity,
-                AffinityKept = (uint)AffinityClass.SecondsOf(affinity),
+                AffinityKept = (uint)affinity,
             };
             for (var j = 0; j < port.Frontends.Count; j++)
             {

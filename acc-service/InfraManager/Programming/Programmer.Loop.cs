@@ -2,6 +2,7 @@ using ACCOffload.InfraManager.Programming.Compile;
 using ACCOffload.InfraManager.Programming.Queue;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.Retries;
@@ -156,9 +157,13 @@ internal sealed partial class Programmer
                 PublishStatus();
             }
         }
-        else if (_queue.Count == 0)
+        else
         {
-            await RunDeferredWorkAsync();
+            await TickAsync();
+            if (_queue.Count == 0 && _device.IsReady)
+            {
+                await RunDeferredWorkAsync();
+            }
         }
 
         // Retry a failed store even without requests: clients may send none while it is reported as broken.
@@ -166,6 +171,21 @@ internal sealed partial class Programmer
         {
             CommitPending();
         }
+    }
+
+    /// <summary>Advances the pipeline's clock while a service has session affinity. It is exact enough for the shortest one.</summary>
+    private async Task TickAsync()
+    {
+        if (_model.Services.ShortestAffinity is not (> 0 and var shortest)
+            || AffinityClass.Tick(shortest) is var tick && _clock.Remaining(tick) > TimeSpan.Zero)
+        {
+            return;
+        }
+
+        _clock.Advance(tick);
+        _model.AffinityTime = _clock.Value;
+        var result = await _device.RealiseAsync([OwnerId.Clock], _abort.Token);
+        _clock.Written(tick, isApplied: result.Lost is null && _device.Tables.IsProgrammed(OwnerId.Clock));
     }
 
     /// <summary>Work that can wait while there are requests.</summary>
@@ -256,6 +276,7 @@ internal sealed partial class Programmer
         {
             _model = Load();
             _admission = NewAdmission();
+            _model.AffinityTime = _clock.Value;
             _device.Restart(_model);
             _mustReload = false;
             PublishAll();
@@ -323,6 +344,16 @@ internal sealed partial class Programmer
         _model.Forget();
     }
 
+    /// <summary>Continues the clock of session affinity from the target's, whose learned entries refer to it.</summary>
+    private void OnTimeRead(uint time)
+    {
+        if (_clock.Continue(time))
+        {
+            _model.AffinityTime = time;
+            _device.Declare([OwnerId.Clock]);
+        }
+    }
+
     /// <summary>Commits state that is not in the store yet. A failure is retried.</summary>
     private void CommitPending()
     {
@@ -353,6 +384,11 @@ internal sealed partial class Programmer
         if (IsStoreBehind)
         {
             WakeWithin(CommitTimer.Remaining);
+        }
+
+        if (!_mustReload && _device.IsReady && _model.Services.ShortestAffinity is > 0 and var shortest)
+        {
+            WakeWithin(_clock.Remaining(AffinityClass.Tick(shortest)));
         }
 
         if (_device.IsReady && _auditTimer is { } audit)

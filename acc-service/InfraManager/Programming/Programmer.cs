@@ -29,6 +29,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     private readonly CancellationTokenSource _abort = new();
     private readonly Lock _leftovers = new();
     private readonly DeviceSync _device;
+    private readonly AffinityClock _clock;
     private NetworkModel _model;
     private AdmissionControl _admission;
     private Task? _loop;
@@ -56,6 +57,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         _options = options;
         _time = time;
         _logger = loggers.CreateLogger("Programmer");
+        _clock = new AffinityClock(time);
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
         _model = Load();
         _admission = NewAdmission();
@@ -63,6 +65,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         {
             PortRemoved = OnPortRemoved,
             MarkRead = OnMarkRead,
+            TimeRead = OnTimeRead,
         };
         _status = TakeStatus();
         PublishAll();

@@ -10,6 +10,13 @@
                     // ---- Which message
                     hdr.answer.message = MESSAGE_NONE;
                     hdr.answer.reason = DROP_NONE;
+                    // The host may forward packets of others, beyond the uplink. (`local_sources` wrote the address.)
+                    hdr.answer.beyond = 0;
+                    if (meta.port_class == CLASS_UPLINK) {
+                        hdr.answer.beyond = 1;
+                    } else if (meta.port_class == CLASS_HOST && hdr.work.address != 0) {
+                        hdr.answer.beyond = 1;
+                    }
                     if (meta.drop_reason == DROP_TTL_EXPIRED) {
                         hdr.answer.message = MESSAGE_TTL_EXPIRED;
                         hdr.answer.reason = DROP_TTL_EXPIRED;
@@ -25,7 +32,7 @@
                     } else if (meta.drop_reason == DROP_NO_BACKEND) {
                         hdr.answer.message = MESSAGE_NO_PORT;
                         hdr.answer.reason = DROP_NO_BACKEND;
-                    } else if (meta.drop_reason == DROP_GATEWAY && meta.port_class != CLASS_UPLINK) {
+                    } else if (meta.drop_reason == DROP_GATEWAY && hdr.answer.beyond == 0) {
                         hdr.answer.message = MESSAGE_NO_PORT;
                         hdr.answer.reason = DROP_GATEWAY;
                     }
@@ -71,7 +78,7 @@
                             }
                             hdr.work.wide = hdr.answer.slot;
                             hdr.answer.limited = 0;
-                            if (meta.port_class == CLASS_UPLINK) {
+                            if (hdr.answer.beyond == 1) {
                                 // First, so that forged addresses can't fill the table: a full table limits nothing.
                                 hdr.answer.address = 0;
                                 hdr.answer.kind = 0;
@@ -87,7 +94,7 @@
                             if (hdr.answer.limited == 0) {
                                 meta.drop_reason = DROP_NONE;
                                 meta.pool = POOL_HAIRPIN;
-                                if (meta.port_class == CLASS_UPLINK) {
+                                if (hdr.answer.beyond == 1) {
                                     meta.pool = POOL_NODE;
                                 }
                                 pools.apply();

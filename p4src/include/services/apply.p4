@@ -284,16 +284,16 @@
                                     }
                                     if (meta.drop_reason == DROP_NONE) {
                                         meta.backend_state = BACKEND_GONE;
-                                        hdr.choice.sticky = 0;
+                                        hdr.choice.sticky = STICKY_KEPT;
                                         if (meta.affinity != 0 && hdr.flow.moves == MOVES_NOT) {
                                             meta.affinity = meta.affinity - 1;
-                                            if (affinities.apply().hit) {
+                                            clock.apply();
+                                            affinities.apply();
+                                            if (hdr.choice.sticky == STICKY_KEPT) {
                                                 APPLY_BACKENDS
                                                 if (meta.backend_state != BACKEND_ELIGIBLE) {
                                                     hdr.flow.moves = MOVES_CLIENT;
                                                 }
-                                            } else {
-                                                hdr.choice.sticky = 1;
                                             }
                                         }
                                         if (meta.backend_state != BACKEND_ELIGIBLE && meta.drop_reason == DROP_NONE) {
@@ -364,13 +364,30 @@
                                                 if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
                                                     meta.refusal = DROP_NO_BACKEND;
                                                 }
-                                            } else if (hdr.choice.sticky == 1 && meta.refusal == DROP_NONE) {
+                                            } else if (hdr.choice.sticky == STICKY_AGED && meta.refusal == DROP_NONE) {
+                                                meta.at = hdr.choice.slot + CLIENT_SEEN;
+                                                clients.write(meta.at, hdr.choice.now);
+                                                meta.at = hdr.choice.slot + CLIENT_BACKEND;
+                                                clients.write(meta.at, meta.backend_id);
+                                            } else if (hdr.choice.sticky == STICKY_NEW && meta.refusal == DROP_NONE) {
                                                 // A flow that exceeds the share is not learned and uses its hash, as before.
                                                 SHARES_OF_PORT
                                                 READ_SHARE(SHARE_CLIENTS, EXPIRE_43200, known_clients, POD_CLIENTS, NODE_CLIENTS)
                                                 if (hdr.share.count < hdr.share.limit) {
                                                     hdr.share.count = hdr.share.count + 1;
                                                     known_clients.write(hdr.guard.port, hdr.share.count);
+                                                    hdr.choice.slot = client_slots.read(0);
+                                                    hdr.choice.slot = hdr.choice.slot + CLIENT_SLOT_WORDS;
+                                                    if (hdr.choice.slot == 0) {
+                                                        hdr.choice.slot = CLIENT_SLOT_WORDS;
+                                                    }
+                                                    client_slots.write(0, hdr.choice.slot);
+                                                    clients.write(hdr.choice.slot, hdr.choice.slot);
+                                                    meta.at = hdr.choice.slot + CLIENT_SEEN;
+                                                    clients.write(meta.at, hdr.choice.now);
+                                                    meta.at = hdr.choice.slot + CLIENT_BACKEND;
+                                                    clients.write(meta.at, meta.backend_id);
+                                                    meta.at = hdr.choice.slot;
                                                     hdr.flow.learn = 1;
                                                     affinities.apply();
                                                 }
@@ -438,8 +455,14 @@
                             meta.local_port = meta.client_port;
                             if (hdr.flow.pinned == 0 && meta.plan != PLAN_DIRECT) {
                                 if (meta.client_ip == meta.remote_ip) {
-                                    meta.pool = POOL_HAIRPIN;
-                                } else if (hdr.flow.on_host == 1) {
+                                    // A client that is its own backend. Beyond the uplink, it must be able to answer.
+                                    if (meta.port_class == CLASS_POD) {
+                                        meta.pool = POOL_HAIRPIN;
+                                    } else if (meta.pool == POOL_NONE) {
+                                        meta.pool = POOL_NODE;
+                                    }
+                                }
+                                if (hdr.flow.on_host == 1) {
                                     // The node drops packets with its own source; its answers pass the pipeline anyway.
                                     meta.pool = POOL_NONE;
                                     if (meta.port_class == CLASS_HOST) {

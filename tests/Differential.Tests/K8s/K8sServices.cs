@@ -14,6 +14,7 @@ internal sealed class K8sServices
 
     private readonly Dice _dice;
     private readonly List<(uint Id, uint Ip, ushort Port, byte Protocol)> _backends = [];
+    private uint _time = uint.MaxValue - 1_000_000;
 
     /// <param name="dice">Random choices.</param>
     /// <param name="endpoints">The endpoints that serve as backends.</param>
@@ -26,10 +27,11 @@ internal sealed class K8sServices
             var protocol = protocols[set - 1];
             Frontends.Add((0x0A600000 + set, protocol, 80));
             Frontends.Add((0xC000020A, protocol, (ushort)(30000 + set)));
-            // The same pods serve all sets, so that flows collide.
+            // The same pods serve all sets, so that flows collide. The last backend is the host, for UDP a host beyond the uplink.
             for (uint i = 1; i <= BackendsPerSet; i++)
             {
-                _backends.Add((set * 10 + i, endpoints[(int)i * 3].Addresses[0], 8080, protocol));
+                var endpoint = protocol == 17 && i == BackendsPerSet ? endpoints[^1] : endpoints[(int)i * 3];
+                _backends.Add((set * 10 + i, endpoint.Addresses[0], 8080, protocol));
             }
         }
         Frontends.Add((0x0A600009, 6, 443));
@@ -113,7 +115,17 @@ internal sealed class K8sServices
         both.Put(Row("outgoing", "keep_source", [("service_ip", 0x0AF40000)], 16));
         both.Put(Row("source_ranges", "in_range", [("ranges_id", 1), ("client_ip", _dice.Pick<ulong>(0x08000000, 0x0AF40100))], 24));
 
-        // Slots taken over by a newer flow, and full shares.
+        // The clock of affinity: it begins again, or is missing while its row is replaced.
+        _time = _dice.Percent(2) ? 1 : _time + (uint)_dice.Below(40_000);
+        Set(Row("clock", "show_time", [("sticky", 0)], 32, ("time", _time)), _dice.Percent(90));
+
+        // Slots taken over by a newer flow or client, and full shares.
+        var clients = (int)both.Engine.ReadRegister(program.FindRegisterArray("client_slots_0")!.Index, 0) / 4;
+        for (var i = _dice.Below(4); i > 0; i--)
+        {
+            both.WriteRegister("clients_0", 4 * (uint)Math.Max(1, clients - _dice.Below(20)), 1);
+        }
+
         var last = (int)both.Engine.ReadRegister(program.FindRegisterArray("slots_0")!.Index, 0) / 8;
         for (var i = _dice.Below(20); i > 0; i--)
         {
@@ -147,7 +159,8 @@ internal sealed class K8sServices
                 2 => Row("services", "leave", key, 32, ("frontend_id", id), ("pool", pool)),
                 _ => Row("services", "balance", key, 32, ("frontend_id", id), ("set_id", set), ("buckets", (ulong)_dice.Below(9)),
                     ("succession", (ulong)_dice.Below(9)), ("pool", pool),
-                    ("affinity", _dice.Percent(70) ? 0 : 1 + (ulong)_dice.Below(6)), ("ranges_id", _dice.Percent(80) ? 0ul : 1ul)),
+                    ("affinity", _dice.Percent(50) ? 0 : 1 + (ulong)_dice.Below(8)),
+                    ("max_age", _dice.Pick<ulong>(10_000, 60_000, 1_000_000)), ("ranges_id", _dice.Percent(80) ? 0ul : 1ul)),
             };
         }
 

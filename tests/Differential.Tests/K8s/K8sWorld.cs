@@ -73,7 +73,7 @@ internal sealed class K8sWorld
         for (var i = _dice.Below(6); i > 0; i--)
         {
             var table = _dice.Pick(both.Program.Tables);
-            if (_dice.Percent(50) && both.Entries(table).Count < 60)
+            if (_dice.Percent(50) && both.Entries(table).Count < Math.Min(60, table.Size))
             {
                 both.Put(_entries.Entry(table));
             }

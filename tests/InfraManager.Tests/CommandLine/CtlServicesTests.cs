@@ -43,7 +43,7 @@ public sealed class CtlServicesTests : IAsyncLifetime
         Assert.Equal(
             """
             default/service-1: programmed
-              port 80/TCP, affinity 10800 s (in effect 43200 s)
+              port 80/TCP, affinity 10800 s
                                                                     PACKETS
                 frontend  10.96.0.1:80     ClusterIP  cluster            201
                 backend   10.244.0.1:8080  local      ready, 1 bucket     77

@@ -27,9 +27,9 @@ public sealed class ServiceCompilerTests
             "endpoints ip=192.0.2.10 port=6443 protocol=6 -> endpoint(id=4)",
             "frontends frontend_id=5 -> frontend_address(ip=10.96.0.1, port=80)",
             "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=6, buckets=2, succession=0, pool=0, "
-            + "affinity=0, ranges_id=0)",
+            + "affinity=0, max_age=0, ranges_id=0)",
             "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=6, buckets=2, succession=0, pool=1, "
-            + "affinity=0, ranges_id=0)",
+            + "affinity=0, max_age=0, ranges_id=0)",
         ],
         Rows(_planner.Next(null, TestService.Of(1, TestService.Pod(1), TestService.Host()))!));
 
@@ -52,15 +52,15 @@ public sealed class ServiceCompilerTests
                 "buckets bucket=0 set_id=9 -> bucket_backend(backend_id=1)",
                 "buckets bucket=1 set_id=8 -> bucket_backend(backend_id=3)",
                 "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, succession=0, pool=0, "
-                + "affinity=4, ranges_id=0)",
+                + "affinity=4, max_age=94500, ranges_id=0)",
                 "services outside=0 ip=192.0.2.10 port=30080 protocol=6 -> refuse(frontend_id=7, pool=1)",
                 "services outside=0 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=8, buckets=2, succession=0, "
-                + "pool=0, affinity=4, ranges_id=11)",
+                + "pool=0, affinity=4, max_age=94500, ranges_id=11)",
                 "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, succession=0, pool=1, "
-                + "affinity=4, ranges_id=0)",
+                + "affinity=4, max_age=94500, ranges_id=0)",
                 "services outside=1 ip=192.0.2.10 port=30080 protocol=6 -> drop_new(frontend_id=7, pool=1)",
                 "services outside=1 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=9, buckets=1, succession=0, "
-                + "pool=0, affinity=4, ranges_id=11)",
+                + "pool=0, affinity=4, max_age=94500, ranges_id=11)",
                 "source_ranges ranges_id=11 -> in_range()",
                 "source_ranges ranges_id=11 src_ip=198.51.100.0/24 -> in_range()",
             ],
@@ -86,16 +86,17 @@ public sealed class ServiceCompilerTests
 
     [Theory]
     [InlineData(0, 0, 0)]
-    [InlineData(1, 1, 10)]
-    [InlineData(10, 1, 10)]
-    [InlineData(11, 2, 30)]
-    [InlineData(301, 6, 43200)]
-    [InlineData(10800, 6, 43200)]
-    [InlineData(86400, 6, 43200)]
-    public void Affinity_timeouts_are_rounded_up_to_a_class_of_the_pipeline(int seconds, int number, int real)
+    [InlineData(1, 1, 1_300)]
+    [InlineData(7, 1, 7_351)]
+    [InlineData(8, 2, 8_402)]
+    [InlineData(125, 5, 131_252)]
+    [InlineData(10800, 6, 11_340_000)]
+    [InlineData(40000, 8, 42_000_001)]
+    [InlineData(86400, 8, 90_720_000)]
+    public void Entries_of_clients_outlive_their_affinity(int seconds, int number, uint maxAge)
     {
         Assert.Equal(number, AffinityClass.Of(seconds));
-        Assert.Equal(real, AffinityClass.SecondsOf(seconds));
+        Assert.Equal(maxAge, AffinityClass.MaxAge(seconds));
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.State.Services;
+using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.InfraManager.Tests.Services;
@@ -208,12 +209,7 @@ public sealed class ServiceResolverTests
     public void Session_affinity_has_its_timeout_or_three_hours()
     {
         var slice = Kube.WebSlice("s", Kube.Endpoint("10.244.1.2"));
-        // The pipeline supports six timeouts; the next longer one is used and reported.
-        Expect(
-            """
-            web 10.96.0.10:80/TCP -> 10.244.1.2:8080 sticky 10800
-            web problem: session affinity: the pipeline does not support 10800 s; clients keep their backend for 43200 s
-            """,
+        Expect("web 10.96.0.10:80/TCP -> 10.244.1.2:8080 sticky 10800",
             Web.With("spec.sessionAffinity", "ClientIP"), slice);
         Expect("web 10.96.0.10:80/TCP -> 10.244.1.2:8080 sticky 60",
             Web.With("spec.sessionAffinity", "ClientIP").With("spec.sessionAffinityConfig.clientIP.timeoutSeconds", 60), slice);
@@ -259,6 +255,14 @@ public sealed class ServiceResolverTests
             web problem: port s1ap: SCTP port translation (node port 30100 to 36412) is not supported; the node port is not served
             """,
             service, Kube.Slice("s", "web", [("s1ap", "SCTP", 9000)], Kube.Endpoint("10.244.1.2")));
+    }
+
+    [Fact]
+    public void An_address_of_the_host_interface_is_the_node()
+    {
+        var context = ServiceContext.Of(TestNode.Settings);
+        Assert.All(TestNode.Settings.NodeAddresses.Concat(TestNode.Settings.HostAddresses), a => Assert.True(context.IsOwn(a)));
+        Assert.False(context.IsOwn(TestNode.Settings.Gateway));
     }
 
     [Fact]

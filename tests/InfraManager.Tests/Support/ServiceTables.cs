@@ -127,7 +127,17 @@ internal static class ServiceTables
     }
 
     private static int Class(int seconds) =>
-        seconds switch { 0 => 0, <= 10 => 1, <= 30 => 2, <= 60 => 3, <= 120 => 4, <= 300 => 5, _ => 6 };
+        // The entry of a client is kept a little longer.
+        seconds == 0 ? 0 : ((seconds * 11 / 10) + 3) switch
+        {
+            <= 10 => 1,
+            <= 30 => 2,
+            <= 60 => 3,
+            <= 120 => 4,
+            <= 300 => 5,
+            <= 43200 => 6,
+            _ => 8,
+        };
 
     private static int BucketOf(Row bucket) => int.Parse(bucket["bucket"], CultureInfo.InvariantCulture);
 

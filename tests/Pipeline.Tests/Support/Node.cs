@@ -130,6 +130,10 @@ internal sealed partial class Node : IDisposable
     public ulong Register(string name, long index)
         => _pipeline.ReadRegister(Program.RegisterArrays.Single(r => Alias(r.Name) == name).Index, index);
 
+    /// <summary>Changes a cell of a register array.</summary>
+    public void SetRegister(string name, long index, ulong value)
+        => _pipeline.WriteRegister(Program.RegisterArrays.Single(r => Alias(r.Name) == name).Index, index, value);
+
     /// <summary>Packets dropped for a reason.</summary>
     public ulong Drops(DropReason reason) => _pipeline.ReadRegister(Program.FindRegisterArray("drops_0")!.Index, (long)reason);
 

@@ -24,7 +24,11 @@ internal sealed class Service
 
     public byte Pool { get; set; }
 
+    /// <summary>One more than the number of the learner's timeout; 0 for no affinity.</summary>
     public byte Affinity { get; set; }
+
+    /// <summary>The age in milliseconds at which affinity ends.</summary>
+    public uint MaxAge { get; set; }
 
     public uint Ranges { get; set; }
 
@@ -81,7 +85,8 @@ internal sealed class Service
     {
         _node.Put("frontends", "frontend_address", [id ?? port], ip, port);
         _node.Put(
-            "services", "balance", [outside ? 1ul : 0, ip, port, _protocol], id ?? port, _set, Buckets, Succession, Pool, Affinity, Ranges);
+            "services", "balance", [outside ? 1ul : 0, ip, port, _protocol], id ?? port, _set, Buckets, Succession, Pool, Affinity, MaxAge,
+            Ranges);
         return this;
     }
 

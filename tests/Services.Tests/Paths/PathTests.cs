@@ -131,6 +131,29 @@ public sealed class PathTests(NodeFixture fixture) : IClassFixture<NodeFixture>
     }
 
     [Fact]
+    public async Task An_external_client_reaches_itself_through_a_service_masqueraded()
+    {
+        Needs.Lab();
+        var node = await fixture.NodeAsync();
+        node.Serve(node.OutsideNamespace, "itself", 8074, Outside.ClientAddress);
+        await node.SetClusterAsync(
+            Objects.Service("own", "10.96.0.31", nodePort: 30081).With("spec.externalIPs", new JsonArray("192.0.2.78")),
+            Objects.Slice("s", "own", [Kube.Endpoint(Outside.ClientAddress, "node-2")], 8074));
+        foreach (var to in new[] { $"{ServiceNode.NodeAddress}:30081", "192.0.2.78:80" })
+        {
+            await node.AnswersAsync(node.ExternalClient, to, "itself");
+            foreach (var protocol in new[] { ProtocolType.Tcp, ProtocolType.Udp })
+            {
+                var answer = await node.ExternalClient.AskAsync(protocol, to);
+                Assert.Equal(ServiceNode.NodeAddress, answer.Seen!.Address.ToString());
+            }
+
+            await using var held = await node.ExternalClient.HoldAsync(to);
+            await held.StillWorksAsync();
+        }
+    }
+
+    [Fact]
     public async Task The_kubernetes_service_is_reached_on_the_host_network_and_on_other_nodes()
     {
         Needs.Lab();

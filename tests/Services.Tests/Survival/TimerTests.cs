@@ -47,6 +47,39 @@ public sealed class TimerTests
         }
     }
 
+    [Theory]
+    [OnKernel]
+    [OnPipeline]
+    public async Task A_clients_affinity_ends_after_its_timeout_from_its_last_connection(Side side)
+    {
+        // In real time, because the control plane's clock measures it; and no timer of p4c's.
+        const int Timeout = 14;
+        await using var node = await BothNodes.StartAsync(side, pods: 5);
+        var service = Kube.Service("web", "10.96.4.20", ("tcp", "TCP", 80, 30420)).With("spec.type", "NodePort")
+            .With("spec.sessionAffinity", "ClientIP").With("spec.sessionAffinityConfig.clientIP.timeoutSeconds", Timeout);
+        await SetAsync(1);
+        Assert.All(await AskAsync(), Is1);
+        await SetAsync(1, 2, 3, 4, 5);
+        for (var i = 0; i < 3; i++)
+        {
+            // Leaves some time for the connections themselves.
+            await Task.Delay(TimeSpan.FromSeconds(Timeout - 4));
+            Assert.All(await AskAsync(), Is1);
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(Timeout * 1.1));
+        // Each of six clients would choose one of five servers.
+        Assert.Contains(await AskAsync(), a => !a.StartsWith("1:", StringComparison.Ordinal));
+
+        Task SetAsync(params int[] pods) => node.SetClusterAsync(service,
+            Kube.Slice("s", "web", [("tcp", "TCP", ServiceNode.Port)], [.. pods.Select(node.Endpoint)]));
+
+        async Task<string[]> AskAsync() => [(await node.ExternalClient.AskTcpAsync($"{ServiceNode.NodeAddress}:30420")).Server,
+            .. await Task.WhenAll(Enumerable.Range(1, 5).Select(async p => (await node.From(p).AskTcpAsync("10.96.4.20:80")).Server))];
+
+        static void Is1(string server) => Assert.StartsWith("1:", server, StringComparison.Ordinal);
+    }
+
     private static Task PassAsync(TimeSpan time) => Task.Delay(time / Speed);
 
     // Not the pods' own servers, because they send data immediately.

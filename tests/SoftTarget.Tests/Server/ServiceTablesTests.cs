@@ -32,7 +32,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         Pipeline.Entry("outgoing", [Lpm(1, 0x0A000000, 8)], Pipeline.Do("keep_source")),
         Pipeline.Entry("frontends", [Exact(1, 10)], Pipeline.Do("frontend_address", 0x0A600001, 80)),
         Pipeline.Entry(
-            "services", [Exact(1, 0), Exact(2, 0x0A600001), Exact(3, 80), Exact(4, 6)], Pipeline.Do("balance", 10, 20, 1, 0, 0, 0, 5)),
+            "services", [Exact(1, 0), Exact(2, 0x0A600001), Exact(3, 80), Exact(4, 6)], Pipeline.Do("balance", 10, 20, 1, 0, 0, 0, 0, 5)),
         Pipeline.Entry("services", [Exact(1, 1), Exact(2, 0x0A600001), Exact(3, 80), Exact(4, 6)], Pipeline.Do("refuse", 10, 0)),
         Pipeline.Entry("services", [Exact(1, 0), Exact(2, 0x0A600002), Exact(3, 80), Exact(4, 6)], Pipeline.Do("drop_new", 11, 255)),
     ];

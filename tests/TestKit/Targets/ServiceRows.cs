@@ -10,7 +10,8 @@ namespace ACCOffload.TestKit.Targets;
 public sealed class ServiceRows
 {
     private const uint FirstSuccessor = 0x10000;
-    private static readonly HashSet<string> Tables = ["endpoints", "backends", "buckets", "source_ranges", "frontends", "services"];
+    private static readonly HashSet<string> Tables =
+        ["endpoints", "backends", "buckets", "source_ranges", "frontends", "services", "clock"];
 
     private readonly Dictionary<string, List<Row>> _tables;
 
@@ -24,7 +25,8 @@ public sealed class ServiceRows
     public HashSet<string> Draining { get; } = [];
 
     /// <summary>
-    /// Whether a row, in the notation of <see cref="TargetReader"/>, belongs to a service or records the IDs allocated for services.
+    /// Whether a row, in the notation of <see cref="TargetReader"/>, belongs to a service, records the IDs allocated for services or tells
+    /// the time for their affinity.
     /// </summary>
     public static bool IsServiceRow(string row) =>
         Tables.Contains(row[..row.IndexOf(' ', StringComparison.Ordinal)]) || row.StartsWith("held kind=3 ", StringComparison.Ordinal);

@@ -24,7 +24,7 @@ internal sealed class ServiceEvents(Action<ClusterEvent> record, Func<ServiceKey
         }
     }
 
-    /// <summary>Empty for problems without an event, such as a longer session affinity than requested.</summary>
+    /// <summary>Empty for problems without an event.</summary>
     private static string ReasonOf(ServiceProblem problem, ServiceSpec spec) => problem.Subject.Split(' ')[0] switch
     {
         ServiceProblem.WholeService => spec.IsUnserved ? "ServiceNotServed" : "ServicePartlyServed",

@@ -73,5 +73,8 @@ internal sealed record ServiceContext(
     /// <summary>Why no service can be served at the address; null if one can.</summary>
     public string? FrontendProblem(IPAddress address) => Node is null ? null : ServiceRules.FrontendProblem(address, Node);
 
+    /// <summary>Whether packets to the address go to the node itself.</summary>
+    public bool IsOwn(IPAddress address) => NodeAddresses.Contains(address) || Node?.HostAddresses.Contains(address) == true;
+
     public bool IsServed(IPAddress address) => address.AddressFamily == Family;
 }

@@ -59,12 +59,6 @@ internal static class ServiceResolver
                 ports.Add(ResolvePort(service, port, byPort, access, context, owner, key, problems, readyHere));
             }
         }
-        if (AffinityClass.SecondsOf(service.AffinitySeconds) is var affinity && affinity != service.AffinitySeconds)
-        {
-            problems.Add(new ServiceProblem(
-                "session affinity",
-                $"the pipeline does not support {service.AffinitySeconds} s; clients keep their backend for {affinity} s"));
-        }
 
         var spec = new ServiceSpec(key, [.. ports])
         {
@@ -163,7 +157,7 @@ internal static class ServiceResolver
             [.. candidates.Values.OrderBy(c => c.Key).Select(c => new Backend(
                 c.Address,
                 c.Port,
-                context.NodeAddresses.Contains(c.Address) ? BackendPlace.Host : c.IsLocal ? BackendPlace.Local : BackendPlace.Remote,
+                context.IsOwn(c.Address) ? BackendPlace.Host : c.IsLocal ? BackendPlace.Local : BackendPlace.Remote,
                 c.Ready,
                 c.Serving,
                 c.Terminating,

@@ -15,6 +15,7 @@ internal sealed class K8sCompiler : ModelCompiler
     private readonly EffectiveNode _effective;
     private readonly RowHolds _holds;
     private readonly IdMark _marks;
+    private readonly ClockRow _clock;
 
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
     public K8sCompiler(Pipeline pipeline, NodeSettings node)
@@ -26,6 +27,7 @@ internal sealed class K8sCompiler : ModelCompiler
         _effective = new EffectiveNode(node);
         _holds = new RowHolds(pipeline);
         _marks = new IdMark(pipeline);
+        _clock = new ClockRow(pipeline);
         Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !node.Profile.Order.IsLearned(t))];
     }
 
@@ -46,6 +48,7 @@ internal sealed class K8sCompiler : ModelCompiler
                 : null,
             OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
             OwnerKind.Ids => model.ServiceIds.Last == 0 ? null : [_marks.For(model.ServiceIds.Last)],
+            OwnerKind.Clock => model.AffinityTime == 0 ? null : [_clock.For(model.AffinityTime)],
             _ => _node.Compile(model.Snat.Current),
         };
     }
@@ -53,6 +56,8 @@ internal sealed class K8sCompiler : ModelCompiler
     public override Entry? HoldFor(Entry row) => _holds.For(row);
 
     public override uint MarkOf(Entry row) => _marks.Of(row);
+
+    public override uint TimeOf(Entry row) => _clock.Of(row);
 
     private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) =>
         model.Endpoints.Host is { } host ? portOf(host.Spec.PortName) : null;

@@ -161,7 +161,8 @@ internal sealed class ServiceCompiler
             {
                 row.Action("balance").Param("frontend_id", frontend.Id).Param("set_id", set.Id).Param("buckets", (ulong)set.Buckets.Count)
                     .Param("succession", (ulong)set.Succession.Count)
-                    .Param("pool", pool).Param("affinity", (ulong)AffinityClass.Of(spec.AffinitySeconds)).Param("ranges_id", ranges);
+                    .Param("pool", pool).Param("affinity", (ulong)AffinityClass.Of(spec.AffinitySeconds))
+                    .Param("max_age", AffinityClass.MaxAge(spec.AffinitySeconds)).Param("ranges_id", ranges);
             }
             else
             {

@@ -124,10 +124,16 @@ internal sealed partial class DeviceSync
         }
 
         _mark = 0;
+        _timeRead = 0;
         await ReadTablesAsync(_compiler!.Tables, cancellationToken);
         if (_compiler.HasMarks)
         {
             MarkRead(_mark, pushed);
+        }
+
+        if (_timeRead != 0)
+        {
+            TimeRead(_timeRead);
         }
 
         if (_target.Connection.Generation != connection.Generation || !_target.Connection.IsPrimary)
@@ -214,6 +220,7 @@ internal sealed partial class DeviceSync
         {
             Tables.Seen(entry);
             _mark = Math.Max(_mark, _compiler?.MarkOf(entry) ?? 0);
+            _timeRead = Math.Max(_timeRead, _compiler?.TimeOf(entry) ?? 0);
 
             if (++count % EntriesPerProgress == 0)
             {

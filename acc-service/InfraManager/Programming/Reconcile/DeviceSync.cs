@@ -34,6 +34,7 @@ internal sealed partial class DeviceSync
     private bool _mustReadBack = true;
     private bool _mayChangeLate;
     private uint _mark;
+    private uint _timeRead;
     private readonly LoggedRefusals _loggedRefusals = new();
 
     /// <exception cref="P4InfoException">The pipeline is known and lacks something; the message names it.</exception>
@@ -58,6 +59,9 @@ internal sealed partial class DeviceSync
     /// means that it has no learned flows.
     /// </summary>
     public required Action<uint, bool> MarkRead { get; init; }
+
+    /// <summary>Called after the target was read back, with its time of session affinity.</summary>
+    public required Action<uint> TimeRead { get; init; }
 
     public TableState Tables { get; private set; }
 

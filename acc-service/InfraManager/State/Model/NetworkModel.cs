@@ -42,6 +42,9 @@ internal sealed class NetworkModel
 
     public PortRemovalTable PortRemovals { get; }
 
+    /// <summary>The time of session affinity; 0 for none. Not durable: the target has it.</summary>
+    public uint AffinityTime { get; set; }
+
     /// <summary>The number of changes recorded since the last <see cref="Forget"/>.</summary>
     public int Mark => _journal.Mark;
 

@@ -23,7 +23,7 @@ internal abstract class ModelCompiler(Pipeline pipeline)
     public static IEnumerable<OwnerId> OwnersOf(NetworkModel model) =>
         model.Endpoints.Keys.Select(OwnerId.OfEndpoint)
             .Concat(model.Services.Values.Select(s => OwnerId.OfService(s.Id)))
-            .Append(OwnerId.Node).Append(OwnerId.Ids);
+            .Append(OwnerId.Node).Append(OwnerId.Ids).Append(OwnerId.Clock);
 
     /// <summary>The owner's entries with unique keys; null when the owner is gone or is an endpoint whose port number is unknown.</summary>
     public abstract Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf);
@@ -35,4 +35,7 @@ internal abstract class ModelCompiler(Pipeline pipeline)
 
     /// <summary>The high-water mark of allocated IDs that the row records; 0 for any other row.</summary>
     public virtual uint MarkOf(Entry row) => 0;
+
+    /// <summary>The time of session affinity that the row tells; 0 for any other row.</summary>
+    public virtual uint TimeOf(Entry row) => 0;
 }

@@ -14,6 +14,7 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
     private readonly Dictionary<FrontendKey, IdSet> _former = [];
     private readonly Dictionary<IPAddress, IdSet> _byAddress = [];
     private readonly Dictionary<IncarnationKey, Incarnation> _incarnations = [];
+    private readonly SortedDictionary<int, int> _affinities = [];
 
     public override string Name => "services";
 
@@ -23,6 +24,9 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
 
     /// <summary>The draining backends on other nodes.</summary>
     public DrainIndex Drains { get; } = new();
+
+    /// <summary>The shortest session affinity of a service, in seconds; 0 if none has any.</summary>
+    public int ShortestAffinity => _affinities.Count == 0 ? 0 : _affinities.First().Key;
 
     public ServiceState? Find(uint id) => _byId.GetValueOrDefault(id);
 
@@ -102,6 +106,11 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
     private void Index(ServiceState state)
     {
         Drains.Add(state);
+        foreach (var port in state.Spec.Ports.Where(p => p.AffinitySeconds > 0))
+        {
+            _affinities[port.AffinitySeconds] = _affinities.GetValueOrDefault(port.AffinitySeconds) + 1;
+        }
+
         foreach (var port in state.Ports)
         {
             foreach (var frontend in port.Frontends)
@@ -129,6 +138,14 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
     private void Unindex(ServiceState state)
     {
         Drains.Remove(state);
+        foreach (var port in state.Spec.Ports.Where(p => p.AffinitySeconds > 0))
+        {
+            if (--_affinities[port.AffinitySeconds] == 0)
+            {
+                _affinities.Remove(port.AffinitySeconds);
+            }
+        }
+
         foreach (var port in state.Ports)
         {
             foreach (var frontend in port.Frontends)

@@ -10,6 +10,9 @@ internal enum OwnerKind
 
     /// <summary>The high-water mark of the service IDs.</summary>
     Ids = 3,
+
+    /// <summary>The clock for session affinity.</summary>
+    Clock = 4,
 }
 
 /// <summary>Identifies a domain object that owns a set of table entries, which are a pure function of the model.</summary>
@@ -25,6 +28,8 @@ internal readonly record struct OwnerId
 
     public static OwnerId Ids { get; } = new(OwnerKind.Ids, 1);
 
+    public static OwnerId Clock { get; } = new(OwnerKind.Clock, 1);
+
     public OwnerKind Kind => (OwnerKind)(_packed >> KindShift);
 
     public long Id => (long)(_packed & ((1UL << KindShift) - 1));
@@ -37,6 +42,7 @@ internal readonly record struct OwnerId
     {
         OwnerKind.Node => "node",
         OwnerKind.Ids => "ids of services",
+        OwnerKind.Clock => "clock",
         _ => $"{Kind} {Id}",
     };
 }
