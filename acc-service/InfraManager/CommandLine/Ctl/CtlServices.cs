@@ -19,8 +19,7 @@ internal static class CtlServices
             foreach (var port in service.Ports)
             {
                 var name = port.Name.Length == 0 ? "" : $" {port.Name}";
-                var affinity = port.Affinity == 0 ? ""
-                    : $", affinity {port.Affinity} s{(port.AffinityKept == port.Affinity ? "" : $" (in effect {port.AffinityKept} s)")}";
+                var affinity = port.Affinity == 0 ? "" : $", affinity {port.AffinityKept} s";
                 writer.WriteLine($"  port {port.Port}/{port.Protocol}{name}{affinity}");
                 var table = new TextTable("", "", "", "", "PACKETS").AlignRight(4);
                 foreach (var f in port.Frontends)
