@@ -87,7 +87,7 @@ public sealed class NodeAddressTests : IAsyncLifetime
         _node.Serve(_node.OutsideNamespace, "outside", 7001);
         var outside = await _node.From(2).AskAsync(ProtocolType.Tcp, $"{Outside.ClientAddress}:7001");
         Assert.Equal(("outside", ServiceNode.NodeAddress), (outside.Server, outside.Seen?.Address.ToString()));
-        var remote = await _node.From(2).AskAsync(ProtocolType.Udp, $"{Outside.RemotePod}:7001");
+        var remote = await _node.From(2).AskAsync(ProtocolType.Tcp, $"{Outside.RemotePod}:7001");
         Assert.Equal(("outside", _node.Pods[2].Address), (remote.Server, remote.Seen?.Address.ToString()));
     }
 
