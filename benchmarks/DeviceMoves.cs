@@ -8,6 +8,7 @@ using ACCOffload.HostStub.Devices;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.TestKit.Processes;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.Benchmarks;
 
@@ -38,7 +39,7 @@ internal static class DeviceMoves
                 port.AddNetdev($"{prefix}s{port.SfNumber}");
             };
             var hardware = new HostHardware(host.Pci, host.OpenDevlink, host.OpenRoute);
-            var vf = new VfKind(new VfConfig([Address]), hardware);
+            var vf = new VfKind(new VfConfig([Address]), hardware, NullLogger.Instance);
             var warm = new SfKind(new SfConfig(DevlinkHandle.Pci(Address)), hardware);
             var cold = new SfKind(
                 new SfConfig(DevlinkHandle.Pci(Address)) { Reuse = false, Numbers = new NumberRange(300, 300) }, hardware);

@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace ACCOffload.Daemon;
 
 /// <summary>
@@ -23,15 +25,25 @@ public sealed class DisposalStack : IAsyncDisposable
     /// <summary>Disposes of one part before its turn; does nothing if it has already been disposed of.</summary>
     public ValueTask DisposeEarlyAsync(object part) => _parts.Remove(part) ? DisposePartAsync(part) : ValueTask.CompletedTask;
 
-    /// <inheritdoc/>
+    /// <summary>Disposes of all parts, even if some of them fail; then throws the first failure.</summary>
     public async ValueTask DisposeAsync()
     {
+        ExceptionDispatchInfo? first = null;
         while (_parts.Count > 0)
         {
             var part = _parts[^1];
             _parts.RemoveAt(_parts.Count - 1);
-            await DisposePartAsync(part);
+            try
+            {
+                await DisposePartAsync(part);
+            }
+            catch (Exception e)
+            {
+                first ??= ExceptionDispatchInfo.Capture(e);
+            }
         }
+
+        first?.Throw();
     }
 
     private static ValueTask DisposePartAsync(object part)

@@ -52,7 +52,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
             Ipam = new IpamDelegate(config.IpamTimeout, loggers, ipam),
             Pools = new DevicePools(
                 claims,
-                DeviceKinds.Create(config.Devices, _dataPlane, hardware),
+                DeviceKinds.Create(config.Devices, _dataPlane, hardware, loggers.CreateLogger(LogFeature.Device)),
                 config.DeviceKind,
                 config.DeviceLimit,
                 new DeviceQuarantine(time, config.QuarantineTime)),

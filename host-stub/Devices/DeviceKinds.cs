@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace ACCOffload.HostStub.Devices;
 
 /// <summary>The known device kinds.</summary>
@@ -8,14 +10,15 @@ internal static class DeviceKinds
     public static string Names { get; } = $"{string.Join(", ", Known[..^1])} or {Known[^1]}";
 
     /// <summary>The kinds that the configuration enables.</summary>
-    public static IReadOnlyList<IDeviceKind> Create(DeviceSettings settings, DataPlaneNamespace dataPlane, HostHardware hardware)
+    public static IReadOnlyList<IDeviceKind> Create(
+        DeviceSettings settings, DataPlaneNamespace dataPlane, HostHardware hardware, ILogger logger)
     {
         IDeviceKind?[] kinds =
         [
             new VethKind(dataPlane),
             new TapKind(dataPlane),
             settings.Ipvlan.Parent.Length > 0 ? new IpvlanKind(settings.Ipvlan) : null,
-            settings.Vf.PhysicalFunctions.Count > 0 ? new VfKind(settings.Vf, hardware) : null,
+            settings.Vf.PhysicalFunctions.Count > 0 ? new VfKind(settings.Vf, hardware, logger) : null,
             settings.Sf.Device is not null ? new SfKind(settings.Sf, hardware) : null,
         ];
         return [.. kinds.OfType<IDeviceKind>()];

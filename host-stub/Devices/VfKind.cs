@@ -5,6 +5,7 @@ using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
+using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.HostStub.Devices;
 
@@ -12,11 +13,12 @@ namespace ACCOffload.HostStub.Devices;
 /// SR-IOV virtual functions: the function's own interface moves to the pod. A function is free when it belongs to a configured physical
 /// function, its number is in the configured range, its interface is in the host's namespace, and it is neither claimed nor quarantined.
 /// </summary>
-internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : IDeviceKind
+internal sealed partial class VfKind(VfConfig config, HostHardware hardware, ILogger logger) : IDeviceKind
 {
     private static readonly TimeSpan ReturnLimit = TimeSpan.FromMilliseconds(500);
 
     private readonly Lock _lock = new();
+    private readonly HashSet<string> _unenforced = [];
     private string[]? _physical;
 
     public string Kind => "vf";
@@ -71,7 +73,9 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
         }
 
         return new PodInterface(
-            LeasedLink.MoveToPod(host, link, request, pod, (l, mac) => SetMac(function, physical, host, l, mac)), request.Mac);
+            LeasedLink.MoveToPod(
+                host, link, request, pod, (l, mac) => ReportEnforcement(function, SetMac(function, physical, host, l, mac))),
+            request.Mac);
     }
 
     public Task DeleteAsync(Claim claim) => Task.Run(() =>
@@ -191,10 +195,37 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
                 "its driver is not bound, or another program moved it");
     }
 
+    // Without enforcement the pod works, but it can send from any MAC. All functions of a physical function have the same driver, so one
+    // line about it is enough, until it has worked again.
+    private void ReportEnforcement(PooledFunction function, string? refusal)
+    {
+        lock (_lock)
+        {
+            if (refusal is null)
+            {
+                _unenforced.Remove(function.Physical);
+                return;
+            }
+
+            if (!_unenforced.Add(function.Physical))
+            {
+                return;
+            }
+        }
+
+        LogUnenforced(logger, function.Physical, refusal);
+    }
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "The physical function {Physical} does not enforce the MACs of its virtual functions, so pods can change them: {Reason}")]
+    private static partial void LogUnenforced(ILogger logger, string physical, string reason);
+
     // The function's MAC is set on its own link where the driver permits that. The administrative MAC, set through the physical function,
     // then makes it the only one that the pod may send from. Drivers differ: some apply the administrative MAC to the link and reset it;
     // some (igb, ixgbe) refuse every change on the link while an administrative MAC is set, and clear it when it is set to zero.
-    private static void SetMac(PooledFunction function, LinkInfo? physical, RouteNetlink host, LinkInfo link, MacAddress mac)
+    // Returns why there is no administrative MAC; null if there is one.
+    private static string? SetMac(PooledFunction function, LinkInfo? physical, RouteNetlink host, LinkInfo link, MacAddress mac)
     {
         NetlinkException? SetOnLink() =>
             host.GetLink(link.Index) is { } now && now.Mac == mac
@@ -207,8 +238,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
 
         if (SetOnLink() is not { } failure)
         {
-            SetAdministrative(mac);
-            return;
+            return WithoutAdministrative();
         }
         if (physical is null)
         {
@@ -222,7 +252,7 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
 
         if (SetOnLink() is null)
         {
-            return;
+            return null;
         }
 
         SetAdministrative(default);
@@ -231,7 +261,11 @@ internal sealed partial class VfKind(VfConfig config, HostHardware hardware) : I
             throw last;
         }
 
-        SetAdministrative(mac);
+        return WithoutAdministrative();
+
+        string? WithoutAdministrative() => physical is null
+            ? $"the interface of {function.Physical} is not in the host's namespace"
+            : SetAdministrative(mac)?.Message;
     }
 
     // Null, or the kernel's refusal.

@@ -23,8 +23,7 @@ internal static unsafe class AgentSocket
         var fd = Connect(path, started, limit);
         try
         {
-            Limit(fd, started, limit);
-            Send(fd, frame, path);
+            Send(fd, frame, path, started, limit);
             var prefix = new byte[AgentRequest.LengthPrefix];
             Receive(fd, prefix, path, started, limit);
             var length = BinaryPrimitives.ReadInt32BigEndian(prefix);
@@ -89,10 +88,11 @@ internal static unsafe class AgentSocket
         _ = Libc.SetSocketOption(fd, Libc.SocketLevel, Libc.ReceiveTimeout, &value, (uint)sizeof(Libc.TimeValue));
     }
 
-    private static void Send(int fd, ReadOnlySpan<byte> bytes, string path)
+    private static void Send(int fd, ReadOnlySpan<byte> bytes, string path, long started, TimeSpan limit)
     {
         while (!bytes.IsEmpty)
         {
+            Limit(fd, started, limit);
             nint sent;
             fixed (byte* at = bytes)
             {

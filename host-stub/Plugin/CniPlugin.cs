@@ -21,7 +21,7 @@ internal static class CniPlugin
         var environment = ReadEnvironment();
         // A STATUS that waits for its input would block the runtime's own status.
         var input = environment.GetValueOrDefault("CNI_COMMAND") == "STATUS" ? StatusInputLimit : InputLimit;
-        var response = Execute(environment, () => StandardStreams.ReadInput(AgentRequest.MaxStdin, input), AgentSocket.Ask);
+        var response = Execute(environment, () => StandardStreams.ReadInput(0, AgentRequest.MaxStdin, input), AgentSocket.Ask);
         StandardStreams.Write(2, response.Error.Span);
         return StandardStreams.Write(1, response.Output.Span) ? response.ExitCode : 1;
     }

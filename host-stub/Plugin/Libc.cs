@@ -16,12 +16,27 @@ internal static unsafe partial class Libc
     public const int NoSignal = 0x4000;
     public const short PollIn = 1;
 
-    public const int OpenDirectoryOnly = 0x10000 | 0x20000 | 0x80000;
-
     public const int Interrupted = 4;
     public const int TryAgain = 11;
     public const int NotFound = 2;
     public const int Refused = 111;
+
+    // include/uapi/asm-generic/fcntl.h
+    private const int O_DIRECTORY = 0x10000;
+    private const int O_NOFOLLOW = 0x20000;
+    private const int O_CLOEXEC = 0x80000;
+
+    // arch/arm64/include/uapi/asm/fcntl.h, which has its own numbers for these two
+    private const int O_DIRECTORY_ARM64 = 0x4000;
+    private const int O_NOFOLLOW_ARM64 = 0x8000;
+
+    /// <summary>Flags of <see cref="Open"/> for an existing directory that is not a link.</summary>
+    public static int OpenDirectoryOnly => O_CLOEXEC | (RuntimeInformation.ProcessArchitecture switch
+    {
+        Architecture.X64 => O_DIRECTORY | O_NOFOLLOW,
+        Architecture.Arm64 => O_DIRECTORY_ARM64 | O_NOFOLLOW_ARM64,
+        var other => throw new PlatformNotSupportedException($"the flags of open are not known on {other}"),
+    });
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     public static partial nint Read(int fd, byte* buffer, nint count);

@@ -10,16 +10,19 @@ internal static unsafe class StandardStreams
     private const int InitialBuffer = 16 * 1024;
 
     /// <summary>Reads standard input to its end.</summary>
+    /// <param name="fd">Its descriptor, 0 except in tests.</param>
+    /// <param name="maxBytes">How large it may be.</param>
+    /// <param name="limit">How long it may take to end.</param>
     /// <exception cref="CniException">Error 5: it is too large, does not end in time, or fails.</exception>
-    public static byte[] ReadInput(int maxBytes, TimeSpan limit)
+    public static byte[] ReadInput(int fd, int maxBytes, TimeSpan limit)
     {
         var started = Stopwatch.GetTimestamp();
         var buffer = new byte[InitialBuffer];
         var used = 0;
         while (true)
         {
-            var left = limit - Stopwatch.GetElapsedTime(started);
-            if (left <= TimeSpan.Zero || !WaitReadable((int)left.TotalMilliseconds + 1))
+            // The read blocks without a limit, so it must not begin before there is something to read.
+            if (!WaitReadable(fd, started, limit))
             {
                 throw new CniException(CniErrorCode.IoFailure, $"standard input did not end within {limit.TotalSeconds:0} s");
             }
@@ -32,7 +35,7 @@ internal static unsafe class StandardStreams
             nint got;
             fixed (byte* at = &buffer[used])
             {
-                got = Libc.Read(0, at, buffer.Length - used);
+                got = Libc.Read(fd, at, buffer.Length - used);
             }
 
             if (got < 0)
@@ -42,7 +45,7 @@ internal static unsafe class StandardStreams
                     continue;
                 }
 
-                throw new CniException(CniErrorCode.IoFailure, "reading standard input failed", Marshal.GetLastPInvokeErrorMessage());
+                throw ReadFailed();
             }
             if (got == 0)
             {
@@ -84,10 +87,30 @@ internal static unsafe class StandardStreams
     /// <summary>Waits; a signal ends the wait early.</summary>
     public static void Pause(int milliseconds) => _ = Libc.Poll(null, 0, milliseconds);
 
-    private static bool WaitReadable(int milliseconds)
+    private static bool WaitReadable(int fd, long started, TimeSpan limit)
     {
-        var entry = new Libc.PollEntry { Fd = 0, Events = Libc.PollIn };
-        // An interrupted wait counts as readable: the read that follows decides.
-        return Libc.Poll(&entry, 1, milliseconds) != 0;
+        while (true)
+        {
+            var left = limit - Stopwatch.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero)
+            {
+                return false;
+            }
+
+            var entry = new Libc.PollEntry { Fd = fd, Events = Libc.PollIn };
+            var ready = Libc.Poll(&entry, 1, (int)left.TotalMilliseconds + 1);
+            if (ready >= 0)
+            {
+                return ready > 0;
+            }
+
+            if (Marshal.GetLastPInvokeError() is not (Libc.Interrupted or Libc.TryAgain))
+            {
+                throw ReadFailed();
+            }
+        }
     }
+
+    private static CniException ReadFailed() =>
+        new(CniErrorCode.IoFailure, "reading standard input failed", Marshal.GetLastPInvokeErrorMessage());
 }

@@ -1,11 +1,15 @@
+using System.Diagnostics;
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
 using System.Text;
+using ACCOffload.HostStub.Cni;
 using ACCOffload.HostStub.Plugin;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Wire;
 
 namespace ACCOffload.HostStub.Tests;
 
-public sealed class PluginTests
+public sealed partial class PluginTests
 {
     private const string Config =
         "{\"cniVersion\":\"1.0.0\",\"name\":\"podnet\",\"type\":\"accoffload\",\"socket\":\"/run/there-is-none.sock\"}";
@@ -39,6 +43,47 @@ public sealed class PluginTests
             Environment("ADD"), () => Encoding.UTF8.GetBytes(Config), (_, _, _) => AgentResponse.Decode(new byte[] { 9, 0, 0, 0, 0, 0 }));
         PluginAnswer.From(response).Failed(5);
     }
+
+    [Fact]
+    public async Task Signals_do_not_prolong_the_wait_for_input()
+    {
+        // A signal interrupts system calls only where it has a handler.
+        using var handled = PosixSignalRegistration.Create(PosixSignal.SIGWINCH, static _ => { });
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out);
+        var input = (int)pipe.ClientSafePipeHandle.DangerousGetHandle();
+        var ended = new TaskCompletionSource<Exception?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var id = 0;
+        var reader = new Thread(() =>
+        {
+            Volatile.Write(ref id, ThreadId());
+            ended.SetResult(Record.Exception(() => StandardStreams.ReadInput(input, 1000, TimeSpan.FromSeconds(1))));
+        })
+        {
+            IsBackground = true,
+        };
+        var started = Stopwatch.GetTimestamp();
+        reader.Start();
+
+        const int windowChange = 28;
+        while (!ended.Task.IsCompleted && Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(10))
+        {
+            await Task.Delay(20);
+            if (Volatile.Read(ref id) is not 0 and var thread)
+            {
+                _ = SignalThread(System.Environment.ProcessId, thread, windowChange);
+            }
+        }
+
+        Assert.True(ended.Task.IsCompleted, "the read ended");
+        Assert.Contains(
+            "standard input did not end within 1 s", Assert.IsType<CniException>(await ended.Task).Message, StringComparison.Ordinal);
+    }
+
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    private static partial int ThreadId();
+
+    [LibraryImport("libc", EntryPoint = "tgkill")]
+    private static partial int SignalThread(int process, int thread, int signal);
 
     private static PluginAnswer Run(string command, string input) =>
         PluginAnswer.From(CniPlugin.Execute(Environment(command), () => Encoding.UTF8.GetBytes(input), AgentSocket.Ask));

@@ -140,6 +140,31 @@ public sealed class VfPoolTests
             (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
             Assert.Equal(own, FunctionLab.Link($"{lab.Prefix}v0")!.Mac);
         }
+
+        // Once, not for each pod.
+        Assert.Equal(driver == "function's own only" ? 1 : 0, Unenforced(lab).Length);
+    }
+
+    [Fact]
+    public async Task A_physical_function_that_refuses_MACs_again_is_reported_again()
+    {
+        Needs.CniPlugins("host-local");
+        await using var lab = await FunctionLab.CreateAsync(d =>
+        {
+            var vf = FunctionLab.Vf(1);
+            vf["Mac"] = "random";
+            (d["Kind"], d["Vf"]) = ("vf", vf);
+        });
+        foreach (var (refused, reports) in new[] { (true, 1), (false, 1), (true, 2) })
+        {
+            lab.Physical.RefuseVfMac = refused ? new FakeError(Errno.EOPNOTSUPP) : null;
+            var pod = lab.Agent.NewPod();
+            (await lab.Agent.RunAsync("ADD", pod)).Succeeded();
+            (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
+            Assert.Equal(reports, Unenforced(lab).Length);
+        }
+
+        Assert.Contains($"The physical function {FunctionLab.Address} does not", Unenforced(lab)[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -237,4 +262,6 @@ public sealed class VfPoolTests
         await Eventually.TrueAsync(() => lab.Free("vf").Length == 5, () => string.Join('\n', lab.Agent.Log.Lines));
         Assert.Equal([0, 5], lab.Physical.Writes.TakeLast(2));
     }
+
+    private static string[] Unenforced(FunctionLab lab) => [.. lab.Agent.Log.Matching("does not enforce the MACs")];
 }

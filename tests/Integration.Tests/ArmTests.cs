@@ -13,12 +13,7 @@ public sealed class ArmTests
     [Fact]
     public async Task The_arm64_binaries_start_and_speak_TLS_to_each_other()
     {
-        Needs.Root();
-        Needs.Program("qemu-aarch64-static", "qemu-user-static");
-        Needs.Program("mmdebstrap", "mmdebstrap");
-        Needs.NotMissing(File.Exists(Binary("inframanager")) ? null : "needs the published arm64 binaries: run 'make publish'");
-        var libraries = await LibrariesAsync();
-        var environment = new Dictionary<string, string> { ["QEMU_LD_PREFIX"] = libraries, ["LD_LIBRARY_PATH"] = string.Empty };
+        var environment = await EnvironmentAsync("inframanager", "host-stub");
         var version = await Shell.RunAsync(null, Emulator, [Binary("inframanager"), "--version"], environment: environment).Succeeded();
         Assert.Matches(@"\d+\.\d+\.\d+", version.Output);
         environment["CNI_COMMAND"] = "VERSION";
@@ -38,6 +33,40 @@ public sealed class ArmTests
         await Eventually.TrueAsync(
             () => Task.FromResult(manager.Log.Contains("node-1", StringComparison.Ordinal)),
             () => $"the agent's certificate was accepted:\n{manager.Log}\n{agent.Log}", 60);
+    }
+
+    [Fact]
+    public async Task The_arm64_plugin_stores_a_DEL_while_the_agent_is_down()
+    {
+        var environment = await EnvironmentAsync("host-stub");
+        var folder = Directory.CreateTempSubdirectory("arm64-").FullName;
+        try
+        {
+            environment["CNI_COMMAND"] = "DEL";
+            environment["CNI_CONTAINERID"] = "c1";
+            environment["CNI_IFNAME"] = "eth0";
+            var network = $$"""{"cniVersion":"1.0.0","name":"podnet","type":"accoffload","socket":"{{folder}}/agent.sock"}""";
+
+            var answer = await Shell.RunAsync(null, Emulator, [Binary("host-stub")], network, environment).Succeeded();
+
+            Assert.Contains("the removal is stored for it", answer.Error, StringComparison.Ordinal);
+            Assert.Single(Directory.GetFiles($"{folder}/agent.sock.pending"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>The variables with which the emulator runs these binaries.</summary>
+    private static async Task<Dictionary<string, string>> EnvironmentAsync(params string[] binaries)
+    {
+        Needs.Root();
+        Needs.Program("qemu-aarch64-static", "qemu-user-static");
+        Needs.Program("mmdebstrap", "mmdebstrap");
+        Needs.NotMissing(
+            binaries.All(b => File.Exists(Binary(b))) ? null : "needs the published arm64 binaries: run 'make publish'");
+        return new() { ["QEMU_LD_PREFIX"] = await LibrariesAsync(), ["LD_LIBRARY_PATH"] = string.Empty };
     }
 
     /// <summary>Debian's arm64 C library and OpenSSL, which .NET loads at run time; kept between runs.</summary>

@@ -49,7 +49,16 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         }
         catch (Exception e)
         {
-            await parts.DisposeAsync();
+            try
+            {
+                await parts.DisposeAsync();
+            }
+            catch (Exception other)
+            {
+                // The caller must learn why the start failed.
+                LogNotReleased(loggers.CreateLogger(Features.Host), other);
+            }
+
             if (e is CertificateFileException c)
             {
                 throw new ConfigurationException(new ConfigurationError(c.File, c.Key, null, c.Reason, c.Remedy));
@@ -88,4 +97,7 @@ internal sealed partial class ServiceHost : IAsyncDisposable
 
     [LoggerMessage(EventId = 1003, Level = LogLevel.Information, Message = "Stopped")]
     private partial void LogStopped();
+
+    [LoggerMessage(EventId = 1004, Level = LogLevel.Warning, Message = "Releasing what the failed start had opened failed too")]
+    private static partial void LogNotReleased(ILogger logger, Exception exception);
 }

@@ -41,6 +41,7 @@ internal sealed partial class Programmer
     private async Task LoopAsync()
     {
         var batch = new List<PendingIntent>();
+        var hasCrashed = false;
         try
         {
             while (true)
@@ -94,14 +95,16 @@ internal sealed partial class Programmer
         catch (SimulatedCrashException)
         {
             // Behave as if the process had died: nobody is answered.
-            return;
+            hasCrashed = true;
         }
         finally
         {
             _target.ConnectionChanged -= _queue.Wake;
+            if (!hasCrashed)
+            {
+                Finish();
+            }
         }
-
-        Finish();
     }
 
     private void Drain(List<PendingIntent> batch)

@@ -147,7 +147,7 @@ internal sealed partial class SqliteStore : IDisposable
         {
             Connected().Execute("PRAGMA wal_checkpoint(TRUNCATE)");
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is SqliteException or StoreException)
         {
             LogCheckpointFailed(Path, e.Message.ReplaceLineEndings(" "));
         }

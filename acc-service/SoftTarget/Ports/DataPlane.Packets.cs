@@ -13,22 +13,21 @@ internal sealed partial class DataPlane
         try
         {
             count = link.Link.Receive(_batch);
+            // An event without a packet can mean that the link went down or was deleted.
+            if (count == 0 && link.Link.RefreshState() == PortLinkState.Gone)
+            {
+                Lose(link);
+            }
         }
         catch (LinuxException e)
         {
-            LogPortBroken(_logger, link.Port.Name, e.Message);
-            Lose(link);
+            Fail(link, e);
+            LoseFailed();
             return;
         }
 
         if (count == 0)
         {
-            // An event without a packet can mean that the link went down or was deleted.
-            if (link.Link.RefreshState() == PortLinkState.Gone)
-            {
-                Lose(link);
-            }
-
             return;
         }
 
@@ -51,6 +50,26 @@ internal sealed partial class DataPlane
     {
         Unbind(link.Port.Id);
         LinkLost?.Invoke(link.Port);
+    }
+
+    // The link stays until LoseFailed: the current burst may still refer to it.
+    private void Fail(BoundLink link, LinuxException e)
+    {
+        if (!_failed.Contains(link))
+        {
+            LogPortBroken(_logger, link.Port.Name, e.Message);
+            _failed.Add(link);
+        }
+    }
+
+    private void LoseFailed()
+    {
+        foreach (var link in _failed)
+        {
+            Lose(link);
+        }
+
+        _failed.Clear();
     }
 
     private void Process(int count, uint inputPort)
@@ -92,10 +111,18 @@ internal sealed partial class DataPlane
 
         foreach (var link in _touched)
         {
-            link.Flush();
+            try
+            {
+                link.Flush();
+            }
+            catch (LinuxException e)
+            {
+                Fail(link, e);
+            }
         }
 
         _touched.Clear();
+        LoseFailed();
     }
 
     private void Queue(int index, uint port)
@@ -129,7 +156,14 @@ internal sealed partial class DataPlane
         }
         else if (_links.TryGetValue(port, out var link))
         {
-            link.Send(frame);
+            try
+            {
+                link.Send(frame);
+            }
+            catch (LinuxException e)
+            {
+                Fail(link, e);
+            }
         }
         else
         {

@@ -28,6 +28,7 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
     private readonly Dictionary<uint, BoundLink> _links = [];
     private readonly LinkCloser _closer = new();
     private readonly List<BoundLink> _touched = new(Burst);
+    private readonly List<BoundLink> _failed = [];
     private readonly Thread _thread;
     private SwxPipeline? _pipeline;
     private SwxWorker? _worker;
@@ -62,8 +63,16 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
         Unbind(port.Id);
         var bound = new BoundLink(port, link, Burst);
         _links.Add(port.Id, bound);
-        _epoll.Add(link.Handle, EpollEvents.Read, Token(port.Id));
         port.IsBound = true;
+        try
+        {
+            _epoll.Add(link.Handle, EpollEvents.Read, Token(port.Id));
+        }
+        catch (LinuxException e)
+        {
+            Fail(bound, e);
+            LoseFailed();
+        }
     });
 
     /// <summary>Stops serving a port, and closes its link.</summary>
@@ -169,7 +178,15 @@ internal sealed partial class DataPlane : ISwxCloneSink, IDisposable
         }
 
         link.Port.IsBound = false;
-        _epoll.Remove(link.Link.Handle);
+        try
+        {
+            _epoll.Remove(link.Link.Handle);
+        }
+        catch (LinuxException)
+        {
+            // A link that failed may not be watched any more. Closing it removes it in any case.
+        }
+
         _closer.Close(link);
     }
 

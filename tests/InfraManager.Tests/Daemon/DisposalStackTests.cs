@@ -19,6 +19,29 @@ public sealed class DisposalStackTests
         Assert.Equal(["watch", "api", "store"], order);
     }
 
+    [Fact]
+    public async Task Parts_that_fail_do_not_keep_others_from_being_disposed_of()
+    {
+        var order = new List<string>();
+        var stack = new DisposalStack();
+        stack.Add(new Part("store", order));
+        stack.Add(new FailingPart("second"));
+        stack.Add(new AsyncPart("watch", order));
+        stack.Add(new FailingPart("first"));
+        stack.Add(new Part("api", order));
+
+        var failure = await Assert.ThrowsAsync<IOException>(async () => await stack.DisposeAsync());
+
+        Assert.Equal("first", failure.Message);
+        Assert.Equal(["api", "watch", "store"], order);
+        await stack.DisposeAsync();
+    }
+
+    private sealed class FailingPart(string message) : IDisposable
+    {
+        public void Dispose() => throw new IOException(message);
+    }
+
     private sealed class Part(string name, List<string> order) : IDisposable
     {
         public void Dispose() => order.Add(name);

@@ -8,6 +8,7 @@ using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.TestKit.Logging;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -196,6 +197,22 @@ public sealed class SqliteStoreTests : IDisposable
         Assert.InRange(new FileInfo(DatabasePath + "-wal").Length, 0, 5 << 20);
         store.Checkpoint();
         Assert.Equal(0, new FileInfo(DatabasePath + "-wal").Length);
+    }
+
+    [Fact]
+    public void A_checkpoint_that_fails_is_only_logged()
+    {
+        using var log = new LogCollector();
+        using var store = SqliteStore.Open(DatabasePath, log.CreateLogger("store"));
+        store.BeforeCommit = () => throw new SqliteException("disk I/O error", 10);
+        // The store closes its connection after such an error: the checkpoint opens the database again.
+        Assert.Throws<StoreException>(() => store.Commit(ModelOf(new Endpoint(1, TestNode.Pod(1), true))));
+        Sql($"PRAGMA user_version = {StoreSchema.Version + 1}");
+
+        store.Checkpoint();
+
+        var line = Assert.Single(log.Matching("checkpoint of"));
+        Assert.Contains($"schema version {StoreSchema.Version + 1}", line, StringComparison.Ordinal);
     }
 
     [Fact]
