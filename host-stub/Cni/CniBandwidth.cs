@@ -15,7 +15,10 @@ internal sealed record CniBandwidth(ulong IngressRate, ulong IngressBurst, ulong
     /// <summary>An Ethernet header and a VLAN tag.</summary>
     private const int FrameOverhead = 18;
 
-    /// <summary>Reads the limits with the same checks as the reference bandwidth plugin; null when nothing is limited.</summary>
+    /// <summary>
+    /// Reads the limits with the checks of the reference bandwidth plugin and a minimum rate of 8 bits per second; null when nothing is
+    /// limited.
+    /// </summary>
     /// <exception cref="CniException">Error 6 or 7, with the field.</exception>
     public static CniBandwidth? Read(JsonElement runtimeConfig)
     {

@@ -15,7 +15,7 @@ internal sealed class DeviceNotReturnedException(string device) : Exception($"{d
 internal static class DeviceFault
 {
     /// <summary>True when another device might have succeeded.</summary>
-    public static bool IsOfDevice(Exception e) => e switch
+    public static bool IsDeviceAtFault(Exception e) => e switch
     {
         // A problem that the device kind found; other codes blame the request or the pod.
         CniException cni => cni.Code == (int)CniErrorCode.TryAgainLater,

@@ -234,7 +234,7 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
         {
             return create(PortRequest.Of(claim) with { IsMacRequested = call.Config.Mac is not null }, pod);
         }
-        catch (Exception e) when (claim.Device.Length > 0 && DeviceFault.IsOfDevice(e))
+        catch (Exception e) when (claim.Device.Length > 0 && DeviceFault.IsDeviceAtFault(e))
         {
             // The next request gets another device; this one is tried again later.
             var reason = CniException.ReasonOf(e);

@@ -39,7 +39,7 @@ internal sealed partial class Reconciler
             }
             catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
             {
-                if (step.IsDevice && DeviceFault.IsOfDevice(e))
+                if (step.IsDevice && DeviceFault.IsDeviceAtFault(e))
                 {
                     services.Pools.Quarantine.Add(kind, step.Target, e.Message);
                 }

@@ -70,12 +70,12 @@ public sealed class BlameTests
     [Fact]
     public void A_device_is_quarantined_only_for_its_own_failures()
     {
-        Assert.True(DeviceFault.IsOfDevice(new LinuxException("activate", Errno.ETIMEDOUT)));
-        Assert.True(DeviceFault.IsOfDevice(new CniException(CniErrorCode.TryAgainLater, "the virtual function is gone")));
-        Assert.False(DeviceFault.IsOfDevice(new CniException(CniErrorCode.InvalidNetworkConfig, "v0 does not support mtu 9000")));
+        Assert.True(DeviceFault.IsDeviceAtFault(new LinuxException("activate", Errno.ETIMEDOUT)));
+        Assert.True(DeviceFault.IsDeviceAtFault(new CniException(CniErrorCode.TryAgainLater, "the virtual function is gone")));
+        Assert.False(DeviceFault.IsDeviceAtFault(new CniException(CniErrorCode.InvalidNetworkConfig, "v0 does not support mtu 9000")));
         foreach (var errno in (Errno[])[Errno.EMFILE, Errno.ENOMEM, Errno.ENOBUFS, Errno.EPERM, Errno.EEXIST])
         {
-            Assert.False(DeviceFault.IsOfDevice(new LinuxException("open a socket", errno)));
+            Assert.False(DeviceFault.IsDeviceAtFault(new LinuxException("open a socket", errno)));
         }
     }
 

@@ -52,7 +52,7 @@ public sealed class CniEnvironmentTests
     [InlineData("CNI_IFNAME", "eth%d")]
     [InlineData("CNI_IFNAME", "a\nb")]
     [InlineData("CNI_NETNS", "relative/path")]
-    public void A_malformed_variable_is_error_4_that_names_it(string name, string value)
+    public void A_malformed_variable_fails_with_error_4_and_is_named(string name, string value)
     {
         var e = Assert.Throws<CniException>(() => Read("ADD", name, value));
         Assert.Equal((int)CniErrorCode.InvalidEnvironment, e.Code);
@@ -83,7 +83,7 @@ public sealed class CniEnvironmentTests
     [Theory]
     [InlineData("novalue")]
     [InlineData("=x")]
-    public void Malformed_args_are_error_4(string text)
+    public void Malformed_args_fail_with_error_4(string text)
     {
         var e = Assert.Throws<CniException>(() => CniArgs.Parse(text));
         Assert.Equal((int)CniErrorCode.InvalidEnvironment, e.Code);

@@ -25,6 +25,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
 
     private GetStatusReply? _running;
+    private bool _isSilent;
 
     public DoctorReport Examine()
     {
@@ -71,6 +72,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         {
             if (e.StatusCode == StatusCode.DeadlineExceeded)
             {
+                _isSilent = true;
                 report.Wrong(
                     "service", $"{settings.Control.Socket} does not answer within {Timeout.TotalSeconds:0} s",
                     "journalctl --unit inframanager; systemctl restart inframanager");
@@ -79,7 +81,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             {
                 report.Doubt(
                     "service", $"inframanager does not serve {settings.Control.Socket}",
-                    "correct what is wrong here, then systemctl start inframanager");
+                    "fix the problems in this report, then systemctl start inframanager");
             }
 
             return;
@@ -148,6 +150,10 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             if (_running is not null)
             {
                 report.Right(what, $"{listen} is served");
+            }
+            else if (_isSilent)
+            {
+                report.Doubt(what, $"{listen} is in use, probably by the service, which does not answer", "see the line 'service'");
             }
             else
             {

@@ -7,6 +7,9 @@ public class IntentQueueTests
 {
     private static readonly TimeSpan Long = TimeSpan.FromSeconds(60);
 
+    // So long that only a wake-up ends the wait: a lost one fails the test after Long.
+    private static readonly TimeSpan Never = TimeSpan.FromHours(1);
+
     [Fact]
     public void The_queue_behaves_like_a_bounded_queue()
     {
@@ -83,10 +86,10 @@ public class IntentQueueTests
                 taken++;
             }
 
-            // A lost wake-up would end here.
+            // A lost wake-up would stall the test here.
             if (taken < producers * Each)
             {
-                await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);
+                await queue.WaitAsync(Never, TimeProvider.System).WaitAsync(Long);
             }
         }
 
@@ -100,7 +103,7 @@ public class IntentQueueTests
         var queue = new IntentQueue<string>(4, 1000);
         for (var i = 0; i < 2000; i++)
         {
-            var wait = queue.WaitAsync(Long, TimeProvider.System);
+            var wait = queue.WaitAsync(Never, TimeProvider.System);
             if (i % 2 == 0)
             {
                 await Task.Yield();
@@ -110,7 +113,7 @@ public class IntentQueueTests
             await wait.WaitAsync(Long);
             while (!queue.TryDequeue(out _))
             {
-                await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);
+                await queue.WaitAsync(Never, TimeProvider.System).WaitAsync(Long);
             }
         }
     }
@@ -121,6 +124,6 @@ public class IntentQueueTests
         var queue = new IntentQueue<string>(4, 1000);
         await queue.WaitAsync(TimeSpan.FromMilliseconds(1), TimeProvider.System).WaitAsync(Long);
         queue.TryEnqueue("x", 1);
-        await queue.WaitAsync(Long, TimeProvider.System).WaitAsync(Long);
+        await queue.WaitAsync(Never, TimeProvider.System).WaitAsync(Long);
     }
 }
