@@ -44,10 +44,12 @@ public static class ProtocolLimits
     /// <inheritdoc cref="MinMtu"/>
     public const int MaxMtu = 65535;
 
-    /// <summary>Maximum number of destinations outside the cluster's service ranges that the host is told about.</summary>
-    public const int MaxHostDestinations = 1024;
+    /// <summary>Maximum number of the cluster's service ranges that the host is told about.</summary>
+    public const int MaxServiceRanges = 64;
 
-    /// <summary>Maximum number of port ranges of the node's addresses that the host is told about.</summary>
+    /// <summary>
+    /// Maximum number of ports of services that the host is told about: each becomes a routing rule, and the kernel tries them one by one.
+    /// </summary>
     public const int MaxServicePorts = 256;
 
     /// <summary>Maximum bytes of an agent's name.</summary>

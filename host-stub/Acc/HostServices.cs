@@ -7,14 +7,14 @@ using Message = ACCOffload.Protos.V1.HostServices;
 namespace ACCOffload.HostStub.Acc;
 
 /// <summary>Which of the host's own traffic belongs into the pipeline because of services, as the ACC reports it. Immutable.</summary>
-/// <param name="Destinations">The service ranges, and the addresses outside the cluster that services have.</param>
+/// <param name="Ranges">The service ranges.</param>
 /// <param name="NodeAddresses">The node's addresses.</param>
-/// <param name="Ports">The ports of the node's addresses that belong to services.</param>
+/// <param name="Ports">The ports that belong to services, at one address; without an address, at every address of the node.</param>
 /// <param name="IsIncomplete">There is more than the ACC reports.</param>
 internal sealed record HostServices(
-    IReadOnlyList<IPNetwork> Destinations,
+    IReadOnlyList<IPNetwork> Ranges,
     IReadOnlyList<IPAddress> NodeAddresses,
-    IReadOnlyList<(byte Protocol, RulePorts Ports)> Ports,
+    IReadOnlyList<(IPAddress? Address, byte Protocol, RulePorts Ports)> Ports,
     bool IsIncomplete)
 {
     /// <summary>Reads the ACC's report; null for a report that is not valid.</summary>
@@ -23,23 +23,23 @@ internal sealed record HostServices(
     public static HostServices? Of(Message message, out string problem)
     {
         problem = "";
-        if (message.Destinations.Count > 2 * ProtocolLimits.MaxHostDestinations || message.Ports.Count > ProtocolLimits.MaxServicePorts
+        if (message.Ranges.Count > ProtocolLimits.MaxServiceRanges || message.Ports.Count > ProtocolLimits.MaxServicePorts
             || message.NodeAddresses.Count > ProtocolLimits.MaxServicePorts)
         {
             problem = "host_services has too many items";
             return null;
         }
 
-        var destinations = new List<IPNetwork>(message.Destinations.Count);
-        foreach (var item in message.Destinations)
+        var ranges = new List<IPNetwork>(message.Ranges.Count);
+        foreach (var item in message.Ranges)
         {
             if (item.Address.Length is not (4 or 16) || item.Length == 0 || item.Length > 8 * item.Address.Length)
             {
-                problem = $"host_services.destinations[{destinations.Count}] is not a prefix";
+                problem = $"host_services.ranges[{ranges.Count}] is not a prefix";
                 return null;
             }
 
-            destinations.Add(IpText.NetworkOf(new IPAddress(item.Address.Span), (int)item.Length));
+            ranges.Add(IpText.NetworkOf(new IPAddress(item.Address.Span), (int)item.Length));
         }
 
         if (message.NodeAddresses.Any(a => a.Length is not (4 or 16)))
@@ -48,16 +48,20 @@ internal sealed record HostServices(
             return null;
         }
 
-        if (message.Ports.Any(p => p.Protocol is 0 or > 255 || p.First == 0 || p.Last > 65535 || p.First > p.Last))
+        if (message.Ports.Any(p => p.Address.Length is not (0 or 4 or 16) || p.Protocol is 0 or > 255 || p.First == 0 || p.Last > 65535
+            || p.First > p.Last))
         {
             problem = "host_services.ports has an item that is not a range of ports";
             return null;
         }
 
         return new HostServices(
-            destinations,
+            ranges,
             [.. message.NodeAddresses.Select(a => new IPAddress(a.Span))],
-            [.. message.Ports.Select(p => ((byte)p.Protocol, new RulePorts((ushort)p.First, (ushort)p.Last)))],
+            [.. message.Ports.Select(p => (
+                p.Address.IsEmpty ? null : new IPAddress(p.Address.Span),
+                (byte)p.Protocol,
+                new RulePorts((ushort)p.First, (ushort)p.Last)))],
             message.Incomplete);
     }
 }

@@ -276,29 +276,50 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         RouteServices(host, link, source);
     }
 
+    // A failure must not keep the interface from being attached: it is reported and retried.
     private void RouteServices(PodNetwork host, LinkInfo link, IPAddress? source)
     {
-        if (!_config.Services)
+        try
         {
-            ServiceRouting.Remove(host, link);
-        }
-        else if (services.Acc.State.Services is { } known)
-        {
-            var detourSource = _config.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == _gateway.AddressFamily);
-            ServiceRouting.Apply(host, link, _gateway, source, detourSource, known, KeptRoutes(known));
-            if (known.IsIncomplete)
+            if (!_config.Services)
             {
-                _routingProblem =
-                    $"services have more than {ProtocolLimits.MaxHostDestinations} addresses outside the cluster or more than "
-                    + $"{ProtocolLimits.MaxServicePorts} ports of the node; the host reaches only the first";
+                ServiceRouting.Remove(host, link);
             }
+            else if (services.Acc.State.Services is { } known)
+            {
+                var detourSource = _config.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == _gateway.AddressFamily);
+                ServiceRouting.Apply(host, link, _gateway, source, detourSource, WithoutAcc(known), _config.Routes);
+                if (known.IsIncomplete)
+                {
+                    _routingProblem =
+                        $"services have more than {ProtocolLimits.MaxServicePorts} ports outside the service ranges; the host reaches only "
+                        + "the first";
+                }
+            }
+            else if (services.Acc.State.Synced)
+            {
+                _routingProblem = "the ACC's release does not report services (HostInterface:Services); update inframanager, or add the "
+                    + "service ranges to HostInterface:Routes";
+            }
+        }
+        catch (LinuxException e)
+        {
+            _routingProblem = $"the host's traffic to services: {e.Message}";
         }
     }
 
-    // The configured routes, and the ACC: a service that claims its address must not cut the agent off.
-    private List<IPNetwork> KeptRoutes(HostServices known) =>
-        [.. _config.Routes, .. IPAddress.TryParse(services.Config.Acc.Address.Host.Trim('[', ']'), out var acc)
-            ? known.Destinations.Where(d => d.Contains(acc)) : []];
+    // A service that claims the ACC's address must not cut the agent off.
+    private HostServices WithoutAcc(HostServices known)
+    {
+        var acc = services.Config.Acc.Address;
+        var address = IPAddress.TryParse(acc.Host.Trim('[', ']'), out var parsed) ? parsed : null;
+        return known with
+        {
+            Ranges = [.. known.Ranges.Where(r => address is null || !r.Contains(address))],
+            Ports = [.. known.Ports.Where(p => p.Ports.First != acc.Port || p.Ports.Last != acc.Port
+                || (address is not null && !address.Equals(p.Address) && !(p.Address is null && known.NodeAddresses.Contains(address))))],
+        };
+    }
 
     // The kernel refuses a source that is not local. Routes without it are better than none, and DHCP may still assign it.
     private IPAddress? PreferredSource(PodNetwork host)

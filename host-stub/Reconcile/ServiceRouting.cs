@@ -7,9 +7,9 @@ using ACCOffload.NativeInterop.Routing;
 namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
-/// Leads the host's own traffic to services into the pipeline. Service ranges and external addresses are routes. For ports of the node's
-/// own addresses, which the host's stack would answer itself, rules before the local table select a table with a route into the pipeline;
-/// for that, the local table's rule moves back. Everything is marked with <see cref="Origin"/>, so that it can be removed.
+/// Leads the host's own traffic to services into the pipeline. Service ranges are routes. For ports of external addresses and of the
+/// node's own addresses, which the host's stack would answer itself, rules before the local table select a table with a route into the
+/// pipeline; for that, the local table's rule moves back. Everything is marked with <see cref="Origin"/>, so that it can be removed.
 /// </summary>
 internal static class ServiceRouting
 {
@@ -38,10 +38,12 @@ internal static class ServiceRouting
         PodNetwork host, LinkInfo link, IPAddress gateway, IPAddress? source, IPAddress? detourSource, HostServices services,
         IReadOnlyCollection<IPNetwork> except)
     {
+        SetRoutes(host, link, gateway, source, services, except);
         var own = host.Links.GetAddresses().Select(a => a.Address).ToHashSet();
-        SetRoutes(host, link, gateway, source, services, d => except.Contains(d) || own.Contains(d.BaseAddress));
-        var local = services.NodeAddresses.Where(a => a.AddressFamily == gateway.AddressFamily && own.Contains(a)).ToList();
-        if (local.Count == 0 || detourSource is null || services.Ports.Count == 0)
+        var local = services.NodeAddresses.Where(own.Contains).ToList();
+        HashSet<RoutingRule> rules = [.. services.Ports.SelectMany(p => (p.Address is null ? local : [p.Address])
+            .Where(a => a.AddressFamily == gateway.AddressFamily).Select(a => RuleFor(a, p.Protocol, p.Ports)))];
+        if (rules.Count == 0 || detourSource is null)
         {
             RemoveRules(host);
             return;
@@ -61,7 +63,7 @@ internal static class ServiceRouting
                 Protocol = Origin,
             },
             replace: true);
-        SetRules(host, [.. local.SelectMany(a => services.Ports.Select(p => RuleFor(a, p.Protocol, p.Ports)))], gateway.AddressFamily);
+        SetRules(host, rules, gateway.AddressFamily);
     }
 
     /// <summary>Removes all of it, except the routes, which go with the interface.</summary>
@@ -96,9 +98,12 @@ internal static class ServiceRouting
     }
 
     private static void SetRoutes(
-        PodNetwork host, LinkInfo link, IPAddress gateway, IPAddress? source, HostServices services, Func<IPNetwork, bool> isExcepted)
+        PodNetwork host, LinkInfo link, IPAddress gateway, IPAddress? source, HostServices services, IReadOnlyCollection<IPNetwork> except)
     {
-        var wanted = services.Destinations.Where(d => d.BaseAddress.AddressFamily == gateway.AddressFamily && !isExcepted(d)).ToHashSet();
+        // Routes that others made stay: replacing one would lose it for good.
+        var foreign = host.Links.GetRoutes().Where(r => r.Protocol != Origin).Select(r => r.Destination).ToHashSet();
+        var wanted = services.Ranges.Where(r => r.BaseAddress.AddressFamily == gateway.AddressFamily && !except.Contains(r)
+            && !foreign.Contains(r)).ToHashSet();
         foreach (var route in host.Links.GetRoutes(link.Index).Where(r => r.Protocol == Origin))
         {
             if (!wanted.Contains(route.Destination))

@@ -13,25 +13,29 @@ public sealed class HostServicesTests
     public void A_valid_report_is_read()
     {
         var message = new Message { Incomplete = true };
-        message.Destinations.Add(ToPrefix(12, 10, 96, 0, 0));
+        message.Ranges.Add(ToPrefix(12, 10, 96, 0, 0));
         message.NodeAddresses.Add(ByteString.CopyFrom(192, 0, 2, 2));
         message.Ports.Add(new ServicePorts { Protocol = 132, First = 30000, Last = 32767 });
         var read = HostServices.Of(message, out var problem)!;
         Assert.Equal("", problem);
-        Assert.Equal("10.96.0.0/12", Assert.Single(read.Destinations).ToString());
+        Assert.Equal("10.96.0.0/12", Assert.Single(read.Ranges).ToString());
         Assert.Equal("192.0.2.2", Assert.Single(read.NodeAddresses).ToString());
-        Assert.Equal("(132, 30000-32767)", Assert.Single(read.Ports).ToString());
+        Assert.Equal("(, 132, 30000-32767)", Assert.Single(read.Ports).ToString());
         Assert.True(read.IsIncomplete);
     }
 
     public static TheoryData<string, Action<Message>> Invalid => new()
     {
-        { "destinations[0] is not a prefix", m => m.Destinations.Add(ToPrefix(0, 0, 0, 0, 0)) },
-        { "destinations[0] is not a prefix", m => m.Destinations.Add(ToPrefix(33, 10, 0, 0, 0)) },
-        { "destinations[0] is not a prefix", m => m.Destinations.Add(ToPrefix(8, 10)) },
+        { "ranges[0] is not a prefix", m => m.Ranges.Add(ToPrefix(0, 0, 0, 0, 0)) },
+        { "ranges[0] is not a prefix", m => m.Ranges.Add(ToPrefix(33, 10, 0, 0, 0)) },
+        { "ranges[0] is not a prefix", m => m.Ranges.Add(ToPrefix(8, 10)) },
         { "node_addresses", m => m.NodeAddresses.Add(ByteString.CopyFrom(1, 2, 3)) },
         { "ports", m => m.Ports.Add(new ServicePorts { Protocol = 0, First = 1, Last = 1 }) },
         { "ports", m => m.Ports.Add(new ServicePorts { Protocol = 256, First = 1, Last = 1 }) },
+        {
+            "ports",
+            m => m.Ports.Add(new ServicePorts { Address = ByteString.CopyFrom(1, 2), Protocol = 6, First = 1, Last = 1 })
+        },
         { "ports", m => m.Ports.Add(new ServicePorts { Protocol = 6, First = 2, Last = 1 }) },
         { "ports", m => m.Ports.Add(new ServicePorts { Protocol = 6, First = 1, Last = 65536 }) },
         {

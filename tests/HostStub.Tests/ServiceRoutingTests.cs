@@ -16,9 +16,12 @@ public sealed class ServiceRoutingTests : IDisposable
     private static readonly IPAddress HostAddress = IPAddress.Parse("200.1.1.2");
 
     private static readonly HostServices Services = new(
-        [IPNetwork.Parse("10.96.0.0/12"), IPNetwork.Parse("198.51.100.7/32"), IPNetwork.Parse("fd00:96::/112")],
+        [IPNetwork.Parse("10.96.0.0/12"), IPNetwork.Parse("10.200.0.0/16"), IPNetwork.Parse("fd00:96::/112")],
         [IPAddress.Parse(Node), IPAddress.Parse("192.0.2.99"), IPAddress.Parse("fd00::2")],
-        [(6, new RulePorts(30000, 32767)), (17, new RulePorts(30000, 32767)), (6, new RulePorts(8080, 8080))],
+        [
+            (null, 6, new RulePorts(30000, 32767)), (null, 17, new RulePorts(30000, 32767)), (null, 6, new RulePorts(8080, 8080)),
+            (IPAddress.Parse("198.51.100.7"), 6, new RulePorts(443, 443)),
+        ],
         false);
 
     private readonly string _name = $"acct-{Guid.NewGuid():N}";
@@ -61,6 +64,7 @@ public sealed class ServiceRoutingTests : IDisposable
                 $"90: from all to {Node} iif lo ipproto tcp dport 30000-32767 lookup {ServiceRouting.Table} proto 172",
                 $"90: from all to {Node} iif lo ipproto tcp dport 8080 lookup {ServiceRouting.Table} proto 172",
                 $"90: from all to {Node} iif lo ipproto udp dport 30000-32767 lookup {ServiceRouting.Table} proto 172",
+                $"90: from all to 198.51.100.7 iif lo ipproto tcp dport 443 lookup {ServiceRouting.Table} proto 172",
                 "100: from all lookup local proto 172",
                 "32766: from all lookup main",
                 "32767: from all lookup default",
@@ -69,15 +73,16 @@ public sealed class ServiceRoutingTests : IDisposable
         Assert.Equal(
             [
                 $"10.96.0.0/12 via {Gateway} dev acc0 src {Node} onlink",
-                $"198.51.100.7 via {Gateway} dev acc0 src {Node} onlink",
+                $"10.200.0.0/16 via {Gateway} dev acc0 src {Node} onlink",
             ],
             await LinesAsync("ip route show proto 172"));
-        Assert.Equal(["1"], await LinesAsync("sysctl -n net.ipv4.conf.acc0.accept_local"));
+        Assert.Equal(["1", "2"], await LinesAsync("sysctl -n net.ipv4.conf.acc0.accept_local net.ipv4.conf.acc0.rp_filter"));
 
         // The kernel's decisions.
         Assert.Contains($"via {Gateway}", await RouteToAsync($"{Node} ipproto tcp dport 30080"), StringComparison.Ordinal);
         Assert.Contains($"src {HostAddress}", await RouteToAsync($"{Node} ipproto tcp dport 30080"), StringComparison.Ordinal);
         Assert.Contains($"via {Gateway}", await RouteToAsync($"{Node} ipproto tcp dport 8080"), StringComparison.Ordinal);
+        Assert.Contains($"via {Gateway}", await RouteToAsync("198.51.100.7 ipproto tcp dport 443"), StringComparison.Ordinal);
         Assert.StartsWith("local", await RouteToAsync($"{Node} ipproto udp dport 8080"), StringComparison.Ordinal);
         Assert.StartsWith("local", await RouteToAsync($"{Node} ipproto tcp dport 22"), StringComparison.Ordinal);
     }
@@ -101,8 +106,8 @@ public sealed class ServiceRoutingTests : IDisposable
         await Shell.RunLineAsync(_name, $"ip rule del to {Node} iif lo ipproto udp dport 30000-32767").Succeeded();
         Apply(Services with
         {
-            Destinations = [IPNetwork.Parse("10.96.0.0/12")],
-            Ports = [(17, new RulePorts(30000, 32767))],
+            Ranges = [IPNetwork.Parse("10.96.0.0/12")],
+            Ports = [(null, 17, new RulePorts(30000, 32767))],
         });
         Assert.Equal(
             [
@@ -146,23 +151,21 @@ public sealed class ServiceRoutingTests : IDisposable
     {
         Needs.Root();
         var before = await RulesAsync();
-        Apply(Services with { NodeAddresses = [IPAddress.Parse("192.0.2.99")] });
+        Apply(Services with { NodeAddresses = [IPAddress.Parse("192.0.2.99")], Ports = [.. Services.Ports.Where(p => p.Address is null)] });
         Assert.Equal(before, await RulesAsync());
         Assert.Equal(2, (await LinesAsync("ip route show proto 172")).Length);
     }
 
     [Fact]
-    public async Task Excepted_destinations_and_the_hosts_own_addresses_are_not_routed()
+    public async Task Configured_routes_and_those_of_other_programs_stay()
     {
         Needs.Root();
+        await Shell.RunLineAsync(_name, "ip route add 10.200.0.0/16 dev peer0").Succeeded();
         ServiceRouting.Apply(
             _host!, _host!.Find()!, Gateway, null, HostAddress,
-            Services with
-            {
-                Destinations = [IPNetwork.Parse("198.51.100.7/32"), IPNetwork.Parse($"{Node}/32"), IPNetwork.Parse("10.0.0.1/32")],
-            },
-            [IPNetwork.Parse("198.51.100.7/32")]);
-        Assert.Equal([$"10.0.0.1 via {Gateway} dev acc0 onlink"], await LinesAsync("ip route show proto 172"));
+            Services with { Ranges = [.. Services.Ranges, IPNetwork.Parse("10.201.0.0/16")] }, [IPNetwork.Parse("10.96.0.0/12")]);
+        Assert.Equal([$"10.201.0.0/16 via {Gateway} dev acc0 onlink"], await LinesAsync("ip route show proto 172"));
+        Assert.Contains("dev peer0", (await LinesAsync("ip route show 10.200.0.0/16")).Single(), StringComparison.Ordinal);
     }
 
     private void Apply(HostServices services) =>

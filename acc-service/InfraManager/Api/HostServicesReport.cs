@@ -39,11 +39,12 @@ internal sealed class HostServicesReport(IProgrammer core)
     private static HostServices Build(IReadOnlyDictionary<ServiceKey, ServiceView> services, NodeSettings node)
     {
         var report = new HostServices();
-        report.NodeAddresses.AddRange(node.NodeAddresses.Select(a => ByteString.CopyFrom(a.GetAddressBytes())));
-        report.Destinations.AddRange(node.VirtualRanges.Select(r => ToPrefix(r.BaseAddress, r.PrefixLength)));
-        report.Ports.AddRange(Protocols.Select(p => ToPorts(p, node.NodePorts.First, node.NodePorts.Last)));
-        var addresses = new HashSet<IPAddress>();
-        var ports = new HashSet<(ProtocolType Protocol, ushort Port)>();
+        report.NodeAddresses.AddRange(node.NodeAddresses.Select(ToBytes));
+        report.Ranges.AddRange(node.VirtualRanges.Take(ProtocolLimits.MaxServiceRanges)
+            .Select(r => new Prefix { Address = ToBytes(r.BaseAddress), Length = (uint)r.PrefixLength }));
+        report.Ports.AddRange(Protocols.Select(p => ToPorts(null, p, node.NodePorts.First, node.NodePorts.Last)));
+        // Only their ports: other traffic to an external address, such as another node's, is none of the services' business.
+        var ports = new HashSet<(string Address, ProtocolType Protocol, ushort Port)>();
         foreach (var (protocol, frontend) in services.Values.SelectMany(s => s.State.Spec.Ports)
             .SelectMany(p => p.Frontends.Select(f => (p.Protocol, f))))
         {
@@ -51,30 +52,33 @@ internal sealed class HostServicesReport(IProgrammer core)
             {
                 if (!node.VirtualRanges.Any(r => r.Contains(frontend.Address)))
                 {
-                    addresses.Add(frontend.Address);
+                    ports.Add((frontend.Address.ToString(), protocol, frontend.Port));
                 }
             }
             else if (!node.NodePorts.Contains(frontend.Port))
             {
-                ports.Add((protocol, frontend.Port));
+                ports.Add(("", protocol, frontend.Port));
             }
         }
 
         // In a stable order, so that the host does not see a change where there is none.
-        report.Destinations.AddRange(addresses.OrderBy(a => a.ToString(), StringComparer.Ordinal).Take(ProtocolLimits.MaxHostDestinations)
-            .Select(a => ToPrefix(a, 8 * a.GetAddressBytes().Length)));
         var room = ProtocolLimits.MaxServicePorts - Protocols.Length;
-        report.Ports.AddRange(ports.Order().Take(room).Select(p => ToPorts(p.Protocol, p.Port, p.Port)));
-        report.Incomplete = addresses.Count > ProtocolLimits.MaxHostDestinations || ports.Count > room;
+        report.Ports.AddRange(ports.Order().Take(room)
+            .Select(p => ToPorts(p.Address.Length == 0 ? null : IPAddress.Parse(p.Address), p.Protocol, p.Port, p.Port)));
+        report.Incomplete = node.VirtualRanges.Count > ProtocolLimits.MaxServiceRanges || ports.Count > room;
         return report;
     }
 
-    private static Prefix ToPrefix(IPAddress address, int length) =>
-        new() { Address = ByteString.CopyFrom(address.GetAddressBytes()), Length = (uint)length };
+    private static ByteString ToBytes(IPAddress address) => ByteString.CopyFrom(address.GetAddressBytes());
 
     // ProtocolType has IANA's numbers.
-    private static ServicePorts ToPorts(ProtocolType protocol, ushort first, ushort last) =>
-        new() { Protocol = (uint)protocol, First = first, Last = last };
+    private static ServicePorts ToPorts(IPAddress? address, ProtocolType protocol, ushort first, ushort last) => new()
+    {
+        Address = address is null ? ByteString.Empty : ToBytes(address),
+        Protocol = (uint)protocol,
+        First = first,
+        Last = last,
+    };
 
     private sealed record Built(IReadOnlyDictionary<ServiceKey, ServiceView> Services, NodeSettings Node, HostServices Report);
 }

@@ -45,6 +45,9 @@ internal sealed partial class ServiceComposer
     // If port numbers are derived from MACs, every possible port already exists, and none is watched.
     private bool ArePortsFixed => _settings.Node.Devices.PortRule == PortRule.Mac;
 
+    // Without one there is nothing to watch, which the condition Watch says.
+    private bool KubeconfigExists => File.Exists(_settings.Kubernetes.Kubeconfig);
+
     public async Task<ServiceHost> StartAsync(CancellationToken cancellationToken)
     {
         var embedded = _settings.Target.Kind == TargetKind.Embedded
@@ -118,7 +121,7 @@ internal sealed partial class ServiceComposer
             ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)")
             : PortPoolCondition.Of(target.Traits, _settings.Target.Ports) ?? portWatch.Ports);
         conditions.Add(() => HostInterfaceCondition.Of(programmer, _settings.Node, portWatch.Report));
-        conditions.Add(() => NodeCondition.Of(programmer.Node, watch?.NodeProblem ?? ""));
+        conditions.Add(() => NodeCondition.Of(programmer.Node, watch?.NodeProblem ?? "", KubeconfigExists ? watch?.GetStatus() : null));
         if (watch is not null)
         {
             var judge = new WatchCondition(_settings.Kubernetes.Kubeconfig, _time);

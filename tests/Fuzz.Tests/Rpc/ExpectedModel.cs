@@ -19,7 +19,7 @@ internal sealed class ExpectedModel(NetworkModel model)
 
     public IReadOnlyDictionary<EndpointAddress, EndpointSpec> Endpoints => _endpoints;
 
-    /// <summary>Whether the stamp belongs to the current epoch; requests without a stamp are always accepted.</summary>
+    /// <summary>Whether the stamp belongs to the current epoch; always true for a request without a stamp.</summary>
     public bool IsCurrentEpoch(RequestStamp stamp) => stamp == default || stamp.Epoch == _epoch;
 
     /// <summary>Moves an epoch relative to the current one, because most requests would otherwise belong to a past epoch.</summary>
@@ -131,8 +131,8 @@ internal sealed class ExpectedModel(NetworkModel model)
     }
 
     /// <summary>
-    /// The result of a Sync depends too much on order to predict it simply, so its invariants are checked and the state is taken from the
-    /// model.
+    /// The result of a Sync depends on the order of its items and is hard to predict. This checks its invariants and takes the state from
+    /// the model.
     /// </summary>
     public void Synced(SyncIntent sync, SyncOutcome outcome)
     {
@@ -143,9 +143,9 @@ internal sealed class ExpectedModel(NetworkModel model)
         FuzzFailure.Unless(outcome.Failures.Select(f => f.Index).Distinct().Count() == outcome.Failures.Count, "an item failed twice");
         foreach (var (address, spec) in _endpoints)
         {
-            var concerned = address.Origin == ApiOrigin.Offload && spec.Stamp <= sync.Stamp;
+            var isInScope = address.Origin == ApiOrigin.Offload && spec.Stamp <= sync.Stamp;
             var now = model.Endpoints.Find(address)?.Spec;
-            if (!concerned)
+            if (!isInScope)
             {
                 FuzzFailure.Unless(ReferenceEquals(now, spec), $"the Sync does not concern {address}, but it changed from {spec} to {now}");
             }
@@ -223,7 +223,7 @@ internal sealed class ExpectedModel(NetworkModel model)
         FuzzFailure.Unless(model.Tombstones.Values.All(t => _tombstones.GetValueOrDefault(t.Address) == t), "tombstones differ");
     }
 
-    /// <summary>Checks that exactly the host ports of the pods at the node's address lead to them.</summary>
+    /// <summary>Checks that the pods' host ports on the node's address lead to the pods, and that there are no other host ports.</summary>
     private void CompareHostPorts()
     {
         var expected = _endpoints.Values.SelectMany(spec => spec.HostPorts

@@ -23,13 +23,13 @@ public sealed class HostServicesReportTests
     }
 
     [Fact]
-    public void Addresses_outside_the_service_ranges_and_ports_outside_the_node_ports_are_added()
+    public void Ports_of_external_addresses_and_ports_outside_the_node_ports_are_added()
     {
         Add(1, ProtocolType.Tcp, "10.96.0.1:80", "198.51.100.7:80", "192.0.2.10:30080", "192.0.2.10:8080");
         Add(2, ProtocolType.Udp, "10.96.0.1:53", "198.51.100.7:53", "203.0.113.1:53", "192.0.2.10:53");
         Assert.Equal(
-            "10.96.0.0/12 198.51.100.7/32 203.0.113.1/32; 192.0.2.10; "
-            + "6:30000-32767 17:30000-32767 132:30000-32767 6:8080-8080 17:53-53",
+            "10.96.0.0/12; 192.0.2.10; 6:30000-32767 17:30000-32767 132:30000-32767 6:8080-8080 17:53-53 "
+            + "198.51.100.7 6:80-80 198.51.100.7 17:53-53 203.0.113.1 17:53-53",
             Text(new HostServicesReport(_core).Current));
     }
 
@@ -46,14 +46,14 @@ public sealed class HostServicesReportTests
     [Fact]
     public void More_than_the_limit_is_reported_as_incomplete()
     {
-        for (var i = 0; i <= ProtocolLimits.MaxHostDestinations; i++)
+        for (var i = 0; i <= ProtocolLimits.MaxServicePorts; i++)
         {
             Add(i, ProtocolType.Tcp, $"198.18.{i / 256}.{i % 256}:80");
         }
 
         var report = new HostServicesReport(_core).Current;
         Assert.True(report.Incomplete);
-        Assert.Equal(ProtocolLimits.MaxHostDestinations + 1, report.Destinations.Count);
+        Assert.Equal(ProtocolLimits.MaxServicePorts, report.Ports.Count);
     }
 
     private void Add(int number, ProtocolType protocol, params string[] frontends)
@@ -68,7 +68,9 @@ public sealed class HostServicesReportTests
     }
 
     private static string Text(HostServices report) => string.Join("; ",
-        string.Join(' ', report.Destinations.Select(d => $"{new IPAddress(d.Address.Span)}/{d.Length}")),
+        string.Join(' ', report.Ranges.Select(d => $"{new IPAddress(d.Address.Span)}/{d.Length}")),
         string.Join(' ', report.NodeAddresses.Select(a => new IPAddress(a.Span))),
-        string.Join(' ', report.Ports.Select(p => $"{p.Protocol}:{p.First}-{p.Last}")));
+        string.Join(' ', report.Ports.Select(p => $"{Prefix(p)}{p.Protocol}:{p.First}-{p.Last}")));
+
+    private static string Prefix(ServicePorts ports) => ports.Address.IsEmpty ? "" : $"{new IPAddress(ports.Address.Span)} ";
 }

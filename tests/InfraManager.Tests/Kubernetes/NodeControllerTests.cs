@@ -100,6 +100,33 @@ public sealed class NodeControllerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_node_that_registers_anew_keeps_its_addresses_until_it_has_others()
+    {
+        Put(Kube.Node("node-1", "a").WithAddresses(["192.0.2.10"], "10.244.1.0/24"));
+        await UntilAddressAsync("192.0.2.10");
+        Put(Kube.Node("node-1", "a"));
+        Put(Kube.ServiceRange("kubernetes", "10.96.0.0/12"));
+        await Eventually.TrueAsync(() => _core.Programmer.Node.VirtualRanges.Count == 1, () => string.Join('\n', _log.Lines));
+        Assert.Equal("192.0.2.10", string.Join(' ', _core.Programmer.Node.NodeAddresses));
+        Assert.Equal("10.244.1.0/24", string.Join(' ', _core.Programmer.Node.PodRanges));
+    }
+
+    [Fact]
+    public async Task An_unreadable_service_range_does_not_remove_the_stored_ones()
+    {
+        Put(Kube.ServiceRange("kubernetes", "10.96.0.0/12"));
+        await Eventually.TrueAsync(() => _core.Programmer.Node.VirtualRanges.Count == 1, () => string.Join('\n', _log.Lines));
+        await StopAsync();
+        _controller = new NodeController(_core.Programmer, _index, TimeProvider.System, _log.CreateLogger("Kubernetes"));
+        _stop = new CancellationTokenSource();
+        _running = _controller.RunAsync(_stop.Token);
+        _controller.ServiceRanges.Replace([], [new ObjectName("", "kubernetes")]);
+        Put(Kube.Node("node-1", "a").WithAddresses(["192.0.2.10"], "10.244.1.0/24"));
+        await UntilAddressAsync("192.0.2.10");
+        Assert.Single(_core.Programmer.Node.VirtualRanges);
+    }
+
+    [Fact]
     public async Task Without_a_watch_the_clusters_earlier_values_are_not_used()
     {
         Put(Kube.Node("node-1", "a").WithAddresses(["192.0.2.10"], "10.244.1.0/24"));

@@ -187,8 +187,9 @@ internal sealed partial class NodeController : IDisposable
 
         private void Set(NodeObject node) => controller.Update(facts => facts with
         {
-            Addresses = [.. node.InternalAddresses],
-            PodRanges = [.. node.PodRanges],
+            // A node that registers anew has none at first, while its pods still run with the previous ones.
+            Addresses = node.InternalAddresses.Count > 0 ? [.. node.InternalAddresses] : facts.Addresses,
+            PodRanges = node.PodRanges.Count > 0 ? [.. node.PodRanges] : facts.PodRanges,
         });
     }
 
@@ -210,7 +211,11 @@ internal sealed partial class NodeController : IDisposable
                 _objects[item.Name] = item;
             }
 
-            Publish();
+            // The ranges of an object that was never readable are unknown; the stored ones may contain them.
+            if (unreadable.All(_objects.ContainsKey))
+            {
+                Publish();
+            }
         }
 
         public void Apply(ServiceRangeObject changed)

@@ -11,7 +11,7 @@ internal sealed record ResourceKind<T>(string Kind, string Path, string Selector
     /// <summary>Reads the name of an object whose content cannot be read; null keeps the previous version in use.</summary>
     public NameOnlyReader<T>? ReadNameOnly { get; init; }
 
-    /// <summary>Whether older API servers do not have the kind. Such a server has no objects of it.</summary>
+    /// <summary>Whether older API servers do not have the kind, so that its absence is no failure.</summary>
     public bool IsOptional { get; init; }
 }
 

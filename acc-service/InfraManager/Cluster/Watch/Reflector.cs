@@ -118,7 +118,9 @@ internal sealed partial class Reflector<T>
         }
     }
 
-    /// <summary>The API server does not have the kind, so there are no objects of it.</summary>
+    /// <summary>
+    /// The API server does not have the kind. The last known objects stay in use: during an upgrade, another server may have it.
+    /// </summary>
     private TimeSpan OnAbsent()
     {
         if (_status.Phase != ReflectorPhase.Absent)
@@ -126,7 +128,6 @@ internal sealed partial class Reflector<T>
             LogAbsent(_kind.Kind);
         }
 
-        _sink.Replace([], []);
         _version = null;
         OnSuccess();
         Set(_status with { Phase = ReflectorPhase.Absent, Synced = true, ResourceVersion = "", Objects = 0 });

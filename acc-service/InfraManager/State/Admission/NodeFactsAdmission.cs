@@ -21,12 +21,8 @@ internal sealed class NodeFactsAdmission(NetworkModel model, NodeSettings config
         }
 
         model.NodeFacts.Set(next);
+        // The host's endpoint changes, too, but the facts are not to blame for its port.
         context.Changed(OwnerId.Node, default);
-        if (model.Endpoints.Host is { } host)
-        {
-            context.Changed(OwnerId.OfEndpoint(host.Id), default);
-        }
-
         return new NodeFactsOutcome(node);
     }
 }

@@ -42,7 +42,7 @@ internal sealed class NetworkModel
 
     public PortRemovalTable PortRemovals { get; }
 
-    /// <summary>The time of session affinity; 0 for none. Not durable: the target has it.</summary>
+    /// <summary>The value of the session affinity clock; 0 if it never ticked. Not durable: it is read back from the target.</summary>
     public uint AffinityTime { get; set; }
 
     /// <summary>The number of changes recorded since the last <see cref="Forget"/>.</summary>

@@ -4,8 +4,8 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
-/// Answers the requests of one Read. <see cref="Take"/> copies the requested state under the device's lock, so that all answers are
-/// consistent. Sending the copy, which takes long, blocks no writer.
+/// Answers the requests of one Read. <see cref="Take"/> copies the requested entries, members and groups under the device's lock, so that
+/// they are consistent. Cells of counters and registers are read when they are sent. Sending can take a long time, but blocks no writer.
 /// </summary>
 internal sealed partial class ReadBatch : IDisposable
 {
