@@ -62,7 +62,7 @@ internal sealed class Cluster : IAsyncDisposable
         }
 
         return status.Watch is { Synced: true, Pending: 0, Waiting: "" } watch
-            && watch.Kinds.Where(k => k.Kind != "Node")
+            && watch.Kinds.Where(k => k.Kind is "Service" or "EndpointSlice")
                 .All(k => long.TryParse(k.ResourceVersion, CultureInfo.InvariantCulture, out var seen) && seen >= _api.Version);
     }
 
