@@ -231,7 +231,7 @@ public sealed partial class RouteNetlink
 
     /// <summary>
     /// Accepts IPv4 packets whose source is one of the machine's own addresses (accept_local, ip-sysctl), as they arrive after a detour
-    /// through another device, and checks their way back only loosely (rp_filter 2), because it is another device's. By netlink, because
+    /// through another device, and does not check their way back (rp_filter 0), because it is another device's. By netlink, because
     /// /proc/sys is read-only for a sandboxed service.
     /// </summary>
     public void SetAcceptLocal(int index)
@@ -244,7 +244,7 @@ public sealed partial class RouteNetlink
         var inet = writer.Begin(Libc.AF_INET);
         var settings = writer.Begin(Rtnetlink.IFLA_INET_CONF);
         writer.Number(Rtnetlink.IPV4_DEVCONF_ACCEPT_LOCAL, 1);
-        writer.Number(Rtnetlink.IPV4_DEVCONF_RP_FILTER, 2);
+        writer.Number(Rtnetlink.IPV4_DEVCONF_RP_FILTER, 0);
         writer.End(settings);
         writer.End(inet);
         writer.End(families);

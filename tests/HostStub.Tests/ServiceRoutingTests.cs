@@ -76,7 +76,7 @@ public sealed class ServiceRoutingTests : IDisposable
                 $"10.200.0.0/16 via {Gateway} dev acc0 src {Node} onlink",
             ],
             await LinesAsync("ip route show proto 172"));
-        Assert.Equal(["1", "2"], await LinesAsync("sysctl -n net.ipv4.conf.acc0.accept_local net.ipv4.conf.acc0.rp_filter"));
+        Assert.Equal(["1", "0"], await LinesAsync("sysctl -n net.ipv4.conf.acc0.accept_local net.ipv4.conf.acc0.rp_filter"));
 
         // The kernel's decisions.
         Assert.Contains($"via {Gateway}", await RouteToAsync($"{Node} ipproto tcp dport 30080"), StringComparison.Ordinal);
