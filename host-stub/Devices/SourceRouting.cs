@@ -13,8 +13,10 @@ namespace ACCOffload.HostStub.Devices;
 /// </summary>
 internal static class SourceRouting
 {
-    /// <summary>Above the numbers that administrators use, and those of the sbr plugin (from 100).</summary>
-    private const int FirstTable = 0x0acc_0000;
+    /// <summary>
+    /// Above the numbers that administrators use, and those of the sbr plugin (from 100). No interface has it: their indexes start at 1.
+    /// </summary>
+    public const int FirstTable = 0x0acc_0000;
 
     /// <summary>Between the rules of the local and the main table.</summary>
     private const int Priority = 1000;

@@ -74,21 +74,16 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private async Task RemoveAsync(Claim claim)
     {
         await services.RunOnHostAsync(() => DeleteLink(claim));
-        await services.RunOnHostAsync(RemoveServiceRouting);
         await remover.RemoveAsync(claim.Key, claim, ipam: null);
     }
 
     private static bool DeleteLink(Claim claim)
     {
         using var host = PodNetwork.OpenHost(claim.Key.InterfaceName);
-        return host.Find() is { } link && link.Mac == claim.Mac && host.Links.DeleteLink(link.Index);
-    }
-
-    private static bool RemoveServiceRouting()
-    {
-        using var host = PodNetwork.OpenHost("lo");
+        var isDeleted = host.Find() is { } link && link.Mac == claim.Mac && host.Links.DeleteLink(link.Index);
+        // The routes went with the interface.
         ServiceRouting.RemoveRules(host);
-        return true;
+        return isDeleted;
     }
 
     private async Task EnsureWantedAsync(AttachmentKey key)
@@ -312,7 +307,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private HostServices WithoutAcc(HostServices known)
     {
         var acc = services.Config.Acc.Address;
-        var address = IPAddress.TryParse(acc.Host.Trim('[', ']'), out var parsed) ? parsed : null;
+        var address = IpText.TryParse(acc.Host.Trim('[', ']'), out var parsed) ? parsed : null;
         return known with
         {
             Ranges = [.. known.Ranges.Where(r => address is null || !r.Contains(address))],
@@ -325,24 +320,24 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private IPAddress? PreferredSource(PodNetwork host)
     {
         _routingProblem = "";
-        if (_config.PreferredSource is null && _config.Services && services.Acc.State.Services is { } known)
-        {
-            var own = host.Links.GetAddresses().Select(a => a.Address).ToHashSet();
-            return known.NodeAddresses.FirstOrDefault(a => a.AddressFamily == _gateway.AddressFamily && own.Contains(a));
-        }
-
-        if (_config.PreferredSource is not { } source || source.AddressFamily != _gateway.AddressFamily)
+        var candidates = _config.PreferredSource is { } configured ? [configured]
+            : _config.Services ? services.Acc.State.Services?.NodeAddresses ?? []
+            : [];
+        var wanted = candidates.Where(a => a.AddressFamily == _gateway.AddressFamily).ToList();
+        if (wanted.Count == 0)
         {
             return null;
         }
 
-        if (host.Links.GetAddresses().Any(a => a.Address.Equals(source)))
+        var own = host.Links.GetAddresses().Select(a => a.Address).ToHashSet();
+        var source = wanted.Find(own.Contains);
+        if (source is null && _config.PreferredSource is { } missing)
         {
-            return source;
+            _routingProblem =
+                $"HostInterface:PreferredSource {missing} is not an address of this host; the routes are without it until it is";
         }
 
-        _routingProblem = $"HostInterface:PreferredSource {source} is not an address of this host; the routes are without it until it is";
-        return null;
+        return source;
     }
 
     // Without a preference, a source that was set by hand stays.

@@ -16,8 +16,8 @@ internal static class ServiceRouting
     /// <summary>rtm_protocol of our routes and rules. The kernel and routing daemons do not use it.</summary>
     public const byte Origin = 172;
 
-    /// <summary>Above the numbers that administrators use. <see cref="SourceRouting"/> uses the following ones.</summary>
-    public const int Table = 0x0acc_0000;
+    /// <summary>The table with the route into the pipeline.</summary>
+    public const int Table = SourceRouting.FirstTable;
 
     /// <summary>Priority of the rules for ports.</summary>
     public const int Priority = 90;
@@ -101,10 +101,11 @@ internal static class ServiceRouting
         PodNetwork host, LinkInfo link, IPAddress gateway, IPAddress? source, HostServices services, IReadOnlyCollection<IPNetwork> except)
     {
         // Routes that others made stay: replacing one would lose it for good.
-        var foreign = host.Links.GetRoutes().Where(r => r.Protocol != Origin).Select(r => r.Destination).ToHashSet();
+        var present = host.Links.GetRoutes();
+        var foreign = present.Where(r => r.Protocol != Origin).Select(r => r.Destination).ToHashSet();
         var wanted = services.Ranges.Where(r => r.BaseAddress.AddressFamily == gateway.AddressFamily && !except.Contains(r)
             && !foreign.Contains(r)).ToHashSet();
-        foreach (var route in host.Links.GetRoutes(link.Index).Where(r => r.Protocol == Origin))
+        foreach (var route in present.Where(r => r.Protocol == Origin && r.InterfaceIndex == link.Index))
         {
             if (!wanted.Contains(route.Destination))
             {
@@ -182,5 +183,5 @@ internal static class ServiceRouting
 
     // As the kernel creates it: without an origin (RTPROT_KERNEL is its own) and with priority 0.
     private static void AddFirst(PodNetwork host, AddressFamily family) =>
-        host.Links.AddRuleFirst(new RoutingRule { Family = family, Table = RoutingRule.LocalTable });
+        host.Links.AddRule(new RoutingRule { Family = family, Table = RoutingRule.LocalTable, Priority = 0 });
 }

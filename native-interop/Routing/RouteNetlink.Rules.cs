@@ -21,21 +21,7 @@ public sealed partial class RouteNetlink
         return _connection.TryExecute(writer.Complete(operation), operation, Errno.EEXIST);
     }
 
-    /// <summary>Adds a routing rule with priority 0, before all others.</summary>
-    /// <returns>False if it already exists.</returns>
-    public bool AddRuleFirst(RoutingRule rule)
-    {
-        ArgumentNullException.ThrowIfNull(rule);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(rule.Priority, 0, nameof(rule));
-        var operation = $"add the rule {Describe(rule)} before all others";
-        var writer = new MessageWriter(
-            stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_NEWRULE, NetlinkMessage.NLM_F_CREATE | NetlinkMessage.NLM_F_EXCL);
-        WriteRule(ref writer, rule);
-        writer.Number(Rtnetlink.FRA_PRIORITY, 0u);
-        return _connection.TryExecute(writer.Complete(operation), operation, Errno.EEXIST);
-    }
-
-    /// <summary>Deletes a routing rule; a priority of 0 matches any.</summary>
+    /// <summary>Deletes a routing rule: the first one that matches.</summary>
     /// <returns>False if it did not exist.</returns>
     public bool DeleteRule(RoutingRule rule)
     {
@@ -69,7 +55,7 @@ public sealed partial class RouteNetlink
     private static void WriteRule(ref MessageWriter writer, RoutingRule rule)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rule.Table, nameof(rule));
-        ArgumentOutOfRangeException.ThrowIfNegative(rule.Priority, nameof(rule));
+        ArgumentOutOfRangeException.ThrowIfNegative(rule.Priority ?? 0, nameof(rule));
         ArgumentOutOfRangeException.ThrowIfEqual(rule.HasOtherSelectors, true, nameof(rule));
         var family = rule.Family == AddressFamily.InterNetwork ? (byte)Libc.AF_INET : (byte)Libc.AF_INET6;
         writer.Body(new Rtnetlink.RuleMessage
@@ -111,9 +97,9 @@ public sealed partial class RouteNetlink
         }
 
         writer.Number(Rtnetlink.FRA_TABLE, (uint)rule.Table);
-        if (rule.Priority != 0)
+        if (rule.Priority is { } priority)
         {
-            writer.Number(Rtnetlink.FRA_PRIORITY, (uint)rule.Priority);
+            writer.Number(Rtnetlink.FRA_PRIORITY, (uint)priority);
         }
     }
 

@@ -43,9 +43,10 @@ public sealed record RoutingRule
     public required int Table { get; init; }
 
     /// <summary>
-    /// Priority: lower values are tried first; 0 lets the kernel put a new rule before all others except the local table's.
+    /// Priority: lower values are tried first. Null: the kernel puts a new rule before all others except the local table's, and deletes one
+    /// of any priority.
     /// </summary>
-    public int Priority { get; init; }
+    public int? Priority { get; init; }
 
     /// <summary>Origin of the rule (rtm_protocol); 0 for unspecified.</summary>
     public byte Protocol { get; init; }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
+using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Protos;
 using ACCOffload.Protos.V1;
 using Google.Protobuf;
@@ -16,7 +17,7 @@ namespace ACCOffload.InfraManager.Api;
 /// </summary>
 internal sealed class HostServicesReport(IProgrammer core)
 {
-    private static readonly ImmutableArray<ProtocolType> Protocols = [ProtocolType.Tcp, ProtocolType.Udp, ServiceText.Sctp];
+    private static readonly ImmutableArray<ProtocolType> Protocols = [ProtocolType.Tcp, ProtocolType.Udp, Transport.Sctp];
 
     private Built? _built;
 
@@ -44,7 +45,7 @@ internal sealed class HostServicesReport(IProgrammer core)
             .Select(r => new Prefix { Address = ToBytes(r.BaseAddress), Length = (uint)r.PrefixLength }));
         report.Ports.AddRange(Protocols.Select(p => ToPorts(null, p, node.NodePorts.First, node.NodePorts.Last)));
         // Only their ports: other traffic to an external address, such as another node's, is none of the services' business.
-        var ports = new HashSet<(string Address, ProtocolType Protocol, ushort Port)>();
+        var ports = new HashSet<(IPAddress? Address, ProtocolType Protocol, ushort Port)>();
         foreach (var (protocol, frontend) in services.Values.SelectMany(s => s.State.Spec.Ports)
             .SelectMany(p => p.Frontends.Select(f => (p.Protocol, f))))
         {
@@ -52,19 +53,19 @@ internal sealed class HostServicesReport(IProgrammer core)
             {
                 if (!node.VirtualRanges.Any(r => r.Contains(frontend.Address)))
                 {
-                    ports.Add((frontend.Address.ToString(), protocol, frontend.Port));
+                    ports.Add((frontend.Address, protocol, frontend.Port));
                 }
             }
             else if (!node.NodePorts.Contains(frontend.Port))
             {
-                ports.Add(("", protocol, frontend.Port));
+                ports.Add((null, protocol, frontend.Port));
             }
         }
 
         // In a stable order, so that the host does not see a change where there is none.
         var room = ProtocolLimits.MaxServicePorts - Protocols.Length;
-        report.Ports.AddRange(ports.Order().Take(room)
-            .Select(p => ToPorts(p.Address.Length == 0 ? null : IPAddress.Parse(p.Address), p.Protocol, p.Port, p.Port)));
+        report.Ports.AddRange(ports.OrderBy(p => p.Address?.ToString(), StringComparer.Ordinal).ThenBy(p => p.Protocol).ThenBy(p => p.Port)
+            .Take(room).Select(p => ToPorts(p.Address, p.Protocol, p.Port, p.Port)));
         report.Incomplete = node.VirtualRanges.Count > ProtocolLimits.MaxServiceRanges || ports.Count > room;
         return report;
     }

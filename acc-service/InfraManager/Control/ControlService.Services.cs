@@ -87,7 +87,7 @@ internal sealed partial class ControlService
             var portInfo = new ServicePortInfo
             {
                 Name = wanted?.Name ?? "",
-                Protocol = ServiceText.Protocol(port.Protocol),
+                Protocol = Transport.NameOf(port.Protocol),
                 Port = port.Port,
                 Affinity = (uint)affinity,
                 AffinityKept = (uint)affinity,

@@ -250,8 +250,8 @@ public sealed class HostPortTests
     {
         AssertInvalid("host_ports", "only a pod", TestNode.Host() with { HostPorts = [Web] });
         AssertInvalid("host_ports[1]", "listed twice", Pod(1, Web, Web with { PodPort = 81 }));
-        AssertInvalid("host_ports[0]", "SCTP with a port change (8080 to 80)", Pod(1, Web with { Protocol = ServiceText.Sctp }));
-        EndpointRules.Check(Pod(1, new HostPort(ServiceText.Sctp, 80, 80, null)), TestNode.Settings);
+        AssertInvalid("host_ports[0]", "SCTP with a port change (8080 to 80)", Pod(1, Web with { Protocol = Transport.Sctp }));
+        EndpointRules.Check(Pod(1, new HostPort(Transport.Sctp, 80, 80, null)), TestNode.Settings);
         foreach (var profile in new[] { PipelineProfiles.Dpdk2401, PipelineProfiles.Es2k2401 })
         {
             var e = Assert.Throws<IntentException>(

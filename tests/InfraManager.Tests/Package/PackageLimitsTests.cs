@@ -40,7 +40,7 @@ public sealed class PackageLimitsTests
         var spec = new ServiceSpec(TestService.Key(1),
         [
             port with { AffinitySeconds = 60, Frontends = [.. port.Frontends, node] },
-            TestService.Port(1, ServiceText.Sctp, 80, TestService.Pod(1)),
+            TestService.Port(1, Transport.Sctp, 80, TestService.Pod(1)),
             TestService.Port(1, ProtocolType.Tcp, 81, TestService.Pod(1)),
         ]);
         var limited = Es2k.Limit(spec);

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Store;
+using ACCOffload.NativeInterop.Addresses;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -121,7 +122,7 @@ public sealed class ServiceStoreTests : IDisposable
                 new Backend(IPAddress.Parse("10.244.1.2"), 8080, BackendPlace.Local, true, true, false, true, true),
                 new Backend(IPAddress.Parse("fd00:1::3"), 8080, BackendPlace.Remote, false, true, true, true, false),
             ]),
-        new ServicePortSpec("sctp", ServiceText.Sctp, 9000, 0, [], []),
+        new ServicePortSpec("sctp", Transport.Sctp, 9000, 0, [], []),
     ])
     { HealthCheckNodePort = 32000, ReadyHere = 1, Problems = [new ServiceProblem("port x", "why")] };
 

@@ -23,7 +23,7 @@ internal sealed partial class NodeController : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
-    private readonly SemaphoreSlim _signal = new(0);
+    private readonly ChangeSignal _signal = new();
     private readonly Lock _lock = new();
     private NodeFactsIntent _latest = new();
     private volatile string _problem = "";
@@ -54,7 +54,7 @@ internal sealed partial class NodeController : IDisposable
             var retry = Timeout.InfiniteTimeSpan;
             while (true)
             {
-                await WaitAsync(retry, cancellationToken);
+                await _signal.WaitAsync(retry, _time, cancellationToken);
                 retry = await SubmitAsync(cancellationToken) ? Timeout.InfiniteTimeSpan : _backoff.Next();
             }
         }
@@ -64,20 +64,6 @@ internal sealed partial class NodeController : IDisposable
     }
 
     public void Dispose() => _signal.Dispose();
-
-    /// <summary>Waits for new facts, or until a failed submission is due for a retry.</summary>
-    private async Task WaitAsync(TimeSpan retry, CancellationToken cancellationToken)
-    {
-        using var due = new CancellationTokenSource(retry, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(due.Token, cancellationToken);
-        try
-        {
-            await _signal.WaitAsync(either.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-        }
-    }
 
     /// <returns>Whether the facts are in effect.</returns>
     private async Task<bool> SubmitAsync(CancellationToken cancellationToken)
@@ -145,11 +131,7 @@ internal sealed partial class NodeController : IDisposable
             _latest = next;
         }
 
-        // One signal is enough because the loop takes the latest facts.
-        if (_signal.CurrentCount == 0)
-        {
-            _signal.Release();
-        }
+        _signal.Set();
     }
 
     [LoggerMessage(EventId = 4201, Level = LogLevel.Information,

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State.Services;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;
@@ -38,7 +37,7 @@ internal readonly struct FieldReader(string subject)
     {
         null or "" or "TCP" => ProtocolType.Tcp,
         "UDP" => ProtocolType.Udp,
-        "SCTP" => ServiceText.Sctp,
+        "SCTP" => Transport.Sctp,
         _ => throw Invalid(field, $"{Quote(text)} is not TCP, UDP or SCTP"),
     };
 

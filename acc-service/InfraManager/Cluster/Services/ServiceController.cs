@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Services;
@@ -29,7 +30,7 @@ internal sealed partial class ServiceController : IDisposable
     private readonly ILogger _logger;
     private readonly LineBudget _lines;
     private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
-    private readonly SemaphoreSlim _signal = new(0);
+    private readonly ChangeSignal _signal = new();
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<ServiceKey, ServiceSpec> _applied = new();
     private readonly ConcurrentDictionary<ServiceKey, string> _refused = new();
@@ -46,7 +47,7 @@ internal sealed partial class ServiceController : IDisposable
         _time = time;
         _lines = new LineBudget(time);
         _logger = logger;
-        _index.Changed += Signal;
+        _index.Changed += _signal.Set;
     }
 
     /// <summary>Raised by the loop after a service has been applied or removed.</summary>
@@ -95,44 +96,21 @@ internal sealed partial class ServiceController : IDisposable
 
     public void Dispose()
     {
-        _index.Changed -= Signal;
+        _index.Changed -= _signal.Set;
         _signal.Dispose();
-    }
-
-    private void Signal()
-    {
-        // One signal is enough because the loop handles all changes.
-        if (_signal.CurrentCount == 0)
-        {
-            _signal.Release();
-        }
     }
 
     /// <summary>Waits for a change. Returns true when failed services are due for a retry.</summary>
     private async Task<bool> WaitAsync(CancellationToken cancellationToken)
     {
-        if (_failed.Count == 0)
+        var limit = Timeout.InfiniteTimeSpan;
+        if (_failed.Count > 0)
         {
-            await _signal.WaitAsync(cancellationToken);
-            return false;
-        }
-        var left = _retryAfter - _time.GetElapsedTime(_failedAt);
-        if (left <= TimeSpan.Zero)
-        {
-            return true;
+            var left = _retryAfter - _time.GetElapsedTime(_failedAt);
+            limit = left > TimeSpan.Zero ? left : TimeSpan.Zero;
         }
 
-        using var due = new CancellationTokenSource(left, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(due.Token, cancellationToken);
-        try
-        {
-            await _signal.WaitAsync(either.Token);
-            return false;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return true;
-        }
+        return !await _signal.WaitAsync(limit, _time, cancellationToken);
     }
 
     /// <summary>Submits all changed services; failed ones are kept for a retry.</summary>

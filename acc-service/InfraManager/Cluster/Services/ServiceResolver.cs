@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Cluster.Services;
 
@@ -205,7 +206,7 @@ internal static class ServiceResolver
         Dictionary<BackendKey, Candidate> candidates,
         List<ServiceProblem> problems)
     {
-        if (port.Protocol != ServiceText.Sctp)
+        if (port.Protocol != Transport.Sctp)
         {
             return;
         }

@@ -35,13 +35,7 @@ internal static class CtlJson
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        json.WriteStartArray("notices");
-        foreach (var notice in status.Notices)
-        {
-            json.WriteStringValue(notice);
-        }
-
-        json.WriteEndArray();
+        List(json, "notices", status.Notices);
         json.WriteString("target", status.Target);
         json.WriteString("targetState", status.TargetState);
         json.WriteString("targetReason", status.TargetReason);
@@ -142,13 +136,7 @@ internal static class CtlJson
             json.WriteString("portName", e.PortName);
             WritePort(json, e.HasPort, e.Port);
             json.WriteString("mac", e.Mac);
-            json.WriteStartArray("addresses");
-            foreach (var address in e.Addresses)
-            {
-                json.WriteStringValue(address);
-            }
-
-            json.WriteEndArray();
+            List(json, "addresses", e.Addresses);
             json.WriteString("podNamespace", e.PodNamespace);
             json.WriteString("podName", e.PodName);
             json.WriteNumber("mtu", e.Mtu);

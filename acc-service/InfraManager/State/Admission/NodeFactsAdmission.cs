@@ -15,7 +15,7 @@ internal sealed class NodeFactsAdmission(NetworkModel model, NodeSettings config
     {
         var next = intent.Apply(model.NodeFacts.Current);
         var node = configured.With(next);
-        if (AddressConflict.Of(node).Select(c => (AddressConflict?)c).FirstOrDefault() is { } conflict)
+        if (AddressConflict.Of(node).ToList() is [var conflict, ..])
         {
             throw IntentException.Invalid(conflict.Key, $"{conflict.Value} {conflict.Reason}; {conflict.Remedy}");
         }

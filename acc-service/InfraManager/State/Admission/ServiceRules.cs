@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Admission;
 
@@ -44,14 +45,14 @@ internal static class ServiceRules
         {
             var port = spec.Ports[i];
             var field = $"ports[{i}]";
-            if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp or ServiceText.Sctp))
+            if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp or Transport.Sctp))
             {
                 throw IntentException.Invalid($"{field}.protocol", "must be TCP, UDP or SCTP");
             }
 
             if (!names.Add((port.Protocol, port.Port)))
             {
-                throw IntentException.Invalid(field, $"{port.Port}/{ServiceText.Protocol(port.Protocol)} is listed twice");
+                throw IntentException.Invalid(field, $"{port.Port}/{Transport.NameOf(port.Protocol)} is listed twice");
             }
 
             if (port.AffinitySeconds is < 0 or > MaxAffinitySeconds)
@@ -125,7 +126,7 @@ internal static class ServiceRules
                 throw IntentException.Invalid(mine, $"{key} is listed twice");
             }
 
-            if (port.Protocol == ServiceText.Sctp && port.Backends.FirstOrDefault(b => b.Port != frontend.Port) is { } other)
+            if (port.Protocol == Transport.Sctp && port.Backends.FirstOrDefault(b => b.Port != frontend.Port) is { } other)
             {
                 throw IntentException.Invalid($"{mine}.port", $"SCTP with a port change ({frontend.Port} to {other.Port}) is not "
                     + "supported: the pipeline cannot update the SCTP checksum");

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Node;
 
@@ -60,7 +61,7 @@ internal sealed record ServiceLimits
     private ServicePortSpec Limit(ServicePortSpec port, HashSet<(BackendKey, ProtocolType)> served,
         List<ServiceProblem> problems)
     {
-        var subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}/{ServiceText.Protocol(port.Protocol)}";
+        var subject = port.Name.Length > 0 ? $"port {port.Name}" : $"port {port.Port}/{Transport.NameOf(port.Protocol)}";
         if (port.Protocol is not (ProtocolType.Tcp or ProtocolType.Udp) && port.Frontends.Count > 0)
         {
             problems.Add(new ServiceProblem(subject, $"is not served: {Name} supports only TCP and UDP services"));

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Services;
 
@@ -20,8 +21,8 @@ internal readonly record struct ServiceKey(string Namespace, string Name) : ICom
 internal readonly record struct FrontendKey(IPAddress Address, ProtocolType Protocol, ushort Port)
 {
     public override string ToString() => Address.AddressFamily == AddressFamily.InterNetworkV6
-        ? $"[{Address}]:{Port}/{ServiceText.Protocol(Protocol)}"
-        : $"{Address}:{Port}/{ServiceText.Protocol(Protocol)}";
+        ? $"[{Address}]:{Port}/{Transport.NameOf(Protocol)}"
+        : $"{Address}:{Port}/{Transport.NameOf(Protocol)}";
 }
 
 /// <summary>Where a new flow goes.</summary>
