@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
@@ -240,10 +241,10 @@ internal sealed partial class DeviceSync
 
         await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken);
         AddFollowers(all);
-        // The uplink sends ARP to the host, whose port may have just become known.
-        if (_model.Endpoints.Uplink is { } uplink)
+        // The uplink sends ARP to the host or to the exception port, which sends to the uplink: their ports may have just become known.
+        foreach (var configured in new[] { _model.Endpoints.Uplink, _model.Endpoints.ExceptionPort }.OfType<Endpoint>())
         {
-            all.Add(OwnerId.OfEndpoint(uplink.Id));
+            all.Add(OwnerId.OfEndpoint(configured.Id));
         }
 
         Declare(all, refusals);
