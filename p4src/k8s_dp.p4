@@ -73,6 +73,9 @@ control k8s_dp_control(
 #include "include/services/held.p4"
 #include "include/fragments/learned.p4"
 #include "include/errors/limit.p4"
+#include "include/nodes/routes.p4"
+#include "include/nodes/next_hops.p4"
+#include "include/nodes/tunnels.p4"
 
     // ---- Class of the port. `port` is the port itself: an ARP reply goes back there, and this target accepts an
     // ---- output port only from a constant or an action parameter.
@@ -89,12 +92,21 @@ control k8s_dp_control(
         send_to_port(port);
     }
 
-    // ARP from the uplink is handled by the host, at `arp_port`. `gateway_mac` is the address that
-    // the uplink's neighbours send to.
-    action uplink_port(PortId_t arp_port, bit<48> gateway_mac) {
+    // ARP from the uplink goes to `arp_port`: the exception port, or the host. `gateway_mac` is the address that
+    // the uplink's neighbors send to. `tunnel_ip` 0: no tunnels.
+    action uplink_port(PortId_t arp_port, bit<48> gateway_mac, bit<32> tunnel_ip, bit<48> tunnel_mac, bit<16> tunnel_port) {
         meta.port_class = CLASS_UPLINK;
         meta.gateway_mac = gateway_mac;
+        hdr.uplink.tunnel_ip = tunnel_ip;
+        hdr.uplink.tunnel_mac = tunnel_mac;
+        hdr.uplink.tunnel_port = tunnel_port;
         send_to_port(arp_port);
+    }
+
+    // The ACC's kernel, which is trusted: its frames leave through the uplink as they are.
+    action exception_port(PortId_t uplink) {
+        meta.port_class = CLASS_EXCEPTION;
+        send_to_port(uplink);
     }
 
     action unknown_port() {
@@ -109,6 +121,7 @@ control k8s_dp_control(
             pod_port;
             host_port;
             uplink_port;
+            exception_port;
             @defaultonly unknown_port;
         }
         const default_action = unknown_port;
@@ -220,58 +233,6 @@ control k8s_dp_control(
         size = 16384;
     }
 
-    action to_port(PortId_t port, bit<48> src_mac, bit<48> dst_mac) {
-        hdr.ethernet.src_mac = src_mac;
-        hdr.ethernet.dst_mac = dst_mac;
-        send_to_port(port);
-    }
-
-    // The same for a path with a smaller MTU than others.
-    action to_narrow_port(PortId_t port, bit<48> src_mac, bit<48> dst_mac, bit<16> mtu) {
-        hdr.ethernet.src_mac = src_mac;
-        hdr.ethernet.dst_mac = dst_mac;
-        hdr.answer.mtu = mtu;
-        if (hdr.ipv4.total_length > mtu) {
-            meta.drop_reason = DROP_TOO_BIG;
-        }
-        send_to_port(port);
-    }
-
-    // The virtual router's own address.
-    action to_gateway() {
-        meta.drop_reason = DROP_GATEWAY;
-    }
-
-    // The node's own ranges: an address that is not in `pods` and has no longer prefix does not exist.
-    action unassigned() {
-        meta.drop_reason = DROP_UNASSIGNED;
-    }
-
-    // Addresses that no router forwards.
-    action never_routed() {
-        meta.drop_reason = DROP_BAD_DESTINATION;
-    }
-
-    action no_route() {
-        meta.drop_reason = DROP_NO_ROUTE;
-    }
-
-    table routes {
-        key = {
-            hdr.ipv4.dst_ip: lpm @name("dst_ip");
-        }
-        actions = {
-            to_port;
-            to_narrow_port;
-            to_gateway;
-            unassigned;
-            never_routed;
-            @defaultonly no_route;
-        }
-        const default_action = no_route;
-        size = 16384;
-    }
-
     apply {
         meta.drop_reason = DROP_NONE;
         meta.refusal = DROP_NONE;
@@ -292,7 +253,7 @@ control k8s_dp_control(
             }
         }
 
-        if (meta.drop_reason == DROP_NONE) {
+        if (meta.drop_reason == DROP_NONE && meta.port_class != CLASS_EXCEPTION) {
             if (hdr.arp.isValid()) {
                 if (hdr.arp.hardware_type != ARP_HARDWARE_ETHERNET) {
                     meta.drop_reason = DROP_MALFORMED;
@@ -331,131 +292,134 @@ control k8s_dp_control(
                         }
                     }
                 }
-            } else if (hdr.ipv4.isValid()) {
-                // Guard: a pod may use only its own address; host and uplink may use any except those of local pods.
-                if (hdr.flow.guarded == 0) {
-                    local_sources.apply();
-                    if (meta.drop_reason == DROP_NONE) {
-                        if (meta.port_class == CLASS_POD) {
-                            meta.drop_reason = DROP_SPOOFED_IP;
-                        } else if (hdr.ipv4.src_ip == 0) {
-                            meta.drop_reason = DROP_BAD_SOURCE;
-                        } else if (hdr.ipv4.src_ip >= FIRST_MULTICAST) {
-                            meta.drop_reason = DROP_BAD_SOURCE;
-                        } else if ((hdr.ipv4.src_ip & 0xff000000) == 0x7f000000) {
-                            meta.drop_reason = DROP_BAD_SOURCE;
-                        } else if (hdr.work.address == LINK_LOCAL) {
-                            // RFC 3927, 2.7
-                            meta.drop_reason = DROP_BAD_SOURCE;
+            } else {
+#include "include/nodes/decapsulate.p4"
+                if (hdr.ipv4.isValid()) {
+                    // Guard: a pod may use only its own address; host and uplink may use any except those of local pods.
+                    if (hdr.flow.guarded == 0 && meta.drop_reason == DROP_NONE) {
+                        local_sources.apply();
+                        if (meta.drop_reason == DROP_NONE) {
+                            if (meta.port_class == CLASS_POD) {
+                                meta.drop_reason = DROP_SPOOFED_IP;
+                            } else if (hdr.ipv4.src_ip == 0) {
+                                meta.drop_reason = DROP_BAD_SOURCE;
+                            } else if (hdr.ipv4.src_ip >= FIRST_MULTICAST) {
+                                meta.drop_reason = DROP_BAD_SOURCE;
+                            } else if ((hdr.ipv4.src_ip & 0xff000000) == 0x7f000000) {
+                                meta.drop_reason = DROP_BAD_SOURCE;
+                            } else if (hdr.work.address == LINK_LOCAL) {
+                                // RFC 3927, 2.7
+                                meta.drop_reason = DROP_BAD_SOURCE;
+                            }
                         }
                     }
-                }
 
-                // RFC 1812, 5.2.2 and 5.3.7
-                if (meta.drop_reason == DROP_NONE) {
-                    if (hdr.ipv4.version_ihl != IPV4_PLAIN_HEADER) {
-                        meta.drop_reason = DROP_MALFORMED;
-                        hdr.work.bits = hdr.ipv4.version_ihl & 0xf0;
-                        if (hdr.work.bits == 0x40) {
-                            // As a number, it is above 0x45 exactly if the header has options.
-                            if (hdr.ipv4.version_ihl >= IPV4_PLAIN_HEADER) {
-                                meta.drop_reason = DROP_IP_OPTIONS;
-                            }
-                        }
-                    } else if (hdr.ipv4.total_length < 20) {
-                        meta.drop_reason = DROP_MALFORMED;
-                    } else if (hdr.ipv4.dst_ip >= FIRST_MULTICAST) {
-                        meta.drop_reason = DROP_MULTICAST;
-                    } else if (hdr.ethernet.dst_mac != meta.gateway_mac) {
-                        meta.drop_reason = DROP_NOT_FOR_GATEWAY;
-                    } else {
-                        meta.header_sum = header_sum.get();
-                        if (hdr.ipv4.total_length < 40) {
-                            if (hdr.ipv4.ttl < 2) {
-                                meta.drop_reason = DROP_TTL_EXPIRED;
-                            }
-                            // A packet that ends within the layer-4 header.
-                            if (hdr.tcp.isValid()) {
-                                meta.drop_reason = DROP_MALFORMED;
-                            } else if (hdr.ipv4.total_length < 32) {
-                                if (hdr.sctp.isValid()) {
-                                    meta.drop_reason = DROP_MALFORMED;
-                                } else if (hdr.ipv4.total_length < 28) {
-                                    if (hdr.udp.isValid() || hdr.icmp.isValid()) {
-                                        meta.drop_reason = DROP_MALFORMED;
-                                    }
+                    // RFC 1812, 5.2.2 and 5.3.7
+                    if (meta.drop_reason == DROP_NONE) {
+                        if (hdr.ipv4.version_ihl != IPV4_PLAIN_HEADER) {
+                            meta.drop_reason = DROP_MALFORMED;
+                            hdr.work.bits = hdr.ipv4.version_ihl & 0xf0;
+                            if (hdr.work.bits == 0x40) {
+                                // As a number, it is above 0x45 exactly if the header has options.
+                                if (hdr.ipv4.version_ihl >= IPV4_PLAIN_HEADER) {
+                                    meta.drop_reason = DROP_IP_OPTIONS;
                                 }
                             }
-                            CHECK_HEADER_SUM
-                        } else if (hdr.ipv4.ttl < 2) {
-                            meta.drop_reason = DROP_TTL_EXPIRED;
-                            CHECK_HEADER_SUM
+                        } else if (hdr.ipv4.total_length < 20) {
+                            meta.drop_reason = DROP_MALFORMED;
+                        } else if (hdr.ipv4.dst_ip >= FIRST_MULTICAST) {
+                            meta.drop_reason = DROP_MULTICAST;
+                        } else if (hdr.ethernet.dst_mac != meta.gateway_mac) {
+                            meta.drop_reason = DROP_NOT_FOR_GATEWAY;
                         } else {
-                            CHECK_HEADER_SUM
+                            meta.header_sum = header_sum.get();
+                            if (hdr.ipv4.total_length < 40) {
+                                if (hdr.ipv4.ttl < 2) {
+                                    meta.drop_reason = DROP_TTL_EXPIRED;
+                                }
+                                // A packet that ends within the layer-4 header.
+                                if (hdr.tcp.isValid()) {
+                                    meta.drop_reason = DROP_MALFORMED;
+                                } else if (hdr.ipv4.total_length < 32) {
+                                    if (hdr.sctp.isValid()) {
+                                        meta.drop_reason = DROP_MALFORMED;
+                                    } else if (hdr.ipv4.total_length < 28) {
+                                        if (hdr.udp.isValid() || hdr.icmp.isValid()) {
+                                            meta.drop_reason = DROP_MALFORMED;
+                                        }
+                                    }
+                                }
+                                CHECK_HEADER_SUM
+                            } else if (hdr.ipv4.ttl < 2) {
+                                meta.drop_reason = DROP_TTL_EXPIRED;
+                                CHECK_HEADER_SUM
+                            } else {
+                                CHECK_HEADER_SUM
+                            }
                         }
                     }
-                }
 
 #include "include/fragments/find.p4"
-                if (meta.drop_reason == DROP_NONE) {
-                    if (!hdr.quoted.isValid()) {
+                    if (meta.drop_reason == DROP_NONE) {
+                        if (!hdr.quoted.isValid()) {
 #include "include/services/apply.p4"
-                    } else {
-#include "include/errors/translate.p4"
-                    }
-                }
-                if (meta.drop_reason == DROP_NONE) {
-                    // RFC 1624. The state is zero: the sum over a whole header.
-                    if (meta.refusal == DROP_NONE) {
-                        header_sum.subtract(hdr.ipv4.checksum);
-                        hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-                        // The TTL is the upper byte of its word.
-                        hdr.work.wide = 0x0100;
-                        header_sum.subtract(hdr.work.wide);
-                    }
-                    if (!pods.apply().hit) {
-                        hdr.held.kind = HELD_ADDRESS;
-                        hdr.held.value = hdr.ipv4.dst_ip;
-                        held.apply();
-                        if (meta.drop_reason == DROP_NONE) {
-                            routes.apply();
-                        }
-                    }
-                }
-#include "include/errors/send.p4"
-                if (meta.drop_reason == DROP_NONE) {
-                    hdr.ipv4.checksum = header_sum.get();
-                    if (meta.refusal != DROP_NONE) {
-                        if (hdr.icmp.isValid()) {
-                            hdr.icmp.checksum = transport_sum.get();
                         } else {
-                            hdr.tcp.checksum = transport_sum.get();
+#include "include/errors/translate.p4"
                         }
-                    } else if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
-                        if (hdr.quoted_l4.isValid()) {
-                            hdr.icmp.checksum = transport_sum.get();
-                            hdr.quoted.checksum = quoted_header_sum.get();
-                            if (meta.protocol == PROTOCOL_ICMP) {
-                                hdr.quoted_l4.second = quoted_l4_sum.get();
-                            } else if (meta.protocol == PROTOCOL_UDP && hdr.quoted_l4.fourth != 0) {
-                                hdr.quoted_l4.fourth = quoted_l4_sum.get();
-                            }
-                            quoted_header_sum.clear();
-                            quoted_l4_sum.clear();
-                        } else if (hdr.icmp.isValid()) {
-                            hdr.icmp.checksum = transport_sum.get();
-                        } else if (hdr.tcp.isValid()) {
-                            hdr.tcp.checksum = transport_sum.get();
-                        } else if (hdr.udp.isValid()) {
-                            // Zero: the sender computed none (RFC 768).
-                            if (hdr.udp.checksum != 0) {
-                                hdr.udp.checksum = transport_sum.get();
+                    }
+                    if (meta.drop_reason == DROP_NONE) {
+                        // RFC 1624. The state is zero: the sum over a whole header.
+                        if (meta.refusal == DROP_NONE) {
+                            header_sum.subtract(hdr.ipv4.checksum);
+                            hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+                            // The TTL is the upper byte of its word.
+                            hdr.work.wide = 0x0100;
+                            header_sum.subtract(hdr.work.wide);
+                        }
+                        if (!pods.apply().hit) {
+                            hdr.held.kind = HELD_ADDRESS;
+                            hdr.held.value = hdr.ipv4.dst_ip;
+                            held.apply();
+                            if (meta.drop_reason == DROP_NONE) {
+#include "include/nodes/route.p4"
                             }
                         }
                     }
+#include "include/errors/send.p4"
+                    if (meta.drop_reason == DROP_NONE) {
+                        hdr.ipv4.checksum = header_sum.get();
+                        if (meta.refusal != DROP_NONE) {
+                            if (hdr.icmp.isValid()) {
+                                hdr.icmp.checksum = transport_sum.get();
+                            } else {
+                                hdr.tcp.checksum = transport_sum.get();
+                            }
+                        } else if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
+                            if (hdr.quoted_l4.isValid()) {
+                                hdr.icmp.checksum = transport_sum.get();
+                                hdr.quoted.checksum = quoted_header_sum.get();
+                                if (meta.protocol == PROTOCOL_ICMP) {
+                                    hdr.quoted_l4.second = quoted_l4_sum.get();
+                                } else if (meta.protocol == PROTOCOL_UDP && hdr.quoted_l4.fourth != 0) {
+                                    hdr.quoted_l4.fourth = quoted_l4_sum.get();
+                                }
+                                quoted_header_sum.clear();
+                                quoted_l4_sum.clear();
+                            } else if (hdr.icmp.isValid()) {
+                                hdr.icmp.checksum = transport_sum.get();
+                            } else if (hdr.tcp.isValid()) {
+                                hdr.tcp.checksum = transport_sum.get();
+                            } else if (hdr.udp.isValid()) {
+                                // Zero: the sender computed none (RFC 768).
+                                if (hdr.udp.checksum != 0) {
+                                    hdr.udp.checksum = transport_sum.get();
+                                }
+                            }
+                        }
+                    }
+                } else if (!hdr.inner_ipv4.isValid()) {
+                    meta.drop_reason = DROP_UNSUPPORTED_ETHERTYPE;
                 }
-            } else {
-                meta.drop_reason = DROP_UNSUPPORTED_ETHERTYPE;
             }
         }
 

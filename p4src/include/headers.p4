@@ -5,6 +5,7 @@ const bit<16> ETHERTYPE_IPV4 = 0x0800;
 const bit<16> ETHERTYPE_ARP = 0x0806;
 
 const bit<8> PROTOCOL_ICMP = 1;
+const bit<8> PROTOCOL_IPIP = 4;
 const bit<8> PROTOCOL_TCP = 6;
 const bit<8> PROTOCOL_UDP = 17;
 const bit<8> PROTOCOL_SCTP = 132;
@@ -19,6 +20,19 @@ const bit<8> ICMP_PORT_UNREACHABLE = 3;
 // The sums over the constant part of every answer's IPv4 header: 0x4500, the length, 0x4000 (don't fragment), TTL 64 and the protocol.
 const bit<16> IPV4_RESET = 0xc52e;
 const bit<16> IPV4_UNREACHABLE = 0xc539;
+
+// VXLAN by IANA, and the Linux kernel's default, which flannel uses.
+const bit<16> PORT_VXLAN = 4789;
+const bit<16> PORT_VXLAN_LINUX = 8472;
+const bit<32> VXLAN_HAS_VNI = 0x08000000;
+const bit<16> FIRST_DYNAMIC_PORT = 0xc000;
+
+// RFC 3168
+const bit<8> ECN_MASK = 3;
+const bit<8> ECN_NONE = 0;
+const bit<8> ECN_ECT_1 = 1;
+const bit<8> ECN_ECT_0 = 2;
+const bit<8> ECN_CE = 3;
 
 const bit<8> TCP_FIN = 0x01;
 const bit<8> TCP_SYN = 0x02;
@@ -99,6 +113,40 @@ header udp_t {
     bit<16> checksum;
 }
 
+// RFC 7348, with the inner Ethernet header that always follows.
+header vxlan_t {
+    bit<32> flags;
+    // The VXLAN network identifier is the upper 24 bits.
+    bit<32> vni;
+    bit<48> dst_mac;
+    bit<48> src_mac;
+    bit<16> ether_type;
+}
+
+// What encapsulation inserts between the Ethernet header and the IPv4 header: IPv4, UDP, VXLAN and the inner Ethernet header.
+// (One header, so that it is pushed and emitted at once.)
+header encapsulation_t {
+    bit<8>  version_ihl;
+    bit<8>  dscp_ecn;
+    bit<16> total_length;
+    bit<16> identification;
+    bit<16> flags_offset;
+    bit<8>  ttl;
+    bit<8>  protocol;
+    bit<16> checksum;
+    bit<32> src_ip;
+    bit<32> dst_ip;
+    bit<16> src_port;
+    bit<16> dst_port;
+    bit<16> udp_length;
+    bit<16> udp_checksum;
+    bit<32> vxlan_flags;
+    bit<32> vni;
+    bit<48> dst_mac;
+    bit<48> src_mac;
+    bit<16> ether_type;
+}
+
 // RFC 9260, the common header
 header sctp_t {
     bit<16> src_port;
@@ -122,6 +170,56 @@ header guard_t {
 header work_t {
     bit<8>  bits;
     bit<16> wide;
+    bit<32> address;
+}
+
+// The tunnel end at an uplink; address 0: none.
+header uplink_t {
+    bit<32> tunnel_ip;
+    bit<48> tunnel_mac;
+    bit<16> tunnel_port;
+}
+
+// Valid for packets that may be encapsulated: to a UDP port of VXLAN, or IP in IP.
+header tunnel_t {
+    // Key of the peer: the outer source and the VNI.
+    bit<32> outer_src;
+    bit<32> vni;
+    // The UDP port, or 0.
+    bit<16> port;
+    // The next hop that leads to the peer.
+    bit<32> next_hop;
+    // The UDP length by the IP header, and the room for an inner packet.
+    bit<16> length;
+    bit<16> room;
+    // Zero for packets of less than 64 bytes.
+    bit<16> long;
+    // The bit that says that there is a VNI.
+    bit<32> flags;
+    // Congestion notification of both packets.
+    bit<8>  ecn;
+    bit<8>  inner_ecn;
+}
+
+// Key of a range of addresses on another node.
+header destination_t {
+    bit<32> prefix;
+    bit<32> mask;
+}
+
+const bit<8> HOP_NONE = 0;
+const bit<8> HOP_KNOWN = 1;
+const bit<8> HOP_OF_DESTINATION = 2;
+
+// The way to the next hop.
+header hop_t {
+    bit<32> id;
+    // HOP_…: how the route names it.
+    bit<8>  named;
+    // The tunnel of the packet is known; the next hop is that of the outer packet.
+    bit<8>  inside;
+    bit<8>  unresolved;
+    // The destination that the limit for unresolved neighbors is about.
     bit<32> address;
 }
 
@@ -164,6 +262,10 @@ header answer_t {
     bit<32> address;
     bit<16> kind;
     bit<16> slot;
+    // Whether a slot that is free is now taken.
+    bit<8>  takes;
+    // The free slot of the receiver, while the limit of all is checked.
+    bit<16> own_slot;
     // The slot was used recently.
     bit<8>  limited;
     // The way to the receiver may lead through the uplink.
@@ -198,6 +300,10 @@ const bit<16> MESSAGE_NO_PORT = 0x0303;
 const bit<16> MESSAGE_TOO_BIG = 0x0304;
 const bit<16> MESSAGE_ECHO_REPLY = 0xffff;
 const bit<16> MESSAGE_TTL_EXPIRED = 0x0b00;
+
+// Not a message: a packet to a neighbor whose MAC address is unknown.
+const bit<16> TO_NEIGHBOR = 0xfffe;
+const bit<16> TO_ANY_NEIGHBOR = 0xfffd;
 
 const bit<8> FRAGMENT_UNKNOWN = 0;
 const bit<8> FRAGMENT_KNOWN = 1;
@@ -295,6 +401,7 @@ header back_t {
 struct headers_t {
     ethernet_t ethernet;
     arp_t      arp;
+    encapsulation_t encapsulation;
     ipv4_t     ipv4;
     icmp_t     icmp;
     // The packet quoted by an ICMP error. The pipeline's own errors quote layer 4 in its header below.
@@ -302,6 +409,8 @@ struct headers_t {
     quoted_l4_t quoted_l4;
     tcp_t      tcp;
     udp_t      udp;
+    vxlan_t    vxlan;
+    ipv4_t     inner_ipv4;
     sctp_t     sctp;
     body_t     body;
     guard_t    guard;
@@ -317,4 +426,8 @@ struct headers_t {
     fragment_t fragment;
     answer_t   answer;
     before_t   before;
+    uplink_t   uplink;
+    tunnel_t   tunnel;
+    destination_t destination;
+    hop_t      hop;
 }

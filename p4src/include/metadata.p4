@@ -5,6 +5,8 @@ const bit<8> CLASS_UNKNOWN = 0;
 const bit<8> CLASS_POD = 1;
 const bit<8> CLASS_HOST = 2;
 const bit<8> CLASS_UPLINK = 3;
+// The other end is the kernel of the ACC, which resolves the neighbors at the uplink.
+const bit<8> CLASS_EXCEPTION = 4;
 
 struct metadata_t {
     // Hash results must be in the first 32 bytes of the metadata (DPDK 22.11).

@@ -98,8 +98,15 @@ parser packet_parser(
             PROTOCOL_TCP: parse_tcp;
             PROTOCOL_UDP: parse_udp;
             PROTOCOL_SCTP: parse_sctp;
+            PROTOCOL_IPIP: parse_ipip;
             default: accept;
         }
+    }
+
+    state parse_ipip {
+        hdr.tunnel.setValid();
+        hdr.tunnel.port = 0;
+        transition accept;
     }
 
     // An echo's identifier takes the place of the client's port.
@@ -189,10 +196,56 @@ parser packet_parser(
 
     state parse_udp {
         pkt.extract(hdr.udp);
+        transition select(hdr.udp.dst_port) {
+            PORT_VXLAN: parse_tunnel;
+            PORT_VXLAN_LINUX: parse_tunnel;
+            default: parse_datagram;
+        }
+    }
+
+    state parse_datagram {
         meta.protocol = PROTOCOL_UDP;
         meta.client_port = hdr.udp.src_port;
         meta.service_port = hdr.udp.dst_port;
         transition parse_length;
+    }
+
+    // Whether it is encapsulated is decided in the control. A shorter packet cannot have all headers up to the inner IPv4 header; it may
+    // still be plain UDP. No flow: the protocol stays 0.
+    state parse_tunnel {
+        hdr.tunnel.setValid();
+        hdr.tunnel.port = hdr.udp.dst_port;
+        hdr.tunnel.outer_src = hdr.ipv4.src_ip;
+        hdr.tunnel.long = hdr.ipv4.total_length & 0xffc0;
+        transition select(hdr.tunnel.long) {
+            0: accept;
+            default: parse_long_tunnel;
+        }
+    }
+
+    state parse_long_tunnel {
+        transition select(hdr.ipv4.total_length) {
+            64: accept;
+            65: accept;
+            66: accept;
+            67: accept;
+            68: accept;
+            69: accept;
+            default: parse_vxlan;
+        }
+    }
+
+    // Reserved bits are ignored (RFC 7348, 5). (Values are computed here because p4c computes them again at each use in the control.)
+    state parse_vxlan {
+        pkt.extract(hdr.vxlan);
+        pkt.extract(hdr.inner_ipv4);
+        hdr.tunnel.vni = hdr.vxlan.vni & 0xffffff00;
+        hdr.tunnel.flags = hdr.vxlan.flags & VXLAN_HAS_VNI;
+        hdr.tunnel.length = hdr.ipv4.total_length - 20;
+        hdr.tunnel.room = hdr.udp.length - 30;
+        hdr.tunnel.ecn = hdr.ipv4.dscp_ecn & ECN_MASK;
+        hdr.tunnel.inner_ecn = hdr.inner_ipv4.dscp_ecn & ECN_MASK;
+        transition accept;
     }
 
     state parse_sctp {

@@ -126,7 +126,8 @@ public sealed class RouterTests : IDisposable
     [InlineData(Frame.Udp)]
     public void A_packet_over_the_MTU_is_answered_with_a_quote_of_the_original(byte protocol)
     {
-        _node.PutPrefix("routes", "to_narrow_port", [0], 0, Node.UplinkPort, Node.GatewayMac, Node.UplinkMac, 1400);
+        _node.Put("next_hops", "direct", [1], Node.UplinkPort, Node.GatewayMac, Node.UplinkMac, 1400);
+        _node.PutPrefix("routes", "to_next_hop", [0], 0, 1);
         // Packets that are not translated, including one that just fits.
         var sent = Frame.Build(protocol, _client, 5000, External, 53, new byte[1381]);
         var message = _node.Pass(1, sent, 1);

@@ -100,7 +100,7 @@ public sealed class ShareTests : IDisposable
         var service = Start(Frame.Udp);
         for (var i = 0; i < Datagrams; i++)
         {
-            var seen = _node.Pass(1, service.To(_flooding, (ushort)(1024 + i)), 3);
+            var seen = _node.Pass(1, service.To(_flooding, (ushort)(10_000 + i)), 3);
             _node.Pass(3, Service.Answer(seen), 1);
             _node.Pass(3, Service.Answer(seen), 1);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control: recently sent messages. It rate-limits the pipeline's own messages in place of a meter, which
-// infrap4d does not support.
+// Part of the main control: recently sent messages, and packets to neighbors that are not resolved. It limits their rate in place
+// of a meter, which infrap4d does not support.
 
     action told() {
         hdr.answer.limited = 1;
@@ -8,7 +8,9 @@
 
     action note_told() {
         hdr.answer.limited = 0;
-        add_entry(action_name = "told", action_params = {}, expire_time_profile_id = (ExpireTimeProfileId_t) meta.new_expiry);
+        if (hdr.answer.takes == 1) {
+            add_entry(action_name = "told", action_params = {}, expire_time_profile_id = (ExpireTimeProfileId_t) meta.new_expiry);
+        }
     }
 
     table answers {

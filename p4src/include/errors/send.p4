@@ -77,6 +77,7 @@
                                 hdr.answer.slot = hdr.answer.slot + meta.service_port;
                             }
                             hdr.work.wide = hdr.answer.slot;
+                            hdr.answer.takes = 1;
                             hdr.answer.limited = 0;
                             if (hdr.answer.beyond == 1) {
                                 // First, so that forged addresses can't fill the table: a full table limits nothing.
@@ -208,9 +209,11 @@
                             header_sum.add(hdr.ipv4.src_ip);
                             header_sum.add(hdr.ipv4.dst_ip);
                             hdr.body.setInvalid();
+                            hdr.vxlan.setInvalid();
+                            hdr.inner_ipv4.setInvalid();
                         }
                         if (!pods.apply().hit) {
-                            routes.apply();
+#include "../nodes/route.p4"
                         }
                         if (meta.drop_reason != DROP_NONE) {
                             meta.refusal = DROP_NONE;

@@ -538,15 +538,15 @@
                     if (hdr.slot.changed == 1) {
                         FORGET_DISPLACED(hdr.slot.first)
                         hdr.slot.counted = 0;
-                        hdr.slot.near = hdr.slot.state & COUNTED;
-                        if (hdr.slot.near != COUNTED) {
-                            if (hdr.slot.near >= ESTABLISHED) {
+                        hdr.slot.state = hdr.slot.state & COUNTED;
+                        if (hdr.slot.state != COUNTED) {
+                            if (hdr.slot.state >= ESTABLISHED) {
                                 hdr.slot.counted = 1;
                             }
                         }
-                        hdr.slot.near = hdr.slot.known & COUNTED;
-                        if (hdr.slot.near != COUNTED) {
-                            if (hdr.slot.near >= ESTABLISHED) {
+                        hdr.slot.known = hdr.slot.known & COUNTED;
+                        if (hdr.slot.known != COUNTED) {
+                            if (hdr.slot.known >= ESTABLISHED) {
                                 hdr.slot.counted = hdr.slot.counted + 2;
                             }
                         }

@@ -13,12 +13,12 @@
     // The name of the last assigned slot: the index of its first word, with more bits than there are words.
     Register<bit<32>, bit<32>>(1) slots;
 
-// The end of a flow that lost its slot can't be detected: remove it from its port's share now.
+// The end of a flow that lost its slot can't be detected: remove it from its port's share now. (Of the masked state, the bits of OPEN
+// are the highest. Masked in place: a mask at each comparison would take metadata.)
 #define FORGET_DISPLACED(first_word) \
-    hdr.slot.near = hdr.slot.displaced & OPEN; \
-    if (hdr.slot.near == OPEN) { \
-        hdr.slot.near = hdr.slot.displaced & COUNTED; \
-        if (hdr.slot.near != COUNTED) { \
+    hdr.slot.displaced = hdr.slot.displaced & OPEN_OR_CLOSED; \
+    if (hdr.slot.displaced >= OPEN) { \
+        if (hdr.slot.displaced != OPEN_OR_CLOSED) { \
             meta.at = first_word + SLOT_PORT; \
             hdr.share.port = connections.read(meta.at); \
             ONE_LESS(open_connections) \

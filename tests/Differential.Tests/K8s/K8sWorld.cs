@@ -135,12 +135,14 @@ internal sealed class K8sWorld
                 yield return To("never_routed", 0xA9FE0000, 16);
                 break;
             default:
-                yield return Row("port_class", "uplink_port", [port], ("arp_port", endpoint.Port), ("gateway_mac", GatewayMac));
+                yield return Row("port_class", "uplink_port", [port], ("arp_port", endpoint.Port), ("gateway_mac", GatewayMac),
+                    ("tunnel_ip", 0), ("tunnel_mac", 0), ("tunnel_port", 0));
                 yield return Route(0, 0);
                 yield return Route(0x0AF40000, 16);
-                yield return To(
-                    "to_narrow_port", 0x09000000, 8, ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac),
+                yield return Row(
+                    "next_hops", "direct", [("hop.id", 1)], ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac),
                     ("mtu", NarrowMtu));
+                yield return To("to_next_hop", 0x09000000, 8, ("next_hop", 1));
                 break;
         }
 

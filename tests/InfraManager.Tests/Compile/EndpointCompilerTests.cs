@@ -62,17 +62,27 @@ public class EndpointCompilerTests
         Assert.Equal(0, model.Mark);
         var compiler = node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node);
         var owner = OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id);
+        string[] hops =
+        [
+            "next_hops id=1 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1, mtu=65535)",
+            "next_hops id=2 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f2, mtu=65535)",
+        ];
         string[] routes =
         [
-            "routes -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1)",
-            "routes dst_ip=10.244.2.0/24 -> to_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f2)",
+            "routes -> to_next_hop(next_hop=1)",
+            "routes dst_ip=10.244.2.0/24 -> to_next_hop(next_hop=2)",
         ];
         // Without a host interface nothing answers ARP, so the uplink's port gets no port_class entry.
-        Assert.Equal(routes, Text(compiler.Compile(owner, model, _ => 9)!));
+        Assert.Equal([.. hops, .. routes], Text(compiler.Compile(owner, model, _ => 9)!));
 
         model.Endpoints.Put(new Endpoint(7, TestNode.Host(), true));
         Assert.Equal(
-            ["port_class port=9 -> uplink_port(arp_port=3, gateway_mac=02:00:00:00:00:99)", .. routes],
+            [
+                .. hops,
+                "port_class port=9 -> uplink_port(arp_port=3, gateway_mac=02:00:00:00:00:99, tunnel_ip=0.0.0.0, "
+                    + "tunnel_mac=00:00:00:00:00:00, tunnel_port=0)",
+                .. routes,
+            ],
             Text(compiler.Compile(owner, model, name => name == "uplink0" ? 9u : 3u)!));
     }
 
@@ -117,7 +127,7 @@ public class EndpointCompilerTests
     }
 
     [Fact]
-    public void Routes_through_an_uplink_with_a_smaller_MTU_carry_that_MTU()
+    public void Next_hops_through_an_uplink_with_a_smaller_MTU_carry_that_MTU()
     {
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
         var node =
@@ -125,7 +135,10 @@ public class EndpointCompilerTests
         var model = new NetworkModel();
         ConfiguredUplink.AddTo(model, node);
         Assert.Equal(
-            ["routes -> to_narrow_port(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)"],
+            [
+                "next_hops id=1 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)",
+                "routes -> to_next_hop(next_hop=1)",
+            ],
             Text(node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node)
                 .Compile(OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id), model, _ => 9)!));
     }

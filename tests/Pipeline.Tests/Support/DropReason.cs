@@ -26,4 +26,6 @@ internal enum DropReason
     Gateway = 29,
     TooBig = 30,
     Truncated = 31,
+    Tunnel = 32,
+    NoNeighbor = 33,
 }

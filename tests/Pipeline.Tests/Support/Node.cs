@@ -30,7 +30,7 @@ internal sealed partial class Node : IDisposable
         _pipeline = new SwxPipeline(Program, new SwxPipelineOptions { TimeProvider = Time });
         _worker = _pipeline.CreateWorker();
         Put("port_class", "host_port", [HostPort], HostPort, GatewayMac);
-        Put("port_class", "uplink_port", [UplinkPort], HostPort, GatewayMac);
+        Put("port_class", "uplink_port", [UplinkPort], HostPort, GatewayMac, 0, 0, 0);
         Put("routes", "to_port", [Address], HostPort, GatewayMac, HostMac);
         PutPrefix("routes", "to_port", [0], 0, UplinkPort, GatewayMac, UplinkMac);
         PutPrefix("routes", "unassigned", [0x0AF40100], 24);

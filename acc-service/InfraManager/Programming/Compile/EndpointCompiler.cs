@@ -17,6 +17,7 @@ internal sealed class EndpointCompiler
     private readonly EntryBuilder _localSources;
     private readonly EntryBuilder _pods;
     private readonly EntryBuilder _routes;
+    private readonly EntryBuilder _nextHops;
     private readonly ulong _gatewayMac;
 
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
@@ -30,6 +31,7 @@ internal sealed class EndpointCompiler
         _localSources = pipeline.Table("local_sources").NewEntry();
         _pods = pipeline.Table("pods").NewEntry();
         _routes = pipeline.Table("routes").NewEntry();
+        _nextHops = pipeline.Table("next_hops").NewEntry();
         ProbeNames();
     }
 
@@ -103,26 +105,25 @@ internal sealed class EndpointCompiler
         // The host answers ARP on the uplink. Without it nothing answers for the node there.
         if (hostPort is { } arpPort)
         {
-            entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac).Build());
+            entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac)
+                .Param("tunnel_ip", 0).Param("tunnel_mac", 0).Param("tunnel_port", 0).Build());
         }
 
+        ulong nextHop = 0;
         foreach (var route in Node.Uplink?.Routes ?? [])
         {
             // A gateway's MAC address is known only once the ACC's kernel has resolved it.
-            if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork || route.Mac is not { } nextHop)
+            if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork || route.Mac is not { } nextMac)
             {
                 continue;
             }
 
-            var entry = _routes.Lpm("dst_ip", Ipv4.Value(route.Destination.BaseAddress), route.Destination.PrefixLength)
-                .Action(Node.Uplink!.Mtu > 0 ? "to_narrow_port" : "to_port")
-                .Param("port", port).Param("src_mac", mac).Param("dst_mac", nextHop.Value);
-            if (Node.Uplink.Mtu > 0)
-            {
-                entry.Param("mtu", (ulong)Node.Uplink.Mtu);
-            }
-
-            entries.Add(entry.Build());
+            nextHop++;
+            entries.Add(_nextHops.Exact("id", nextHop).Action("direct")
+                .Param("port", port).Param("src_mac", mac).Param("dst_mac", nextMac.Value)
+                .Param("mtu", Node.Uplink!.Mtu > 0 ? (ulong)Node.Uplink.Mtu : ushort.MaxValue).Build());
+            entries.Add(_routes.Lpm("dst_ip", Ipv4.Value(route.Destination.BaseAddress), route.Destination.PrefixLength)
+                .Action("to_next_hop").Param("next_hop", nextHop).Build());
         }
     }
 
