@@ -7,6 +7,7 @@ using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
@@ -56,6 +57,18 @@ internal sealed class FakeCore : IProgrammer
 
     public SnatState Snat { get; set; } = SnatState.None;
 
+    public IEnumerable<RemoteNodeView> RemoteNodes { get; set; } = [];
+
+    public IEnumerable<Neighbor> Neighbors { get; set; } = [];
+
+    public IReadOnlySet<IPAddress> NextHops { get; set; } = new HashSet<IPAddress>();
+
+    public event Action? NextHopsChanged
+    {
+        add { }
+        remove { }
+    }
+
     /// <summary>The settings to validate intents against; null to skip validation.</summary>
     public NodeSettings? Node { get; set; }
 
@@ -86,6 +99,7 @@ internal sealed class FakeCore : IProgrammer
             RemoveEndpointsIntent remove => new RemovalOutcome([.. StoredEndpoints.Select(v => v.Endpoint.Spec).Where(remove.Matches)]),
             ResetHostIntent => new RemovalOutcome([.. StoredEndpoints.Select(v => v.Endpoint.Spec)]),
             ServiceIntent => new ServiceOutcome(null),
+            RemoteNodesIntent or NeighborsIntent => new PeerOutcome(),
             SnatIntent snat => new SnatOutcome(Snat = snat.Apply(Snat)),
             _ => throw new NotSupportedException(intent.GetType().Name),
         };

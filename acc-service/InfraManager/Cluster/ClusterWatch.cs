@@ -10,7 +10,7 @@ using ACCOffload.InfraManager.State.Node;
 namespace ACCOffload.InfraManager.Cluster;
 
 /// <summary>
-/// Watches the cluster's services, the node's object and the service ranges, and submits them to the programmer, until disposed.
+/// Watches the cluster's services, its nodes and the service ranges, and submits them to the programmer, until disposed.
 /// </summary>
 internal sealed class ClusterWatch : IAsyncDisposable
 {
@@ -25,6 +25,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly Reflector<NodeObject> _node;
     private readonly Reflector<ServiceRangeObject>? _ranges;
     private readonly NodeController _nodeController;
+    private readonly Reflector<NodeObject>? _nodes;
+    private readonly RemoteNodeController? _remoteNodes;
     private readonly HealthCheckServer? _healthChecks;
     private readonly EventRecorder _events;
     private readonly TimeProvider _time;
@@ -62,15 +64,23 @@ internal sealed class ClusterWatch : IAsyncDisposable
             ? null
             : new Reflector<ServiceRangeObject>(
                 ResourceKinds.ServiceRanges, _client, _nodeController.ServiceRanges, options, time, logger);
+        if (node.RoutesNodes)
+        {
+            _remoteNodes = new RemoteNodeController(node.Name, programmer, time, logger);
+            _nodes = new Reflector<NodeObject>(ResourceKinds.Nodes, _client, _remoteNodes, options, time, logger);
+        }
     }
 
     public ClusterWatchStatus GetStatus() =>
-        new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status, .. Ranges], _controller.GetStatus());
+        new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status, .. Optional], _controller.GetStatus());
 
     /// <summary>Why the cluster's addresses and ranges of this node are not in effect; empty if they are.</summary>
     public string NodeProblem => _nodeController.Problem;
 
-    private IEnumerable<ReflectorStatus> Ranges => _ranges is null ? [] : [_ranges.Status];
+    /// <summary>Why the latest routes to other nodes are not in effect; empty if they are.</summary>
+    public string RemoteNodesProblem => _remoteNodes?.Problem ?? "";
+
+    private IEnumerable<ReflectorStatus> Optional => new[] { _ranges?.Status, _nodes?.Status }.OfType<ReflectorStatus>();
 
     /// <summary>Starts watching and returns immediately.</summary>
     public void Start() => _running = Task.WhenAll(
@@ -78,6 +88,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
         Task.Run(() => _slices.RunAsync(_stop.Token)),
         Task.Run(() => _node.RunAsync(_stop.Token)),
         _ranges is { } ranges ? Task.Run(() => ranges.RunAsync(_stop.Token)) : Task.CompletedTask,
+        _nodes is { } nodes ? Task.Run(() => nodes.RunAsync(_stop.Token)) : Task.CompletedTask,
+        _remoteNodes is { } remoteNodes ? Task.Run(() => remoteNodes.RunAsync(_stop.Token)) : Task.CompletedTask,
         Task.Run(() => _nodeController.RunAsync(_stop.Token)),
         Task.Run(SyncAsync),
         Task.Run(() => _controller.RunAsync(_stop.Token)),
@@ -90,6 +102,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         await _running;
         _controller.Dispose();
         _nodeController.Dispose();
+        _remoteNodes?.Dispose();
         _client.Dispose();
         if (_healthChecks is not null)
         {

@@ -33,9 +33,21 @@ internal static class NodeSection
             "ArpProxy:Port", "", DeviceParsers.OptionalPort,
             "give the number of a port of the target, or \"\" for the one that the profile implies"),
         Uplink = UplinkSection.Read(reader),
-        Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
+        Tunnel = TunnelSection.Read(reader),
+        Mtu = ReadMtu(reader),
         Devices = ReadDevices(reader),
     };
+
+    private static int ReadMtu(ConfigurationReader reader)
+    {
+        var mtu = (int)reader.Number("Node:Mtu", 0, 0, 9216);
+        if (mtu is > 0 and < 576)
+        {
+            reader.Fail("Node:Mtu", $"{mtu}", "is too small", "give an integer from 576 to 9216, or 0 for what the uplink and its tunnels carry");
+        }
+
+        return mtu;
+    }
 
     private static DeviceRules ReadDevices(ConfigurationReader reader)
     {

@@ -27,6 +27,7 @@ internal static class SettingsFingerprint
             node.GatewayMac,
             node.MasqueradePorts,
             node.Uplink is { } uplink ? UplinkOf(uplink) : "",
+            node.Tunnel,
             node.Mtu,
             List(node.Devices.Kinds),
             List(node.Devices.Ports),

@@ -133,6 +133,7 @@ internal sealed partial class ServiceComposer
         }
 
         conditions.Add(() => CertificateCondition.Of(trust, session.CertificateProblem, _time.GetUtcNow()));
+        conditions.AddNotice(() => NodesNotice.Of(programmer.RemoteNodes, watch?.RemoteNodesProblem ?? ""));
         conditions.AddNotice(() => PortPoolCondition.NoticeOf(programmer, _settings.Node.Devices));
         conditions.AddNotice(() => portWatch.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }

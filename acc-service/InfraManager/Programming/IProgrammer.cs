@@ -1,6 +1,8 @@
+using System.Net;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 
@@ -23,6 +25,18 @@ internal interface IProgrammer
 
     /// <summary>The node's settings in effect after the last batch: the configuration, completed by what the cluster says.</summary>
     NodeSettings Node { get; }
+
+    /// <summary>The cluster's other nodes after the last batch.</summary>
+    IEnumerable<RemoteNodeView> RemoteNodes { get; }
+
+    /// <summary>The neighbours on the uplink network after the last batch.</summary>
+    IEnumerable<Neighbor> Neighbors { get; }
+
+    /// <summary>The addresses on the uplink network that routes and other nodes need resolved.</summary>
+    IReadOnlySet<IPAddress> NextHops { get; }
+
+    /// <summary>Raised by the loop after <see cref="NextHops"/> has changed.</summary>
+    event Action? NextHopsChanged;
 
     /// <summary>
     /// Validates and executes an intent. Returns when the change is durable and programmed on the target; a removal waits for the target

@@ -1,4 +1,7 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
+using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Session;
@@ -9,6 +12,9 @@ namespace ACCOffload.InfraManager.Programming;
 internal sealed partial class Programmer
 {
     private string _storeProblem = "";
+
+    // The settings that the published next hops follow from; they are replaced with every change of a node.
+    private NodeSettings? _hopsNode;
 
     private void Publish(BatchRun run)
     {
@@ -42,7 +48,45 @@ internal sealed partial class Programmer
         _services = services.ToImmutable();
         _snat = _model.Snat.Current;
         _current = _effective.Of(_model);
+        PublishPeers(run.Touched);
         PublishStatus();
+    }
+
+    private void PublishPeers(IEnumerable<OwnerId> touched)
+    {
+        var (nodes, neighbors) = (_remoteNodes.ToBuilder(), _neighbors.ToBuilder());
+        foreach (var owner in touched.Where(o => o.Kind is OwnerKind.RemoteNode or OwnerKind.Neighbor))
+        {
+            var id = (uint)owner.Id;
+            nodes.Remove(id);
+            neighbors.Remove(id);
+            if (owner.Kind == OwnerKind.RemoteNode && _model.RemoteNodes.Find(id) is { } node)
+            {
+                nodes.Add(id, View(node));
+            }
+            else if (owner.Kind == OwnerKind.Neighbor && _model.Neighbors.Find(id) is { } neighbor)
+            {
+                neighbors.Add(id, neighbor);
+            }
+        }
+
+        _remoteNodes = nodes.ToImmutable();
+        _neighbors = neighbors.ToImmutable();
+        if (!ReferenceEquals(_current, _hopsNode))
+        {
+            _hopsNode = _current;
+            PublishNextHops();
+        }
+    }
+
+    private void PublishNextHops()
+    {
+        var hops = State.Node.NextHops.Of(_current, _model);
+        if (!_nextHops.SetEquals(hops))
+        {
+            _nextHops = hops.ToFrozenSet();
+            NextHopsChanged?.Invoke();
+        }
     }
 
     /// <summary>Publishes everything, after a step that may have changed all of it.</summary>
@@ -52,6 +96,10 @@ internal sealed partial class Programmer
         _services = ImmutableDictionary.CreateRange(_model.Services.Values.Select(s => KeyValuePair.Create(s.Key, View(s))));
         _snat = _model.Snat.Current;
         _current = _effective.Of(_model);
+        _remoteNodes = ImmutableDictionary.CreateRange(_model.RemoteNodes.Values.Select(n => KeyValuePair.Create(n.Id, View(n))));
+        _neighbors = ImmutableDictionary.CreateRange(_model.Neighbors.Values.Select(n => KeyValuePair.Create(n.Id, n)));
+        _hopsNode = _current;
+        PublishNextHops();
         PublishStatus();
     }
 
@@ -70,6 +118,10 @@ internal sealed partial class Programmer
 
     private EndpointView View(Endpoint endpoint) => new(
         endpoint, _device.PortOf(endpoint.Spec.PortName), _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfEndpoint(endpoint.Id)));
+
+    private RemoteNodeView View(RemoteNode node) => new(
+        node, NodePath.To(node, _current), RemoteNodeProblem.Of(node, _model, _current),
+        _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfRemoteNode(node.Id)));
 
     private ServiceView View(ServiceState service) =>
         new(service, _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfService(service.Id)));

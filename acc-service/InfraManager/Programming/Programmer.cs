@@ -1,9 +1,12 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Net;
 using ACCOffload.InfraManager.Programming.Queue;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
@@ -38,6 +41,9 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     private volatile ProgrammerStatus _status;
     private volatile ImmutableSortedDictionary<long, EndpointView> _views = ImmutableSortedDictionary<long, EndpointView>.Empty;
     private volatile ImmutableDictionary<ServiceKey, ServiceView> _services = ImmutableDictionary<ServiceKey, ServiceView>.Empty;
+    private volatile ImmutableDictionary<uint, RemoteNodeView> _remoteNodes = ImmutableDictionary<uint, RemoteNodeView>.Empty;
+    private volatile ImmutableDictionary<uint, Neighbor> _neighbors = ImmutableDictionary<uint, Neighbor>.Empty;
+    private volatile FrozenSet<IPAddress> _nextHops = [];
     private readonly EffectiveNode _effective;
     private volatile NodeSettings _current;
     private volatile SnatState _snat = SnatState.None;
@@ -148,6 +154,14 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     public ImmutableSortedDictionary<long, EndpointView> EndpointsById => _views;
 
     public IReadOnlyDictionary<ServiceKey, ServiceView> Services => _services;
+
+    public IEnumerable<RemoteNodeView> RemoteNodes => _remoteNodes.Values;
+
+    public IEnumerable<Neighbor> Neighbors => _neighbors.Values;
+
+    public IReadOnlySet<IPAddress> NextHops => _nextHops;
+
+    public event Action? NextHopsChanged;
 
     public SnatState Snat => _snat;
 

@@ -2,6 +2,8 @@ using System.Collections.Immutable;
 using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -87,6 +89,13 @@ internal enum TargetState
 /// <param name="Port">The pipeline number of the port; null while unknown.</param>
 /// <param name="Programmed">Whether all its entries are on the target.</param>
 internal sealed record EndpointView(Endpoint Endpoint, uint? Port, bool Programmed);
+
+/// <summary>Another node for display.</summary>
+/// <param name="Node">As the model holds it.</param>
+/// <param name="Path">How its pods are reached.</param>
+/// <param name="Problem">Why some of its pods cannot be reached; empty for no problem.</param>
+/// <param name="Programmed">Whether all its entries are on the target.</param>
+internal sealed record RemoteNodeView(RemoteNode Node, NodePath Path, string Problem, bool Programmed);
 
 /// <summary>A service for display.</summary>
 /// <param name="State">As the model holds it.</param>

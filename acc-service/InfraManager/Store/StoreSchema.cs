@@ -95,6 +95,21 @@ internal static class StoreSchema
         """
         ALTER TABLE endpoints ADD COLUMN host_ports TEXT NOT NULL DEFAULT '';
         """,
+        """
+        CREATE TABLE remote_nodes (
+            name TEXT NOT NULL PRIMARY KEY,
+            id INTEGER NOT NULL,
+            addresses TEXT NOT NULL,
+            pod_ranges TEXT NOT NULL,
+            tunnel_mac TEXT NOT NULL,
+            tunnel_address TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE neighbors (
+            address TEXT NOT NULL PRIMARY KEY,
+            id INTEGER NOT NULL,
+            mac TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """,
     ];
 
     public static int Version => Migrations.Length;

@@ -6,6 +6,7 @@ using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
@@ -70,6 +71,18 @@ internal sealed class AdmissionCore : IProgrammer
     NodeSettings IProgrammer.Node => Node;
 
     public SyncOutcome? LastSync { get; private set; }
+
+    public IEnumerable<RemoteNodeView> RemoteNodes => [];
+
+    public IEnumerable<Neighbor> Neighbors => [];
+
+    public IReadOnlySet<IPAddress> NextHops { get; } = new HashSet<IPAddress>();
+
+    public event Action? NextHopsChanged
+    {
+        add { }
+        remove { }
+    }
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {

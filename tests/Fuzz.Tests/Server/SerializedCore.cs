@@ -1,7 +1,9 @@
+using System.Net;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 
 namespace ACCOffload.Fuzz.Tests.Server;
@@ -20,6 +22,18 @@ internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
     public SnatState Snat => Do(() => inner.Snat);
 
     public NodeSettings Node => Do(() => inner.Node);
+
+    public IEnumerable<RemoteNodeView> RemoteNodes => inner.RemoteNodes;
+
+    public IEnumerable<Neighbor> Neighbors => inner.Neighbors;
+
+    public IReadOnlySet<IPAddress> NextHops => inner.NextHops;
+
+    public event Action? NextHopsChanged
+    {
+        add => inner.NextHopsChanged += value;
+        remove => inner.NextHopsChanged -= value;
+    }
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken) =>
         Do(() => inner.SubmitAsync(intent, cancellationToken));

@@ -64,13 +64,13 @@ public class EndpointCompilerTests
         var owner = OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id);
         string[] hops =
         [
-            "next_hops id=1 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1, mtu=65535)",
-            "next_hops id=2 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f2, mtu=65535)",
+            "next_hops id=2147483648 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f1, mtu=65535)",
+            "next_hops id=2147483649 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:f2, mtu=65535)",
         ];
         string[] routes =
         [
-            "routes -> to_next_hop(next_hop=1)",
-            "routes dst_ip=10.244.2.0/24 -> to_next_hop(next_hop=2)",
+            "routes -> to_next_hop(next_hop=2147483648)",
+            "routes dst_ip=10.244.2.0/24 -> to_next_hop(next_hop=2147483649)",
         ];
         // Without a host interface nothing answers ARP, so the uplink's port gets no port_class entry.
         Assert.Equal([.. hops, .. routes], Text(compiler.Compile(owner, model, _ => 9)!));
@@ -136,8 +136,8 @@ public class EndpointCompilerTests
         ConfiguredUplink.AddTo(model, node);
         Assert.Equal(
             [
-                "next_hops id=1 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)",
-                "routes -> to_next_hop(next_hop=1)",
+                "next_hops id=2147483648 -> direct(port=9, src_mac=02:00:00:00:00:99, dst_mac=02:00:00:00:00:99, mtu=1400)",
+                "routes -> to_next_hop(next_hop=2147483648)",
             ],
             Text(node.Profile.CreateCompiler(TestPipeline.Artifacts.Pipeline, node)
                 .Compile(OwnerId.OfEndpoint(model.Endpoints.Uplink!.Id), model, _ => 9)!));

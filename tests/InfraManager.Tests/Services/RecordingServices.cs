@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using System.Net;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.Tests.Support;
 
@@ -43,11 +45,23 @@ internal sealed class RecordingServices : IProgrammer
 
     public bool IsKnown(ServiceKey key) => _services.ContainsKey(key);
 
+    public IEnumerable<RemoteNodeView> RemoteNodes => [];
+
+    public IEnumerable<Neighbor> Neighbors => [];
+
+    public IReadOnlySet<IPAddress> NextHops { get; } = new HashSet<IPAddress>();
+
+    public event Action? NextHopsChanged
+    {
+        add { }
+        remove { }
+    }
+
     public async Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {
         if (intent is NodeFactsIntent facts)
         {
-            Node = Node.With(facts.Apply(NodeFacts.Unknown));
+            Node = Node.With(facts.Apply(NodeFacts.Unknown), []);
             return (TOutcome)(object)new NodeFactsOutcome(Node);
         }
 

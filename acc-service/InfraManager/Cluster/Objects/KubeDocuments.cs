@@ -64,7 +64,24 @@ internal sealed record HintsDocument(ZoneDocument?[]? ForZones);
 
 internal sealed record ZoneDocument(string? Name);
 
-internal sealed record NodeDocument(MetadataDocument? Metadata, NodeSpecDocument? Spec, NodeStatusDocument? Status);
+internal sealed record NodeDocument(NodeMetadataDocument? Metadata, NodeSpecDocument? Spec, NodeStatusDocument? Status);
+
+internal sealed record NodeMetadataDocument(
+    string? Name,
+    string? Uid,
+    string? ResourceVersion,
+    Dictionary<string, string?>? Labels,
+    NodeAnnotationsDocument? Annotations);
+
+/// <summary>How Calico and flannel announce the end of a node's tunnels.</summary>
+internal sealed record NodeAnnotationsDocument(
+    [property: JsonPropertyName("projectcalico.org/IPv4Address")] string? CalicoAddress,
+    [property: JsonPropertyName("projectcalico.org/VXLANTunnelMACAddr")] string? CalicoTunnelMac,
+    [property: JsonPropertyName("flannel.alpha.coreos.com/public-ip")] string? FlannelAddress,
+    [property: JsonPropertyName("flannel.alpha.coreos.com/backend-data")] string? FlannelData);
+
+/// <summary>The value of flannel's annotation.</summary>
+internal sealed record FlannelDataDocument([property: JsonPropertyName("VtepMAC")] string? TunnelMac);
 
 internal sealed record NodeSpecDocument(
     [property: JsonPropertyName("podCIDR")] string? PodRange, [property: JsonPropertyName("podCIDRs")] string?[]? PodRanges);
@@ -84,5 +101,6 @@ internal sealed record ServiceRangeSpecDocument([property: JsonPropertyName("cid
 [JsonSerializable(typeof(ServiceDocument))]
 [JsonSerializable(typeof(SliceDocument))]
 [JsonSerializable(typeof(NodeDocument))]
+[JsonSerializable(typeof(FlannelDataDocument))]
 [JsonSerializable(typeof(ServiceRangeDocument))]
 internal sealed partial class KubeJson : JsonSerializerContext;

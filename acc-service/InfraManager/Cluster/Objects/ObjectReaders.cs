@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;
 
@@ -93,7 +94,8 @@ internal static class ObjectReaders
     public static NodeObject Node(ReadOnlySpan<byte> json)
     {
         var document = JsonSerializer.Deserialize(json, KubeJson.Default.NodeDocument);
-        var (name, metadata) = Identify("Node", document?.Metadata, namespaced: false);
+        var metadata = document?.Metadata ?? throw new FieldReader("Node").Invalid("metadata", "missing");
+        var name = new ObjectName("", new FieldReader("Node").Required(metadata.Name, "metadata.name"));
         var fields = new FieldReader($"Node {name}");
         var addresses = document!.Status?.Addresses ?? [];
         var ranges = document.Spec?.PodRanges ?? (document.Spec?.PodRange is { Length: > 0 } single ? [single] : []);
@@ -106,6 +108,8 @@ internal static class ObjectReaders
             InternalAddresses = [.. addresses.Select((a, i) => (Document: a, Field: $"status.addresses[{i}].address"))
                 .Where(a => a.Document?.Type == "InternalIP").Select(a => fields.Address(a.Document!.Address, a.Field)).Distinct()],
             PodRanges = List(fields, ranges, "spec.podCIDRs", fields.Network),
+            TunnelAddress = TunnelAddress(fields, metadata.Annotations),
+            TunnelMac = TunnelMac(fields, metadata.Annotations),
         };
     }
 
@@ -170,6 +174,31 @@ internal static class ObjectReaders
 
         var name = fields.Required(metadata.Name, "metadata.name");
         return (new ObjectName(namespaced ? fields.Required(metadata.Namespace, "metadata.namespace") : "", name), metadata);
+    }
+
+    private static IPAddress? TunnelAddress(FieldReader fields, NodeAnnotationsDocument? annotations) => annotations switch
+    {
+        // With the prefix length of the node's network.
+        { CalicoAddress: { Length: > 0 } text } =>
+            fields.Address(text.Split('/')[0], "metadata.annotations[projectcalico.org/IPv4Address]"),
+        { FlannelAddress: { Length: > 0 } text } => fields.Address(text, "metadata.annotations[flannel.alpha.coreos.com/public-ip]"),
+        _ => null,
+    };
+
+    private static MacAddress? TunnelMac(FieldReader fields, NodeAnnotationsDocument? annotations)
+    {
+        const string CalicoField = "metadata.annotations[projectcalico.org/VXLANTunnelMACAddr]";
+        const string FlannelField = "metadata.annotations[flannel.alpha.coreos.com/backend-data]";
+        var (text, field) = annotations switch
+        {
+            { CalicoTunnelMac: { Length: > 0 } mac } => (mac, CalicoField),
+            // Other backends than VXLAN announce no MAC address.
+            { FlannelData: { Length: > 0 } data } =>
+                (JsonSerializer.Deserialize(data, KubeJson.Default.FlannelDataDocument)?.TunnelMac ?? "", FlannelField),
+            _ => ("", ""),
+        };
+        return text.Length == 0 ? null
+            : MacAddress.TryParse(text, out var parsed) ? parsed : throw fields.Invalid(field, $"{FieldReader.Quote(text)} is not a MAC address");
     }
 
     private static T[] List<T>(FieldReader fields, string?[]? list, string field, Func<string?, string, T> read)

@@ -50,6 +50,9 @@ internal static class ResourceKinds
     public static ResourceKind<NodeObject> Node(string name) =>
         new("Node", "/api/v1/nodes", "&fieldSelector=" + Uri.EscapeDataString($"metadata.name={name}"), ObjectReaders.Node);
 
+    /// <summary>All nodes.</summary>
+    public static ResourceKind<NodeObject> Nodes { get; } = new("Nodes", "/api/v1/nodes", "", ObjectReaders.Node);
+
     /// <summary>Served since Kubernetes 1.33.</summary>
     public static ResourceKind<ServiceRangeObject> ServiceRanges { get; } =
         new("ServiceCIDR", "/apis/networking.k8s.io/v1/servicecidrs", "", ObjectReaders.ServiceRange) { IsOptional = true };

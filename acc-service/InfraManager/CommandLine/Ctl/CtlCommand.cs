@@ -38,6 +38,7 @@ internal static class CtlCommand
         ctl.Subcommands.Add(Shares(context));
         ctl.Subcommands.Add(Trace(context));
         ctl.Subcommands.Add(Services(context));
+        ctl.Subcommands.Add(Nodes(context));
         ctl.Subcommands.Add(ServiceAdd(context));
         ctl.Subcommands.Add(ServiceRemove(context));
         ctl.Subcommands.Add(EndpointRemove(context));
@@ -76,6 +77,13 @@ internal static class CtlCommand
         {
             var reply = await client.ListEndpointsAsync(new ListEndpointsRequest(), options);
             return new Answer(w => CtlVports.Text(w, reply), j => CtlVports.Json(j, reply));
+        });
+
+    private static Command Nodes(Context context) =>
+        Query(context, new Command("nodes", "Shows the paths to the cluster's other nodes, and the neighbours"), async (_, client, options) =>
+        {
+            var reply = await client.ListNodesAsync(new ListNodesRequest(), options);
+            return new Answer(w => CtlNodes.Text(w, reply), j => CtlNodes.Json(j, reply));
         });
 
     private static Command Tables(Context context)

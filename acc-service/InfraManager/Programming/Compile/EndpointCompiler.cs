@@ -17,7 +17,6 @@ internal sealed class EndpointCompiler
     private readonly EntryBuilder _localSources;
     private readonly EntryBuilder _pods;
     private readonly EntryBuilder _routes;
-    private readonly EntryBuilder _nextHops;
     private readonly ulong _gatewayMac;
 
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
@@ -31,7 +30,6 @@ internal sealed class EndpointCompiler
         _localSources = pipeline.Table("local_sources").NewEntry();
         _pods = pipeline.Table("pods").NewEntry();
         _routes = pipeline.Table("routes").NewEntry();
-        _nextHops = pipeline.Table("next_hops").NewEntry();
         ProbeNames();
     }
 
@@ -41,8 +39,9 @@ internal sealed class EndpointCompiler
     /// <summary>The entries, in no particular order; each key once. Not thread-safe.</summary>
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="port">The pipeline number of its port.</param>
-    /// <param name="hostPort">The pipeline number of the host's port; null while there is none.</param>
-    public Entry[] Compile(Endpoint endpoint, uint port, uint? hostPort = null)
+    /// <param name="arpPort">For the uplink: the number of the port that answers ARP from there; null while there is none.</param>
+    /// <param name="uplinkPort">For the exception port: the number of the uplink's port; null while there is none.</param>
+    public Entry[] Compile(Endpoint endpoint, uint port, uint? arpPort = null, uint? uplinkPort = null)
     {
         var entries = new List<Entry>(2 + (3 * endpoint.Spec.Addresses.Count));
         if (endpoint.Spec.Kind == EndpointKind.Host)
@@ -51,11 +50,11 @@ internal sealed class EndpointCompiler
         }
         else if (endpoint.Spec.Kind == EndpointKind.Uplink)
         {
-            CompileUplink(entries, endpoint.Spec.Mac.Value, port, hostPort);
+            CompileUplink(entries, endpoint.Spec.Mac.Value, port, arpPort);
         }
         else if (endpoint.Spec.Kind == EndpointKind.Exception)
         {
-            CompileException(entries, port);
+            CompileException(entries, port, uplinkPort);
         }
         else
         {
@@ -100,38 +99,27 @@ internal sealed class EndpointCompiler
         }
     }
 
-    private void CompileUplink(List<Entry> entries, ulong mac, uint port, uint? hostPort)
+    private void CompileUplink(List<Entry> entries, ulong mac, uint port, uint? arpPort)
     {
-        // The host answers ARP on the uplink. Without it nothing answers for the node there.
-        if (hostPort is { } arpPort)
+        // Until there is a port that answers ARP, nothing answers for the node on the uplink.
+        if (arpPort is not { } arp)
         {
-            entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arpPort).Param("gateway_mac", mac)
-                .Param("tunnel_ip", 0).Param("tunnel_mac", 0).Param("tunnel_port", 0).Build());
+            return;
         }
 
-        ulong nextHop = 0;
-        foreach (var route in Node.Uplink?.Routes ?? [])
-        {
-            // A gateway's MAC address is known only once the ACC's kernel has resolved it.
-            if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork || route.Mac is not { } nextMac)
-            {
-                continue;
-            }
-
-            nextHop++;
-            entries.Add(_nextHops.Exact("id", nextHop).Action("direct")
-                .Param("port", port).Param("src_mac", mac).Param("dst_mac", nextMac.Value)
-                .Param("mtu", Node.Uplink!.Mtu > 0 ? (ulong)Node.Uplink.Mtu : ushort.MaxValue).Build());
-            entries.Add(_routes.Lpm("dst_ip", Ipv4.Value(route.Destination.BaseAddress), route.Destination.PrefixLength)
-                .Action("to_next_hop").Param("next_hop", nextHop).Build());
-        }
+        var tunnel = Node.RoutesNodes && Node.Tunnel.Mode != EncapsulationMode.Never ? Node.TunnelSource : null;
+        entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arp).Param("gateway_mac", mac)
+            .Param("tunnel_ip", tunnel is null ? 0 : Ipv4.Value(tunnel))
+            .Param("tunnel_mac", tunnel is null ? 0 : (Node.Tunnel.Mac ?? TunnelSettings.MacOf(Node.Name)).Value)
+            .Param("tunnel_port", tunnel is null ? 0 : (uint)Node.Tunnel.Port).Build());
     }
 
-    // The pipeline has no action for this port yet.
-    private static void CompileException(List<Entry> entries, uint port)
+    private void CompileException(List<Entry> entries, uint port, uint? uplinkPort)
     {
-        _ = entries;
-        _ = port;
+        if (uplinkPort is { } uplink)
+        {
+            entries.Add(_portClass.Exact("port", port).Action("exception_port").Param("uplink", uplink).Build());
+        }
     }
 
     // A pipeline without one of the names must be refused at start, not at the first attachment.
@@ -151,6 +139,6 @@ internal sealed class EndpointCompiler
         Compile(new Endpoint(0, spec, false), 1, 1);
         Compile(new Endpoint(0, spec with { Kind = EndpointKind.Host }, false), 1, 1);
         Compile(new Endpoint(0, spec with { Kind = EndpointKind.Uplink }, false), 1, 1);
-        Compile(new Endpoint(0, spec with { Kind = EndpointKind.Exception }, false), 1, 1);
+        Compile(new Endpoint(0, spec with { Kind = EndpointKind.Exception }, false), 1, null, 1);
     }
 }

@@ -12,6 +12,7 @@ internal sealed class K8sCompiler : ModelCompiler
     private readonly EndpointCompiler _endpoints;
     private readonly ServiceCompiler _services;
     private readonly NodeCompiler _node;
+    private readonly PeerCompiler _peers;
     private readonly EffectiveNode _effective;
     private readonly RowHolds _holds;
     private readonly IdMark _marks;
@@ -24,6 +25,7 @@ internal sealed class K8sCompiler : ModelCompiler
         _endpoints = new EndpointCompiler(pipeline, node);
         _services = new ServiceCompiler(pipeline);
         _node = new NodeCompiler(pipeline, node);
+        _peers = new PeerCompiler(pipeline);
         _effective = new EffectiveNode(node);
         _holds = new RowHolds(pipeline);
         _marks = new IdMark(pipeline);
@@ -35,7 +37,7 @@ internal sealed class K8sCompiler : ModelCompiler
 
     public override bool HasMarks => true;
 
-    /// <summary>Compiles an owner; the uplink also needs the host's port.</summary>
+    /// <summary>Compiles an owner. Some depend on other ports than their own.</summary>
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf)
     {
         var node = _effective.Of(model);
@@ -44,11 +46,15 @@ internal sealed class K8sCompiler : ModelCompiler
         return owner.Kind switch
         {
             OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
-                ? _endpoints.Compile(e, port, HostPort(model, portOf))
+                ? CompileEndpoint(e, port, model, portOf, node)
                 : null,
             OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? _services.Compile(s) : null,
             OwnerKind.Ids => model.ServiceIds.Last == 0 ? null : [_marks.For(model.ServiceIds.Last)],
             OwnerKind.Clock => model.AffinityTime == 0 ? null : [_clock.For(model.AffinityTime)],
+            OwnerKind.RemoteNode => model.RemoteNodes.Find((uint)owner.Id) is { } n ? _peers.Compile(n, model, node) : null,
+            OwnerKind.Neighbor => model.Neighbors.Find((uint)owner.Id) is { } n
+                ? _peers.Compile(n, node, PortOf(model.Endpoints.Uplink, portOf), PortOf(model.Endpoints.ExceptionPort, portOf))
+                : null,
             _ => _node.Compile(model.Snat.Current),
         };
     }
@@ -59,6 +65,24 @@ internal sealed class K8sCompiler : ModelCompiler
 
     public override uint TimeOf(Entry row) => _clock.Of(row);
 
-    private static uint? HostPort(NetworkModel model, Func<string, uint?> portOf) =>
-        model.Endpoints.Host is { } host ? portOf(host.Spec.PortName) : null;
+    private static uint? PortOf(Endpoint? endpoint, Func<string, uint?> portOf) => endpoint is null ? null : portOf(endpoint.Spec.PortName);
+
+    private Entry[] CompileEndpoint(Endpoint endpoint, uint port, NetworkModel model, Func<string, uint?> portOf, NodeSettings node)
+    {
+        if (endpoint.Spec.Kind is not (EndpointKind.Uplink or EndpointKind.Exception))
+        {
+            return _endpoints.Compile(endpoint, port);
+        }
+
+        // ARP from the uplink is for the ACC's kernel; without it, for the host.
+        var exception = PortOf(model.Endpoints.ExceptionPort, portOf);
+        var arp = node.Uplink?.Exception is null ? PortOf(model.Endpoints.Host, portOf) : exception;
+        List<Entry> entries = [.. _endpoints.Compile(endpoint, port, arp, PortOf(model.Endpoints.Uplink, portOf))];
+        if (endpoint.Spec.Kind == EndpointKind.Uplink)
+        {
+            _peers.AddRoutes(entries, model, node, port, exception);
+        }
+
+        return [.. entries];
+    }
 }

@@ -38,6 +38,8 @@ internal static class PipelineProfiles
 
         public override TableOrder Order => K8sTableOrder.Instance;
 
+        public override bool RoutesNodes => true;
+
         public override PortRule? PortRule => null;
 
         public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new K8sCompiler(pipeline, node);

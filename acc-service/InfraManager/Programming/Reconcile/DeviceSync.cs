@@ -1,5 +1,4 @@
 using System.Net;
-using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
@@ -236,6 +235,11 @@ internal sealed partial class DeviceSync
                 || declared != port)
             {
                 all.Add(OwnerId.OfEndpoint(endpoint.Id));
+                // The neighbours' rows name these ports.
+                if (endpoint.Spec.Kind is EndpointKind.Uplink or EndpointKind.Exception)
+                {
+                    all.UnionWith(_model.Neighbors.Values.Select(n => OwnerId.OfNeighbor(n.Id)));
+                }
             }
         }
 

@@ -14,7 +14,7 @@ internal sealed class NodeFactsAdmission(NetworkModel model, NodeSettings config
     public NodeFactsOutcome Set(NodeFactsIntent intent, AdmissionContext context)
     {
         var next = intent.Apply(model.NodeFacts.Current);
-        var node = configured.With(next);
+        var node = configured.With(next, model.RemoteNodes.Values);
         if (AddressConflict.Of(node).ToList() is [var conflict, ..])
         {
             throw IntentException.Invalid(conflict.Key, $"{conflict.Value} {conflict.Reason}; {conflict.Remedy}");

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State.Endpoints;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Tables;
 using ACCOffload.InfraManager.State.Values;
@@ -10,6 +11,9 @@ internal sealed class NetworkModel
 {
     private readonly StateJournal _journal = new();
 
+    // The prefix length of the rows of remote nodes when their owners were last collected.
+    private int _prefixLength;
+
     public NetworkModel()
     {
         Endpoints = new EndpointTable(_journal);
@@ -20,7 +24,9 @@ internal sealed class NetworkModel
         Snat = new SnatTable(_journal);
         NodeFacts = new NodeFactsTable(_journal);
         PortRemovals = new PortRemovalTable(_journal);
-        Tables = [Endpoints, Agents, Tombstones, Services, ServiceIds, Snat, NodeFacts, PortRemovals];
+        RemoteNodes = new RemoteNodeTable(_journal);
+        Neighbors = new NeighborTable(_journal);
+        Tables = [Endpoints, Agents, Tombstones, Services, ServiceIds, Snat, NodeFacts, PortRemovals, RemoteNodes, Neighbors];
     }
 
     /// <summary>All tables, in load order.</summary>
@@ -41,6 +47,10 @@ internal sealed class NetworkModel
     public NodeFactsTable NodeFacts { get; }
 
     public PortRemovalTable PortRemovals { get; }
+
+    public RemoteNodeTable RemoteNodes { get; }
+
+    public NeighborTable Neighbors { get; }
 
     /// <summary>The value of the session affinity clock; 0 if it never ticked. Not durable: it is read back from the target.</summary>
     public uint AffinityTime { get; set; }
@@ -65,10 +75,45 @@ internal sealed class NetworkModel
             table.AddChangedOwners(owners);
         }
 
+        var factsChanged = NodeFacts.ChangesSince(0).Count > 0;
         // The node's addresses lead to the host's port.
-        if (Endpoints.Host is { } host && NodeFacts.ChangesSince(0).Count > 0)
+        if (Endpoints.Host is { } host && factsChanged)
         {
             owners.Add(OwnerId.OfEndpoint(host.Id));
         }
+
+        AddOwnersOfPaths(owners, factsChanged);
+    }
+
+    /// <summary>Adds the owners whose rows lead to a remote node or a neighbour that changed.</summary>
+    private void AddOwnersOfPaths(ISet<OwnerId> owners, bool factsChanged)
+    {
+        var nodes = RemoteNodes.ChangesSince(0);
+        foreach (var (name, old) in nodes)
+        {
+            owners.UnionWith(RemoteNodes.AffectedBy(old));
+            owners.UnionWith(RemoteNodes.AffectedBy(RemoteNodes.Find(name)));
+        }
+
+        // A neighbour that only changed its MAC address, or was lost, keeps its next hop.
+        var hops = Neighbors.ChangesSince(0).Where(c => c.Old?.Id != Neighbors.Find(c.Key)?.Id).ToList();
+        if (nodes.Count == 0 && hops.Count == 0 && !factsChanged)
+        {
+            return;
+        }
+
+        // The ranges of all nodes' pods may have changed, and the routes to neighbours.
+        owners.Add(OwnerId.Node);
+        if (Endpoints.Uplink is { } uplink)
+        {
+            owners.Add(OwnerId.OfEndpoint(uplink.Id));
+        }
+
+        // The node's own address is the source of its tunnels. A router may be the next hop of any node.
+        var all = factsChanged || RemoteNodes.PrefixLength != _prefixLength || hops.Any(h => !RemoteNodes.WithAddress(h.Key).Any());
+        _prefixLength = RemoteNodes.PrefixLength;
+        owners.UnionWith(all
+            ? RemoteNodes.Values.Select(n => OwnerId.OfRemoteNode(n.Id))
+            : hops.SelectMany(h => RemoteNodes.WithAddress(h.Key)).Select(n => OwnerId.OfRemoteNode(n.Id)));
     }
 }

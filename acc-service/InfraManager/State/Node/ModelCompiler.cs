@@ -23,6 +23,8 @@ internal abstract class ModelCompiler(Pipeline pipeline)
     public static IEnumerable<OwnerId> OwnersOf(NetworkModel model) =>
         model.Endpoints.Keys.Select(OwnerId.OfEndpoint)
             .Concat(model.Services.Values.Select(s => OwnerId.OfService(s.Id)))
+            .Concat(model.RemoteNodes.Values.Select(n => OwnerId.OfRemoteNode(n.Id)))
+            .Concat(model.Neighbors.Values.Select(n => OwnerId.OfNeighbor(n.Id)))
             .Append(OwnerId.Node).Append(OwnerId.Ids).Append(OwnerId.Clock);
 
     /// <summary>The owner's entries with unique keys; null when the owner is gone or is an endpoint whose port number is unknown.</summary>

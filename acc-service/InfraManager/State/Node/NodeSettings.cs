@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 
@@ -9,6 +11,8 @@ namespace ACCOffload.InfraManager.State.Node;
 /// <summary>The node's configuration. Validated when it is read; immutable.</summary>
 internal sealed record NodeSettings
 {
+    private const int DefaultMtu = 1500;
+
     public required string Name { get; init; }
 
     /// <summary>The ranges of pod addresses; empty: unknown until the cluster says.</summary>
@@ -75,14 +79,40 @@ internal sealed record NodeSettings
     /// <summary>Null: the node network is not reachable through the pipeline.</summary>
     public UplinkSettings? Uplink { get; init; }
 
-    /// <summary>These settings, completed by what the cluster says: a list that the configuration gives stays as it is.</summary>
-    public NodeSettings With(NodeFacts facts) => this with
-    {
-        NodeAddresses = NodeAddresses.Count > 0 ? NodeAddresses : facts.Addresses,
-        PodRanges = PodRanges.Count > 0 ? PodRanges : facts.PodRanges,
-        VirtualRanges = VirtualRanges.Count > 0 ? VirtualRanges : facts.ServiceRanges,
-    };
+    /// <summary>The tunnels to other nodes.</summary>
+    public TunnelSettings Tunnel { get; init; } = new();
 
-    /// <summary>The MTU of ports whose endpoint sets none, in bytes.</summary>
-    public int Mtu { get; init; } = 1500;
+    /// <summary>The address that this node's tunnels end at; null while it is unknown.</summary>
+    public IPAddress? TunnelSource => NodeAddresses.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork);
+
+    /// <summary>
+    /// Whether other nodes are routed to by themselves: the uplink's neighbours are resolved, so the node knows what is on its link.
+    /// </summary>
+    public bool RoutesNodes => Uplink is { Addresses.Count: > 0 } && Profile.RoutesNodes;
+
+    /// <summary>These settings, completed by what the cluster says: a list that the configuration gives stays as it is.</summary>
+    public NodeSettings With(NodeFacts facts, IReadOnlyCollection<RemoteNode> others)
+    {
+        var node = this with
+        {
+            NodeAddresses = NodeAddresses.Count > 0 ? NodeAddresses : facts.Addresses,
+            PodRanges = PodRanges.Count > 0 ? PodRanges : facts.PodRanges,
+            VirtualRanges = VirtualRanges.Count > 0 ? VirtualRanges : facts.ServiceRanges,
+        };
+        return ClusterRanges.Count > 0 || !RoutesNodes ? node : node with { ClusterRanges = State.Node.ClusterRanges.Of(node, others) };
+    }
+
+    /// <summary>
+    /// The MTU of ports whose endpoint sets none, in bytes. Unless configured, it leaves room for the encapsulation of packets to other
+    /// nodes.
+    /// </summary>
+    public int Mtu
+    {
+        get => field > 0 ? field : !RoutesNodes ? DefaultMtu
+            : UplinkMtu - (Tunnel.Mode == EncapsulationMode.Never ? 0 : TunnelSettings.Overhead);
+        init;
+    }
+
+    /// <summary>The largest IP packet that the uplink carries, in bytes.</summary>
+    public int UplinkMtu => Uplink is { Mtu: > 0 } uplink ? uplink.Mtu : DefaultMtu;
 }

@@ -26,6 +26,9 @@ internal abstract class PipelineProfile
     /// <summary>The order in which its tables are written.</summary>
     public abstract TableOrder Order { get; }
 
+    /// <summary>Whether the pipeline can route to other nodes through neighbours and tunnels.</summary>
+    public virtual bool RoutesNodes => false;
+
     /// <summary>How ports get their numbers; null when the target decides.</summary>
     public abstract PortRule? PortRule { get; }
 

@@ -13,6 +13,12 @@ internal enum OwnerKind
 
     /// <summary>The clock for session affinity.</summary>
     Clock = 4,
+
+    /// <summary>Another node of the cluster.</summary>
+    RemoteNode = 5,
+
+    /// <summary>A neighbour on the uplink network.</summary>
+    Neighbor = 6,
 }
 
 /// <summary>Identifies a domain object that owns a set of table entries, which are a pure function of the model.</summary>
@@ -38,11 +44,19 @@ internal readonly record struct OwnerId
 
     public static OwnerId OfService(uint id) => new(OwnerKind.Service, id);
 
+    /// <param name="id">The node's next hop ID.</param>
+    public static OwnerId OfRemoteNode(uint id) => new(OwnerKind.RemoteNode, id);
+
+    /// <param name="id">The neighbour's next hop ID.</param>
+    public static OwnerId OfNeighbor(uint id) => new(OwnerKind.Neighbor, id);
+
     public override string ToString() => Kind switch
     {
         OwnerKind.Node => "node",
         OwnerKind.Ids => "ids of services",
         OwnerKind.Clock => "clock",
+        OwnerKind.RemoteNode => $"remote node {Id}",
+        OwnerKind.Neighbor => $"neighbor {Id}",
         _ => $"{Kind} {Id}",
     };
 }

@@ -1,0 +1,66 @@
+using System.Net;
+using System.Net.Sockets;
+using ACCOffload.InfraManager.State.Peers;
+
+namespace ACCOffload.InfraManager.State.Node;
+
+/// <summary>How packets reach another node's pods.</summary>
+internal enum NodePathKind
+{
+    /// <summary>No rows: the uplink's routes apply.</summary>
+    Routed,
+
+    /// <summary>To the node's own MAC address on the uplink network.</summary>
+    Direct,
+
+    /// <summary>Encapsulated.</summary>
+    Tunnel,
+}
+
+/// <summary>The way to another node.</summary>
+/// <param name="Kind">How its pods are reached.</param>
+/// <param name="Address">The node's address on its network; null if it has none that the pipeline can use.</param>
+/// <param name="Neighbor">The neighbour that packets are sent to: the node itself, or a router; null if a route names a MAC address.</param>
+/// <param name="Route">The index of that route in the configuration; -1 if there is none.</param>
+internal readonly record struct NodePath(NodePathKind Kind, IPAddress? Address, IPAddress? Neighbor, int Route)
+{
+    /// <summary>The way to a node; a pure function of the settings and the node's addresses.</summary>
+    public static NodePath To(RemoteNode node, NodeSettings settings)
+    {
+        var address = node.Facts.TunnelAddress is { AddressFamily: AddressFamily.InterNetwork } announced
+            ? announced
+            : node.Facts.Addresses.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork);
+        if (address is null || settings.Uplink is not { } uplink)
+        {
+            return new(NodePathKind.Routed, address, null, -1);
+        }
+
+        var onLink = uplink.Addresses.Any(a => a.Network.Contains(address));
+        var route = onLink ? -1 : RouteTo(address, uplink);
+        var neighbor = onLink ? address : route < 0 ? null : uplink.Routes[route].Gateway;
+        var kind = settings.Tunnel.Mode switch
+        {
+            // The outer source is the node's address.
+            EncapsulationMode.Always or EncapsulationMode.Auto when !onLink || settings.Tunnel.Mode == EncapsulationMode.Always =>
+                (onLink || route >= 0) && settings.TunnelSource is not null ? NodePathKind.Tunnel : NodePathKind.Routed,
+            _ => onLink ? NodePathKind.Direct : NodePathKind.Routed,
+        };
+        return new(kind, address, neighbor, route);
+    }
+
+    /// <summary>The index of the uplink's route to the address: that with the longest prefix; -1 if there is none.</summary>
+    public static int RouteTo(IPAddress address, UplinkSettings uplink)
+    {
+        var best = -1;
+        for (var i = 0; i < uplink.Routes.Count; i++)
+        {
+            var destination = uplink.Routes[i].Destination;
+            if (destination.Contains(address) && (best < 0 || destination.PrefixLength > uplink.Routes[best].Destination.PrefixLength))
+            {
+                best = i;
+            }
+        }
+
+        return best;
+    }
+}
