@@ -9,8 +9,8 @@ namespace ACCOffload.NativeInterop.Packets;
 /// </summary>
 public sealed unsafe class PacketBatch : IDisposable
 {
-    /// <summary>Default maximum frame size, including the Ethernet header: fits an MTU of 9000 with VLAN tags.</summary>
-    public const int DefaultFrameSize = 9216;
+    /// <summary>Default maximum frame size, including the Ethernet header: fits an MTU of 9216 with two VLAN tags.</summary>
+    public const int DefaultFrameSize = 9240;
 
     // Cmsghdr (16 bytes) and tpacket_auxdata (20 bytes), rounded up to 8.
     internal const int ControlSize = 40;

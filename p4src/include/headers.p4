@@ -348,6 +348,12 @@ header choice_t {
     bit<32> slot;
 }
 
+// Where traffic of a pod leaves to, and the pool of its source address there.
+header leaving_t {
+    bit<32> ip;
+    bit<8>  pool;
+}
+
 // A pool's ports.
 header range_t {
     bit<16> first_port;
@@ -419,6 +425,7 @@ struct headers_t {
     held_t     held;
     flow_t     flow;
     choice_t   choice;
+    leaving_t  leaving;
     range_t    range;
     back_t     back;
     slot_t     slot;

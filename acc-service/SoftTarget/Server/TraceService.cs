@@ -1,3 +1,4 @@
+using ACCOffload.NativeInterop.Packets;
 using ACCOffload.Protos.V1;
 using ACCOffload.SoftTarget.Engine;
 using ACCOffload.SoftTarget.Ports;
@@ -12,7 +13,7 @@ namespace ACCOffload.SoftTarget.Server;
 internal sealed class TraceService(SoftDevice device, PortTable ports, SoftTargetOptions options) : Protos.V1.SoftTarget.SoftTargetBase
 {
     private const int Headroom = 256;
-    private const int MaxFrame = 9216;
+    private const int MaxFrame = PacketBatch.DefaultFrameSize;
 
     /// <inheritdoc/>
     public override Task<TraceReply> Trace(TraceRequest request, ServerCallContext context)

@@ -19,9 +19,9 @@
                             if (hdr.fragment.known == FRAGMENT_UNKNOWN) {
                                 meta.protocol = 0;
                                 if (meta.port_class == CLASS_POD) {
-                                    meta.plan = PLAN_NONE;
+                                    hdr.leaving.ip = hdr.ipv4.dst_ip;
                                     outgoing.apply();
-                                    if (meta.plan == PLAN_MASQUERADE) {
+                                    if (hdr.leaving.pool != POOL_NONE) {
                                         meta.drop_reason = DROP_SERVICE_FRAGMENT;
                                     }
                                 }

@@ -164,22 +164,25 @@
                                     meta.remote_ip = meta.client_ip;
                                     meta.remote_port = meta.client_port;
                                 }
-                            } else if (meta.protocol == PROTOCOL_ICMP) {
-                                // An echo reply without its request starts no flow. (A later fragment that is known and not a
-                                // reply follows its first fragment: out.)
+                            } else {
+                                hdr.leaving.pool = POOL_NONE;
                                 if (hdr.icmp.isValid()) {
+                                    // An echo reply without its request starts no flow. (A later fragment that is known and not a
+                                    // reply follows its first fragment: out.)
                                     if (hdr.icmp.type != ICMP_ECHO_REQUEST) {
                                         meta.protocol = 0;
                                     }
                                 }
                                 if (meta.port_class == CLASS_POD && meta.protocol != 0) {
+                                    hdr.leaving.ip = meta.service_ip;
                                     outgoing.apply();
                                 }
-                            } else {
-                                if (meta.port_class == CLASS_POD) {
-                                    outgoing.apply();
-                                }
-                                if (meta.plan == PLAN_NONE) {
+                                if (hdr.leaving.pool != POOL_NONE) {
+                                    meta.plan = PLAN_MASQUERADE;
+                                    hdr.flow.frontend_id = 0;
+                                    meta.backend_id = 0;
+                                    hdr.flow.frontend_pool = hdr.leaving.pool;
+                                } else if (meta.protocol != PROTOCOL_ICMP && meta.protocol != 0) {
                                     // ---- Directly to a backend: tracked, so that no service flow uses the same return path.
                                     meta.remote_ip = meta.service_ip;
                                     meta.remote_port = meta.service_port;
@@ -467,6 +470,26 @@
                                     meta.pool = POOL_NONE;
                                     if (meta.port_class == CLASS_HOST) {
                                         meta.pool = POOL_HAIRPIN;
+                                    }
+                                } else if (meta.pool == POOL_NONE && meta.port_class == CLASS_POD && meta.plan == PLAN_BALANCE) {
+                                    // A backend outside the cluster sees the pod as any other destination there. One of this node's
+                                    // pods keeps the source: it answers through this pipeline. (`pods` is looked up for the backend,
+                                    // and again for the packet when it is forwarded.)
+                                    hdr.leaving.ip = meta.remote_ip;
+                                    outgoing.apply();
+                                    if (hdr.leaving.pool != POOL_NONE) {
+                                        hdr.leaving.ip = hdr.ipv4.dst_ip;
+                                        hdr.ipv4.dst_ip = meta.remote_ip;
+                                        if (!pods.apply().hit) {
+                                            meta.pool = hdr.leaving.pool;
+                                        }
+                                        hdr.ipv4.dst_ip = hdr.leaving.ip;
+                                    }
+                                }
+                                if (meta.port_class == CLASS_POD && meta.protocol == PROTOCOL_UDP) {
+                                    // As for packets that a pod sends to these ports itself (`nodes/decapsulate.p4`).
+                                    if (meta.remote_port == PORT_VXLAN || meta.remote_port == PORT_VXLAN_LINUX) {
+                                        meta.drop_reason = DROP_TUNNEL;
                                     }
                                 }
                             }

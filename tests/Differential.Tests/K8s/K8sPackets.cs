@@ -8,24 +8,31 @@ namespace ACCOffload.Differential.Tests.K8s;
 /// <summary>Generates packets for the pipeline <c>k8s_dp</c>: most are valid, others malformed in one or more ways or truncated.</summary>
 internal sealed class K8sPackets(Dice dice, K8sWorld world)
 {
+    private readonly K8sTunnels _tunnels = new(dice, world);
     private readonly List<Packet> _seen = [];
+    // Packets that left through a tunnel.
+    private readonly List<Packet> _inside = [];
     private Packet? _first;
 
     /// <summary>Records a sent packet, so that its receiver can reply.</summary>
     public void Answer(Packet? sent)
     {
-        if (sent is not { Bytes.Length: > 40 } packet || packet.Bytes[12] != 8 || packet.Bytes[23] is not (1 or 6 or 17 or 132))
+        var inside = sent is { } outer ? K8sTunnels.Inside(outer) : null;
+        if ((inside ?? sent) is { Bytes.Length: > 40 } packet && packet.Bytes[12] == 8 && packet.Bytes[23] is 1 or 6 or 17 or 132)
         {
-            return;
+            Keep(inside is null ? _seen : _inside, packet);
         }
+    }
 
-        if (_seen.Count < 48)
+    private void Keep(List<Packet> packets, Packet packet)
+    {
+        if (packets.Count < 48)
         {
-            _seen.Add(packet);
+            packets.Add(packet);
         }
         else
         {
-            _seen[dice.Below(_seen.Count)] = packet;
+            packets[dice.Below(packets.Count)] = packet;
         }
     }
 
@@ -40,6 +47,26 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         if (_seen.Count > 0 && dice.Percent(8))
         {
             return Error(dice.Pick(_seen));
+        }
+
+        if (_inside.Count > 0 && dice.Percent(10))
+        {
+            return _tunnels.Around((dice.Percent(80) ? Reply(dice.Pick(_inside)) : Error(dice.Pick(_inside))).Bytes);
+        }
+
+        if (dice.Percent(10))
+        {
+            return _tunnels.Around(Inner());
+        }
+
+        if (world.Attached.Count > 0 && dice.Percent(2))
+        {
+            return _tunnels.From(dice.Pick([.. world.Attached]));
+        }
+
+        if (dice.Percent(2))
+        {
+            return new Packet(world.ExceptionPort, dice.Percent(30) ? Arp(_tunnels.Sender) : IPv4(dice.Pick(world.Endpoints)));
         }
 
         if (_first is { } first && dice.Percent(4))
@@ -77,6 +104,18 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
         return new Packet(port, bytes);
     }
 
+    // What a host or pod of another node sends.
+    private byte[] Inner() => dice.Below(10) switch
+    {
+        0 => IPv4(_tunnels.Sender),
+        1 => Arp(_tunnels.Sender),
+        2 => Malform(IPv4(_tunnels.Sender)),
+        3 => ToRouter(_tunnels.Sender).Bytes,
+        4 when _first is { } first => LaterFragment(first).Bytes,
+        5 => _tunnels.Around(IPv4(_tunnels.Sender)).Bytes,
+        _ => ToService(_tunnels.Sender).Bytes,
+    };
+
     /// <summary>Whether the parser of <c>k8s_dp</c> reads beyond the end of the packet.</summary>
     public static bool EndsInHeader(Packet packet)
     {
@@ -107,6 +146,11 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
                 if (bytes.Length < 34 + header)
                 {
                     return true;
+                }
+                // What may be encapsulated is read up to the end of the inner IPv4 header.
+                if (bytes[23] == 17 && BinaryPrimitives.ReadUInt16BigEndian(bytes[36..]) is 4789 or 8472)
+                {
+                    return BinaryPrimitives.ReadUInt16BigEndian(bytes[16..]) >= 70 && bytes.Length < 84;
                 }
                 // The part of a large packet that an ICMP message quotes.
                 if (BinaryPrimitives.ReadUInt16BigEndian(bytes[16..]) >= 1024 && header != 0
@@ -205,7 +249,8 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     // What the virtual router answers: expired TTL, unassigned address, its own address, packet over the MTU.
     private Packet ToRouter(Endpoint sender)
     {
-        var destination = dice.Pick(K8sWorld.Gateway, 0x0AF401FEu, 0xC0A80001u, 0x09090909u, 0x0AF40205u,
+        var destination = dice.Pick(K8sWorld.Gateway, 0x0AF401FEu, 0xC0A80001u, 0x09090909u, K8sNodes.PeerPod, K8sNodes.OtherPeerPod,
+            K8sNodes.DirectPod, K8sNodes.Unassigned, K8sNodes.Peer,
             dice.Pick(world.Endpoints).Addresses[0]);
         var protocol = dice.Pick<byte>(1, 1, 6, 17, 132, 47);
         var bytes = IPv4(sender, protocol, dice.Pick(sender.Addresses), destination, (ushort)(5000 + dice.Below(3)),

@@ -111,8 +111,8 @@ internal sealed class K8sServices
         // So few ports that the pool is exhausted.
         Set(Row("pools", "pool_ports", [("pool", 1)], 32, ("ip", 0xC000020A), ("first_port", 50000), ("ports", 3), ("port_mask", 3)),
             _dice.Percent(90));
-        Set(Row("outgoing", "masquerade_source", [("service_ip", 0)], 0, ("pool", _dice.Pick<ulong>(1, 255))), _dice.Percent(60));
-        both.Put(Row("outgoing", "keep_source", [("service_ip", 0x0AF40000)], 16));
+        Set(Row("outgoing", "masquerade_source", [("leaving.ip", 0)], 0, ("pool", _dice.Pick<ulong>(1, 255))), _dice.Percent(60));
+        both.Put(Row("outgoing", "keep_source", [("leaving.ip", 0x0AF40000)], 16));
         both.Put(Row("source_ranges", "in_range", [("ranges_id", 1), ("client_ip", _dice.Pick<ulong>(0x08000000, 0x0AF40100))], 24));
 
         // The clock of affinity: it begins again, or is missing while its row is replaced.

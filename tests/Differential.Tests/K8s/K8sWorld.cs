@@ -21,6 +21,7 @@ internal sealed class K8sWorld
     private readonly EntryGenerator _entries;
     private readonly HashSet<Endpoint> _attached = [];
     private readonly K8sServices _services;
+    private readonly K8sNodes _nodes;
 
     public K8sWorld(Dice dice)
     {
@@ -33,9 +34,15 @@ internal sealed class K8sWorld
         }
 
         Endpoints.Add(new Endpoint(PortKind.Host, Pods + 1, 0x0A00000000F1, [0xC8010102, 0xC000020A]));
-        Endpoints.Add(new Endpoint(PortKind.Uplink, Pods + 2, 0x0A00000000F2, [0xC0000263, 0x0AF40205, 0x08080808]));
+        Endpoints.Add(new Endpoint(PortKind.Uplink, UplinkPort, 0x0A00000000F2, [0xC0000263, 0x0AF40205, 0x08080808]));
         _services = new K8sServices(dice, Endpoints);
+        _nodes = new K8sNodes(dice, UplinkPort);
     }
+
+    public uint UplinkPort => Pods + 2;
+
+    /// <summary>The port to the ACC's kernel.</summary>
+    public uint ExceptionPort => _nodes.ExceptionPort;
 
     /// <summary>All endpoints, attached or not.</summary>
     public List<Endpoint> Endpoints { get; } = [];
@@ -83,6 +90,7 @@ internal sealed class K8sWorld
             }
         }
         _services.Change(both);
+        _nodes.Change(both);
         // Rows of attached endpoints that random changes removed are restored soon, so that most packets are delivered.
         if (_dice.Percent(50))
         {
@@ -105,7 +113,7 @@ internal sealed class K8sWorld
         both.Commit();
     }
 
-    private static IEnumerable<TableEntry> Rows(Endpoint endpoint, SwxProgram program)
+    private IEnumerable<TableEntry> Rows(Endpoint endpoint, SwxProgram program)
     {
         var port = ("guard.port", (ulong)endpoint.Port);
         switch (endpoint.Kind)
@@ -136,9 +144,9 @@ internal sealed class K8sWorld
                 break;
             default:
                 yield return Row("port_class", "uplink_port", [port], ("arp_port", endpoint.Port), ("gateway_mac", GatewayMac),
-                    ("tunnel_ip", 0), ("tunnel_mac", 0), ("tunnel_port", 0));
+                    ("tunnel_ip", _dice.Percent(90) ? K8sNodes.TunnelAddress : 0), ("tunnel_mac", K8sNodes.TunnelMac),
+                    ("tunnel_port", _dice.Percent(90) ? 4789ul : 8472));
                 yield return Route(0, 0);
-                yield return Route(0x0AF40000, 16);
                 yield return Row(
                     "next_hops", "direct", [("hop.id", 1)], ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac),
                     ("mtu", NarrowMtu));
@@ -165,6 +173,12 @@ internal sealed class K8sWorld
         {
             (_, 6) when name.EndsWith("gateway_mac", StringComparison.Ordinal) => Dice.Number(GatewayMac, bytes),
             (_, 6) => Dice.Number(endpoint.Mac, bytes),
+            ("id" or "next_hop" or "via", 4) => Dice.Number(_dice.Pick([.. K8sNodes.NextHops]), bytes),
+            ("mask", 4) => Dice.Number(_dice.Pick(K8sNodes.Mask, 0xFFFFFF00), bytes),
+            ("prefix", 4) => Dice.Number(Address(endpoint) & K8sNodes.Mask, bytes),
+            ("vni", 4) => Dice.Number(_dice.Pick(K8sNodes.Vni << 8, 1u << 8), bytes),
+            ("outer_src", 4) => Dice.Number(Address(endpoint), bytes),
+            ("uplink", 4) => Dice.Number((ulong)_dice.Below(16), bytes),
             (_, 4) when name.Contains("port", StringComparison.Ordinal) => Dice.Number((ulong)_dice.Below(16), bytes),
             (_, 4) when name.Contains("ip", StringComparison.Ordinal) => Dice.Number(Address(endpoint), bytes),
             (_, 2) when name.Contains("port", StringComparison.Ordinal) => Dice.Number(_dice.Pick<ulong>(53, 80, 443), bytes),

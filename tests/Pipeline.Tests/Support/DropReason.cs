@@ -10,6 +10,7 @@ internal enum DropReason
     NoRoute = 8,
     Malformed = 11,
     BadSource = 13,
+    NotForGateway = 14,
     NoBackend = 16,
     NoLocalBackend = 17,
     SourceRange = 18,

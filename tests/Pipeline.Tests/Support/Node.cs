@@ -15,6 +15,7 @@ internal sealed partial class Node : IDisposable
     public const uint HostAddress = 0xC8010102;
     public const uint HostPort = 100;
     public const uint UplinkPort = 200;
+    public const uint ExceptionPort = 300;
     public const ulong HostMac = 0x0A00000000F1;
     public const ulong UplinkMac = 0x0A00000000F2;
 
@@ -23,7 +24,7 @@ internal sealed partial class Node : IDisposable
 
     private readonly SwxPipeline _pipeline;
     private readonly SwxWorker _worker;
-    private readonly byte[] _buffer = new byte[4096];
+    private readonly byte[] _buffer = new byte[10_240];
 
     public Node()
     {
@@ -103,18 +104,25 @@ internal sealed partial class Node : IDisposable
     {
         var source = mac ?? port switch { HostPort => HostMac, UplinkPort => UplinkMac, _ => PodMac((int)port) };
         frame.From(source, GatewayMac);
-        var (offset, length) = (256, frame.Bytes.Length);
-        frame.Bytes.CopyTo(_buffer, offset);
-        var verdict = _worker.Process(_buffer, ref offset, ref length, port, out var to);
-        Assert.Equal(0, _pipeline.Statistics.Faulted + _pipeline.Statistics.NoHeadroom + _pipeline.Statistics.Truncated);
-        if (verdict != SwxVerdict.Transmit)
+        if (SendBytes(port, frame.Bytes) is not { } sent)
         {
             return null;
         }
 
-        var sent = new Frame(_buffer.AsSpan(offset, length).ToArray());
-        Checksums.AssertCorrect(sent);
-        return (to, sent);
+        var received = new Frame(sent.Bytes);
+        Checksums.AssertCorrect(received);
+        return (sent.Port, received);
+    }
+
+    /// <summary>Sends any frame into a port, as it is. Returns null if it was dropped.</summary>
+    public (uint Port, byte[] Bytes)? SendBytes(uint port, ReadOnlySpan<byte> frame)
+    {
+        // The data plane leaves as much room in front of a frame.
+        var (offset, length) = (128, frame.Length);
+        frame.CopyTo(_buffer.AsSpan(offset));
+        var verdict = _worker.Process(_buffer, ref offset, ref length, port, out var to);
+        Assert.Equal(0, _pipeline.Statistics.Faulted + _pipeline.Statistics.NoHeadroom + _pipeline.Statistics.Truncated);
+        return verdict == SwxVerdict.Transmit ? (to, _buffer.AsSpan(offset, length).ToArray()) : null;
     }
 
     /// <summary>Sends a frame that must leave by the expected port.</summary>
