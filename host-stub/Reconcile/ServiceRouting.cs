@@ -2,14 +2,17 @@ using System.Net;
 using System.Net.Sockets;
 using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Devices;
+using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Routing;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
 /// Leads the host's own traffic to services into the pipeline. Service ranges are routes. For ports of external addresses and of the
 /// node's own addresses, which the host's stack would answer itself, rules before the local table select a table with a route into the
-/// pipeline; for that, the local table's rule moves back. Everything is marked with <see cref="Origin"/>, so that it can be removed.
+/// pipeline; for that, the local table's rule moves back. The kernel looks up the way back of an answer without its ports (rp_filter,
+/// accept_local), so a rule per address covers it. Everything is marked with <see cref="Origin"/>, so that it can be removed.
 /// </summary>
 internal static class ServiceRouting
 {
@@ -19,7 +22,7 @@ internal static class ServiceRouting
     /// <summary>The table with the route into the pipeline.</summary>
     public const int Table = SourceRouting.FirstTable;
 
-    /// <summary>Priority of the rules for ports.</summary>
+    /// <summary>Priority of the rules for ports and for the way back.</summary>
     public const int Priority = 90;
 
     /// <summary>Priority of the local table's rule behind them.</summary>
@@ -49,8 +52,7 @@ internal static class ServiceRouting
             return;
         }
 
-        // The replies come from the node's address, which is local.
-        host.Links.SetAcceptLocal(link.Index);
+        rules.UnionWith(rules.Select(r => ReturnRuleFor(detourSource, r.Destination!)).ToList());
         host.Links.AddRoute(
             new Route
             {
@@ -100,7 +102,8 @@ internal static class ServiceRouting
     private static void SetRoutes(
         PodNetwork host, LinkInfo link, IPAddress gateway, IPAddress? source, HostServices services, IReadOnlyCollection<IPNetwork> except)
     {
-        // Routes that others made stay: replacing one would lose it for good.
+        // Routes that others made stay: replacing one would lose it for good. The list has unicast routes only, so the kernel decides
+        // about others, such as a blackhole.
         var present = host.Links.GetRoutes();
         var foreign = present.Where(r => r.Protocol != Origin).Select(r => r.Destination).ToHashSet();
         var wanted = services.Ranges.Where(r => r.BaseAddress.AddressFamily == gateway.AddressFamily && !except.Contains(r)
@@ -119,17 +122,23 @@ internal static class ServiceRouting
 
         foreach (var destination in wanted)
         {
-            host.Links.AddRoute(
-                new Route
-                {
-                    Destination = destination,
-                    Gateway = gateway,
-                    InterfaceIndex = link.Index,
-                    OnLink = true,
-                    PreferredSource = source,
-                    Protocol = Origin,
-                },
-                replace: true);
+            try
+            {
+                host.Links.AddRoute(
+                    new Route
+                    {
+                        Destination = destination,
+                        Gateway = gateway,
+                        InterfaceIndex = link.Index,
+                        OnLink = true,
+                        PreferredSource = source,
+                        Protocol = Origin,
+                    },
+                    replace: present.Any(r => r.Protocol == Origin && r.Destination.Equals(destination)));
+            }
+            catch (NetlinkException e) when (e.Errno == Errno.EEXIST)
+            {
+            }
         }
     }
 
@@ -168,11 +177,25 @@ internal static class ServiceRouting
     {
         Family = address.AddressFamily,
         Destination = address,
-        DestinationPrefixLength = 8 * address.GetAddressBytes().Length,
+        DestinationPrefixLength = PodNetwork.Bits(address),
         // The machine's own packets.
         InputInterface = "lo",
         IpProtocol = protocol,
         DestinationPorts = ports,
+        Table = Table,
+        Priority = Priority,
+        Protocol = Origin,
+    };
+
+    // The answer's source is one of the machine's own addresses or not reachable through this interface for other traffic. Only what uses
+    // the detour has this source address.
+    private static RoutingRule ReturnRuleFor(IPAddress detourSource, IPAddress destination) => new()
+    {
+        Source = detourSource,
+        SourcePrefixLength = PodNetwork.Bits(detourSource),
+        Destination = destination,
+        DestinationPrefixLength = PodNetwork.Bits(destination),
+        InputInterface = "lo",
         Table = Table,
         Priority = Priority,
         Protocol = Origin,

@@ -54,9 +54,6 @@ internal static class Rtnetlink
     public const ushort IPVLAN_MODE_L2 = 0;
     public const ushort IPVLAN_F_VEPA = 2;
     public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
-    public const ushort IFLA_INET_CONF = 1;
-    public const ushort IPV4_DEVCONF_RP_FILTER = 8;
-    public const ushort IPV4_DEVCONF_ACCEPT_LOCAL = 23;
     public const byte IN6_ADDR_GEN_MODE_NONE = 1;
 
     public const ushort IFLA_VF_INFO = 1;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Devices;
 using ACCOffload.HostStub.Reconcile;
@@ -61,6 +62,8 @@ public sealed class ServiceRoutingTests : IDisposable
         Apply(Services);
         Assert.Equal(
             [
+                $"90: from {HostAddress} to {Node} iif lo lookup {ServiceRouting.Table} proto 172",
+                $"90: from {HostAddress} to 198.51.100.7 iif lo lookup {ServiceRouting.Table} proto 172",
                 $"90: from all to {Node} iif lo ipproto tcp dport 30000-32767 lookup {ServiceRouting.Table} proto 172",
                 $"90: from all to {Node} iif lo ipproto tcp dport 8080 lookup {ServiceRouting.Table} proto 172",
                 $"90: from all to {Node} iif lo ipproto udp dport 30000-32767 lookup {ServiceRouting.Table} proto 172",
@@ -76,7 +79,6 @@ public sealed class ServiceRoutingTests : IDisposable
                 $"10.200.0.0/16 via {Gateway} dev acc0 src {Node} onlink",
             ],
             await LinesAsync("ip route show proto 172"));
-        Assert.Equal(["1", "0"], await LinesAsync("sysctl -n net.ipv4.conf.acc0.accept_local net.ipv4.conf.acc0.rp_filter"));
 
         // The kernel's decisions.
         Assert.Contains($"via {Gateway}", await RouteToAsync($"{Node} ipproto tcp dport 30080"), StringComparison.Ordinal);
@@ -111,6 +113,7 @@ public sealed class ServiceRoutingTests : IDisposable
         });
         Assert.Equal(
             [
+                $"90: from {HostAddress} to {Node} iif lo lookup {ServiceRouting.Table} proto 172",
                 $"90: from all to {Node} iif lo ipproto udp dport 30000-32767 lookup {ServiceRouting.Table} proto 172",
                 "100: from all lookup local proto 172",
                 "32766: from all lookup main",
@@ -166,6 +169,77 @@ public sealed class ServiceRoutingTests : IDisposable
             Services with { Ranges = [.. Services.Ranges, IPNetwork.Parse("10.201.0.0/16")] }, [IPNetwork.Parse("10.96.0.0/12")]);
         Assert.Equal([$"10.201.0.0/16 via {Gateway} dev acc0 onlink"], await LinesAsync("ip route show proto 172"));
         Assert.Contains("dev peer0", (await LinesAsync("ip route show 10.200.0.0/16")).Single(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("blackhole 10.200.0.0/16")]
+    [InlineData("unreachable 10.200.0.0/16")]
+    [InlineData("10.200.0.0/16 nexthop dev peer0 nexthop dev acc0")]
+    public async Task Routes_of_other_types_stay(string route)
+    {
+        Needs.Root();
+        await Shell.RunLineAsync(_name, $"ip route add {route}").Succeeded();
+        var before = await LinesAsync("ip route show 10.200.0.0/16");
+        Apply(Services);
+        Apply(Services with { Ranges = [IPNetwork.Parse("10.96.0.0/12")] });
+        Assert.Equal(before, await LinesAsync("ip route show 10.200.0.0/16"));
+    }
+
+    [Fact]
+    public async Task A_route_of_ours_that_differs_is_replaced()
+    {
+        Needs.Root();
+        ServiceRouting.Apply(_host!, _host!.Find()!, Gateway, null, HostAddress, Services, []);
+        Apply(Services);
+        Assert.Contains($"10.96.0.0/12 via {Gateway} dev acc0 src {Node} onlink", await LinesAsync("ip route show proto 172"));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Answers_from_the_nodes_and_from_external_addresses_arrive_with_every_rp_filter(int filter)
+    {
+        Needs.Root();
+        var name = $"acct-{Guid.NewGuid():N}";
+        using var pipeline = NetNamespace.CreateNamed(name);
+        try
+        {
+            string[] commands =
+            [
+                $"ip link set peer0 netns {name}", $"ip route add {Gateway} dev acc0",
+                $"sysctl -qw net.ipv4.conf.all.rp_filter={filter} net.ipv4.conf.acc0.rp_filter={filter}",
+            ];
+            foreach (var command in commands)
+            {
+                await Shell.RunLineAsync(_name, command).Succeeded();
+            }
+
+            commands =
+            [
+                "ip link set peer0 up", "ip link set lo up", $"ip address add {Gateway}/32 dev peer0", $"ip address add {Node}/32 dev lo",
+                "ip address add 198.51.100.7/32 dev lo", $"ip route add {HostAddress} dev peer0",
+            ];
+            foreach (var command in commands)
+            {
+                await Shell.RunLineAsync(name, command).Succeeded();
+            }
+
+            Apply(Services);
+            foreach (var destination in new[] { IPEndPoint.Parse($"{Node}:30080"), IPEndPoint.Parse("198.51.100.7:443") })
+            {
+                using var server = pipeline.Run(() => new TcpListener(destination));
+                server.Start();
+                using var client = _namespace!.Run(() => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
+                using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+                await client.ConnectAsync(destination, limit.Token);
+                Assert.Equal(HostAddress, ((IPEndPoint)client.LocalEndPoint!).Address);
+            }
+        }
+        finally
+        {
+            NetNamespace.DeleteNamed(name);
+        }
     }
 
     private void Apply(HostServices services) =>
