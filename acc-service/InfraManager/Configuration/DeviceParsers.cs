@@ -20,6 +20,12 @@ internal static class DeviceParsers
 
     public static string? InterfaceKey(string text) => InterfaceName.IsValid(text) ? null : "is not an interface name";
 
+    public static string? Interface(string text, out string name)
+    {
+        name = text;
+        return InterfaceKey(text);
+    }
+
     public static string? OptionalInterface(string text, out string? name)
     {
         name = text.Length == 0 ? null : text;

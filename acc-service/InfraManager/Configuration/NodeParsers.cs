@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Configuration;
@@ -43,18 +44,31 @@ internal static class NodeParsers
         return mac.IsZero ? "is the all-zero MAC address" : null;
     }
 
-    /// <summary>A prefix and the MAC address of its next hop: <c>prefix via mac</c>.</summary>
+    /// <summary>A prefix and its next hop's MAC or IP address: <c>prefix via hop</c>.</summary>
     public static string? UplinkRoute(string text, out UplinkRoute route)
     {
         route = default;
         if (text.Split(" via ", StringSplitOptions.TrimEntries) is not [var prefix, var hop])
         {
-            return "is not a prefix 'via' a MAC address";
+            return "is not a prefix 'via' a MAC address or an IP address";
         }
 
         if (Parsers.Network(prefix, out var destination) is { } wrongPrefix)
         {
             return wrongPrefix;
+        }
+
+        if (IpText.TryParse(hop, out var gateway))
+        {
+            route = new UplinkRoute(destination, gateway);
+            return gateway.AddressFamily == destination.BaseAddress.AddressFamily
+                ? null
+                : "has a next hop of another IP version than the prefix";
+        }
+
+        if (!MacAddress.TryParse(hop, out _))
+        {
+            return "has neither a MAC address nor an IP address after 'via'";
         }
 
         if (Mac(hop, out var mac) is { } wrongHop)
@@ -64,6 +78,41 @@ internal static class NodeParsers
 
         route = new UplinkRoute(destination, mac);
         return null;
+    }
+
+    /// <summary>An address of the node on the node network, with its prefix length.</summary>
+    public static string? UplinkAddress(string text, out UplinkAddress address)
+    {
+        address = default;
+        if (Parsers.InterfaceAddress(text, out var parsed) is { } problem)
+        {
+            return problem;
+        }
+
+        if (!IsUnicast(parsed.Address))
+        {
+            return "is not a unicast address";
+        }
+
+        address = new UplinkAddress(parsed.Address, parsed.PrefixLength);
+        return IsBroadcast(address) ? "is its network's own or broadcast address" : null;
+    }
+
+    /// <summary>Whether a host can have the address, and neighbours can send to it.</summary>
+    public static bool IsUnicast(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork
+        ? Ipv4.IsUnicast(address)
+        : !(address.IsIPv6Multicast || address.IsIPv4MappedToIPv6 || address.Equals(IPAddress.IPv6Any) || IPAddress.IsLoopback(address));
+
+    // A network of one or two addresses has neither (RFC 3021).
+    private static bool IsBroadcast(UplinkAddress address)
+    {
+        if (address is not { Address.AddressFamily: AddressFamily.InterNetwork, PrefixLength: < 31 })
+        {
+            return false;
+        }
+
+        var host = Ipv4.Value(address.Address) & (uint.MaxValue >> address.PrefixLength);
+        return host == 0 || host == uint.MaxValue >> address.PrefixLength;
     }
 
     /// <summary>A role as in a certificate's URI, without the prefix.</summary>

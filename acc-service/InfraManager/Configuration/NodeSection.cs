@@ -10,8 +10,6 @@ namespace ACCOffload.InfraManager.Configuration;
 /// <summary>Reads the sections Node and Devices, and what else describes the node.</summary>
 internal static class NodeSection
 {
-    private const string UplinkMacRemedy = "give this node's own unicast MAC address on the node network";
-
     public static NodeSettings Read(ConfigurationReader reader) => new()
     {
         Name = reader.Value<string>(
@@ -34,7 +32,7 @@ internal static class NodeSection
         ArpPort = reader.Value<uint?>(
             "ArpProxy:Port", "", DeviceParsers.OptionalPort,
             "give the number of a port of the target, or \"\" for the one that the profile implies"),
-        Uplink = ReadUplink(reader),
+        Uplink = UplinkSection.Read(reader),
         Mtu = (int)reader.Number("Node:Mtu", 1500, 576, 9216),
         Devices = ReadDevices(reader),
     };
@@ -63,36 +61,4 @@ internal static class NodeSection
             "give a MAC address, or the first of a range with its prefix length, such as 00:10:00:00:03:00/40"),
         PortRule = reader.Value<PortRule>("Target:PortRule", "gnmi", Parsers.Name, "give gnmi or mac"),
     };
-
-    private static UplinkSettings? ReadUplink(ConfigurationReader reader)
-    {
-        var port = reader.Value<string>(
-            "Node:Uplink:Port", "", NodeParsers.AnyText, "give the name of the port at the target");
-        var mac = reader.Value<MacAddress>(
-            "Node:Uplink:Mac", "", OptionalMac,
-            UplinkMacRemedy);
-        if (port.Length > 0 && mac.IsZero)
-        {
-            reader.Fail("Node:Uplink:Mac", "", "is missing: neighbours need it to reach the node", UplinkMacRemedy);
-        }
-
-        var routes = reader.List<UplinkRoute>(
-            "Node:Uplink:Routes", NodeParsers.UplinkRoute,
-            "give a prefix and the next hop's MAC address such as 0.0.0.0/0 via 02:00:00:00:00:01");
-        var mtu = (int)reader.Number("Node:Uplink:Mtu", 0, 0, 9216);
-        if (mtu is > 0 and < 576)
-        {
-            reader.Fail(
-                "Node:Uplink:Mtu", $"{mtu}", "is too small",
-                "give an integer from 576 to 9216, or 0 if the uplink takes what endpoints send");
-        }
-
-        return port.Length == 0 ? null : new UplinkSettings(port, mac, routes, mtu);
-    }
-
-    private static string? OptionalMac(string text, out MacAddress mac)
-    {
-        mac = default;
-        return text.Length == 0 ? null : NodeParsers.Mac(text, out mac);
-    }
 }

@@ -16,6 +16,7 @@ internal static class SettingsChecks
         CheckOwnApi(reader, settings);
         CheckSoftTarget(reader, settings);
         CheckProfile(reader, settings);
+        UplinkSection.Check(reader, settings);
     }
 
     /// <summary>Checks that no address belongs both to a pod and to something else.</summary>

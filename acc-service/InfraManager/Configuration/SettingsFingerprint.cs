@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Target;
 
 namespace ACCOffload.InfraManager.Configuration;
@@ -25,7 +26,7 @@ internal static class SettingsFingerprint
             node.Gateway,
             node.GatewayMac,
             node.MasqueradePorts,
-            node.Uplink is { } uplink ? $"{uplink.Port} {uplink.Mac} {string.Join(", ", uplink.Routes)} {uplink.Mtu}" : "",
+            node.Uplink is { } uplink ? UplinkOf(uplink) : "",
             node.Mtu,
             List(node.Devices.Kinds),
             List(node.Devices.Ports),
@@ -53,4 +54,8 @@ internal static class SettingsFingerprint
             List(settings.Subfunctions.OrderBy(s => s.Key, StringComparer.Ordinal)),
             settings.MetricsListen);
     }
+
+    private static string UplinkOf(UplinkSettings uplink) =>
+        $"{uplink.Port} {uplink.Mac} {string.Join(", ", uplink.Routes)} {uplink.Mtu} {string.Join(", ", uplink.Addresses)} "
+        + $"{uplink.Exception} {uplink.MaxNeighbors}";
 }

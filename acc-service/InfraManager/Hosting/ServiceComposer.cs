@@ -180,8 +180,7 @@ internal sealed partial class ServiceComposer
         catch (UplinkTakenException e)
         {
             throw new ConfigurationException(new ConfigurationError(
-                _settings.Source, "Node:Uplink:Port", _settings.Node.Uplink!.Port, e.Message,
-                "name the port to the node network, or delete that attachment's pod first"));
+                _settings.Source, e.Key, e.Port, e.Message, "name another port, or delete that attachment's pod first"));
         }
     }
 

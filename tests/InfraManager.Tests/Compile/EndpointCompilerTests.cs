@@ -77,6 +77,46 @@ public class EndpointCompilerTests
     }
 
     [Fact]
+    public void An_exception_port_is_an_endpoint_of_its_own_with_the_MAC_of_the_uplink()
+    {
+        var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");
+        var node = TestNode.Settings with
+        {
+            Uplink = new UplinkSettings("uplink0", mac, [new(IPNetwork.Parse("0.0.0.0/0"), IPAddress.Parse("192.0.2.1"))])
+            {
+                Addresses = [new(IPAddress.Parse("192.0.2.10"), 24)],
+                Exception = new ExceptionPort("accx0", "accx1", "/run/netns/x"),
+            },
+        };
+        var model = new NetworkModel();
+        ConfiguredUplink.AddTo(model, node);
+        Assert.Equal(0, model.Mark);
+        var spec = model.Endpoints.ExceptionPort!.Spec;
+        Assert.Equal((EndpointKind.Exception, "accx0", mac, ApiOrigin.Configuration), (spec.Kind, spec.PortName, spec.Mac, spec.Origin));
+        Assert.Equal("uplink0", model.Endpoints.Uplink!.Spec.PortName);
+        Assert.Equal(0, model.Endpoints.CountPorts());
+        // No attachment can have its port.
+        Assert.Contains("port accx0 belongs to exception", model.Endpoints.ConflictOf(
+            new Endpoint(9, TestNode.Pod(1) with { PortName = "accx0" }, true)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Configured_ports_that_an_attachment_has_are_refused_with_their_keys()
+    {
+        var node = TestNode.Settings with
+        {
+            Uplink = new UplinkSettings("uplink0", ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99"), [])
+            {
+                Exception = new ExceptionPort("accx0", "accx1", "/run/netns/x"),
+            },
+        };
+        var model = new NetworkModel();
+        model.Endpoints.Put(new Endpoint(1, TestNode.Pod(1) with { PortName = "accx0" }, true));
+        var taken = Assert.Throws<UplinkTakenException>(() => ConfiguredUplink.AddTo(model, node));
+        Assert.Equal(("Node:Uplink:Exception:Port", "accx0"), (taken.Key, taken.Port));
+    }
+
+    [Fact]
     public void Routes_through_an_uplink_with_a_smaller_MTU_carry_that_MTU()
     {
         var mac = ACCOffload.NativeInterop.Addresses.MacAddress.Parse("02:00:00:00:00:99");

@@ -51,6 +51,10 @@ internal sealed class EndpointCompiler
         {
             CompileUplink(entries, endpoint.Spec.Mac.Value, port, hostPort);
         }
+        else if (endpoint.Spec.Kind == EndpointKind.Exception)
+        {
+            CompileException(entries, port);
+        }
         else
         {
             CompilePod(entries, endpoint, port);
@@ -104,14 +108,15 @@ internal sealed class EndpointCompiler
 
         foreach (var route in Node.Uplink?.Routes ?? [])
         {
-            if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork)
+            // A gateway's MAC address is known only once the ACC's kernel has resolved it.
+            if (route.Destination.BaseAddress.AddressFamily != AddressFamily.InterNetwork || route.Mac is not { } nextHop)
             {
                 continue;
             }
 
             var entry = _routes.Lpm("dst_ip", Ipv4.Value(route.Destination.BaseAddress), route.Destination.PrefixLength)
                 .Action(Node.Uplink!.Mtu > 0 ? "to_narrow_port" : "to_port")
-                .Param("port", port).Param("src_mac", mac).Param("dst_mac", route.NextHop.Value);
+                .Param("port", port).Param("src_mac", mac).Param("dst_mac", nextHop.Value);
             if (Node.Uplink.Mtu > 0)
             {
                 entry.Param("mtu", (ulong)Node.Uplink.Mtu);
@@ -119,6 +124,13 @@ internal sealed class EndpointCompiler
 
             entries.Add(entry.Build());
         }
+    }
+
+    // The pipeline has no action for this port yet.
+    private static void CompileException(List<Entry> entries, uint port)
+    {
+        _ = entries;
+        _ = port;
     }
 
     // A pipeline without one of the names must be refused at start, not at the first attachment.
@@ -138,5 +150,6 @@ internal sealed class EndpointCompiler
         Compile(new Endpoint(0, spec, false), 1, 1);
         Compile(new Endpoint(0, spec with { Kind = EndpointKind.Host }, false), 1, 1);
         Compile(new Endpoint(0, spec with { Kind = EndpointKind.Uplink }, false), 1, 1);
+        Compile(new Endpoint(0, spec with { Kind = EndpointKind.Exception }, false), 1, 1);
     }
 }

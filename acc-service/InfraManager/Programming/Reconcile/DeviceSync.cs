@@ -240,10 +240,10 @@ internal sealed partial class DeviceSync
 
         await EnsurePortsAsync(EndpointsAmong(all), refusals, cancellationToken);
         AddFollowers(all);
-        // The uplink sends ARP to the host, whose port may have just become known.
-        if (_model.Endpoints.Uplink is { } uplink)
+        // The uplink sends ARP to the host or to the exception port, which sends to the uplink: their ports may have just become known.
+        foreach (var configured in new[] { _model.Endpoints.Uplink, _model.Endpoints.ExceptionPort }.OfType<Endpoint>())
         {
-            all.Add(OwnerId.OfEndpoint(uplink.Id));
+            all.Add(OwnerId.OfEndpoint(configured.Id));
         }
 
         Declare(all, refusals);

@@ -60,8 +60,12 @@ internal sealed record EndpointSpec
         && Node == other.Node && Kind == EndpointKind.Pod && other.Kind == EndpointKind.Pod && PortName == other.PortName
         && (Device == DeviceKind.Ipvlan) == Mac.Equals(other.Mac);
 
-    /// <summary>Whether both may use the same MAC address, which is that of the parent device.</summary>
-    public bool SharesMacWith(EndpointSpec other) => Device == DeviceKind.Ipvlan && SharesPortWith(other);
+    /// <summary>
+    /// Whether both may use the same MAC address: that of the parent device, or that of the uplink, which the ACC's kernel has as well.
+    /// </summary>
+    public bool SharesMacWith(EndpointSpec other) =>
+        (Device == DeviceKind.Ipvlan && SharesPortWith(other))
+        || (Origin == ApiOrigin.Configuration && other.Origin == ApiOrigin.Configuration);
 
     /// <summary>The pod as messages name it.</summary>
     public string PodText => PodName.Length > 0 ? $"pod {PodNamespace}/{PodName}" : $"attachment {Key}";

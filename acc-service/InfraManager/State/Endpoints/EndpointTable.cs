@@ -38,6 +38,9 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
     /// <summary>The configured uplink's endpoint.</summary>
     public Endpoint? Uplink { get; private set; }
 
+    /// <summary>The endpoint of the configured uplink's exception port.</summary>
+    public Endpoint? ExceptionPort { get; private set; }
+
     /// <summary>The number of host ports of all endpoints.</summary>
     public int HostPortCount { get; private set; }
 
@@ -79,7 +82,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
     /// <summary>The number of ports in use by attachments, without those that only <paramref name="except"/> uses.</summary>
     public int CountPorts(params ReadOnlySpan<Endpoint?> except)
     {
-        var count = _byPort.Count - (Uplink is null ? 0 : 1);
+        var count = _byPort.Count - (Uplink is null ? 0 : 1) - (ExceptionPort is null ? 0 : 1);
         foreach (var endpoint in except)
         {
             count -= endpoint is not null && HoldersOfPort(endpoint.Spec.PortName).Count == 1 ? 1 : 0;
@@ -231,6 +234,11 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         {
             Uplink = null;
         }
+
+        if (ExceptionPort?.Id == endpoint.Id)
+        {
+            ExceptionPort = null;
+        }
     }
 
     private void Index(Endpoint endpoint)
@@ -261,6 +269,11 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         if (spec.Kind == EndpointKind.Uplink)
         {
             Uplink = endpoint;
+        }
+
+        if (spec.Kind == EndpointKind.Exception)
+        {
+            ExceptionPort = endpoint;
         }
     }
 }

@@ -51,6 +51,17 @@ internal readonly record struct AddressConflict(string Key, string Value, string
                     "Node:NodeAddresses", address.ToString(), $"lies in the pod range {range}", "give the node's own addresses");
             }
 
+            var own = node.Uplink?.Addresses ?? [];
+            for (var j = 0; j < own.Count; j++)
+            {
+                if (range.Contains(own[j].Address))
+                {
+                    yield return new(
+                        $"Node:Uplink:Addresses[{j}]", own[j].ToString(), $"lies in the pod range {range}",
+                        "give the node's own addresses on the node network");
+                }
+            }
+
             foreach (var address in node.HostAddresses.Where(range.Contains))
             {
                 yield return new(

@@ -1,4 +1,3 @@
-using System.Net;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Node;
@@ -8,12 +7,20 @@ namespace ACCOffload.InfraManager.State.Node;
 /// <param name="Mac">The node's MAC address on the node network, which neighbours send to. Each node has its own.</param>
 /// <param name="Routes">The destinations beyond the uplink.</param>
 /// <param name="Mtu">The largest IP packet that the uplink takes, in bytes; 0: no limit below that of the endpoints.</param>
-internal sealed record UplinkSettings(string Port, MacAddress Mac, IReadOnlyList<UplinkRoute> Routes, int Mtu = 0);
-
-/// <summary>A route through the uplink.</summary>
-/// <param name="Destination">The longest matching prefix wins.</param>
-/// <param name="NextHop">The MAC address of the router, or of the neighbour itself.</param>
-internal readonly record struct UplinkRoute(IPNetwork Destination, MacAddress NextHop)
+internal sealed record UplinkSettings(string Port, MacAddress Mac, IReadOnlyList<UplinkRoute> Routes, int Mtu = 0)
 {
-    public override string ToString() => $"{Destination} via {NextHop}";
+    /// <summary>The default of <see cref="MaxNeighbors"/>.</summary>
+    public const int DefaultMaxNeighbors = 1024;
+
+    /// <summary>
+    /// The node's addresses on the node network, which the ACC's kernel has and answers for; their prefixes are on the link. Empty: nobody
+    /// resolves neighbours.
+    /// </summary>
+    public IReadOnlyList<UplinkAddress> Addresses { get; init; } = [];
+
+    /// <summary>The port between the pipeline and the ACC's kernel; null if there are no <see cref="Addresses"/>.</summary>
+    public ExceptionPort? Exception { get; init; }
+
+    /// <summary>How many neighbours are kept that the kernel resolved by itself; the routes' gateways are not counted.</summary>
+    public int MaxNeighbors { get; init; } = DefaultMaxNeighbors;
 }

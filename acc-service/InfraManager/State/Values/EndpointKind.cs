@@ -10,4 +10,7 @@ internal enum EndpointKind
 
     /// <summary>The node network; at most one per node. It comes from the configuration, and its endpoint is not stored.</summary>
     Uplink = 3,
+
+    /// <summary>The ACC's own kernel, which resolves the uplink's neighbours; at most one per node, from the configuration, not stored.</summary>
+    Exception = 4,
 }
