@@ -229,28 +229,6 @@ public sealed partial class RouteNetlink
         _ = _connection.TryExecute(writer.Complete(operation), operation, Errno.EAFNOSUPPORT);
     }
 
-    /// <summary>
-    /// Accepts IPv4 packets whose source is one of the machine's own addresses (accept_local, ip-sysctl), as they arrive after a detour
-    /// through another device, and does not check their way back (rp_filter 0), because it is another device's. By netlink, because
-    /// /proc/sys is read-only for a sandboxed service.
-    /// </summary>
-    public void SetAcceptLocal(int index)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(index);
-        var operation = $"accept packets from local addresses on link {index}";
-        var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_NEWLINK, 0);
-        writer.Body(new Rtnetlink.LinkMessage { Index = index });
-        var families = writer.Begin(Rtnetlink.IFLA_AF_SPEC);
-        var inet = writer.Begin(Libc.AF_INET);
-        var settings = writer.Begin(Rtnetlink.IFLA_INET_CONF);
-        writer.Number(Rtnetlink.IPV4_DEVCONF_ACCEPT_LOCAL, 1);
-        writer.Number(Rtnetlink.IPV4_DEVCONF_RP_FILTER, 0);
-        writer.End(settings);
-        writer.End(inet);
-        writer.End(families);
-        _connection.Execute(writer.Complete(operation), operation);
-    }
-
     private LinkInfo? CreateUpper(UpperLinkSpec spec, string kind, KindWriter writeData)
     {
         ArgumentNullException.ThrowIfNull(spec);
