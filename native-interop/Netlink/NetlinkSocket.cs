@@ -13,6 +13,11 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
     private const int NETLINK_EXT_ACK = 11;
     private const int NETLINK_GET_STRICT_CHK = 12;
     private const uint RTNLGRP_LINK = 1;
+    private const uint RTNLGRP_NEIGH = 3;
+    private const uint RTNLGRP_IPV4_IFADDR = 5;
+    private const uint RTNLGRP_IPV4_ROUTE = 7;
+    private const uint RTNLGRP_IPV6_IFADDR = 9;
+    private const uint RTNLGRP_IPV6_ROUTE = 11;
 
     private NetlinkSocket(FileDescriptor handle) => Handle = handle;
 
@@ -24,10 +29,17 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
 
     public static NetlinkSocket OpenGeneric() => Open(NETLINK_GENERIC, "open a generic netlink socket");
 
-    public static NetlinkSocket OpenLinkGroup() => OpenGroup(NETLINK_ROUTE, RTNLGRP_LINK, "subscribe to link events");
+    public static NetlinkSocket OpenLinkGroup() => OpenGroups(NETLINK_ROUTE, "subscribe to link events", RTNLGRP_LINK);
+
+    public static NetlinkSocket OpenNeighborGroup() => OpenGroups(NETLINK_ROUTE, "subscribe to neighbour events", RTNLGRP_NEIGH);
+
+    /// <summary>Subscribes to links, addresses and routes.</summary>
+    public static NetlinkSocket OpenConfigurationGroups() => OpenGroups(
+        NETLINK_ROUTE, "subscribe to network changes", RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+        RTNLGRP_IPV6_ROUTE);
 
     /// <summary>Subscribes to a multicast group of a generic netlink family.</summary>
-    public static NetlinkSocket OpenGenericGroup(uint group, string operation) => OpenGroup(NETLINK_GENERIC, group, operation);
+    public static NetlinkSocket OpenGenericGroup(uint group, string operation) => OpenGroups(NETLINK_GENERIC, operation, group);
 
     public void Send(ReadOnlySpan<byte> datagram, string operation)
     {
@@ -93,7 +105,7 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
 
     public void Dispose() => Handle.Dispose();
 
-    private static NetlinkSocket OpenGroup(int protocol, uint group, string operation)
+    private static NetlinkSocket OpenGroups(int protocol, string operation, params ReadOnlySpan<uint> groups)
     {
         var socket = Open(protocol, operation);
         // A burst of changes on a large node must not overrun the socket.
@@ -102,14 +114,17 @@ internal sealed unsafe class NetlinkSocket : INetlinkSubscription
             _ = Libc.TrySetSocketOption(socket.Handle, Libc.SOL_SOCKET, Libc.SO_RCVBUF, 4 << 20);
         }
 
-        if (Libc.TrySetSocketOption(socket.Handle, Libc.SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, (int)group))
+        foreach (var group in groups)
         {
-            return socket;
+            if (!Libc.TrySetSocketOption(socket.Handle, Libc.SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, (int)group))
+            {
+                var error = LinuxException.FromLastError(operation);
+                socket.Dispose();
+                throw error;
+            }
         }
 
-        var error = LinuxException.FromLastError(operation);
-        socket.Dispose();
-        throw error;
+        return socket;
     }
 
     private static NetlinkSocket Open(int protocol, string operation)

@@ -4,7 +4,7 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.NativeInterop.Routing;
 
 /// <summary>
-/// Links, addresses, routes and routing rules of one network namespace (rtnetlink(7)). The socket stays in the namespace it was opened in.
+/// Links, addresses, neighbours, routes and routing rules of one network namespace (rtnetlink(7)). The socket stays in the namespace it was opened in.
 /// Thread-safe; requests are serialized. Every method throws <see cref="NetlinkException"/> with the kernel's message when the kernel
 /// refuses, and after five seconds without an answer.
 /// </summary>

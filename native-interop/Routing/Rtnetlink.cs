@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>Constants and structures of linux/rtnetlink.h, if_link.h, if_addr.h, fib_rules.h and veth.h.</summary>
+/// <summary>Constants and structures of linux/rtnetlink.h, if_link.h, if_addr.h, neighbour.h, fib_rules.h and veth.h.</summary>
 internal static class Rtnetlink
 {
     public const ushort RTM_NEWLINK = 16;
@@ -14,6 +14,9 @@ internal static class Rtnetlink
     public const ushort RTM_NEWROUTE = 24;
     public const ushort RTM_DELROUTE = 25;
     public const ushort RTM_GETROUTE = 26;
+    public const ushort RTM_NEWNEIGH = 28;
+    public const ushort RTM_DELNEIGH = 29;
+    public const ushort RTM_GETNEIGH = 30;
     public const ushort RTM_NEWRULE = 32;
     public const ushort RTM_DELRULE = 33;
     public const ushort RTM_GETRULE = 34;
@@ -54,6 +57,7 @@ internal static class Rtnetlink
     public const ushort IPVLAN_MODE_L2 = 0;
     public const ushort IPVLAN_F_VEPA = 2;
     public const ushort IFLA_INET6_ADDR_GEN_MODE = 8;
+    public const ushort IFLA_INET_CONF = 1;
     public const byte IN6_ADDR_GEN_MODE_NONE = 1;
 
     public const ushort IFLA_VF_INFO = 1;
@@ -83,6 +87,12 @@ internal static class Rtnetlink
     public const byte RTN_UNICAST = 1;
     public const byte RT_TABLE_COMPAT = 252;
     public const uint RTNH_F_ONLINK = 4;
+
+    public const ushort NDA_DST = 1;
+    public const ushort NDA_LLADDR = 2;
+    public const ushort NDA_CACHEINFO = 3;
+    public const ushort NDA_IFINDEX = 8;
+    public const ushort NDA_FLAGS_EXT = 15;
 
     public const ushort FRA_DST = 1;
     public const ushort FRA_SRC = 2;
@@ -136,6 +146,29 @@ internal static class Rtnetlink
         public byte Scope;
         public byte Type;
         public uint Flags;
+    }
+
+    /// <summary>struct ndmsg.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct NeighborMessage
+    {
+        public byte Family;
+        public byte Padding1;
+        public ushort Padding2;
+        public int Index;
+        public ushort State;
+        public byte Flags;
+        public byte Type;
+    }
+
+    /// <summary>struct nda_cacheinfo.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct NeighborTimes
+    {
+        public uint Confirmed;
+        public uint Used;
+        public uint Updated;
+        public uint References;
     }
 
     /// <summary>struct fib_rule_hdr.</summary>

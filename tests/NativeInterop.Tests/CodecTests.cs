@@ -225,6 +225,13 @@ public sealed class CodecTests : IDisposable
     [InlineData(24, "02 08 00 00 fe 02 00 01 00000000")]
     [InlineData(24, "02 00 00 00 fe 02 00 01 00000000 0500 1200 0a 000000")]
     [InlineData(24, "02 00 00 00 fe 02 00 01 00000000 0600 1200 0a00 0000")]
+    [InlineData(28, "02 00 0000 05000000 0200 00 01")]
+    [InlineData(28, "02 00 0000 05000000 0200 00 01 0600 0100 0a00 0000")]
+    [InlineData(28, "02 00 0000 00000000 0200 00 01 0800 0100 0a000002")]
+    [InlineData(28, "0a 00 0000 05000000 0200 00 01 0800 0100 0a000002")]
+    [InlineData(28, "02 00 0000 05000000 0200 00 01 0800 0100 0a000002 0800 0300 00000000")]
+    [InlineData(28, "02 00 0000 05000000 0200 00 01 0800 0100 0a000002 0600 0f00 0100 0000")]
+    [InlineData(28, "02 00 0000 05000000")]
     public void Malformed_objects_are_errors(int type, string payload)
     {
         Answer(type, payload);
@@ -237,6 +244,7 @@ public sealed class CodecTests : IDisposable
         {
             16 => _route.GetLinks().Count,
             20 => _route.GetAddresses().Count,
+            28 => _route.GetNeighbors().Count,
             _ => _route.GetRoutes().Count,
         };
     }

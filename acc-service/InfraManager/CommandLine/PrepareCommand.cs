@@ -1,5 +1,7 @@
 using System.CommandLine;
 using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Uplink;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.NativeInterop.Devlink;
 using ACCOffload.NativeInterop.Ethtool;
@@ -9,8 +11,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.InfraManager.CommandLine;
 
 /// <summary>
-/// inframanager prepare: creates the soft target's port namespace and the ACC's own subfunctions. A separate unit runs it outside the
-/// service's sandbox, so that the namespace's mount is visible to all processes.
+/// inframanager prepare: creates the soft target's port namespace, the ACC's own subfunctions, and the exception interface in its namespace.
+/// A separate unit runs it outside the service's sandbox, so that the namespaces' mounts are visible to all processes.
 /// </summary>
 internal static class PrepareCommand
 {
@@ -18,7 +20,7 @@ internal static class PrepareCommand
 
     public static Command Create(Option<string?> config)
     {
-        var command = new Command("prepare", "Creates the soft target's port namespace and the ACC's own subfunctions");
+        var command = new Command("prepare", "Creates the soft target's port namespace, the ACC's own subfunctions and its interface to the uplink");
         command.SetAction(
             parsed => Run(parsed.GetValue(config), parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error));
         return command;
@@ -28,16 +30,19 @@ internal static class PrepareCommand
     {
         try
         {
-            var settings = SettingsLoader.Load(file, Environment.GetEnvironmentVariables(), ["SoftTarget", "Subfunctions"]);
+            var settings = SettingsLoader.Load(file, Environment.GetEnvironmentVariables(), ["SoftTarget", "Subfunctions", "Target:Kind", "Node:Uplink"]);
             var path = settings.SoftTarget.PortNamespace;
-            if (Path.GetDirectoryName(path) != "/run/netns")
+            if (!IsNamed("SoftTarget:PortNamespace", path, error)
+                || (settings.Node.Uplink?.Exception is { } exception
+                    && !IsNamed("Node:Uplink:Exception:Namespace", exception.Namespace, error)))
             {
-                error.WriteLine(
-                    $"inframanager: SoftTarget:PortNamespace = {path}: cannot create namespaces outside /run/netns; create it by hand");
                 return ConfigurationException.ExitCode;
             }
+
             NetNamespace.OpenOrCreateNamed(Path.GetFileName(path)).Dispose();
-            return EnsureSubfunctions(settings.Subfunctions, output, error) ? 0 : 1;
+            // An exception interface may be a subfunction.
+            var succeeded = EnsureSubfunctions(settings.Subfunctions, output, error);
+            return EnsureExceptionLink(settings, output, error) && succeeded ? 0 : 1;
         }
         catch (ConfigurationException e)
         {
@@ -48,6 +53,40 @@ internal static class PrepareCommand
         {
             error.WriteLine($"inframanager: {e.Message}; run it as root");
             return 1;
+        }
+    }
+
+    private static bool IsNamed(string key, string path, TextWriter error)
+    {
+        if (Path.GetDirectoryName(path) == NetNamespace.NamedDirectory)
+        {
+            return true;
+        }
+
+        error.WriteLine($"inframanager: {key} = {path}: cannot create namespaces outside {NetNamespace.NamedDirectory}; create it by hand");
+        return false;
+    }
+
+    private static bool EnsureExceptionLink(Settings settings, TextWriter output, TextWriter error)
+    {
+        if (settings.Node.Uplink is not { Exception: { } exception } uplink)
+        {
+            return true;
+        }
+
+        try
+        {
+            var isEmbedded = settings.Target.Kind == TargetKind.Embedded;
+            var exists = new ExceptionLink(uplink, isEmbedded ? settings.SoftTarget.PortNamespace : null).Ensure(createNamespaces: true);
+            output.WriteLine(exists
+                ? $"{exception.Interface}: port {exception.Port}, in {exception.Namespace}"
+                : $"{exception.Interface}: does not exist yet; inframanager moves it to {exception.Namespace} when the target has made it");
+            return true;
+        }
+        catch (LinuxException e)
+        {
+            error.WriteLine($"inframanager: Node:Uplink:Exception: {e.Message}");
+            return false;
         }
     }
 

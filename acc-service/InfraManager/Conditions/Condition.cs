@@ -45,6 +45,7 @@ internal static class ConditionNames
     public const string Tables = "Tables";
     public const string Ports = "Ports";
     public const string HostInterface = "HostInterface";
+    public const string Uplink = "Uplink";
     public const string Node = "Node";
     public const string Watch = "Watch";
     public const string Certificates = "Certificates";
@@ -63,6 +64,9 @@ internal static class ConditionRemedies
             + "CAP_SYS_ADMIN and CAP_NET_RAW to enter it",
         ConditionNames.HostInterface =>
             "check 'host-stub status' on the host; set Node:HostAddresses to [] for a node without a host interface",
+        ConditionNames.Uplink =>
+            "run 'inframanager prepare' as root if the interface or its namespace is missing; a gateway that does not answer is down, not on "
+            + "the network of Node:Uplink:Port, or not the one of Node:Uplink:Routes",
         ConditionNames.Node => "compare 'kubectl get node NAME -o yaml' with the Node settings; Node:PodRanges overrides spec.podCIDRs",
         ConditionNames.Watch => "check the route to the API server and the kubeconfig (Kubernetes:Kubeconfig)",
         ConditionNames.Certificates => "renew or repair the file; it is read again automatically",

@@ -14,8 +14,9 @@ internal static class Features
     public const string Host = "Host";
     public const string Kubernetes = "Kubernetes";
     public const string ArpProxy = "ArpProxy";
+    public const string Uplink = "Uplink";
 
     public static LogFeatures Log { get; } = new(
-        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes, ArpProxy],
+        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes, ArpProxy, Uplink],
         Host);
 }

@@ -23,7 +23,9 @@ internal static class SettingsLoader
     /// <summary>Reads and validates the configuration.</summary>
     /// <param name="file">The file given with --config; null for the default one, which may be missing.</param>
     /// <param name="environment">The environment variables.</param>
-    /// <param name="sections">The sections that must be valid; null for all. Unknown keys are refused in every section.</param>
+    /// <param name="sections">
+    /// The sections that must be valid, such as Node or Node:Uplink; null for all. Unknown keys are refused in every section.
+    /// </param>
     /// <exception cref="ConfigurationException">The configuration is invalid; the exception lists every error.</exception>
     public static Settings Load(string? file, IDictionary environment, IReadOnlyCollection<string>? sections = null)
     {
@@ -32,7 +34,7 @@ internal static class SettingsLoader
         var relevant = sections is null
             ? errors
             : [.. errors.Where(e => e.Reason == ConfigurationReader.UnknownKey
-                || sections.Contains(e.Key.Split(':')[0], StringComparer.OrdinalIgnoreCase))];
+                || sections.Any(s => IsWithin(e.Key, s)))];
         return relevant.Count == 0 ? settings : throw new ConfigurationException(relevant);
     }
 
@@ -102,6 +104,9 @@ internal static class SettingsLoader
         reader.RefuseUnknown();
         return (settings, reader.Errors);
     }
+
+    private static bool IsWithin(string key, string section) => key.StartsWith(section, StringComparison.OrdinalIgnoreCase)
+        && (key.Length == section.Length || key[section.Length] is ':' or '[');
 
     private static IReadOnlyList<string> AssignablePorts(Settings settings) =>
         settings.Node.Profile.AssignablePorts(settings.Target.Ports.Names, settings.Node);

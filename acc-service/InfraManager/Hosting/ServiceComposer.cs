@@ -14,6 +14,7 @@ using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Target;
+using ACCOffload.InfraManager.Uplink;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.P4Runtime.Channels;
 using ACCOffload.P4Runtime.Ports;
@@ -79,6 +80,8 @@ internal sealed partial class ServiceComposer
         var watch = _settings.Services.Source == ServicesSource.Watch ? _parts.Add(CreateWatch(programmer)) : null;
         var arp = _settings.ArpProxy.Interface is { } link ? _parts.Add(CreateArpProxy(link, programmer)) : null;
 
+        var uplink = _settings.Node.Uplink?.Exception is not null ? CreateUplink(programmer, embedded is not null) : null;
+
         var conditions = new ConditionSource(programmer);
         var name = embedded is null ? endpoint.Address : $"soft target, embedded ({endpoint.Address})";
         var agents = new Api.AgentLog(_time, _loggers.CreateLogger(Features.Api));
@@ -89,7 +92,7 @@ internal sealed partial class ServiceComposer
             OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
             _settings.Node, name, conditions, guard, agents, _time);
         var api = _parts.Add(new ApiServer(_settings, programmer, control, conditions, agents, _loggers, _time));
-        AddConditions(conditions, programmer, target, portWatch, session, watch, api.Trust);
+        AddConditions(conditions, programmer, target, portWatch, session, watch, uplink, api.Trust);
         await api.StartAsync(cancellationToken);
         if (ManagerMetrics.Start(_settings, programmer, target, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
         {
@@ -104,6 +107,7 @@ internal sealed partial class ServiceComposer
         // The start does not wait until the target is connected and has the pipeline: READY covers only the store and the API.
         session.Start();
         watch?.Start();
+        uplink?.Start();
         if (!ArePortsFixed)
         {
             portWatch.Start();
@@ -115,12 +119,13 @@ internal sealed partial class ServiceComposer
 
     private void AddConditions(
         ConditionSource conditions, Programmer programmer, P4Target target, PortWatch portWatch, P4RuntimeSession session,
-        ClusterWatch? watch, TrustStore trust)
+        ClusterWatch? watch, UplinkWatch? uplink, TrustStore trust)
     {
         conditions.Add(() => ArePortsFixed
             ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)")
             : PortPoolCondition.Of(target.Traits, _settings.Target.Ports) ?? portWatch.Ports);
         conditions.Add(() => HostInterfaceCondition.Of(programmer, _settings.Node, portWatch.Report));
+        conditions.Add(() => UplinkCondition.Of(uplink));
         conditions.Add(() => NodeCondition.Of(programmer.Node, watch?.NodeProblem ?? "", KubeconfigExists ? watch?.GetStatus() : null));
         if (watch is not null)
         {
@@ -153,6 +158,19 @@ internal sealed partial class ServiceComposer
         new(
             link, null, _settings.Node.GatewayMac, new ArpSenders(() => programmer.Node, () => programmer.EndpointsById),
             _loggers.CreateLogger(Features.ArpProxy));
+
+    private UplinkWatch CreateUplink(Programmer programmer, bool isEmbedded)
+    {
+        var logger = _loggers.CreateLogger(Features.Uplink);
+        var neighbors = new NeighborController(programmer, _time, logger);
+        // As root, as in a demonstration without units, it makes what inframanager prepare would have made.
+        var uplink = _parts.Add(new UplinkWatch(
+            _settings.Node, isEmbedded ? _settings.SoftTarget.PortNamespace : null, Environment.IsPrivilegedProcess, neighbors, _time,
+            logger));
+        neighbors.Wanted = hops => uplink.NextHops = hops;
+        _parts.Add(neighbors).Start();
+        return uplink;
+    }
 
     private ClusterWatch CreateWatch(Programmer programmer)
     {

@@ -47,8 +47,8 @@ internal static class NetlinkInputs
                 .. Attributes(dice, [2, 1, 3, 8], (d, type) => type == 3 ? Name(d) : type == 8 ? d.Bytes(4) : Address(d, family))],
             24 => [family, (byte)(dice.OneIn(20) ? dice.Below(256) : dice.Pick(0, 8, 32)), 0, 0, 254, 3, 0, (byte)dice.Pick(1, 1, 1, 2),
                 .. Number(dice, 0), .. Attributes(dice, [1, 4, 5, 6, 7, 8, 15, 18], (d, type) => RouteValue(d, type, family))],
-            _ => [family, 0, 0, 0, .. Number(dice, dice.Between(1, 9)), 2, 0, 0, 1,
-                .. Attributes(dice, [1, 2, 3], (d, type) => type == 1 ? Address(d, family) : d.Bytes(6))],
+            _ => [family, 0, 0, 0, .. Number(dice, dice.Between(1, 9)), (byte)dice.Pick(1, 2, 4, 32, 128), 0, (byte)dice.Pick(0, 8, 128), 1,
+                .. Attributes(dice, [1, 2, 3, 8, 15], (d, type) => NeighborValue(d, type, family))],
         };
         if (dice.OneIn(25))
         {
@@ -105,6 +105,14 @@ internal static class NetlinkInputs
         18 => [dice.Pick<byte>(2, 10), 0, .. dice.Bytes(dice.Pick(4, 16))],
         15 => Bytes.Int(254),
         _ => Bytes.Int(dice.Below(100)),
+    };
+
+    private static byte[] NeighborValue(Dice dice, int type, byte family) => type switch
+    {
+        1 => Address(dice, family),
+        2 => dice.Bytes(dice.Pick(6, 6, 6, 4, 20)),
+        3 => dice.Bytes(dice.Pick(16, 16, 20)),
+        _ => Bytes.Int(dice.OneIn(3) ? (int)dice.OddNumber() : dice.Below(4)),
     };
 
     private static byte[] Address(Dice dice, byte family) => dice.Bytes(family == 10 ? 16 : 4);

@@ -42,6 +42,25 @@ internal static class PlainNetlink
         }
     }
 
+    public static IEnumerable<string> Neighbors(byte[] datagram, uint sequence)
+    {
+        foreach (var (type, body) in Messages(datagram, sequence))
+        {
+            if (type is not (28 or 29) || body[0] is not (2 or 10))
+            {
+                continue;
+            }
+
+            var attributes = Attributes(body, 12);
+            var mac = Last(attributes, 2) is { Length: 6 } six ? string.Join(':', six.Select(b => b.ToString("x2", null))) : "";
+            // Every NDA_FLAGS_EXT adds its flags.
+            var managed = attributes.Any(a => a.Type == 15 && (a.Value[0] & 1) != 0);
+            var confirmed = Last(attributes, 3) is { } times ? $"{BitConverter.ToUInt32(times) * 10.0}" : "";
+            yield return $"{BitConverter.ToInt32(body, 4)} {new IPAddress(Last(attributes, 1)!)} {mac} {BitConverter.ToUInt16(body, 8)} "
+                + $"{body[10]} {managed} {confirmed}";
+        }
+    }
+
     public static IEnumerable<string> Ports(byte[] datagram, uint sequence)
     {
         foreach (var (type, body) in Messages(datagram, sequence))

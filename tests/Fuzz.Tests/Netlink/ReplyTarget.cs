@@ -8,8 +8,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.Fuzz.Tests.Netlink;
 
 /// <summary>
-/// Corrupted replies of the kernel: lists of links, addresses and routes, acknowledgements and link events. An accepted
-/// list must equal the result of a plain parser.
+/// Corrupted replies of the kernel: lists of links, addresses, neighbours and routes, acknowledgements, link and neighbour events. An
+/// accepted list must equal the result of a plain parser.
 /// </summary>
 internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
 {
@@ -28,11 +28,11 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
             using var kernel = new ScriptedKernel();
             if (dice.OneIn(6))
             {
-                return Changes(dice, kernel);
+                return dice.OneIn(2) ? Changes(dice, kernel) : NeighborChanges(dice, kernel);
             }
 
             using var route = new RouteNetlink(new NetlinkConnection(kernel, kernel.Time));
-            var kind = dice.Pick(16, 16, 20, 24);
+            var kind = dice.Pick(16, 16, 20, 24, 28);
             kernel.OnRequest = (_, sequence) =>
             {
                 // A list that changed during the dump is requested again and gets the same reply.
@@ -84,6 +84,12 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
                     AssertSame(addresses.Select(a => $"{a.InterfaceIndex} {a.Address}/{a.PrefixLength}"),
                         PlainNetlink.Addresses(_datagram, _asked));
                     break;
+                case 28:
+                    var neighbors = route.GetNeighbors();
+                    AssertSame(neighbors.Select(n => $"{n.InterfaceIndex} {n.Address} {n.Mac} {(int)n.State} {(int)n.Flags & 0xff} "
+                        + $"{n.Flags.HasFlag(NeighborFlags.Managed)} {n.SinceConfirmed?.TotalMilliseconds}"),
+                        PlainNetlink.Neighbors(_datagram, _asked));
+                    break;
                 default:
                     foreach (var found in route.GetRoutes())
                     {
@@ -113,6 +119,24 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
                 FuzzFailure.Unless(++events <= (_datagram.Length / 16) + 1, "more events than messages");
                 FuzzFailure.Unless((change.Kind == LinkEventKind.Lost) == (change.Link is null), "only a loss event may lack a link");
                 lost |= change.Kind == LinkEventKind.Lost;
+            }
+
+            return !lost;
+        }
+
+        private bool NeighborChanges(Dice dice, ScriptedKernel kernel)
+        {
+            _operation = "neighbour changes";
+            using var monitor = new NeighborMonitor(kernel, new FileDescriptor());
+            _datagram = NetlinkInputs.Datagram(dice, dice.Pick(28, 28, 29), 0);
+            kernel.Answer(_datagram);
+            var (events, lost) = (0, false);
+            while (monitor.TryRead(out var change))
+            {
+                FuzzFailure.Unless(++events <= (_datagram.Length / 16) + 1, "more events than messages");
+                FuzzFailure.Unless((change.Kind == NeighborEventKind.Lost) == (change.Neighbor is null), "only a loss event may lack a neighbour");
+                FuzzFailure.Unless(change.Neighbor is not { InterfaceIndex: <= 0 }, $"{change.Neighbor}");
+                lost |= change.Kind == NeighborEventKind.Lost;
             }
 
             return !lost;

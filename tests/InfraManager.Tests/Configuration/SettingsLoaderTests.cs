@@ -246,7 +246,7 @@ public sealed class SettingsLoaderTests : IDisposable
             Load($"{{ {Least} }}", ("ACCOFFLOAD_Node__Mtu", "many\n"), ("ACCOFFLOAD_Nodes", "x")));
         Assert.Contains(e.Errors,
             x => x.ToString() == "environment ACCOFFLOAD_Node__Mtu: Node:Mtu = \"many\\u000a\": is not an integer; give an integer from "
-                + "576 to 9216");
+                + "0 to 9216");
         Assert.Contains(e.Errors,
             x => x.ToString().StartsWith("environment ACCOFFLOAD_Nodes: Nodes = \"x\": unknown key", StringComparison.Ordinal));
     }

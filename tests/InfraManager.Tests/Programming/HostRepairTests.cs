@@ -75,6 +75,8 @@ public class HostRepairTests
         Sql(core.DatabasePath, $"""
             DROP TABLE agents;
             DROP TABLE node_facts;
+            DROP TABLE remote_nodes;
+            DROP TABLE neighbors;
             ALTER TABLE endpoints DROP COLUMN host_ports;
             CREATE TABLE sync_floors (node TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (node, network)) STRICT, WITHOUT ROWID;
             INSERT INTO sync_floors VALUES ('node-1', '', {epoch}, {sequence}), ('node-1', 'net', {epoch}, {sequence});

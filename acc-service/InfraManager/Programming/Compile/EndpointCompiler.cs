@@ -56,6 +56,10 @@ internal sealed class EndpointCompiler
         {
             CompileException(entries, port, uplinkPort);
         }
+        else if (endpoint.Spec.Kind == EndpointKind.Exception)
+        {
+            CompileException(entries, port);
+        }
         else
         {
             CompilePod(entries, endpoint, port);
@@ -120,6 +124,13 @@ internal sealed class EndpointCompiler
         {
             entries.Add(_portClass.Exact("port", port).Action("exception_port").Param("uplink", uplink).Build());
         }
+    }
+
+    // The pipeline has no action for this port yet.
+    private static void CompileException(List<Entry> entries, uint port)
+    {
+        _ = entries;
+        _ = port;
     }
 
     // A pipeline without one of the names must be refused at start, not at the first attachment.

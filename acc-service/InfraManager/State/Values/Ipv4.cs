@@ -19,7 +19,8 @@ internal static class Ipv4
     /// <summary>Whether it is an IPv4 link-local address (169.254/16, RFC 3927), which only neighbours on the link reach.</summary>
     public static bool IsLinkLocal(IPAddress address) => TryValue(address, out var value) && value >> 16 == 0xa9fe;
 
-    private static bool TryValue(IPAddress address, out uint value)
+    /// <summary>The address as a number; false if it is not IPv4.</summary>
+    public static bool TryValue(IPAddress address, out uint value)
     {
         Span<byte> bytes = stackalloc byte[4];
         var isIpv4 = address.TryWriteBytes(bytes, out var written) && written == bytes.Length;

@@ -1,0 +1,210 @@
+using System.Net;
+using ACCOffload.InfraManager.Cluster.Watch;
+using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Values;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.Retries;
+
+namespace ACCOffload.InfraManager.Uplink;
+
+/// <summary>
+/// Submits the neighbours that the kernel has resolved to the programmer: none before the first complete list, then only the latest state
+/// of those that changed. Failures are retried.
+/// </summary>
+internal sealed partial class NeighborController : INeighborSink, IAsyncDisposable
+{
+    // Longer than the programmer's own timeouts, so that only a stuck programmer exceeds it.
+    private static readonly TimeSpan SubmitTimeout = TimeSpan.FromMinutes(1);
+
+    private readonly IProgrammer _programmer;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(15));
+    private readonly ChangeSignal _signal = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _lock = new();
+    private readonly Dictionary<IPAddress, MacAddress> _resolved = [];
+    private readonly HashSet<IPAddress> _changed = [];
+    private bool _hasList;
+    private bool _isStopped;
+
+    // All neighbours have to be submitted: after the first list, and when other next hops are needed.
+    private bool _mustSubmitAll;
+    private Task _running = Task.CompletedTask;
+    private string _problem = "";
+
+    public NeighborController(IProgrammer programmer, TimeProvider time, ILogger logger)
+    {
+        _programmer = programmer;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <summary>Receives the addresses to keep resolved, at start and after every change.</summary>
+    public Action<IReadOnlyCollection<IPAddress>> Wanted { get; set; } = static _ => { };
+
+    public void Start()
+    {
+        _programmer.NextHopsChanged += OnNextHopsChanged;
+        Wanted(_programmer.NextHops);
+        _running = Task.Run(() => RunAsync(_stop.Token));
+    }
+
+    public void Replace(IReadOnlyCollection<Neighbor> all)
+    {
+        lock (_lock)
+        {
+            _resolved.Clear();
+            foreach (var neighbor in all)
+            {
+                Set(neighbor);
+            }
+
+            _hasList = true;
+            _mustSubmitAll = true;
+            Wake();
+        }
+    }
+
+    public void Apply(Neighbor changed)
+    {
+        lock (_lock)
+        {
+            Set(changed);
+            Wake();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _programmer.NextHopsChanged -= OnNextHopsChanged;
+        lock (_lock)
+        {
+            _isStopped = true;
+        }
+
+        await _stop.CancelAsync();
+        await _running;
+        _stop.Dispose();
+        _signal.Dispose();
+    }
+
+    private void Set(Neighbor neighbor)
+    {
+        _changed.Add(neighbor.Address);
+        if (neighbor.Mac is { } mac)
+        {
+            _resolved[neighbor.Address] = mac;
+        }
+        else
+        {
+            _resolved.Remove(neighbor.Address);
+        }
+    }
+
+    private void OnNextHopsChanged()
+    {
+        Wanted(_programmer.NextHops);
+        lock (_lock)
+        {
+            // A neighbour that does not answer keeps its row only while something needs it.
+            _mustSubmitAll = true;
+            Wake();
+        }
+    }
+
+    private void Wake()
+    {
+        if (!_isStopped)
+        {
+            _signal.Set();
+        }
+    }
+
+    private async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var retry = Timeout.InfiniteTimeSpan;
+            while (true)
+            {
+                await _signal.WaitAsync(retry, _time, cancellationToken);
+                retry = Take() is not { } intent || await SubmitAsync(intent, cancellationToken)
+                    ? Timeout.InfiniteTimeSpan
+                    : _backoff.Next();
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+    }
+
+    /// <summary>The next changes, or null: before the first list it is unknown which neighbours are gone.</summary>
+    private NeighborsIntent? Take()
+    {
+        lock (_lock)
+        {
+            if (!_hasList || (_changed.Count == 0 && !_mustSubmitAll))
+            {
+                return null;
+            }
+
+            var kept = _programmer.NextHops;
+            var intent = _mustSubmitAll
+                ? new NeighborsIntent([.. _resolved.Select(n => (n.Key, (MacAddress?)n.Value))], kept) { Addresses = _resolved.Keys.ToHashSet() }
+                : new NeighborsIntent([.. _changed.Select(a => (a, _resolved.TryGetValue(a, out var mac) ? mac : (MacAddress?)null))], kept);
+            _changed.Clear();
+            _mustSubmitAll = false;
+            return intent;
+        }
+    }
+
+    /// <returns>Whether the change is in effect; otherwise everything is submitted again.</returns>
+    private async Task<bool> SubmitAsync(NeighborsIntent intent, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(SubmitTimeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        string problem;
+        try
+        {
+            await _programmer.SubmitAsync(intent, either.Token);
+            _backoff.Reset();
+            if (_problem.Length > 0)
+            {
+                LogResumed();
+            }
+
+            _problem = "";
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            problem = $"no response within {SubmitTimeout.TotalSeconds:0} s";
+        }
+        catch (IntentException e)
+        {
+            problem = e.Message;
+        }
+
+        lock (_lock)
+        {
+            _mustSubmitAll = true;
+        }
+
+        if (_problem != problem)
+        {
+            LogFailed(problem);
+        }
+
+        _problem = problem;
+        return false;
+    }
+
+    [LoggerMessage(EventId = 4301, Level = LogLevel.Warning,
+        Message = "The latest neighbors are not in effect: {Problem}; retrying, the last ones stay in use")]
+    private partial void LogFailed(string problem);
+
+    [LoggerMessage(EventId = 4302, Level = LogLevel.Information, Message = "The latest neighbors are in effect")]
+    private partial void LogResumed();
+}
