@@ -9,7 +9,7 @@ namespace ACCOffload.Differential.Tests.K8s;
 /// </summary>
 public sealed class K8sLimitsTests(ITestOutputHelper output)
 {
-    // Of the 256 bytes, 48 are reserved for policy, IPv6 and tunnels, and 8 are spare.
+    // Of the 256 bytes, 48 are reserved for policy and IPv6, and 8 are spare.
     private const int MetadataLimit = 200;
 
     private readonly SpecLines _spec = new(TestSettings.Spec("k8s_dp.spec"));
@@ -24,7 +24,7 @@ public sealed class K8sLimitsTests(ITestOutputHelper output)
         => Assert.DoesNotContain(_spec.Offsets(), f => f.Offset > 255);
 
     [Fact]
-    public void Metadata_leaves_room_for_policy_IPv6_and_tunnels()
+    public void Metadata_leaves_room_for_policy_and_IPv6()
     {
         var used = _spec.MetadataBytes;
         output.WriteLine($"metadata: {used} bytes; {MetadataLimit - used} left of {MetadataLimit}");

@@ -68,12 +68,18 @@ internal sealed class K8sNodes(Dice dice, uint uplink)
                 dice.Percent(95));
         }
 
+        if (dice.Percent(20))
+        {
+            // The slots of the limit that all neighbors share come around again.
+            both.WriteRegister("neighbor_packets_0", 0, (ulong)dice.Below(4));
+        }
+
         both.Put(Row("routes", "to_destination", [("dst_ip", 0x0AF40000)], 16, ("mask", Mask), ("next_hop", dice.Pick<ulong>(0, 0, 22))));
         Set(Row("routes", "to_next_hop", [("dst_ip", 0xC0000200)], 24, ("next_hop", 10)), dice.Percent(90));
 
         TableEntry Tunnel(ulong id, ulong via, uint peer) => Row("next_hops", "vxlan", [("hop.id", id)], 32, ("via", via),
             ("src_ip", TunnelAddress), ("dst_ip", peer), ("inner_src_mac", TunnelMac), ("inner_dst_mac", 0x66BBBBBBBB00 + id),
-            ("vni", Vni << 8), ("udp_port", 4789), ("outer_sum", (ulong)dice.Below(65536)), ("mtu", TunnelMtu));
+            ("vni", Vni << 8), ("udp_port", 4789), ("outer_sum", (ulong)(dice.Percent(50) ? dice.Below(65536) : 65535 - dice.Below(1300))), ("mtu", TunnelMtu));
 
         TableEntry Row(string table, string action, (string, ulong)[] key, int prefix, params (string, ulong)[] arguments)
             => EntryGenerator.Entry(

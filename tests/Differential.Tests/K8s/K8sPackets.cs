@@ -39,7 +39,7 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
     /// <summary>The next packet.</summary>
     public Packet Next()
     {
-        if (_seen.Count > 0 && dice.Percent(25))
+        if (_seen.Count > 0 && dice.Percent(30))
         {
             return Reply(dice.Pick(_seen));
         }
@@ -49,12 +49,12 @@ internal sealed class K8sPackets(Dice dice, K8sWorld world)
             return Error(dice.Pick(_seen));
         }
 
-        if (_inside.Count > 0 && dice.Percent(10))
+        if (_inside.Count > 0 && dice.Percent(8))
         {
             return _tunnels.Around((dice.Percent(80) ? Reply(dice.Pick(_inside)) : Error(dice.Pick(_inside))).Bytes);
         }
 
-        if (dice.Percent(10))
+        if (dice.Percent(8))
         {
             return _tunnels.Around(Inner());
         }

@@ -9,7 +9,7 @@ namespace ACCOffload.Differential.Tests.K8s;
 /// <summary>The committed pipeline gives the same packets and counters in DPDK and in the engine.</summary>
 public sealed class K8sPipelineTests(ITestOutputHelper output)
 {
-    private const int States = 200;
+    private const int States = 260;
     private const int PacketsPerState = 60;
 
     [Fact]

@@ -29,11 +29,23 @@ internal sealed class K8sTunnels(Dice dice, K8sWorld world)
     {
         inner = [.. inner];
         Dice.Number(dice.Percent(93) ? K8sNodes.TunnelMac : dice.Pick(0xFFFFFFFFFFFFul, K8sWorld.GatewayMac), 6).CopyTo(inner, 0);
-        if (inner.Length > 15 && dice.Percent(50))
+        if (inner.Length >= 34 && dice.Percent(50))
         {
-            // Not every packet that a service answers has ECN.
-            inner[15] = (byte)(inner[15] & 0xFC | dice.Below(4));
+            inner[15] = (byte)((inner[15] & 0xFC) | dice.Below(4));
             Checksum(inner);
+            if (dice.Percent(50))
+            {
+                // A change of ECN carries over in the checksum. (One's complement: what the identification adds, the checksum loses.)
+                var wanted = dice.Pick(0, 0, 0, 1, 2, 0xFFFE);
+                var sum = BinaryPrimitives.ReadUInt16BigEndian(inner.AsSpan(24)) + BinaryPrimitives.ReadUInt16BigEndian(inner.AsSpan(18));
+                BinaryPrimitives.WriteUInt16BigEndian(inner.AsSpan(18), (ushort)((sum + 65535 - wanted) % 65535));
+                Checksum(inner);
+                if (wanted == 0 && dice.Percent(50))
+                {
+                    // The other zero.
+                    BinaryPrimitives.WriteUInt16BigEndian(inner.AsSpan(24), 0xFFFF);
+                }
+            }
         }
 
         if (dice.Percent(4))
