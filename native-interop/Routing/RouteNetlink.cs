@@ -4,9 +4,9 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.NativeInterop.Routing;
 
 /// <summary>
-/// Links, addresses, neighbours, routes and routing rules of one network namespace (rtnetlink(7)). The socket stays in the namespace it was opened in.
-/// Thread-safe; requests are serialized. Every method throws <see cref="NetlinkException"/> with the kernel's message when the kernel
-/// refuses, and after five seconds without an answer.
+/// Links, addresses, neighbours, routes and routing rules of one network namespace (rtnetlink(7)). The socket stays in the namespace it
+/// was opened in. Thread-safe; requests are serialized. Every method throws <see cref="NetlinkException"/> with the kernel's message when
+/// the kernel refuses, and after five seconds without an answer.
 /// </summary>
 public sealed partial class RouteNetlink : IDisposable
 {

@@ -11,8 +11,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.InfraManager.CommandLine;
 
 /// <summary>
-/// inframanager prepare: creates the soft target's port namespace, the ACC's own subfunctions, and the exception interface in its namespace.
-/// A separate unit runs it outside the service's sandbox, so that the namespaces' mounts are visible to all processes.
+/// inframanager prepare: creates the soft target's port namespace, the ACC's own subfunctions, and the exception interface in its
+/// namespace. A separate unit runs it outside the service's sandbox, so that the namespaces' mounts are visible to all processes.
 /// </summary>
 internal static class PrepareCommand
 {
@@ -20,7 +20,8 @@ internal static class PrepareCommand
 
     public static Command Create(Option<string?> config)
     {
-        var command = new Command("prepare", "Creates the soft target's port namespace, the ACC's own subfunctions and its interface to the uplink");
+        var command = new Command(
+            "prepare", "Creates the soft target's port namespace, the ACC's own subfunctions and its interface to the uplink");
         command.SetAction(
             parsed => Run(parsed.GetValue(config), parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error));
         return command;
@@ -30,7 +31,8 @@ internal static class PrepareCommand
     {
         try
         {
-            var settings = SettingsLoader.Load(file, Environment.GetEnvironmentVariables(), ["SoftTarget", "Subfunctions", "Target:Kind", "Node:Uplink"]);
+            var settings = SettingsLoader.Load(
+                file, Environment.GetEnvironmentVariables(), ["SoftTarget", "Subfunctions", "Target:Kind", "Node:Uplink"]);
             var path = settings.SoftTarget.PortNamespace;
             if (!IsNamed("SoftTarget:PortNamespace", path, error)
                 || (settings.Node.Uplink?.Exception is { } exception

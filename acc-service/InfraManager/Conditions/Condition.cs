@@ -65,8 +65,8 @@ internal static class ConditionRemedies
         ConditionNames.HostInterface =>
             "check 'host-stub status' on the host; set Node:HostAddresses to [] for a node without a host interface",
         ConditionNames.Uplink =>
-            "run 'inframanager prepare' as root if the interface or its namespace is missing; a gateway that does not answer is down, not on "
-            + "the network of Node:Uplink:Port, or not the one of Node:Uplink:Routes",
+            "run 'inframanager prepare' as root if the interface or its namespace is missing; a gateway that does not answer is down, not "
+            + "on the network of Node:Uplink:Port, or not the one of Node:Uplink:Routes",
         ConditionNames.Node => "compare 'kubectl get node NAME -o yaml' with the Node settings; Node:PodRanges overrides spec.podCIDRs",
         ConditionNames.Watch => "check the route to the API server and the kubeconfig (Kubernetes:Kubeconfig)",
         ConditionNames.Certificates => "renew or repair the file; it is read again automatically",

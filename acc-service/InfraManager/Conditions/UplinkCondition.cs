@@ -3,7 +3,7 @@ using ACCOffload.InfraManager.Uplink;
 
 namespace ACCOffload.InfraManager.Conditions;
 
-/// <summary>Whether the ACC's kernel resolves the neighbours on the node network, including the gateways of the configured routes.</summary>
+/// <summary>Whether the ACC's kernel resolves the neighbours on the node network, above all the gateways of the routes.</summary>
 internal static class UplinkCondition
 {
     /// <param name="watch">The exception interface; null if none is configured.</param>
@@ -16,6 +16,7 @@ internal static class UplinkCondition
 
         return watch.Problem is { Length: > 0 } problem
             ? Condition.Unmet(ConditionNames.Uplink, problem)
-            : Condition.Met(ConditionNames.Uplink, string.Create(CultureInfo.InvariantCulture, $"{watch.ResolvedCount} neighbours resolved"));
+            : Condition.Met(
+                ConditionNames.Uplink, string.Create(CultureInfo.InvariantCulture, $"neighbours resolved: {watch.ResolvedCount}"));
     }
 }

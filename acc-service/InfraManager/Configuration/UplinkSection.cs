@@ -93,7 +93,8 @@ internal static class UplinkSection
     private static ExceptionPort ReadException(ConfigurationReader reader) => new(
         reader.Value<string>(ExceptionPortKey, "accx0", DeviceParsers.PortName, "give the name of the port at the target"),
         reader.Value<string>(
-            "Node:Uplink:Exception:Interface", "accx1", DeviceParsers.Interface, "give the name of the ACC's interface at the port's other end"),
+            "Node:Uplink:Exception:Interface", "accx1", DeviceParsers.Interface,
+            "give the name of the ACC's interface at the port's other end"),
         reader.Value<string>(NamespaceKey, "/run/netns/accoffload-uplink", Parsers.AbsolutePath, Remedies.Path));
 
     private static void Check(ConfigurationReader reader, UplinkSettings uplink)

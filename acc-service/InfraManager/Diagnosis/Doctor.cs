@@ -58,6 +58,8 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             report.Check("target", () => Embedded(report));
         }
 
+        report.Check("uplink", () => Uplink(report));
+
         return report;
     }
 

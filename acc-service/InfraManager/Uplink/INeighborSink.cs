@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.Uplink;
 
-/// <summary>Receives the neighbours that the ACC's kernel has resolved. Called on the uplink's thread; must neither block nor throw.</summary>
+/// <summary>Receives the neighbours that the ACC's kernel has resolved, on the uplink's thread. Must neither block nor throw.</summary>
 internal interface INeighborSink
 {
     /// <summary>All neighbours; any other one that was known before is gone. Called once, before <see cref="Apply"/>.</summary>

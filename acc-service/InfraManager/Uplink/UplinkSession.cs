@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Uplink;
 
-/// <summary>The sockets in the exception interface's network namespace. They keep the namespace alive even if its name is deleted.</summary>
+/// <summary>The sockets in the exception interface's network namespace. They keep it alive even if its name is deleted.</summary>
 internal sealed class UplinkSession : IDisposable
 {
     private readonly string _path;

@@ -6,8 +6,8 @@ namespace ACCOffload.InfraManager.Uplink;
 
 /// <summary>
 /// The ACC's own presence on the node network: keeps the exception interface as configured and its neighbours resolved, on a thread of its
-/// own from <see cref="Start"/> to <see cref="Dispose"/>. A missing namespace or interface is a problem that is reported, and the last known
-/// neighbours stay in use.
+/// own from <see cref="Start"/> to <see cref="Dispose"/>. A missing namespace or interface is a problem that is reported, and the last
+/// known neighbours stay in use.
 /// </summary>
 internal sealed partial class UplinkWatch : IDisposable
 {

@@ -134,7 +134,8 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
             while (monitor.TryRead(out var change))
             {
                 FuzzFailure.Unless(++events <= (_datagram.Length / 16) + 1, "more events than messages");
-                FuzzFailure.Unless((change.Kind == NeighborEventKind.Lost) == (change.Neighbor is null), "only a loss event may lack a neighbour");
+                FuzzFailure.Unless(
+                    (change.Kind == NeighborEventKind.Lost) == (change.Neighbor is null), "only a loss event may lack a neighbour");
                 FuzzFailure.Unless(change.Neighbor is not { InterfaceIndex: <= 0 }, $"{change.Neighbor}");
                 lost |= change.Kind == NeighborEventKind.Lost;
             }

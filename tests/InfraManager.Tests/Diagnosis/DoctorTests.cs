@@ -224,6 +224,64 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_missing_exception_interface_is_reported()
+    {
+        Needs.Root();
+        var name = $"doctor-{Guid.NewGuid():N}";
+        Set("Node:HostAddresses", new JsonArray("200.1.1.2"));
+        Set("Node:Uplink", new JsonObject
+        {
+            ["Port"] = "lo",
+            ["Mac"] = "02:00:00:00:00:02",
+            ["Addresses"] = new JsonArray("192.0.2.10/24"),
+            ["Exception"] = new JsonObject { ["Namespace"] = $"/run/netns/{name}" },
+        });
+        await WrongAsync("uplink", $"/run/netns/{name} does not exist");
+        using var space = ACCOffload.NativeInterop.Syscalls.NetNamespace.CreateNamed(name);
+        try
+        {
+            await WrongAsync("uplink", "no interface accx1");
+            Set("Node:Uplink:Exception:Interface", "lo");
+            await FoundAsync("ok", "uplink", $"lo in /run/netns/{name}");
+        }
+        finally
+        {
+            ACCOffload.NativeInterop.Syscalls.NetNamespace.DeleteNamed(name);
+        }
+    }
+
+    [Fact]
+    public void An_uplink_that_the_unit_or_the_kernel_does_not_allow_for_is_reported()
+    {
+        UseTarget("unix:/nonexistent/p4", "unix:/nonexistent/gnmi");
+        Set("Node:Uplink", new JsonObject
+        {
+            ["Port"] = "eth1",
+            ["Mac"] = "02:00:00:00:00:02",
+            ["Addresses"] = new JsonArray("192.0.2.10/24"),
+        });
+        var unit = Directory.CreateDirectory(At("root/usr/lib/systemd/system")).FullName;
+        File.WriteAllText($"{unit}/inframanager.service", "");
+        var limits = Directory.CreateDirectory(At("root/proc/sys/net/ipv4/neigh/default")).FullName;
+        File.WriteAllText($"{limits}/gc_thresh2", "512\n");
+        Assert.Contains("the unit lacks the capabilities for it", Text());
+        Assert.Contains("the kernel keeps 512 neighbours (net.ipv4.neigh.default.gc_thresh2)", Text());
+
+        File.WriteAllText($"{limits}/gc_thresh2", "8192\n");
+        File.WriteAllText($"{Directory.CreateDirectory(At("root/etc/systemd/system/inframanager.service.d")).FullName}/uplink.conf", "");
+        Assert.DoesNotContain("capabilities", Text());
+        Assert.DoesNotContain("gc_thresh2", Text());
+
+        string Text()
+        {
+            using var writer = new StringWriter();
+            new Doctor(SettingsLoader.Load(At("inframanager.json"), new Dictionary<string, string>(), sections: null),
+                TimeProvider.System, At("root")).Examine().WriteText(writer);
+            return writer.ToString();
+        }
+    }
+
+    [Fact]
     public async Task The_connection_to_the_cluster_is_checked()
     {
         Set("Kubernetes:Kubeconfig", At("kubeconfig"));

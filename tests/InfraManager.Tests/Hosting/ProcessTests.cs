@@ -231,6 +231,47 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task The_service_makes_its_own_interface_to_the_uplink_and_says_what_it_lacks()
+    {
+        Needs.Root();
+        var name = $"imu-{Guid.NewGuid():N}";
+        var json = JsonNode.Parse(File.ReadAllText(WriteConfiguration()))!.AsObject()
+            .Set("SoftTarget:PortNamespace", $"/run/netns/{name}p")
+            .Set("Node:Uplink", new JsonObject
+            {
+                ["Port"] = "eth1",
+                ["Mac"] = "02:00:00:00:00:99",
+                ["Addresses"] = new JsonArray("192.0.2.10/24"),
+                ["Routes"] = new JsonArray("0.0.0.0/0 via 192.0.2.1"),
+                ["Exception"] = new JsonObject { ["Namespace"] = $"/run/netns/{name}u" },
+            });
+        File.WriteAllText(_folder.At("c.json"), json.ToJsonString());
+        try
+        {
+            var service = Start([], "run", "--config", _folder.At("c.json"));
+            await Eventually.TrueAsync(
+                async () => (string?)Uplink(await TryCtlAsync("status"))?["reason"] == "no answer from gateway 192.0.2.1",
+                () => $"the gateway is named: {_log}");
+            Assert.False((bool)Uplink(await TryCtlAsync("status"))!["preventsAdds"]!);
+            // The target has bound the port to its end of the pair.
+            await Eventually.TrueAsync(
+                async () => JsonNode.Parse(await CtlAsync("vports"))!["vports"]!.AsArray().Any(
+                    v => (string?)v!["name"] == "accx0" && (string?)v["problem"] == ""),
+                () => $"the port is bound: {_log}");
+            Kill(service, "TERM");
+            await service.WaitForExitAsync();
+            Assert.Equal(0, service.ExitCode);
+        }
+        finally
+        {
+            ACCOffload.NativeInterop.Syscalls.NetNamespace.DeleteNamed(name + "p");
+            ACCOffload.NativeInterop.Syscalls.NetNamespace.DeleteNamed(name + "u");
+        }
+
+        static JsonNode? Uplink(JsonNode? status) => status?["conditions"]?.AsArray().FirstOrDefault(c => (string?)c!["name"] == "Uplink");
+    }
+
+    [Fact]
     public async Task Metrics_are_served_on_a_separate_listener()
     {
         Needs.Root();

@@ -59,6 +59,8 @@ internal sealed class UplinkNetwork : IAsyncDisposable
 
     public async Task ConnectAccAsync()
     {
+        // The kernel deletes the links of a deleted namespace some time later.
+        await Shell.RunLineAsync(_bridge, "ip link del acc");
         await RunAsync(Acc, $"ip link add accx1 type veth peer name acc netns {_bridge}");
         await RunAsync(_bridge, "ip link set acc master br0 up");
     }

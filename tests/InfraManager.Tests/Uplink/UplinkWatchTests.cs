@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.InfraManager.Conditions;
 using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.TestKit.Processes;
 
@@ -19,7 +20,8 @@ public sealed class UplinkWatchTests
         network.Start();
         await network.ReportedAsync(Gateway, GatewayMac);
         await network.SolvedAsync();
-        Assert.Equal(1, network.Watch.ResolvedCount);
+        Assert.Equal(Condition.Met("Uplink", "neighbours resolved: 1"), UplinkCondition.Of(network.Watch));
+        Assert.True(UplinkCondition.Of(null).Ok);
         Assert.Equal(1, network.Sink.Snapshots);
 
         var link = await network.RunAsync(network.Acc, "ip -o addr show dev accx1");
@@ -85,7 +87,7 @@ public sealed class UplinkWatchTests
         await Eventually.TrueAsync(() => network.Sink.Snapshots == 1, "the snapshot");
         Assert.Contains(IPAddress.Parse(Gateway), network.Sink.Current.Keys);
         Assert.Null(network.Sink.MacOf(Gateway));
-        Assert.Equal("no answer from gateway 192.0.2.1", network.Watch.Problem);
+        Assert.Equal(Condition.Unmet("Uplink", "no answer from gateway 192.0.2.1"), UplinkCondition.Of(network.Watch));
 
         var gateway = await network.AddHostAsync("gw", GatewayMac, Gateway);
         await network.ReportedAsync(Gateway, GatewayMac);

@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;
 
-/// <summary>The endpoints of the configured uplink and of its exception port. They are not stored, and no request can change them.</summary>
+/// <summary>The endpoints of the configured uplink and of its exception port. Not stored, and no request can change them.</summary>
 internal static class ConfiguredUplink
 {
     /// <exception cref="UplinkTakenException">An attachment has one of the ports or the MAC address.</exception>

@@ -11,6 +11,6 @@ internal enum EndpointKind
     /// <summary>The node network; at most one per node. It comes from the configuration, and its endpoint is not stored.</summary>
     Uplink = 3,
 
-    /// <summary>The ACC's own kernel, which resolves the uplink's neighbours; at most one per node, from the configuration, not stored.</summary>
+    /// <summary>The ACC's own kernel, which resolves the uplink's neighbours; at most one per node. Like the uplink, not stored.</summary>
     Exception = 4,
 }
