@@ -19,7 +19,7 @@ CERTS_DAYS ?= 365
 
 # make demo: the kind of the pods' devices.
 DEVICE ?= veth
-# Its executables: demo for those that it builds in a minute, or the runtime identifier of published ones.
+# Its executables: demo to build them without AOT compilation, or the runtime identifier of published ones.
 DEMO_BINARIES ?= demo
 
 # make tls-secrets: for which nodes, by which image, and where the certificates are on a node.

@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// Moves a function into a pod and back with the agent's pool and with the ip tool, alternating on the same links. The hardware is fake
-/// and takes no time, so that only the software is compared. The tool's steps are those of the SR-IOV plugin.
+/// Moves a function into a pod and back with the agent's pool and with the ip tool, alternating, on links of the same kind. The hardware is
+/// fake and takes no time, so that only the software is compared. The tool's steps are those of the SR-IOV plugin.
 /// </summary>
 internal static class DeviceMoves
 {

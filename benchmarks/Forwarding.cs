@@ -53,7 +53,7 @@ internal static class Forwarding
         await using var target = await RawP4Runtime.ConnectAsync(lab.TargetSocket);
         var (from, to) = (new PodEnd(pair.From.Namespace, pair.From.Mac, pair.From.Address), new PodEnd(pair.To.Namespace, pair.To.Mac,
             pair.To.Address));
-        // Both versions lead to the same pod through different gateways; each matches half of the frames.
+        // Both versions lead to the same pod through different gateways. Only the first one and its frame are used.
         var versions = await TwoVersions.CreateAsync(target, from, [to, to], Payload);
         await versions.SwitchAsync(0);
         var frame = versions.Frame(0);

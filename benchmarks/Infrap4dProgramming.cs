@@ -140,7 +140,7 @@ internal static class Infrap4dProgramming
             "dotnet",
             [typeof(Program).Assembly.Location, Child, Of("P4Runtime"), Of("Gnmi"), Of("CertificateFile"), Of("KeyFile"), Of("CaFile")],
             limit: TimeSpan.FromSeconds(300));
-        // Evaluate it before the namespace is removed.
+        // Stop infrap4d before the lab removes its namespace.
         await target.DisposeAsync();
         var numbers = output.MustSucceed().Output.Trim().Split(' ').Select(n => double.Parse(n, CultureInfo.InvariantCulture)).ToArray();
         return new Times(numbers[0], numbers[1], numbers[2], numbers[3]);

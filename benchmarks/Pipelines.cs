@@ -70,7 +70,7 @@ internal static partial class Pipelines
     private static (uint Port, byte[] Frame)[] Datagrams() =>
         [.. Enumerable.Range(1, 16).Select(pod => ((uint)pod, Packet(pod, 17, Pod(pod), 4321, Pod((pod % 16) + 1), 1234)))];
 
-    // The handshake, repeated in each round, then a request and a response, both acknowledged.
+    // The handshake, then eight times a request and a response, both acknowledged. The sequence is sent repeatedly.
     private static (uint Port, byte[] Frame)[] Connection()
     {
         const byte syn = 2, psh = 8, ack = 16;
@@ -93,7 +93,7 @@ internal static partial class Pipelines
     private static byte[] Packet(int pod, byte protocol, string from, ushort fromPort, string to, ushort toPort, byte flags = 0,
         uint sequence = 0, uint acknowledgment = 0)
     {
-        // 64-byte frames without the FCS, or segments with a few bytes of data.
+        // UDP: 64-byte frames without the FCS. TCP: 22 bytes of data with PSH, none otherwise.
         var frame = new byte[protocol == 17 ? 60 : (flags & 8) != 0 ? 76 : 54];
         BinaryPrimitives.WriteUInt64BigEndian(frame, GatewayMac << 16);
         BinaryPrimitives.WriteUInt64BigEndian(frame.AsSpan(6), (0x020000000100ul + (ulong)pod) << 16);

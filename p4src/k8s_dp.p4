@@ -295,7 +295,8 @@ control k8s_dp_control(
             } else {
 #include "include/nodes/decapsulate.p4"
                 if (hdr.ipv4.isValid()) {
-                    // Guard: a pod may use only its own address; host and uplink may use any except those of local pods.
+                    // Guard: a pod may use only its own address; host and uplink may use any except those of local pods and the gateway,
+                // and the uplink none of the node's own.
                     if (hdr.flow.guarded == 0 && meta.drop_reason == DROP_NONE) {
                         local_sources.apply();
                         if (meta.drop_reason == DROP_NONE) {
@@ -320,7 +321,7 @@ control k8s_dp_control(
                             meta.drop_reason = DROP_MALFORMED;
                             hdr.work.bits = hdr.ipv4.version_ihl & 0xf0;
                             if (hdr.work.bits == 0x40) {
-                                // As a number, it is above 0x45 exactly if the header has options.
+                                // As a number, it is above 0x45 if and only if the header has options.
                                 if (hdr.ipv4.version_ihl >= IPV4_PLAIN_HEADER) {
                                     meta.drop_reason = DROP_IP_OPTIONS;
                                 }

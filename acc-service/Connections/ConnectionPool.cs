@@ -3,9 +3,9 @@ using Microsoft.AspNetCore.Connections;
 namespace ACCOffload.Connections;
 
 /// <summary>
-/// Established connections, limited per group: an identity, or else an address. At the limit, a new connection replaces the
-/// oldest idle one of its group, so that a client which never closes connections is still served. Closes connections that are idle for too
-/// long, and aborts requests that do not arrive.
+/// Established connections, limited in total and per group: an identity, or else an address. At a limit, a new connection replaces the
+/// oldest idle one of its group, so that a client which never closes connections is still served; at the total limit, it may replace one of
+/// another group. Closes connections that are idle for too long, and aborts requests that do not arrive.
 /// </summary>
 internal sealed class ConnectionPool : IDisposable
 {

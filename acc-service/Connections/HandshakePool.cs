@@ -4,8 +4,9 @@ namespace ACCOffload.Connections;
 
 /// <summary>
 /// Connections in the TLS handshake. They have a pool of their own, so that clients without a certificate do not displace those with one.
-/// Beyond the limit, the oldest connection of the same address is closed, silent ones first: an address that only opens connections cannot
-/// lock out others, and a real handshake, which takes milliseconds, succeeds even from the same address.
+/// Beyond the limit per address, the oldest connection of that address is closed; beyond the total limit, the oldest one of the address
+/// with the most connections. Silent connections are closed first. So an address that only opens connections cannot lock out others, and a
+/// real handshake, which takes milliseconds, succeeds even from the same address.
 /// </summary>
 internal sealed class HandshakePool(int max, int maxPerAddress, RefusalLog refusals)
 {

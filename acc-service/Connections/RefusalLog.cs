@@ -13,7 +13,7 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
 
     /// <param name="peer">The address of the client, without the port, which differs each time.</param>
     /// <param name="who">Its identity, such as the subject of its certificate, or empty.</param>
-    /// <param name="reason">Why; must not contain anything that the client chose.</param>
+    /// <param name="reason">The category, for the limit per peer and reason.</param>
     /// <param name="text">Why, in words.</param>
     public void Refused(string peer, string who, RefusalReason reason, string text)
     {

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Hosting;
 namespace ACCOffload.Daemon;
 
 /// <summary>
-/// The daemon as seen from outside: SIGTERM and SIGINT stop it in order, SIGHUP reloads, and systemd is notified when it is ready, alive
+/// The daemon as seen from outside: SIGTERM and SIGINT stop it gracefully, SIGHUP reloads, and systemd is notified when it is ready, alive
 /// and stopping.
 /// </summary>
 internal sealed class DaemonLifetime(

@@ -28,7 +28,7 @@ public sealed class FeatureLevels(LoggingSettings settings, LogFeatures features
         {
             return level >= own && level != LogLevel.None;
         }
-        // Operators see the framework's own lines only if they set a level for the feature that those lines belong to.
+        // Operators see the framework's own lines below Warning only if they set a level for the feature that those lines belong to.
         var minimum = IsFramework(category) && settings.Level < LogLevel.Warning ? LogLevel.Warning : settings.Level;
         return level >= minimum && level != LogLevel.None;
     }

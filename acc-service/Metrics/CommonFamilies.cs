@@ -35,7 +35,7 @@ public static class CommonFamilies
         MaxSeries = 4,
     };
 
-    /// <summary>Bucket bounds in seconds, for half a millisecond to ten seconds.</summary>
+    /// <summary>Bucket bounds in seconds, from half a millisecond to ten seconds.</summary>
     public static IReadOnlyList<double> Seconds { get; } = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
     /// <summary>Observes the version and the conditions.</summary>

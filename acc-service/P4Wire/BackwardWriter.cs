@@ -11,7 +11,7 @@ internal ref struct BackwardWriter(Span<byte> buffer)
     private readonly Span<byte> _buffer = buffer;
     private int _at = buffer.Length;
 
-    /// <summary>Bytes written so far; the difference of two is the length of what was written between.</summary>
+    /// <summary>Bytes written so far; the difference between two values is the length of what was written in between.</summary>
     public readonly int Length => _buffer.Length - _at;
 
     /// <summary>Bytes of the buffer that are still free; the message starts here.</summary>

@@ -1,8 +1,8 @@
 namespace ACCOffload.P4Wire;
 
 /// <summary>
-/// Reads protobuf's wire form in place. Writes carry hundreds of thousands of entries, and a generated object for each would cost more than
-/// the table change itself. Every length is checked; malformed input throws <see cref="WireException"/>.
+/// Reads the protobuf wire format in place. Writes carry hundreds of thousands of entries, and a generated object for each would cost more
+/// than the table change itself. Every length is checked; malformed input throws <see cref="WireException"/>.
 /// </summary>
 internal ref struct WireReader(ReadOnlySpan<byte> data)
 {

@@ -105,7 +105,9 @@ public sealed class SoftTargetHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops serving, ends the controllers' streams, and closes the ports. Links and namespaces stay as they are.</summary>
+    /// <summary>
+    /// Stops serving, ends the controllers' streams, and closes the ports. TAPs disappear; other links and namespaces stay as they are.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)

@@ -42,7 +42,7 @@ public static class PrivateDatabase
     /// <summary>Opens an existing file for this process only.</summary>
     /// <param name="path">The file.</param>
     /// <param name="busyTimeout">How long to wait for a previous process that is still closing it.</param>
-    /// <exception cref="SqliteException">The file is not a database, in use, or cannot be read or written.</exception>
+    /// <exception cref="SqliteException">The file is not a database, is in use, or cannot be read or written.</exception>
     public static SqliteConnection Open(string path, TimeSpan busyTimeout)
     {
         var connection = Connect(path, SqliteOpenMode.ReadWrite, busyTimeout);
@@ -64,7 +64,7 @@ public static class PrivateDatabase
     /// <summary>Opens a file for inspection; another process may have it open.</summary>
     /// <param name="path">The file.</param>
     /// <param name="busyTimeout">How long to wait for a lock.</param>
-    /// <exception cref="SqliteException">The file is not a database, locked, or cannot be read.</exception>
+    /// <exception cref="SqliteException">The file is not a database, is locked, or cannot be read.</exception>
     public static SqliteConnection OpenReadOnly(string path, TimeSpan busyTimeout) => Connect(path, SqliteOpenMode.ReadOnly, busyTimeout);
 
     /// <summary>The first inconsistency that SQLite finds in the file; null if there is none.</summary>

@@ -48,7 +48,7 @@ public static class ProtocolLimits
     public const int MaxServiceRanges = 64;
 
     /// <summary>
-    /// Maximum number of ports of services that the host is told about: each becomes a routing rule, and the kernel tries them one by one.
+    /// Maximum number of service port ranges that the host is told of: each becomes a routing rule, and the kernel tries them one by one.
     /// </summary>
     public const int MaxServicePorts = 256;
 

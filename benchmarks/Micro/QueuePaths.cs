@@ -5,7 +5,8 @@ using ACCOffload.InfraManager.Programming.Queue;
 namespace ACCOffload.Benchmarks.Micro;
 
 /// <summary>
-/// A queue as the programmer needs it: bounded in items and bytes, rejects instead of blocking, and wakes the single consumer.
+/// A queue with one consumer. The programmer needs one that is bounded in items and bytes, rejects instead of blocking, and wakes the
+/// consumer.
 /// </summary>
 internal interface IQueuePath
 {

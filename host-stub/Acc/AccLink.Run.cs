@@ -364,8 +364,8 @@ internal sealed partial class AccLink
         return state.SyncFailures.Count > 0 && _time.GetUtcNow() - state.LastSync > FailedSyncRetry;
     }
 
-    // Opens a connection with the new certificates before the old one is closed, unless the old peer is not trusted under the new
-    // certificates.
+    // Opens a connection with the new certificates before the old one is closed. If that fails, the exception ends the loop that serves
+    // the old one, which is then closed too.
     private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
     {
         var renewed = _credentials.HasChanged(connection.CredentialStamp);

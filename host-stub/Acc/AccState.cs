@@ -31,7 +31,9 @@ internal sealed record AccState
     /// <summary>When it was last seen; null if never.</summary>
     public DateTimeOffset? HostConflictSeen { get; init; }
 
-    /// <summary>The host's traffic that belongs to services; kept while the ACC is away. Null until an ACC has reported it.</summary>
+    /// <summary>
+    /// The host's traffic that belongs to services; kept while the ACC is unreachable. Null until an ACC has reported it.
+    /// </summary>
     public HostServices? Services { get; init; }
 
     /// <summary>Since when no ADD can succeed; null while it can.</summary>

@@ -6,7 +6,7 @@ using Message = ACCOffload.Protos.V1.HostServices;
 
 namespace ACCOffload.HostStub.Acc;
 
-/// <summary>Which of the host's own traffic belongs into the pipeline because of services, as the ACC reports it. Immutable.</summary>
+/// <summary>Which of the host's own traffic belongs in the pipeline because of services, as the ACC reports it. Immutable.</summary>
 /// <param name="Ranges">The service ranges.</param>
 /// <param name="NodeAddresses">The node's addresses.</param>
 /// <param name="Ports">The ports that belong to services, at one address; without an address, at every address of the node.</param>

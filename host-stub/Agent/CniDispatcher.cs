@@ -92,7 +92,7 @@ internal sealed partial class CniDispatcher
         }
 
         var command = call.Environment.Command;
-        // A network's STATUS must not wait for its other requests.
+        // STATUS takes no slot: it must not be refused because its network has many other requests.
         var slot = command == "STATUS" ? null : _slots.TryEnter(call.Config.Name) ?? throw TooManyRequests(call.Config.Name);
         var work = RunAsync(call, slot);
         var limit = RequestLimits.OfAgent(command);

@@ -120,7 +120,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether claims can be written and the periodic reconciliation is running.</summary>
+    /// <summary>Whether the store's writer and the periodic reconciliation are running.</summary>
     public async Task<bool> IsAliveAsync(TimeSpan limit)
     {
         try
@@ -157,8 +157,8 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _stop.Dispose();
     }
 
-    // A plugin whose network configuration does not name the directory stores DELs next to the socket, whatever the agent's configuration
-    // says.
+    // A plugin whose network configuration does not name the directory stores DELs in the default one for its socket, whatever the agent's
+    // configuration says.
     private static string[] PendingDirectories(AgentConfig config) =>
         [.. new[] { config.Pending, Cni.CniNetworkHeader.PendingFor(config.Socket) }.Distinct()];
 

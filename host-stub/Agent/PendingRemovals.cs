@@ -203,7 +203,7 @@ internal sealed partial class PendingRemovals(AgentServices services, DelOperati
         LogDone(call.Key);
     }
 
-    // Null when the file is not a valid request and was moved away.
+    // Null when the file is gone, or is not a valid request and was set aside or deleted.
     private CniCall? Read(string file)
     {
         try

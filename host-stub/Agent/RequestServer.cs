@@ -114,7 +114,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
         {
-            // The runtime killed the plugin. Don't undo the work: the runtime will send DEL.
+            // The runtime killed the plugin, or the plugin did not send or receive in time. Don't undo the work: the runtime will send DEL.
             LogPeerClosed(e.Message);
         }
         catch (Exception e)

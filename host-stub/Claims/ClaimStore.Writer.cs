@@ -33,7 +33,7 @@ internal sealed partial class ClaimStore
     /// <summary>Records that the claims include this host's attachments that the ACC held.</summary>
     public Task SetCompleteAsync() => Enqueue(command => command.CommandText = "UPDATE state SET value = 1 WHERE name = 'complete'");
 
-    /// <summary>Completes when everything written before is on disk, which shows that the writer is running.</summary>
+    /// <summary>Completes when the writer has tried everything queued before, which shows that it is running.</summary>
     public Task FlushAsync() => Enqueue(null);
 
     /// <summary>Completes queued writes and closes the database.</summary>

@@ -11,7 +11,9 @@ internal static class AgentQuery
     private const int NoAgent = 2;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
-    /// <returns>The exit code: 2 without an agent, otherwise what <paramref name="verdict"/> returns for the response.</returns>
+    /// <returns>
+    /// The exit code: 2 if no agent answers or it refuses, otherwise what <paramref name="verdict"/> returns for the response.
+    /// </returns>
     public static int Ask(string socket, AgentRequestKind kind, bool json, Func<JsonElement, string> text, Func<JsonElement, int> verdict)
     {
         AgentResponse response;

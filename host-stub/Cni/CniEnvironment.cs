@@ -2,7 +2,7 @@ using ACCOffload.Protos;
 
 namespace ACCOffload.HostStub.Cni;
 
-/// <summary>The CNI_* variables of a call, with the same checks as in the reference library.</summary>
+/// <summary>The CNI_* variables of a call. The checks are those of the reference library, and some stricter ones.</summary>
 internal sealed class CniEnvironment
 {
     private const int MaxInterfaceName = 15;
@@ -41,7 +41,7 @@ internal sealed class CniEnvironment
     public bool NetNsOverride { get; }
 
     /// <summary>Reads and checks the variables.</summary>
-    /// <exception cref="CniException">Error 4: names every variable that is missing or not valid.</exception>
+    /// <exception cref="CniException">Error 4: names all missing variables, or the first one that is not valid.</exception>
     public static CniEnvironment Read(Func<string, string?> get)
     {
         var command = get("CNI_COMMAND") ?? "";

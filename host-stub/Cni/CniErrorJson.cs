@@ -7,7 +7,7 @@ namespace ACCOffload.HostStub.Cni;
 /// <summary>Writes the error and version objects that a plugin prints.</summary>
 internal static class CniErrorJson
 {
-    /// <summary>Quotes and slashes are not escaped, for readers of kubelet's events.</summary>
+    /// <summary>Escapes only what JSON requires, for readers of kubelet's events.</summary>
     public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes an error in the configuration's version, or the newest one if that is unknown.</summary>

@@ -17,7 +17,10 @@ internal readonly record struct InterfaceCidr(IPAddress Address, int PrefixLengt
 internal sealed record HostInterfaceConfig(
     bool Enabled, string Name, IReadOnlyList<InterfaceCidr> Addresses, IReadOnlyList<IPNetwork> Routes)
 {
-    /// <summary>Source address of the host's own traffic over <see cref="Routes"/>; null for the kernel's choice.</summary>
+    /// <summary>
+    /// Source address of the host's own traffic over <see cref="Routes"/>; null for a node address with <see cref="Services"/>, otherwise
+    /// for the kernel's choice.
+    /// </summary>
     public IPAddress? PreferredSource { get; init; }
 
     /// <summary>

@@ -4,7 +4,7 @@ namespace ACCOffload.HostStub.Ipam;
 /// Limits the number of concurrent holders, in total and for each network, so that a slow network leaves room for others. One holder of
 /// each network is always admitted, so that no number of slow networks can starve another one.
 /// </summary>
-/// <param name="total">Maximum number of holders for all networks.</param>
+/// <param name="total">Maximum number of holders for all networks; the first holder of a network may exceed it.</param>
 /// <param name="perNetwork">Maximum number of holders for one network.</param>
 internal sealed class NetworkSlots(int total, int perNetwork)
 {

@@ -15,8 +15,8 @@ using AttachmentKey = ACCOffload.HostStub.Cni.AttachmentKey;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// ADD. The claim is on disk before anything is created, and becomes attached only when everything is complete. After a restart at any
-/// step, the agent finds either a complete attachment or one to undo.
+/// ADD. The claim is on disk before anything is created, and is recorded as attached while the pod's routes are added, at the end. After
+/// a restart before that, the agent undoes the attachment; later, the attachment stays until the runtime's DEL.
 /// </summary>
 internal sealed partial class AddOperation(AgentServices services, Remover remover, Reconciler reconciler)
 {

@@ -7,7 +7,7 @@ namespace ACCOffload.HostStub.Operations;
 /// <summary>
 /// DEL. It succeeds no matter how much of the attachment is left, whether or not the ACC is reachable, and even if the configuration has
 /// changed since the ADD. The claim says what to remove; the request's configuration matters only where there is no claim. A veth is
-/// deleted by its far end, without entering the namespace.
+/// deleted through its far end, without entering the namespace.
 /// </summary>
 internal sealed class DelOperation(AgentServices services, Remover remover)
 {

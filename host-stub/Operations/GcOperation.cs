@@ -83,7 +83,7 @@ internal sealed partial class GcOperation(AgentServices services, Remover remove
         call.AddErrorText(await remover.RemoveAsync(claim.Key, claim, StoredCall.ToIpam(claim) ?? StoredCall.ToIpam(call, claim)));
     }
 
-    // Data-plane ends without a claim remain from a database that was lost. Their alias names the attachment.
+    // Data-plane ends without a claim are left over from a lost database. Their alias names the attachment.
     private async Task RemoveUnknownPortsAsync(string network, HashSet<AttachmentKey> valid)
     {
         var names = valid.Select(PortName.For).Concat(services.Claims.All().Select(c => c.PortName)).ToHashSet();

@@ -5,8 +5,9 @@ using ACCOffload.HostStub.Cni;
 namespace ACCOffload.HostStub.Operations;
 
 /// <summary>
-/// STATUS. On error 50 a runtime marks the node as not ready, and healthy pods are evicted. It is therefore returned only when no ADD can
-/// succeed at all, and for longer than an ACC takes to boot. Exhausted addresses or devices are an ADD's error.
+/// STATUS. On error 50 a runtime marks the node as not ready, and healthy pods are evicted. It is therefore returned only after no ADD
+/// could have succeeded for longer than an ACC takes to boot; a node without pods that never reached its ACC does not wait. Exhausted
+/// addresses or devices are an ADD's error.
 /// </summary>
 internal sealed class StatusOperation(AgentServices services, AgentConditions conditions)
 {

@@ -145,7 +145,7 @@ internal static unsafe class AgentSocket
         : new($"the connection to the host-stub agent on {path} was lost: {Marshal.GetLastPInvokeErrorMessage()}", isConnectionLost: true);
 }
 
-/// <summary>The agent can't be reached, or closed the connection before it responded.</summary>
+/// <summary>The agent can't be reached, did not respond in time, or closed the connection before it responded.</summary>
 /// <param name="message">What happened, with the socket's path.</param>
 /// <param name="isConnectionLost">An existing connection was lost, so a new one may succeed at once.</param>
 internal sealed class AgentUnavailableException(string message, bool isConnectionLost = false) : Exception(message)

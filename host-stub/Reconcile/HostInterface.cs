@@ -93,7 +93,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         var claim = services.Claims.Get(key);
         if (claim is not null && !Matches(claim, addresses))
         {
-            // A different address means a different endpoint.
+            // Its configuration has changed, or it was never completed: remove it and start over.
             await RemoveAsync(claim);
             claim = null;
         }
@@ -197,7 +197,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
     private bool CreateBeforeAttach(IDeviceKind kind, Claim claim)
     {
         using var host = PodNetwork.OpenHost(_config.Name);
-        // The rest of a pair whose other end is out of reach would keep the name in use.
+        // The host's end of a pair whose data-plane end is gone or out of reach would keep the name in use.
         if (!kind.HasDataPlaneEnd(claim) && host.Find() is { } incomplete)
         {
             host.Links.DeleteLink(incomplete.Index);
@@ -242,8 +242,8 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             }
         }
         var routes = host.Links.GetRoutes(link.Index);
-        // A client that reaches a program of the node through a service may appear with the gateway's address, which the node would
-        // otherwise drop as spoofed.
+        // A client that reaches a process on the node through a service may appear with the gateway's address. Without this route, the
+        // node would drop its packets as spoofed.
         var gateway = new IPNetwork(_gateway, PodNetwork.Bits(_gateway));
         if (!routes.Any(r => r.Destination.Equals(gateway)))
         {

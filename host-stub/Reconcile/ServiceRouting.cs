@@ -9,7 +9,7 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.HostStub.Reconcile;
 
 /// <summary>
-/// Leads the host's own traffic to services into the pipeline. Service ranges are routes. For ports of external addresses and of the
+/// Sends the host's own traffic to services into the pipeline. Service ranges are routes. For ports of external addresses and of the
 /// node's own addresses, which the host's stack would answer itself, rules before the local table select a table with a route into the
 /// pipeline; for that, the local table's rule moves back. The kernel looks up the way back of an answer without its ports (rp_filter,
 /// accept_local), so a rule per address covers it. Everything is marked with <see cref="Origin"/>, so that it can be removed.
@@ -33,9 +33,10 @@ internal static class ServiceRouting
     /// <param name="gateway">The pipeline's gateway.</param>
     /// <param name="source">The source address of the host's traffic over routes; null for the kernel's choice.</param>
     /// <param name="detourSource">
-    /// The source address of its traffic to the node's own addresses: with one of these, the reply would go from an address to itself.
+    /// The source address of its traffic through the rules; null to set no rules. With one of the node's own addresses, a reply from that
+    /// address would go to the same address.
     /// </param>
-    /// <param name="services">What belongs into the pipeline.</param>
+    /// <param name="services">What belongs in the pipeline.</param>
     /// <param name="except">Destinations that keep their routes.</param>
     public static void Apply(
         PodNetwork host, LinkInfo link, IPAddress gateway, IPAddress? source, IPAddress? detourSource, HostServices services,
@@ -68,7 +69,7 @@ internal static class ServiceRouting
         SetRules(host, rules, gateway.AddressFamily);
     }
 
-    /// <summary>Removes all of it, except the routes, which go with the interface.</summary>
+    /// <summary>Removes our rules and moves the local table's rule back to the front; the routes go with the interface.</summary>
     public static void RemoveRules(PodNetwork host)
     {
         var rules = host.Links.GetRules();
@@ -145,7 +146,7 @@ internal static class ServiceRouting
     private static void SetRules(PodNetwork host, HashSet<RoutingRule> wanted, AddressFamily family)
     {
         var rules = host.Links.GetRules();
-        // Behind our rules before they are added, and removed from the front afterwards: the local table is never out of reach.
+        // The local table's rule is added behind ours first, and the one in front is deleted last: the local table is always in use.
         if (!rules.Any(r => IsLocal(r, family) && r.Priority > Priority))
         {
             host.Links.AddRule(new RoutingRule
@@ -204,7 +205,7 @@ internal static class ServiceRouting
     private static bool IsLocal(RoutingRule rule, AddressFamily family) =>
         rule.Family == family && rule.Table == RoutingRule.LocalTable && rule.MatchesAll;
 
-    // As the kernel creates it: without an origin (RTPROT_KERNEL is its own) and with priority 0.
+    // Like the kernel's own rule, with priority 0, but without an origin: RTPROT_KERNEL is for the kernel's own rules.
     private static void AddFirst(PodNetwork host, AddressFamily family) =>
         host.Links.AddRule(new RoutingRule { Family = family, Table = RoutingRule.LocalTable, Priority = 0 });
 }

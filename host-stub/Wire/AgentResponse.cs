@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace ACCOffload.HostStub.Wire;
 
 /// <summary>
-/// The response to a request: exit code, standard output and, from delegated plugins, standard error.
+/// The response to a request: exit code, standard output, and standard error (the delegated plugins' and the agent's warnings).
 /// The frame: length of the body (4 bytes, big endian), format (1), exit code (1), length of the output (4), output, error text.
 /// </summary>
 internal readonly record struct AgentResponse(byte ExitCode, ReadOnlyMemory<byte> Output, ReadOnlyMemory<byte> Error)

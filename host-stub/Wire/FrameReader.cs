@@ -57,5 +57,5 @@ internal static class FrameReader
     }
 }
 
-/// <summary>Bytes on the agent's socket are not a valid request or response.</summary>
+/// <summary>A request or response is not valid, or exceeds a limit.</summary>
 internal sealed class FrameException(string message) : Exception(message);

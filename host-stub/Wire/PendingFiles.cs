@@ -20,8 +20,7 @@ internal static class PendingFiles
 
     /// <summary>
     /// The file name for an attachment: the container ID and interface name for readability, and a hash of the whole key. The hash is not
-    /// cryptographic,
-    /// because loading a library for that would slow down the plugin.
+    /// cryptographic, because loading a library for that would slow down the plugin.
     /// </summary>
     public static string NameOf(string network, string containerId, string interfaceName)
     {

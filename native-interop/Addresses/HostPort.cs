@@ -4,14 +4,14 @@ using System.Net.Sockets;
 
 namespace ACCOffload.NativeInterop.Addresses;
 
-/// <summary>A port of the node that leads to a port of a pod.</summary>
+/// <summary>A port of the node that is forwarded to a port of a pod.</summary>
 /// <param name="Protocol">TCP, UDP or SCTP.</param>
 /// <param name="Port">The port at the node's addresses; not 0.</param>
 /// <param name="PodPort">The port at the pod's address; not 0.</param>
 /// <param name="Address">The only address of the node that has the port; 0.0.0.0 or :: for all of that family, null for all.</param>
 public readonly record struct HostPort(ProtocolType Protocol, ushort Port, ushort PodPort, IPAddress? Address)
 {
-    /// <summary>Whether one certain address of the node has the port, rather than all of them.</summary>
+    /// <summary>Whether one specific address of the node has the port, rather than all of them.</summary>
     public bool HasOneAddress => Address is not null && !Address.Equals(IPAddress.Any) && !Address.Equals(IPAddress.IPv6Any);
 
     /// <summary>Whether the node has the port at this address of its own.</summary>

@@ -68,7 +68,7 @@ public static class IpText
     public static IPNetwork ParseNetwork(string text) =>
         TryParseNetwork(text, out var network) ? network : throw new FormatException($"'{text}' is not a network such as 192.0.2.0/24");
 
-    /// <summary>The network of an address: the prefix length is valid, and host bits are cleared.</summary>
+    /// <summary>The network of an address, with host bits cleared. The prefix length must be valid.</summary>
     public static IPNetwork NetworkOf(IPAddress address, int prefixLength)
     {
         Span<byte> bytes = stackalloc byte[16];

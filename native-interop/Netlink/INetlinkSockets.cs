@@ -3,7 +3,8 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.NativeInterop.Netlink;
 
 /// <summary>
-/// Opens netlink sockets: in a namespace of the kernel, or on a fake kernel in tests. Every method throws <see cref="LinuxException"/>.
+/// Opens netlink sockets: in a namespace of the kernel, or on a fake kernel in tests. Every method throws <see cref="LinuxException"/> on
+/// failure.
 /// </summary>
 internal interface INetlinkSockets : IDisposable
 {

@@ -10,8 +10,8 @@ internal delegate void MessageHandler(in NetlinkMessage message);
 internal delegate bool MessageParser<T>(in NetlinkMessage message, out T value);
 
 /// <summary>
-/// Sends requests to the kernel and waits for the answers, one request at a time. Only answers with the sequence number of the
-/// request count; leftovers of an abandoned request are skipped.
+/// Sends requests to the kernel and waits for the answers, one request at a time. Only answers with the request's sequence number are
+/// accepted; leftovers of an abandoned request are skipped.
 /// </summary>
 internal sealed class NetlinkConnection : IDisposable
 {
@@ -187,7 +187,7 @@ internal sealed class NetlinkConnection : IDisposable
         List<T>? Finish() => interrupted ? null : failure is null ? objects : throw failure;
     }
 
-    // After a failure, read the rest of the list: the kernel refuses the next dump until this one is finished.
+    // A malformed answer is not thrown at once. The rest is read first: the kernel refuses the next dump until this one is finished.
     private static NetlinkException? Handle(in NetlinkMessage message, MessageHandler? reply)
     {
         try

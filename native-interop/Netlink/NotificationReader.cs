@@ -62,7 +62,7 @@ internal sealed class NotificationReader(INetlinkTransport transport, string ope
         }
     }
 
-    // After a loss the subscriber reads the full state, so malformed notifications can be skipped.
+    // The subscriber reads the full state now, so the rest of the datagram can be discarded.
     private Notification Lost()
     {
         _position = _length = 0;

@@ -180,7 +180,7 @@ public sealed partial class RouteNetlink
     /// Moves a link to another namespace, optionally with a new name. It arrives down, without addresses, and its index may change.
     /// </summary>
     /// <exception cref="NetlinkException">
-    /// The name is taken there (EEXIST), or the link can't be moved (EINVAL); it has not moved then.
+    /// The name is taken there (EEXIST), or the link can't be moved (EINVAL); in either case, it has not moved.
     /// </exception>
     public void MoveToNamespace(int index, NetNamespace ns, string? newName = null)
     {

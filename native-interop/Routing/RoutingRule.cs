@@ -36,7 +36,7 @@ public sealed record RoutingRule
     /// <summary>Number of the transport protocol (IANA); 0 for any.</summary>
     public byte IpProtocol { get; init; }
 
-    /// <summary>Destination ports, both inclusive; null for any.</summary>
+    /// <summary>Destination ports; null for any.</summary>
     public RulePorts? DestinationPorts { get; init; }
 
     /// <summary>Table to look up.</summary>

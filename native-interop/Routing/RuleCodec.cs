@@ -108,7 +108,7 @@ internal static class RuleCodec
         return true;
     }
 
-    // The kernel writes an address exactly if its prefix length is above 0.
+    // The kernel writes an address if and only if its prefix length is above 0.
     private static bool IsPrefix(IPAddress? address, byte length, byte family) =>
         length <= 8 * AttributeReader.AddressLength(family) && (address is null) == (length == 0);
 }

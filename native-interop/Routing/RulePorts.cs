@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>A range of ports, both inclusive.</summary>
+/// <summary>A range of ports, inclusive at both ends.</summary>
 public readonly record struct RulePorts(ushort First, ushort Last)
 {
     /// <summary>As the kernel has it (struct fib_rule_port_range): two numbers in host byte order.</summary>

@@ -44,7 +44,7 @@ public static class UnixListener
 
     /// <summary>Listens at a path in place of whatever is there, in one step: clients reach the old listener or the new one.</summary>
     /// <exception cref="SocketException">The path is too long.</exception>
-    /// <exception cref="IOException">The directory cannot be created, or the old socket not be replaced.</exception>
+    /// <exception cref="IOException">The directory cannot be created, or the old socket cannot be replaced.</exception>
     /// <exception cref="UnauthorizedAccessException">The process lacks the permission.</exception>
     public static Socket Replace(string path, int backlog)
     {
@@ -69,7 +69,7 @@ public static class UnixListener
     }
 
     /// <summary>Removes a socket that a dead process left behind.</summary>
-    /// <returns>False if a living process serves it.</returns>
+    /// <returns>False if a running process serves it.</returns>
     /// <exception cref="IOException">The path is not a socket, or nobody can connect to it.</exception>
     public static bool RemoveStale(string path)
     {

@@ -7,7 +7,7 @@ public enum Errno
     None = 0,
     /// <summary>Operation not permitted.</summary>
     EPERM = 1,
-    /// <summary>No such file or directory; no such route, address or neighbour.</summary>
+    /// <summary>No such file or directory; no such generic netlink family, routing rule or routing table.</summary>
     ENOENT = 2,
     /// <summary>No such process; rtnetlink's answer if a route to delete does not exist.</summary>
     ESRCH = 3,

@@ -7,7 +7,7 @@ internal static unsafe partial class Libc
 {
     private const string Library = "libc";
 
-    // Of the O_ flags, O_DIRECTORY, O_NOFOLLOW, O_DIRECT and O_LARGEFILE are others on arm64; none of them is here.
+    // O_DIRECTORY, O_NOFOLLOW, O_DIRECT and O_LARGEFILE have different values on arm64; none of them is used here.
     public const int CLONE_NEWNET = 0x40000000;
     public const int O_RDONLY = 0;
     public const int O_WRONLY = 1;

@@ -268,7 +268,7 @@ header answer_t {
     bit<16> own_slot;
     // The slot was used recently.
     bit<8>  limited;
-    // The way to the receiver may lead through the uplink.
+    // The receiver may be beyond the uplink.
     bit<8>  beyond;
     // Type and code.
     bit<16> message;

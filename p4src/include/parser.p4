@@ -256,7 +256,7 @@ parser packet_parser(
         transition parse_length;
     }
 
-    // Whole packets of 1,024 bytes and more.
+    // Packets and first fragments of 1,024 bytes and more.
     state parse_length {
         transition select(hdr.ipv4.total_length) {
             0x0000 &&& 0xfc00: accept;

@@ -17,7 +17,7 @@ internal sealed record PodSpec(string ContainerId, string PortName, ulong Mac, u
 
     public string AddressText => new IPAddress(BinaryPrimitives.ReverseEndianness(Address)).ToString();
 
-    /// <summary>A variant of the attachment with this number: other address and MAC, and for the last variant another port.</summary>
+    /// <summary>A variant of the attachment with this number. Each has its own address and MAC; the last has a different port.</summary>
     public static PodSpec Of(int slot, int variant) => new(
         IdOf(slot),
         PortNameOf(slot, variant),

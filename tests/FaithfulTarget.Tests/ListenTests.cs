@@ -3,7 +3,7 @@ using Grpc.Core;
 
 namespace ACCOffload.FaithfulTarget.Tests;
 
-/// <summary>TCP with and without TLS.</summary>
+/// <summary>TCP without TLS. SessionTests covers TLS.</summary>
 public sealed class ListenTests
 {
     [Fact]

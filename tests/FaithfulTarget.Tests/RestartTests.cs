@@ -32,7 +32,7 @@ public sealed class RestartTests
         await fixture.Client.PushAsync();
         Assert.Empty(await fixture.Client.ReadTableAsync(SmallPipeline.First));
 
-        // Requests are counted over all restarts.
+        // Requests are counted across restarts.
         Assert.Equal(2, fixture.Target.Pushes);
         Assert.Single(fixture.Target.Updates);
     }

@@ -1,8 +1,8 @@
 namespace ACCOffload.FaithfulTarget;
 
 /// <summary>
-/// Observed behaviours of infrap4d on P4-DPDK, one switch each, all on by default. Off means that the target lacks the limit,
-/// so that a test can show which behaviour a product feature is for. The numbers refer to the table in README.md.
+/// Observed behaviours of infrap4d on P4-DPDK, one switch each, all on by default. Off means that the target lacks the limitation, so that
+/// a test can show which behaviour a product feature handles. The numbers refer to the table in README.md.
 /// </summary>
 public sealed record FaithfulBehaviours
 {
@@ -62,7 +62,9 @@ public sealed record FaithfulBehaviours
     /// <summary>4: a Set of a LINK without <c>pci-bdf</c> succeeds but does not create it.</summary>
     public bool LinkNeedsPciBdf { get; init; } = true;
 
-    /// <summary>4: setting a value again is rejected. Off: it succeeds and changes nothing.</summary>
+    /// <summary>
+    /// 4: setting an attribute again, or any attribute of a created port, is rejected. Off: it succeeds, but a created port is unchanged.
+    /// </summary>
     public bool RefusesRepeatedSets { get; init; } = true;
 
     /// <summary>4: ports can't be deleted.</summary>
@@ -95,7 +97,7 @@ public sealed record FaithfulBehaviours
     /// <summary>10: a row can't be deleted if the last part of the table's P4 name differs from its target name.</summary>
     public bool RefusesNestedDeletes { get; init; } = true;
 
-    /// <summary>11: indirect counters can only be read by index.</summary>
+    /// <summary>11: indirect counters and registers can only be read by index.</summary>
     public bool RefusesCounterWildcards { get; init; } = true;
 
     /// <summary>12: direct counters that count only packets can't be read.</summary>

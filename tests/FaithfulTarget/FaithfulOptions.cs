@@ -9,7 +9,7 @@ public sealed record FaithfulOptions
     /// <summary>The unix socket to listen on; empty for a TCP port on the loopback interface.</summary>
     public string SocketPath { get; init; } = "";
 
-    /// <summary>The TCP port; 0 to choose a free one and keep it over restarts.</summary>
+    /// <summary>The TCP port; 0 to choose a free one and keep it across restarts.</summary>
     public int Port { get; init; }
 
     /// <summary>The certificate with its key for mutual TLS over TCP; null for plain HTTP/2.</summary>

@@ -4,7 +4,7 @@ namespace ACCOffload.FaithfulTarget;
 
 /// <summary>
 /// A P4Runtime and gNMI server with the observed behaviour of infrap4d on P4-DPDK, including its faults; each can be switched off.
-/// It forwards no packets. Apart from the generated messages it shares no code with the product. Thread-safe.
+/// It forwards no packets. Apart from the generated messages and native-interop, it shares no code with the product. Thread-safe.
 /// </summary>
 public sealed class FaithfulServer : IAsyncDisposable
 {
@@ -23,7 +23,7 @@ public sealed class FaithfulServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// The address: <c>unix:/path</c>, <c>http://localhost:port</c> or <c>https://localhost:port</c>. Kept over restarts.
+    /// The address: <c>unix:/path</c>, <c>http://localhost:port</c> or <c>https://localhost:port</c>. Kept across restarts.
     /// </summary>
     public string Address => _options switch
     {
@@ -47,7 +47,7 @@ public sealed class FaithfulServer : IAsyncDisposable
     /// <summary>The accepted pipeline; null if there is none.</summary>
     public ForwardingPipelineConfig? Pipeline => _device.Config;
 
-    /// <summary>All rows by the P4 name of their table, including learners that have rows.</summary>
+    /// <summary>All rows by the P4 name of their table, including those of learner tables.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<TableEntry>> Rows => _device.Rows();
 
     /// <summary>The members of all action profiles.</summary>
@@ -56,22 +56,22 @@ public sealed class FaithfulServer : IAsyncDisposable
     /// <summary>The groups of all action profiles.</summary>
     public IReadOnlyList<ActionProfileGroup> Groups => _device.Groups();
 
-    /// <summary>Pushes by the primary, accepted or not, over all restarts.</summary>
+    /// <summary>Pushes by the primary, accepted or not, across restarts.</summary>
     public int Pushes => _log.Pushes;
 
-    /// <summary>Writes by the primary, over all restarts.</summary>
+    /// <summary>Writes by the primary, across restarts.</summary>
     public int Writes => _log.Writes;
 
-    /// <summary>Reads, over all restarts.</summary>
+    /// <summary>Reads, across restarts.</summary>
     public int Reads => _log.Reads;
 
     /// <summary>Rows, members, groups and cells returned by Reads.</summary>
     public int EntitiesRead => _log.EntitiesRead;
 
-    /// <summary>Requests to delete a port, successful or not, over all restarts.</summary>
+    /// <summary>Requests to delete a port, successful or not, across restarts.</summary>
     public int PortDeletes => _log.PortDeletes;
 
-    /// <summary>The updates of all Writes in the order of their execution, over all restarts.</summary>
+    /// <summary>The updates of all Writes in the order of their execution, across restarts.</summary>
     public IReadOnlyList<LoggedUpdate> Updates => _log.Updates;
 
     /// <summary>Selects inserts and modifications to fail with RESOURCE_EXHAUSTED; none by default.</summary>

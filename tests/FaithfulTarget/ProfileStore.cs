@@ -134,7 +134,7 @@ internal sealed class ProfileStore(LoadedPipeline pipeline, FaithfulBehaviours b
         ? new Outcome(StatusCode.ResourceExhausted, "'table->entryAdd' failed with error message: No system resources.")
         : Existence(kind, exists);
 
-    /// <summary>Checks by the specification whether an update is valid for an existing or missing entry.</summary>
+    /// <summary>Checks, as the specification requires, whether an update is valid for an existing or missing entry.</summary>
     public static Outcome Existence(Kind kind, bool exists) => (kind, exists) switch
     {
         (Kind.Insert, true) => new Outcome(StatusCode.AlreadyExists, "the entry already exists"),

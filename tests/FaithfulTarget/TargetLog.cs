@@ -1,6 +1,6 @@
 namespace ACCOffload.FaithfulTarget;
 
-/// <summary>The controllers' requests, over all restarts of the target. Thread-safe.</summary>
+/// <summary>The controllers' requests, across restarts of the target. Thread-safe.</summary>
 internal sealed class TargetLog
 {
     private readonly Lock _gate = new();

@@ -29,10 +29,10 @@ public sealed class FakePort
     /// <summary>The subfunction.</summary>
     public uint? SfNumber { get; init; }
 
-    /// <summary>The host.</summary>
+    /// <summary>The number of the function's controller; 0 for the local host.</summary>
     public uint Controller { get; init; }
 
-    /// <summary>The function belongs to another host.</summary>
+    /// <summary>Whether the function belongs to another host.</summary>
     public bool External { get; init; }
 
     /// <summary>The port's netdev.</summary>

@@ -49,7 +49,7 @@ internal sealed class AgentLab : IAsyncDisposable
 
     public string ConfigFile => At("host-stub.json");
 
-    /// <summary>Set before the start.</summary>
+    /// <summary>The content of <see cref="ConfigFile"/>. <see cref="WriteConfig"/> writes it, also after a change.</summary>
     public JsonObject Config { get; private set; } = [];
 
     public TimeProvider Time { get; set; } = TimeProvider.System;

@@ -35,12 +35,12 @@ internal sealed class FakeAccModel
     /// <summary>Whether Attach is applied without a reply.</summary>
     public bool HangAttach { get; set; }
 
-    /// <summary>Whether the ACC knows host ports; an earlier release ignores them.</summary>
+    /// <summary>Whether the ACC supports host ports; an earlier release ignores them.</summary>
     public bool KnowsHostPorts { get; set; } = true;
 
     public bool Ready { get; set; } = true;
 
-    /// <summary>What the ACC says about host ports in every reply.</summary>
+    /// <summary>The host-port problems that the ACC reports in every Attach reply.</summary>
     public IReadOnlyList<string> HostPortProblems { get; set; } = [];
 
     public byte[] Gateway { get; set; } = [169, 254, 1, 1];

@@ -32,7 +32,7 @@ public sealed class DepartureTests
         lab.DeletePod(gone);
         await Eventually.TrueAsync(() => lab.DataPlaneLinks().Count == 1, "the kernel removes the devices with the namespaces");
 
-        // The agent looks immediately after a start.
+        // The agent checks for vanished pods immediately after it starts.
         await lab.StopAgentAsync();
         await lab.StartAgentAsync();
         Assert.Equal(3, lab.Agent!.Services.Claims.All().Count(c => c.Vanished));
@@ -150,7 +150,7 @@ public sealed class DepartureTests
             () => lab.Acc.Model.Pods is [{ } kept] && kept.Key.ContainerId == lives.ContainerId, "the ACC has only the pod that is alive");
     }
 
-    // The pod disappears without a DEL while the agent is down, which looks immediately after a start.
+    // The pod disappears without a DEL. The restart makes the agent check for vanished pods immediately.
     private static async Task VanishAsync(AgentLab lab, Pod pod)
     {
         var devices = lab.DataPlaneLinks().Count;

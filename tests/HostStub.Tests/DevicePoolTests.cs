@@ -53,7 +53,7 @@ public sealed class DevicePoolTests : IDisposable
                     await DeleteAsync(model, random);
                     break;
                 case < 73 when model.Count > 0:
-                    // Without a DEL: the device is free after the next look, the claim stays for the DEL.
+                    // A pod dies without a DEL: the device is free after the next check, and the claim stays until the DEL.
                     var dead = model.Keys.ElementAt(random.Next(model.Count));
                     _kind.Dead.Add(dead);
                     model.Remove(dead);

@@ -53,7 +53,7 @@ public sealed class DeviceTests
             lab.Socket, AgentRequest.Encode(AgentRequestKind.Devices, [], default), TimeSpan.FromSeconds(20)).Output).RootElement);
         Assert.Contains("set aside lo until", text, StringComparison.Ordinal);
         lab.AssertNothingLeft();
-        // Other pods are not affected.
+        // Other device kinds are not affected.
         (await lab.RunAsync("ADD", pod)).Succeeded();
     }
 

@@ -83,7 +83,7 @@ public sealed class EpochTests
         await lab.StopAgentAsync();
         await lab.StartAgentAsync();
 
-        // Also after a new image: an attachment under any other name is removed by the first Sync, and its address is free.
+        // The first Sync removes an attachment that this host does not have, whatever its name, and frees its address.
         Assert.Empty(lab.Acc.Model.Pods);
         (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
     }
@@ -211,7 +211,7 @@ public sealed class EpochTests
         await lab.StartAgentAsync();
 
         (await lab.RunAsync("CHECK", pod, prevResult: added.Output)).Succeeded();
-        // Only once: the next start has its own database.
+        // The attachment is adopted only once: at the next start, the agent has its own database.
         await lab.StopAgentAsync();
         lab.Acc.Model.Calls.Clear();
         await lab.StartAgentAsync();

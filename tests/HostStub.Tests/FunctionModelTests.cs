@@ -6,9 +6,9 @@ using ACCOffload.NativeInterop.Routing;
 namespace ACCOffload.HostStub.Tests;
 
 /// <summary>
-/// Compares the pools of virtual functions and subfunctions with a model, through the plugin and on real links: pods are added, removed,
-/// die without a DEL, functions are reset, the agent restarts. After each step every pod has exactly what the model says, and at the end
-/// every link is in its original state.
+/// Compares the pools of virtual functions and subfunctions with a model, through the plugin and on real links: pods are added, are deleted
+/// or die without a DEL, and the agent restarts. After each step, every pod has its own device. At the end, all devices are free, and the
+/// links of virtual functions are in their original state.
 /// </summary>
 public sealed class FunctionModelTests
 {
@@ -60,7 +60,7 @@ public sealed class FunctionModelTests
         {
             (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
         }
-        // The kernel takes a moment to return devices from a namespace that ended.
+        // The kernel takes a moment to return devices from a deleted namespace.
         await Eventually.TrueAsync(
             () => lab.Free(kind).Length is var free && (kind == "sf" ? free == lab.Switch.Subfunctions.Count : free == Functions),
             () => lab.Pool(kind).ToJsonString());
@@ -84,7 +84,7 @@ public sealed class FunctionModelTests
             lab.Agent.DeletePod(pod);
             return;
         }
-        // A device may be on its way back from a namespace that is just ending.
+        // The kernel may still be returning a device from a deleted namespace.
         PluginAnswer? answer = null;
         await Eventually.TrueAsync(
             () =>

@@ -43,7 +43,7 @@ public sealed class GcTests
         (await lab.RunAsync("GC", valid, change: Valid(valid))).Succeeded();
 
         Assert.Contains(valid.ContainerId, Assert.Single(lab.DataPlaneLinks()).Alias, StringComparison.Ordinal);
-        // The valid pod keeps its device, the other one's address is released by the call's IPAM plugin.
+        // The valid pod keeps its device, and the other one's address is released by the call's IPAM plugin.
         await Eventually.TrueAsync(
             () => lab.Acc.Model.Pods is [{ } pod] && pod.Key.ContainerId == valid.ContainerId, "the ACC keeps only the valid one");
         Assert.Single(lab.ReservedAddresses());

@@ -64,7 +64,7 @@ public sealed class HostInterfaceTests
         var claims = lab.Agent!.Services.Claims;
         var host = claims.AttachedHost()!;
 
-        // As between recording it and the ACC's reply with the port.
+        // The state after the agent records a new port and before the ACC reports it.
         claims.PutInMemory(host with { PortName = "accpending" });
         var probes = lab.Acc.Model.Probes;
         await Eventually.TrueAsync(() => lab.Acc.Model.Probes > probes, "the agent looks at what the ACC holds");
@@ -135,7 +135,7 @@ public sealed class HostInterfaceTests
         Needs.Root();
         var node = IPAddress.Parse("198.19.0.77");
         using var links = RouteNetlink.Open();
-        // The node's address is on an interface of the host's own; in the tests on this one.
+        // Normally the node's address is on one of the host's own interfaces; in this test it is on the agent's.
         await using var lab = await AgentLab.CreateAsync(hostInterface: true, prepare: l =>
         {
             l.Config["HostInterface"]!["Addresses"] = new System.Text.Json.Nodes.JsonArray("198.19.0.1/32", $"{node}/32");

@@ -74,7 +74,7 @@ public sealed class StatusTests
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Time = time);
         var path = NetNamespace.NamedPath(lab.DataPlane);
         NetNamespace.DeleteNamed(lab.DataPlane);
-        // Outside its sandbox the agent creates a missing directory, but it can replace neither of these. A link to itself appears to
+        // Outside its sandbox the agent creates a missing namespace, but it can replace neither of these. A link to itself appears to
         // exist.
         if (instead == "link")
         {

@@ -16,7 +16,7 @@ internal static class ChildProgram
         _ => await ConsoleRunner.Run(args),
     };
 
-    // Two endpoints change in each commit: afterwards, both are of the same commit or the store is torn.
+    // Each commit changes two endpoints. If a reader finds them from different commits, the store is torn.
     private static int WriteForEver(string path)
     {
         using var store = SqliteStore.Open(path, NullLogger.Instance);

@@ -64,7 +64,7 @@ internal static class Scenarios
         await AnsweredByAsync(node, client);
         Assert.Equal(0, await node.RowsAsync("services", "balance"));
         await node.ReachableAsync([.. pods]);
-        // Rows that existing flows need stay as long as the backends.
+        // Rows that existing flows need are kept until the backends are deleted.
         foreach (var pod in pods.Skip(1))
         {
             await node.Lab.DeletePodAsync(pod);
@@ -144,7 +144,7 @@ internal static class Scenarios
     }
 
     /// <summary>
-    /// Others create the TAPs, some seconds apart: the pipeline is pushed when all exist, at the start and after the target died.
+    /// Others create the TAPs one by one: the pipeline is pushed once all of them exist, at the start and after the target was restarted.
     /// </summary>
     public static async Task TapsOfOthersAsync(NodeTarget target)
     {

@@ -3,7 +3,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>The binaries for the ACC start, including TLS and SQLite.</summary>
+/// <summary>The arm64 binaries run, including TLS and SQLite.</summary>
 public sealed class ArmTests
 {
     private const string Emulator = "/usr/bin/qemu-aarch64-static";
@@ -21,7 +21,7 @@ public sealed class ArmTests
         Assert.Contains("1.1.0", plugin.Output);
         environment.Remove("CNI_COMMAND");
 
-        // The target is unavailable: READY means that the store is open and the API is served.
+        // The target is unavailable: inframanager opens its store and serves its APIs without it.
         await using var lab = await Lab.StartAsync(new LabOptions { Bare = true, SeparateTarget = true });
         await using var manager = new BackgroundProcess(
             lab.AccNamespace, Emulator, [Binary("inframanager"), "run", "--config", lab.ManagerConfig], environment);

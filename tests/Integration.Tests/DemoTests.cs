@@ -4,7 +4,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>The demo is the first thing a newcomer runs: it shows the job, and cleans up even when interrupted.</summary>
+/// <summary>The demo is the first thing a new user runs: it shows what the product does, and cleans up even when interrupted.</summary>
 public sealed class DemoTests
 {
     private static readonly string Demo = Path.Combine(Repository.Root, "tests/demo/demo");
@@ -69,7 +69,7 @@ public sealed class DemoTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var port = $"{((IPEndPoint)listener.LocalEndpoint).Port}";
-        // A test run may ignore SIGPIPE, which a terminal does not.
+        // A test run may start programs with SIGPIPE ignored; a terminal does not.
         var client = Shell.RunAsync(
             null, "env", ["--default-signal=PIPE", Path.Combine(Repository.Root, "tests/demo/client"), "127.0.0.1", port],
             input: "open 2 2\ntalk\ntalk\n");

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>All links and references in the documentation resolve.</summary>
+/// <summary>All links and references in and to the documentation resolve.</summary>
 public sealed partial class DocumentationTests
 {
     private static readonly string[] SkippedFolders = [".git", "bin", "obj", "out", "TestResults"];

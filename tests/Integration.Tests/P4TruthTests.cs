@@ -60,8 +60,8 @@ public sealed partial class P4TruthTests
     public void Checksum_instructions_are_separated_from_moves_of_the_same_data()
     {
         // P4-DPDK turns the instructions between two tables into one C function and compiles it with strict aliasing. Moves access 64 bits;
-        // a checksum instruction accesses its state with 16 bits and a whole header with 32. The effect was wrong IPv4 checksums in
-        // translated packets (November 2026, gcc 12).
+        // a checksum instruction accesses its state as 16-bit values and a whole header as 32-bit values. The effect was wrong IPv4
+        // checksums in translated packets (November 2026, gcc 12).
         var lines = File.ReadAllLines(Path.Combine(Repository.Root, "p4src/build/k8s_dp.spec"));
         var (moved, summed, set, whole) = (new HashSet<string>(), new HashSet<string>(), new HashSet<string>(), new HashSet<string>());
         var sums = 0;

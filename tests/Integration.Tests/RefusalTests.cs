@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>Errors are refused with one line that says what, where and why, and change nothing.</summary>
+/// <summary>Invalid configurations and hosts without a valid certificate are rejected with a clear error, and change nothing.</summary>
 public sealed class RefusalTests
 {
     [Fact]
@@ -52,7 +52,7 @@ public sealed class RefusalTests
                 "-key", $"{lab.Pki}/host-client/tls.key"], "");
         Assert.NotEqual(0, old.ExitCode);
 
-        // A valid certificate from another CA, one whose role is not host, and none.
+        // A valid certificate from another CA, and one whose role is not host.
         var foreign = lab.At("foreign");
         (await Shell.RunAsync(null, Path.Combine(Repository.Root, "rootfs/pki/make-certs"),
             ["--dir", foreign, "--node", "node-1"])).MustSucceed();

@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Integration.Tests;
 
-/// <summary>Restarts of the control plane affect neither traffic nor state.</summary>
+/// <summary>Restarts of the control plane affect neither traffic nor state; a restarted or changed target is restored.</summary>
 public sealed class RestartTests
 {
     [Fact]

@@ -136,7 +136,7 @@ public sealed class NetlinkConnectionTests : IDisposable
     [Fact]
     public void An_acknowledgement_that_repeats_the_request_is_understood()
     {
-        // Not capped: the whole request, 36 bytes by its header and padded, precedes the attributes.
+        // Not capped: the whole request, 35 bytes by its header and padded to 36, precedes the attributes.
         _kernel.OnRequest = (_, sequence) => _kernel.Answer(Bytes.Message(2, 0x200, sequence, ScriptedKernel.Port,
             [.. Bytes.Int(-1), .. Bytes.Message(16, 5, sequence, ScriptedKernel.Port, new byte[19]),
                 .. Bytes.Attribute(1, "no\u0007\0"u8)]));

@@ -5,7 +5,7 @@ using MatchType = P4.Config.V1.MatchField.Types.MatchType;
 
 namespace ACCOffload.P4Runtime.TestKit;
 
-/// <summary>A handwritten P4Info: two tables like those of k8s_dp, and one for each special case.</summary>
+/// <summary>A handwritten P4Info: three tables like those of k8s_dp, and one for each special case.</summary>
 internal static class TestPipeline
 {
     public static readonly Pipeline Instance = Pipeline.FromP4Info(Info());

@@ -57,7 +57,7 @@ public sealed class AffinityTests : IDisposable
         SetTime((uint)(_time + (ulong)(seconds * 1000)));
     }
 
-    // From now on the buckets decide for another backend.
+    // From now on the buckets select another backend.
     private uint Refill(uint instead)
     {
         var other = (instead % 8) + 1;
@@ -96,7 +96,7 @@ public sealed class AffinityTests : IDisposable
         var second = Refill(first);
         for (var i = 0; i < 2; i++)
         {
-            // The connection's own timer is shorter.
+            // Only the clock advances: the connection's own timer is shorter.
             SetTime(_time + (Timeout * 600));
             _node.Pass(1, _service.To(Node.PodAddress(1), 5000, TestKit.Packets.Frame.Ack), Node.UplinkPort);
         }
@@ -138,7 +138,7 @@ public sealed class AffinityTests : IDisposable
         // The row is missing while it is replaced: time stands still.
         _node.Remove("clock", 0);
         Assert.Equal(first, Connect(1));
-        // The control plane is away: only the entry's own timer ends it.
+        // The control plane is down: only the entry's own timer ends it.
         _node.Time.Advance(TimeSpan.FromSeconds(299));
         Assert.Equal(first, Connect(1));
         // A clock that begins again is behind the registers.

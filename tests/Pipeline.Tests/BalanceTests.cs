@@ -41,7 +41,7 @@ public sealed class BalanceTests : IDisposable
             counts[to] = counts.GetValueOrDefault(to) + 1;
         }
         Assert.Equal(buckets, counts.Count);
-        // Chi-squared test (Wilson-Hilferty approximation): a fair spread fails about once in 10,000 runs.
+        // Chi-squared test (Wilson-Hilferty approximation): a fair spread exceeds the limit about once in 30,000 times.
         var chi = counts.Values.Sum(c => Math.Pow(c - 200, 2) / 200);
         var freedom = Math.Max(1, buckets - 1);
         var limit = freedom * Math.Pow(1 - 2.0 / (9 * freedom) + 4 * Math.Sqrt(2.0 / (9 * freedom)), 3);

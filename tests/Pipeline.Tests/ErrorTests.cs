@@ -141,7 +141,7 @@ public sealed class ErrorTests : IDisposable
         _node.PutPrefix("outgoing", "masquerade_source", [0], 0, Pool);
         var sent = Frame.Build(protocol, _client, 5000, External, 53);
         var seen = _node.Pass(1, sent, Node.UplinkPort);
-        // A router of the Internet shows by its own address: traceroute lives on it.
+        // An Internet router appears with its own address: traceroute depends on it.
         var error = _node.Pass(Node.UplinkPort, Frame.Error(TimeExceeded, 0, Router, seen), 1);
         Assert.Equal((Router, _client), (error.Source, error.Destination));
         AssertQuotes(sent, error);
@@ -180,7 +180,7 @@ public sealed class ErrorTests : IDisposable
     {
         var service = new Service(_node).Backend(1, _backend).Fill(1).Frontend(Service.Address, 80);
         var seen = _node.Pass(1, service.To(_client, 5000), 2);
-        // Once a second, for longer than an unanswered SYN is kept.
+        // Once a second, until just before an unanswered SYN expires.
         for (var second = 0; second < 59; second++)
         {
             _node.Time.Advance(TimeSpan.FromSeconds(1));
@@ -188,7 +188,7 @@ public sealed class ErrorTests : IDisposable
         }
         Assert.Equal((1, 1), (_node.Learned("flows"), _node.Learned("replies")));
         _node.Time.Advance(TimeSpan.FromSeconds(2));
-        // The flow has expired: the error is not translated and goes to an unassigned address.
+        // The flow has expired: the error and replies are not translated.
         Assert.Equal(seen.Source, _node.Pass(2, Frame.Error(Unreachable, PortUnreachable, _backend, seen), 1).Destination);
         Assert.Equal(Service.Answer(seen).Source, _node.Pass(2, Service.Answer(seen), 1).Source);
 

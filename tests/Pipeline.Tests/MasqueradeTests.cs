@@ -115,7 +115,7 @@ public sealed class MasqueradeTests : IDisposable
         var one = _node.Pass(1, service.To(_pod, 5000), 2);
         var two = _node.Pass(1, Frame.Build(Frame.Udp, _pod, 5000, Service.Address + 1, 81), 2);
         Assert.Equal(_pod, one.Source);
-        // Like the kernel, only the port is changed.
+        // As in the kernel, only the port is changed.
         AssertFromPool(two, 40000, 0x1000, _pod);
         Assert.Equal(Service.Address, _node.Pass(2, Service.Answer(one), 1).Source);
         var back = _node.Pass(2, Service.Answer(two), 1);

@@ -37,7 +37,7 @@ public sealed class ReleasedAddressTests : IDisposable
             Assert.Equal((Service.Address, 80), (routed.Destination, routed.DestinationPort));
             Assert.Equal((_client, port), (routed.Source, routed.SourcePort));
         }
-        // Packets of an unknown connection are not reset.
+        // Packets of an unknown connection are not answered with a reset.
         Assert.Equal(Service.Address, _node.Pass(1, service.To(_client, 5002, Frame.Ack), Node.UplinkPort).Destination);
         connection.Ask(2, Frame.Ack | Frame.Psh, "question");
     }

@@ -228,7 +228,7 @@ public sealed class TimeoutTests : IDisposable
         connection.Ask(2, Psh, "question");
         connection.Answer(2, Psh, "answer");
         Forge(connection, flags, ofClient);
-        // Two in a row, where the second continues the first.
+        // More packets with the same forged numbers follow.
         foreach (var more in new byte[] { Frame.Rst, Frame.Rst | Frame.Ack, Fin })
         {
             Forge(connection, more, ofClient);
@@ -284,7 +284,7 @@ public sealed class TimeoutTests : IDisposable
         Assert.True(IsKept());
     }
 
-    // The forger sees no sequence numbers: his are far off, up to half the number space.
+    // A forger does not see the sequence numbers: the forged ones are far off, by up to half the number space.
     private void Forge(Connection connection, byte flags, bool ofClient)
     {
         foreach (var off in new uint[] { 0x12345678, 0x80000000, 0xF0000000 })

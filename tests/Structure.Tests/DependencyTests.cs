@@ -2,12 +2,12 @@ using System.Text;
 
 namespace ACCOffload.Structure.Tests;
 
-/// <summary>Data flows one way: projects, and the folders of each project, have an order, and nothing uses what comes after it.</summary>
+/// <summary>Dependencies go one way: projects, and the folders of each project, have an order; nothing uses what comes later.</summary>
 public sealed class DependencyTests(ITestOutputHelper output)
 {
     /// <summary>
-    /// InfraManager by layers, the lowest first. What the cluster says goes down through the desired state to the target; the layers above
-    /// may use those below. A new folder has to be given its place here.
+    /// InfraManager's folders by layer, the lowest first. A folder may only use folders of lower layers. A new folder must be added to a
+    /// layer here.
     /// </summary>
     private static readonly string[][] InfraManager =
     [

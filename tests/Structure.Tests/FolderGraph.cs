@@ -1,6 +1,6 @@
 namespace ACCOffload.Structure.Tests;
 
-/// <summary>Which folder of a project uses which, and by which files.</summary>
+/// <summary>Which folder of a project uses which, and in which files.</summary>
 internal sealed class FolderGraph
 {
     private readonly SortedDictionary<string, SortedDictionary<string, SortedSet<string>>> _arrows = new(StringComparer.Ordinal);
@@ -19,8 +19,8 @@ internal sealed class FolderGraph
         _arrows.SelectMany(from => from.Value.Select(to => (from.Key, to.Key, (IReadOnlyCollection<string>)to.Value)));
 
     /// <summary>
-    /// A using directive is an arrow, since the build refuses unused ones. What a file sees without one are its parents' types, and types
-    /// that are named by the last part of a namespace that its own namespace is in: these are found by their names.
+    /// A using directive is an arrow, since the build rejects unused ones. Without one, a file can use the types of its parent namespaces,
+    /// and types qualified by a namespace inside its own or a parent (A.B): these are found by their names.
     /// </summary>
     public static FolderGraph Of(SourceProject project)
     {

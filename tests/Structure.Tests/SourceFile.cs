@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace ACCOffload.Structure.Tests;
 
-/// <summary>A C# file, with what the rules ask of it.</summary>
+/// <summary>A C# file, with what the rules check.</summary>
 /// <param name="Path">Relative to the project.</param>
 /// <param name="Text">As it is.</param>
 /// <param name="Code">Without comments and the contents of strings.</param>
@@ -16,7 +16,7 @@ internal sealed partial record SourceFile(string Path, string Text, string Code)
     /// <summary>The namespaces of its using directives, those of aliases and static ones with their type.</summary>
     public IEnumerable<string> Usings => UsingLine().Matches(Code).Select(m => m.Groups[1].Value);
 
-    /// <summary>The types that it declares at the top.</summary>
+    /// <summary>The top-level types that it declares.</summary>
     public IEnumerable<string> Types => TypeLine().Matches(Code).Select(m => m.Groups[1].Value).Distinct();
 
     /// <summary>Every word that can name a type: not what follows a dot.</summary>

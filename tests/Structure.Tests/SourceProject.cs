@@ -12,7 +12,7 @@ namespace ACCOffload.Structure.Tests;
 internal sealed partial record SourceProject(string Name, string Folder, string RootNamespace, IReadOnlyList<string> References,
     IReadOnlyList<SourceFile> Files)
 {
-    /// <summary>All ship that are outside tests/ and benchmarks/.</summary>
+    /// <summary>Whether it ships: every project outside tests/ and benchmarks/ does.</summary>
     public bool Ships => !Folder.StartsWith("tests/", StringComparison.Ordinal) && Folder != "benchmarks";
 
     public static SourceProject Read(string root, string path)

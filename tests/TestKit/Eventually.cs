@@ -9,7 +9,7 @@ public static class Eventually
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan MaxPause = TimeSpan.FromMilliseconds(50);
 
-    /// <exception cref="TimeoutException">The condition was not met in time; the message has <paramref name="what"/>.</exception>
+    /// <exception cref="TimeoutException">The condition was not met in time; the message includes <paramref name="what"/>.</exception>
     public static Task TrueAsync(Func<bool> condition, string what, int seconds = 60) =>
         TrueAsync(() => Task.FromResult(condition()), () => what, seconds);
 

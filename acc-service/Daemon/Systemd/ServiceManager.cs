@@ -65,7 +65,7 @@ internal sealed partial class ServiceManager : IDisposable
 
     private async Task BeatAsync(Func<ValueTask<bool>> isAlive)
     {
-        // If systemd does not read, or isAlive takes long, only one beat waits instead of one more per interval.
+        // If systemd does not read, or isAlive is slow, only one beat waits instead of one more per interval.
         if (Interlocked.Exchange(ref _isBeating, 1) != 0)
         {
             return;

@@ -44,7 +44,8 @@ internal sealed class HostServicesReport(IProgrammer core)
         report.Ranges.AddRange(node.VirtualRanges.Take(ProtocolLimits.MaxServiceRanges)
             .Select(r => new Prefix { Address = ToBytes(r.BaseAddress), Length = (uint)r.PrefixLength }));
         report.Ports.AddRange(Protocols.Select(p => ToPorts(null, p, node.NodePorts.First, node.NodePorts.Last)));
-        // Only their ports: other traffic to an external address, such as another node's, is none of the services' business.
+        // Ports outside the virtual ranges and the node port range. For an external address, such as another node's, only the services'
+        // ports are reported: other traffic to it does not belong to services.
         var ports = new HashSet<(IPAddress? Address, ProtocolType Protocol, ushort Port)>();
         foreach (var (protocol, frontend) in services.Values.SelectMany(s => s.State.Spec.Ports)
             .SelectMany(p => p.Frontends.Select(f => (p.Protocol, f))))

@@ -17,7 +17,7 @@ namespace ACCOffload.InfraManager.Api;
 /// <param name="settings">The node's settings.</param>
 /// <param name="takesServices">Whether services come from the agent instead of the cluster's API server.</param>
 /// <param name="time">The clock.</param>
-/// <param name="logger">Receives takeovers of devices.</param>
+/// <param name="logger">Logs takeovers of devices and ignored policy messages.</param>
 internal sealed partial class InfraAgentService(
     IProgrammer core, RpcGuard guard, NodeSettings settings, bool takesServices, TimeProvider time, ILogger logger)
     : InfraAgent.InfraAgentBase

@@ -34,7 +34,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
 
     /// <param name="settings">How to reach the API server.</param>
     /// <param name="node">The node.</param>
-    /// <param name="programmer">Applies service changes.</param>
+    /// <param name="programmer">Applies the changes.</param>
     /// <param name="healthChecks">Serves load balancers' health checks; null for none. Disposed with the watch.</param>
     /// <param name="options">Limits for requests to the API server.</param>
     /// <param name="time">The clock.</param>
@@ -74,7 +74,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
     public ClusterWatchStatus GetStatus() =>
         new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status, .. Optional], _controller.GetStatus());
 
-    /// <summary>Why the cluster's addresses and ranges of this node are not in effect; empty if they are.</summary>
+    /// <summary>Why this node's addresses and ranges from the cluster are not in effect; empty if they are.</summary>
     public string NodeProblem => _nodeController.Problem;
 
     /// <summary>Why the latest routes to other nodes are not in effect; empty if they are.</summary>

@@ -25,7 +25,7 @@ internal static class NodeCondition
         return problem.Length > 0 ? Condition.Unmet(ConditionNames.Node, problem) : Condition.Met(ConditionNames.Node);
     }
 
-    // Services and slices are the condition Watch. An error before the first list, such as a missing permission, does not pass by itself.
+    // Services and slices belong to the condition Watch. An error before the first list, such as a missing permission, may be permanent.
     private static bool IsRefused(ReflectorStatus kind) =>
         kind.Kind is not ("Service" or "EndpointSlice") && !kind.Synced && kind.LastError.Length > 0;
 

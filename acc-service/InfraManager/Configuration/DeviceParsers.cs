@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>Parsers for device kinds, interfaces and ports. Each returns null, or why the text is invalid.</summary>
+/// <summary>Parsers for device kinds, interfaces, ports and MAC ranges. Each returns null, or why the text is invalid.</summary>
 internal static class DeviceParsers
 {
     private const int Bits = 48;

@@ -6,7 +6,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>Parsers for nodes, roles and MAC addresses. Each returns null, or why the text is invalid.</summary>
+/// <summary>Parsers for nodes, MAC addresses, uplinks, roles and fingerprints. Each returns null, or why the text is invalid.</summary>
 internal static class NodeParsers
 {
     /// <summary>Any text.</summary>
@@ -103,7 +103,7 @@ internal static class NodeParsers
         ? Ipv4.IsUnicast(address)
         : !(address.IsIPv6Multicast || address.IsIPv4MappedToIPv6 || address.Equals(IPAddress.IPv6Any) || IPAddress.IsLoopback(address));
 
-    // A network of one or two addresses has neither (RFC 3021).
+    // A network of one or two addresses has neither a network address nor a broadcast address (RFC 3021).
     private static bool IsBroadcast(UplinkAddress address)
     {
         if (address is not { Address.AddressFamily: AddressFamily.InterNetwork, PrefixLength: < 31 })

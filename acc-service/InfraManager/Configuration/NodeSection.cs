@@ -7,7 +7,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Configuration;
 
-/// <summary>Reads the sections Node and Devices, and what else describes the node.</summary>
+/// <summary>Reads the sections Node and Devices, and other keys that describe the node.</summary>
 internal static class NodeSection
 {
     public static NodeSettings Read(ConfigurationReader reader) => new()

@@ -8,7 +8,9 @@ namespace ACCOffload.InfraManager.Configuration;
 /// <summary>Checks keys against each other.</summary>
 internal static class SettingsChecks
 {
-    /// <summary>Adds an error to the reader for each contradiction. Does nothing if a key is invalid by itself.</summary>
+    /// <summary>
+    /// Adds an error to the reader for each contradiction it finds. Once there is an error, most of the later checks are skipped.
+    /// </summary>
     public static void Check(ConfigurationReader reader, Settings settings)
     {
         CheckAddresses(reader, settings.Node);

@@ -12,7 +12,7 @@ internal sealed class TraceProxy(string address) : IDisposable
 {
     private const string CannotTrace = "this target cannot trace packets; only the soft target can";
 
-    // The soft target listens on a unix socket; other addresses belong to infrap4d.
+    // Traces only over a unix socket: an https address may be infrap4d's, and this client has no certificates.
     private readonly GrpcChannel? _channel =
         address.StartsWith("unix:", StringComparison.Ordinal) ? UnixChannel.Create(address["unix:".Length..]) : null;
 

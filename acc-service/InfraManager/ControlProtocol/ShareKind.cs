@@ -1,8 +1,8 @@
 namespace ACCOffload.InfraManager.ControlProtocol;
 
 /// <summary>
-/// A kind of flow or client that the pipeline k8s_dp counts per port. Limits and periods are compiled into the pipeline and missing in
-/// P4Info; a test compares these values with the P4 sources.
+/// A kind of flow or client that the pipeline k8s_dp counts per port. Limits and periods are compiled into the pipeline and missing
+/// from P4Info; a test compares these values with the P4 sources.
 /// </summary>
 /// <param name="Name">Name in output for people and programs.</param>
 /// <param name="Register">Name of the register with the counts, indexed by port number.</param>

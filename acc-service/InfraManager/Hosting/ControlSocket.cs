@@ -7,13 +7,14 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>
-/// The unix socket of ctl. Only root can use it: by the mode of the file, and by the peer credentials of each connection.
+/// The unix socket of ctl. Only root and the service's own user can use it; the file's mode and the peer credentials of each connection
+/// enforce this.
 /// </summary>
 internal sealed partial class ControlSocket(string path, string source, RefusalLog refusals, TimeProvider time) : IDisposable
 {
     private const int MaxConnections = 16;
 
-    // A connection in use is not closed: a trace or a watch may run for hours.
+    // A connection in use is not closed: its command would fail.
     private readonly ConnectionPool _pool = new(
         new ConnectionPoolOptions
         {

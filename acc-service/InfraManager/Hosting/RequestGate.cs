@@ -4,15 +4,15 @@ using Grpc.Core;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>
-/// The first middleware of every request: a listener serves its own services only, and the mutual TLS listener only while the client's
-/// certificate is valid. Anything unknown is refused.
+/// Checks every request before it reaches a service: a listener serves its own services only, and the mutual TLS listener only while the
+/// client's certificate is valid. Anything unknown is refused.
 /// </summary>
 internal sealed class RequestGate(PeerConnections connections, string node) : IDisposable
 {
     private const string Sync = "/accoffload.v1.Offload/Sync";
     private static readonly TimeSpan SyncTimeout = TimeSpan.FromSeconds(5);
 
-    // A Sync is the only request of megabytes. One at a time for this node, and one for all others, limits their memory.
+    // Only a Sync can be megabytes long. One at a time for this node, and one for all others, limits their memory.
     private readonly SemaphoreSlim _own = new(1);
     private readonly SemaphoreSlim _others = new(1);
 

@@ -27,7 +27,7 @@ internal sealed partial class Programmer
     private bool _firstReconcile = true;
     private long? _lastDrainCheck;
 
-    /// <summary>The last ID as loaded from the store; null once the target's mark is known.</summary>
+    /// <summary>The last ID allocated while the target's mark was known; null once the mark has been read after this start.</summary>
     private uint? _trustedNumber;
 
     private bool IsStoreBehind => _model.HasUnsaved || _storeProblem.Length > 0;
@@ -225,7 +225,7 @@ internal sealed partial class Programmer
             await ReconcileAsync(isAudit: true);
         }
 
-        // Garbage of a start or of a burst of changes is most of the process's memory; other ACC processes need it.
+        // Garbage left by a start or by a burst of changes is most of the process's memory; other ACC processes need it.
         if (_device.Tables.TrimMemory())
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);

@@ -122,7 +122,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         return await PostAsync(valid, cancellationToken);
     }
 
-    /// <summary>Waits until the target is primary and its tables were compared with the model.</summary>
+    /// <summary>Waits until the target is primary and its tables have been compared with the model.</summary>
     public async Task WaitReadyAsync(CancellationToken cancellationToken)
     {
         while (!Status.Ready)
@@ -236,7 +236,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         ConfiguredUplink.AddTo(model, _node);
         if (!_options.WatchesCluster)
         {
-            // They date from a time with a watch, and nothing keeps them current.
+            // They were recorded while the cluster was watched; nothing keeps them current now.
             model.NodeFacts.Set(NodeFacts.Unknown);
             model.Forget();
         }
@@ -255,7 +255,9 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         return admission;
     }
 
-    /// <summary>Remembers where IDs allocated without knowing the target's mark begin, also across another start.</summary>
+    /// <summary>
+    /// Remembers, also across restarts, the last ID before those that were allocated while the target's mark was unknown.
+    /// </summary>
     private void RecordTrusted()
     {
         if (_trustedNumber is { } trusted && _model.ServiceIds.Last > trusted)

@@ -56,7 +56,7 @@ internal sealed record ProgrammerStatus
     /// <summary>Durable commits since the process started.</summary>
     public required long Commits { get; init; }
 
-    /// <summary>Whether the tables equal the model since the target was last reached.</summary>
+    /// <summary>Whether the target is ready and its tables equal the model.</summary>
     public required bool Reconciled { get; init; }
 
     public required ReconcileCounts LastReconcile { get; init; }
@@ -80,7 +80,7 @@ internal enum TargetState
     /// <summary>A reply was lost; the tables must be read back first.</summary>
     UnknownOutcome,
 
-    /// <summary>Primary, and the tables equal the model.</summary>
+    /// <summary>Primary, and the tables were read back. Entries may still differ.</summary>
     Ready,
 }
 

@@ -56,7 +56,7 @@ internal sealed class DeviceIdentity(ApiSettings files)
     /// Checks the issued certificate and installs it: the authorities first, so that the installed pair is always trusted.
     /// </summary>
     /// <returns>One line about what was installed.</returns>
-    /// <exception cref="CertificateFileException">The certificate does not fit; nothing was changed.</exception>
+    /// <exception cref="CertificateFileException">The certificate cannot be used; nothing was changed.</exception>
     public string Install(string certificateFile, string authoritiesFile, DateTimeOffset now)
     {
         var chain = Read(certificateFile);

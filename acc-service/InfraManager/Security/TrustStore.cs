@@ -104,7 +104,7 @@ internal sealed partial class TrustStore
         X509Certificate2 server;
         try
         {
-            // The key may be in a file of its own, or in one of several blocks, as openssl writes them.
+            // The files may contain further PEM blocks, as openssl writes them.
             server = X509Certificate2.CreateFromPem(Pem(certificate), Pem(key));
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)

@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 namespace ACCOffload.InfraManager.Store;
 
 /// <summary>The result of inspecting a database that no inframanager uses.</summary>
-/// <param name="Version">The schema version; 0 if it cannot be read.</param>
+/// <param name="Version">The schema version; 0 if the check failed.</param>
 /// <param name="Failure">Null if the database is sound.</param>
 /// <param name="Detail">One line about the failure.</param>
 internal sealed record StoreProbe(long Version, StoreFailure? Failure, string Detail)

@@ -31,7 +31,7 @@ internal interface ITargetView
     /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>
     Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken);
 
-    /// <summary>Packets that the target lost outside its pipeline's counters; null if it does not report them.</summary>
+    /// <summary>Losses and faults of the target that its pipeline's counters do not show; null if it does not report them.</summary>
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<TargetLosses?> ReadLossesAsync(CancellationToken cancellationToken);
 

@@ -27,7 +27,7 @@ public abstract class Entry
     /// <summary>The packed action parameters: each big-endian and full width, in the order of the schema.</summary>
     public ReadOnlySpan<byte> ActionData => Packed[Table.KeySize..];
 
-    /// <summary>The priority, the larger one wins; 0 if the table has no priorities.</summary>
+    /// <summary>The priority: the larger one wins; 0 if the table has no priorities.</summary>
     public int Priority => Table.NeedsPriority ? BinaryPrimitives.ReadInt32BigEndian(Packed[Table.PriorityOffset..]) : 0;
 
     /// <summary>The packed match fields and the priority.</summary>
@@ -51,7 +51,7 @@ public abstract class Entry
         return ReferenceEquals(_action, other._action) && Packed.SequenceEqual(other.Packed);
     }
 
-    /// <summary>The match fields, for display.</summary>
+    /// <summary>The match fields, unpacked.</summary>
     public IEnumerable<MatchValue> EnumerateMatch()
     {
         var key = KeyData.ToArray();

@@ -5,7 +5,8 @@ namespace ACCOffload.P4Runtime.Entries;
 
 /// <summary>
 /// Builds entries of one table. Values are big-endian, of any length that fits the field; masks, prefixes and ranges are made canonical.
-/// <see cref="Build"/> clears the builder for the next entry. Every error is an <see cref="EntryException"/> that names the field.
+/// <see cref="Build"/> clears the builder for the next entry. Errors are <see cref="EntryException"/>s that name the field, if there is
+/// one; a name that the schema does not have is a <see cref="P4InfoException"/>.
 /// </summary>
 public sealed partial class EntryBuilder
 {

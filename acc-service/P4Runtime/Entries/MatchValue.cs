@@ -2,7 +2,7 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.P4Runtime.Entries;
 
-/// <summary>One match field of an entry, unpacked for display.</summary>
+/// <summary>One match field of an entry, unpacked.</summary>
 /// <param name="Field">The field.</param>
 /// <param name="Value">The value, or the low end of a range; big-endian, full width.</param>
 /// <param name="MaskOrHigh">The mask, or the high end of a range; empty for the other kinds.</param>

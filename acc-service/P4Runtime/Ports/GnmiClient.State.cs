@@ -104,7 +104,7 @@ public sealed record PortStatus(bool IsUp, string Fault, ulong InErrors);
 /// <param name="PortFault">Why the target cannot open the link of any port; empty if it can.</param>
 /// <param name="PortsDown">The number of ports whose link is missing or cannot be opened.</param>
 /// <param name="Frames">
-/// Frames lost outside the pipeline's counters, by reason: truncated, no-headroom, endless, faulted, unroutable.
+/// Lost frames that the pipeline's counters do not show, by reason: truncated, no-headroom, endless, faulted, unroutable.
 /// </param>
 /// <param name="NotLearned">How often a table had no room for a new flow, by the table's name.</param>
 public sealed record TargetLosses(

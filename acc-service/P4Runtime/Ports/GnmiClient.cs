@@ -141,7 +141,7 @@ public sealed partial class GnmiClient : IAsyncDisposable
 
     private static bool IsNotFound(RpcException e) => e.StatusCode == StatusCode.NotFound;
 
-    // infrap4d never returns ALREADY_EXISTS, but "MTU is already set or PORT is already configured".
+    // infrap4d never returns ALREADY_EXISTS. It says "MTU is already set or PORT is already configured" instead.
     private static bool AlreadyExists(RpcException e) =>
         e.StatusCode == StatusCode.AlreadyExists
             || (e.StatusCode == StatusCode.InvalidArgument && e.Status.Detail.Contains("already configured", StringComparison.Ordinal));

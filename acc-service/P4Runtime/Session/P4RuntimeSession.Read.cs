@@ -10,7 +10,7 @@ namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {
-    // A Read that makes progress may take long, but not forever.
+    // A Read that makes progress may take a long time, but not forever.
     private const int WholeReadFactor = 10;
 
     // Each missing entry adds an error to the trailers.

@@ -12,7 +12,8 @@ public sealed partial class P4RuntimeSession
     /// Target errors, network errors and cancellation are reported in the result, not thrown.
     /// </summary>
     /// <exception cref="ArgumentException">
-    /// More than <see cref="P4RuntimeSessionOptions.MaxUpdatesPerWrite"/> updates, or one without an entry or an action.
+    /// More than <see cref="P4RuntimeSessionOptions.MaxUpdatesPerWrite"/> updates, one without an entry, or an insert or modify without an
+    /// action.
     /// </exception>
     public async Task<WriteResult> WriteAsync(ReadOnlyMemory<EntryUpdate> updates, CancellationToken cancellationToken)
     {

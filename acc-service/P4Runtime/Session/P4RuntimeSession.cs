@@ -46,7 +46,10 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         _certificates = new CertificateCache(options.Endpoint);
     }
 
-    /// <summary>Raised after each state change, one at a time, on the session's own task: handlers must not block.</summary>
+    /// <summary>
+    /// Raised after each state change, one at a time, on the session's own task or, for the last one, in <see cref="DisposeAsync"/>.
+    /// Handlers must not block.
+    /// </summary>
     public event Action<SessionStateChange>? StateChanged;
 
     /// <summary>Raised for each packet that the pipeline sends to the controller. Handlers must not block: they delay the stream.</summary>
@@ -105,7 +108,9 @@ public sealed partial class P4RuntimeSession : IAsyncDisposable
         }
     }
 
-    /// <summary>The pipeline that <see cref="EnsurePipelineAsync"/> last found or pushed; null before.</summary>
+    /// <summary>
+    /// The pipeline that <see cref="EnsurePipelineAsync"/> or <see cref="FetchPipelineAsync"/> last found or pushed; null before.
+    /// </summary>
     public Pipeline? Pipeline => Volatile.Read(ref _pipeline);
 
     /// <summary>Starts connecting and returns at once. Further calls do nothing.</summary>

@@ -14,10 +14,10 @@ public enum WriteOutcome
     /// <summary>The target refused the whole Write; nothing was applied.</summary>
     Rejected,
 
-    /// <summary>The Write was not sent: no connection, or not primary; nothing was applied.</summary>
+    /// <summary>The Write was not sent: no connection, not primary, or canceled before; nothing was applied.</summary>
     NotSent,
 
-    /// <summary>Any part may have been applied: no answer, or a malformed one. Read and reconcile.</summary>
+    /// <summary>Any part may have been applied: there was no answer, or an inconclusive one. Read and reconcile.</summary>
     Unknown,
 }
 

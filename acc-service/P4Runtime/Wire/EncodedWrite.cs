@@ -28,7 +28,7 @@ internal sealed class EncodedWrite : IDisposable
 
     public ReadOnlySpan<byte> Span => _buffer.AsSpan(_start, Length);
 
-    /// <summary>Encodes without an object per update.</summary>
+    /// <summary>Encodes the updates without allocating an object for each.</summary>
     /// <exception cref="ArgumentException">An update has no entry, or inserts or modifies without an action.</exception>
     public static EncodedWrite Encode(ulong deviceId, ElectionId electionId, ReadOnlySpan<byte> role, ReadOnlySpan<EntryUpdate> updates)
     {

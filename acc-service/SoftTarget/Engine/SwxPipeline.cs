@@ -5,7 +5,7 @@ namespace ACCOffload.SoftTarget.Engine;
 
 /// <summary>
 /// A running program: tables in two copies (left-right), registers, meters and learners. Only one thread at a time may use the control side
-/// (the owner holds a lock); workers run concurrently and never wait.
+/// (the owner holds a lock); workers run concurrently and never wait for a table update.
 /// </summary>
 // Native memory is freed with the last worker that refers to it: disposing it earlier would free the tables a worker is reading.
 #pragma warning disable CA1001

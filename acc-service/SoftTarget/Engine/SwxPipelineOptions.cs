@@ -13,7 +13,7 @@ public sealed record SwxPipelineOptions
     public int MaxJumps { get; init; } = 65_536;
 
     /// <summary>
-    /// Maximum memory of a program's registers, meters and learners in bytes, so that a bad program can't exhaust the memory.
+    /// Maximum memory of a program's registers, meters, learners and selectors in bytes, so that a bad program can't exhaust the memory.
     /// </summary>
     public long MaxStateBytes { get; init; } = 1L << 31;
 

@@ -20,7 +20,8 @@ public sealed record SwxTableStep(
 
 /// <summary>Any other event.</summary>
 /// <param name="Kind">
-/// extract, emit, drop, transmit, recirculate, mirror, learn, rearm, forget, count, truncated, no-headroom, endless or fault.
+/// extract, emit, drop, transmit, recirculate, mirror, learn, rearm, forget, register-write, count, truncated, no-headroom, endless or
+/// fault.
 /// </param>
 /// <param name="Subject">The header, register array or learner it concerns; else empty.</param>
 /// <param name="Value">Number of bytes, port, index and so on, depending on the kind.</param>

@@ -95,9 +95,9 @@ public sealed unsafe class SwxUpdate : IDisposable
         SetDefault(store, store.Table.DefaultAction.Index, store.Table.DefaultActionData.Span);
     }
 
-    /// <summary>Sets the members of a selector group; none removes it.</summary>
+    /// <summary>Sets the members of a selector group; an empty list removes it.</summary>
     /// <exception cref="ArgumentException">
-    /// The members don't fit: too many, a duplicate, a weight of 0, or a sum of weights that is too large.
+    /// The group ID is out of range, or the members don't fit: too many, a duplicate, a weight out of range, or too large a sum of weights.
     /// </exception>
     public void SetGroup(int selector, uint group, ReadOnlySpan<SwxMember> members)
     {

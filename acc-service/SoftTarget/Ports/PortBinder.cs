@@ -72,7 +72,7 @@ internal sealed partial class PortBinder : IDisposable
         return settled.Task;
     }
 
-    /// <summary>Stops the thread; the links stay with the data plane.</summary>
+    /// <summary>Stops the thread and releases the links; TAPs stay with the data plane.</summary>
     public void Dispose()
     {
         if (_stopping)

@@ -14,7 +14,7 @@ internal sealed record PortPath(string Name, string Leaf)
 
     private const string Pattern = "interfaces/virtual-interface[name=NAME]";
 
-    /// <summary>Other attributes that a controller may set on a port; the soft target ignores them.</summary>
+    /// <summary>Attributes that a controller may set on a port; the soft target ignores all but port-type.</summary>
     private static readonly string[] Accepted =
         [PortType, "config/name", "config/host-name", "config/device-type", "config/queues", "config/socket-path", "config/mtu",
             "config/pipeline-name", "config/mempool-name", "config/packet-dir", "config/pci-bdf"];

@@ -5,7 +5,7 @@ namespace ACCOffload.SoftTarget.Server;
 /// <summary>Options of a soft target.</summary>
 public sealed record SoftTargetOptions
 {
-    /// <summary>Addresses for P4Runtime, gNMI and tracing: "unix:/path" (mode 0600) or "host:port", at least one.</summary>
+    /// <summary>Addresses for P4Runtime, gNMI and tracing: "unix:/path" (mode 0600) or "address:port", at least one.</summary>
     public required IReadOnlyList<string> Listen { get; init; }
 
     /// <summary>Certificates for the TCP addresses; without them only loopback addresses are allowed.</summary>
@@ -17,7 +17,7 @@ public sealed record SoftTargetOptions
     public string? PortNamespace { get; init; }
 
     /// <summary>
-    /// Connection limits of a TCP address. Requests contain whole pipelines and tables, so they may take longer to arrive.
+    /// Connection limits of all TCP addresses together. Requests contain whole pipelines and tables, so they may take longer to arrive.
     /// </summary>
     public ConnectionLimits Limits { get; init; } = new() { Idle = TimeSpan.FromMinutes(5), RequestArrival = TimeSpan.FromSeconds(60) };
 
@@ -30,7 +30,7 @@ public sealed record SoftTargetOptions
     /// <summary>Whether ports are served. If not, the target is a control plane only, for tests and benchmarks.</summary>
     public bool ServePorts { get; init; } = true;
 
-    /// <summary>Clock of the pipeline's learners and meters.</summary>
+    /// <summary>Clock of the pipeline's learners and meters, the connection limits and gNMI timestamps.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }
 

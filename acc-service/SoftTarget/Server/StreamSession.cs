@@ -27,7 +27,7 @@ internal sealed class StreamSession
 
     public string Role { get; set; } = "";
 
-    /// <summary>Zero for a controller without an election ID, which never becomes primary.</summary>
+    /// <summary>Zero before the first arbitration.</summary>
     public ElectionId ElectionId { get; set; }
 
     public ChannelReader<StreamMessageResponse> Outbox => _outbox.Reader;

@@ -2,7 +2,8 @@
 // Part of the main control's apply block: the virtual router's own messages about packets that it does not forward (RFC 792,
 // RFC 1812, 4.3), and its answer to an echo request. The packet itself becomes the message, which quotes it as received.
 
-// The rate is limited per receiver and kind over ten seconds; receivers beyond the uplink share one limit: sources may be forged there.
+// The rate is limited per receiver and kind over ten seconds. Receivers beyond the uplink also share one limit, because
+// sources may be forged there.
 #define SLOTS_OF_ONE 0x000f
 #define SLOTS_OF_ALL 0x1fff
 

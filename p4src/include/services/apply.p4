@@ -2,7 +2,7 @@
 // Part of the main control's apply block: which flow a packet belongs to, where it goes, and the rewriting of both
 // directions. The contract of the tables is in docs/programming.md, "Services in the pipeline".
 //
-// Learned entries contain pointers. A miss can learn, a hit can't (p4c), so an entry is never replaced. A flow pinned to a
+// Learned entries refer to backends by id. A miss can learn, a hit can't (p4c), so an entry is never replaced. A flow pinned to a
 // backend that accepts no more flows uses its hash in the set's succession, whose buckets change only when their backend
 // stops accepting flows. It then has a second entry, under the id of that backend (`after`), and a third under the id of the
 // next one, if the second backend accepts no more flows either.
@@ -57,7 +57,7 @@
 
                     // ---- The flow's timeout
                     if (hdr.tcp.isValid()) {
-                        // A validated packet determines more (`connections.p4`).
+                        // Only a validated packet changes these timeouts (`connections.p4`).
                         meta.expiry = EXPIRE_UNTOUCHED;
                         meta.new_expiry = EXPIRE_60;
                         hdr.flow.starts = 0;
@@ -66,7 +66,7 @@
                         if (hdr.work.bits == TCP_ACK) {
                             hdr.slot.kind = KIND_ACK;
                         } else {
-                            // As a number, the three flags are at least RST exactly if it is set: it is the highest bit.
+                            // As a number, the three flags are at least RST if and only if it is set: it is the highest bit.
                             hdr.slot.kind = KIND_PLAIN;
                             hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_FIN | TCP_SYN);
                             if (hdr.work.bits >= TCP_RST) {
@@ -338,7 +338,7 @@
                                                         meta.pool = hdr.flow.frontend_pool;
                                                     }
                                                 } else {
-                                                    // The latest: at the current, the previous or the last known backend.
+                                                    // The flow's latest entry: at the current, the previous or the last known backend.
                                                     hdr.flow.found = 0;
                                                     if (hdr.choice.has_moved == 1) {
                                                         meta.after = meta.backend_id;

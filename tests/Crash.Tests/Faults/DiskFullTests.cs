@@ -50,7 +50,8 @@ public sealed class DiskFullTests
         Assert.Contains("disk is full", refused.Status.Detail);
         Assert.Contains(disk.Path, refused.Status.Detail);
         Assert.DoesNotContain('\n', refused.Status.Detail);
-        // The problem is reported until the next commit; undoing the failed request may need no space.
+        // The next commit clears the problem, and it may already succeed when it undoes the failed request. So let a request fail before
+        // each check.
         await Eventually.TrueAsync(
             async () =>
             {
@@ -166,7 +167,7 @@ public sealed class DiskFullTests
             lease => File.ReadAllText(lab.At($"ipam/{lease}")).Contains(refused.ContainerId, StringComparison.Ordinal));
         Assert.True(await Lab.PingAsync(kept.Namespace, leaving.Address), "existing pods do not reach each other");
 
-        // A DEL works although nothing can be recorded, and a restart before space is freed ends in the same state.
+        // A DEL works although nothing can be recorded. Killing the agent before space is freed leads to the same state.
         await runtime.DeleteAsync(leaving);
         await lab.RemoveNamespaceAsync(leaving.Namespace);
         Assert.DoesNotContain(LabState.Leases(lab),

@@ -37,7 +37,7 @@ public sealed class RefusingTargetTests
             Assert.Contains("pods", refused.Status.Detail);
             Assert.DoesNotContain('\n', refused.Status.Detail);
 
-            // A detach makes room for one more. In one burst the new endpoint gets that room or is rejected.
+            // A detach makes room for one more. Wait for it: an attach sent at the same time could still be rejected.
             var detached = held.First();
             Assert.True(await node.DetachAsync(detached));
             held.Remove(detached);

@@ -15,7 +15,7 @@ using Grpc.Net.Client;
 namespace ACCOffload.Crash.Tests.Hostile;
 
 /// <summary>
-/// Hostile peers of the ACC's API: without a certificate, with one of another CA and with the host's own. They use separate addresses
+/// Hostile peers of the ACC's API: without a certificate, with one from another CA, and with the host's own. They use separate addresses
 /// on the host's side of the management link, so that their connections can be distinguished from the agent's.
 /// </summary>
 internal sealed class AccPeers : IDisposable
@@ -152,7 +152,7 @@ internal sealed class AccPeers : IDisposable
         }
     }
 
-    /// <summary>Not hostile: a new connection of the agent from the node's address, which must succeed.</summary>
+    /// <summary>Not hostile: a new connection with the agent's certificate from the node's address, which must succeed.</summary>
     private async Task<string?> LegitimateAsync(Random random, CancellationToken end)
     {
         var manager = _lab.Manager;

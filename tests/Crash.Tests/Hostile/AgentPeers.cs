@@ -105,8 +105,8 @@ internal sealed class AgentPeers : IDisposable
     /// <param name="verb">ADD, DEL, ….</param>
     /// <param name="config">The plugin's standard input.</param>
     /// <param name="ifname">CNI_IFNAME.</param>
-    /// <param name="expected">0 if it must succeed, 1 if it must fail, null if it only must be answered. Verbs that need the ACC are never
-    /// required to succeed, because it may be down.</param>
+    /// <param name="expected">0 if it must succeed, 1 if it must fail, null if it only has to be answered. Verbs that need the ACC are
+    /// never required to succeed, because it may be down.</param>
     /// <param name="end">Cancels the request.</param>
     private async Task<string?> AskAsync(string verb, string config, string ifname, int? expected, CancellationToken end)
     {

@@ -34,7 +34,7 @@ internal sealed class HostileTraffic : IAsyncDisposable
             .Select(i => Task.Run(() => WorkAsync(new Random(unchecked((seed * 31) + i)))))];
     }
 
-    /// <summary>What a daemon accepted but must reject; null if nothing.</summary>
+    /// <summary>The first thing that a daemon did wrong, or an unexpected exception; null if there was none.</summary>
     public string? Problem { get; private set; }
 
     public long Sent

@@ -63,7 +63,7 @@ internal sealed class PodNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts hostile peers of the ACC's API and the agent's socket, until the node is disposed.</summary>
+    /// <summary>Starts hostile peers of the ACC's API and the agent's socket, which run until the node is disposed.</summary>
     public async Task StartHostileAsync(int seed)
     {
         // The peers don't know the agent's epoch: any epoch that is not the current one will do.

@@ -55,7 +55,7 @@ internal sealed class Cluster : IAsyncDisposable
     /// <summary>Whether InfraManager has processed the current state of the API server.</summary>
     public bool IsUpToDate(GetStatusReply status)
     {
-        // Kinds without a change only learn the version from a bookmark.
+        // A watch without changes learns the version only from a bookmark.
         foreach (var path in new[] { Kube.Services, Kube.Slices })
         {
             _api.Bookmark(path);

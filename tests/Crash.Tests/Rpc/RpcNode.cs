@@ -49,7 +49,7 @@ internal sealed class RpcNode : IAsyncDisposable
     public ulong Epoch { get; private set; }
 
     /// <param name="prepare">Changes the lab's configuration before the daemons are started.</param>
-    /// <param name="pipelineDirectory">The directory of another pipeline than the product's.</param>
+    /// <param name="pipelineDirectory">The directory of a different pipeline; null for the product's.</param>
     /// <param name="services">Whether there is a cluster with services.</param>
     /// <param name="device">Creates the target; null for the soft target.</param>
     public static async Task<RpcNode> StartAsync(
@@ -83,7 +83,7 @@ internal sealed class RpcNode : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts hostile peers of the ACC's API, until the node is disposed.</summary>
+    /// <summary>Starts hostile peers of the ACC's API, which run until the node is disposed.</summary>
     public async Task StartHostileAsync(int seed)
     {
         _peers = await AccPeers.StartAsync(Lab, () => Epoch);
@@ -94,11 +94,11 @@ internal sealed class RpcNode : IAsyncDisposable
 
     public Offload.OffloadClient Client(int request) => new(_channels[request % Connections]);
 
-    /// <summary>Attaches a pod, once: a failure is the test's to judge.</summary>
+    /// <summary>Attaches a pod without retries. The caller handles a failure.</summary>
     public async Task AttachAsync(PodSpec spec, int connection = 0) =>
         await Client(connection).AttachAsync(spec.ToRequest(Epoch, NextSequence()), deadline: DateTime.UtcNow + SingleLimit);
 
-    /// <summary>Detaches a pod, once.</summary>
+    /// <summary>Detaches a pod without retries.</summary>
     /// <returns>Whether the ACC had it.</returns>
     public async Task<bool> DetachAsync(PodSpec spec)
     {
@@ -164,7 +164,7 @@ internal sealed class RpcNode : IAsyncDisposable
         return [.. endpoints.Select(e => PodSpec.FromJson(e!))];
     }
 
-    /// <summary>Waits until InfraManager is primary, has compared the tables and has no pending writes.</summary>
+    /// <summary>Waits until InfraManager is primary, reconciled and up to date with the cluster, and has no pending writes.</summary>
     public Task SettledAsync(int seconds = 180)
     {
         var last = "no status";

@@ -5,9 +5,9 @@ using Grpc.Core;
 namespace ACCOffload.Crash.Tests.Rpc;
 
 /// <summary>
-/// Rounds of concurrent Attach and Detach requests. In each, a process is killed at a random time and restarted, and then the guarantees
-/// are checked: acknowledged changes hold, others hold completely or not at all, the tables match the endpoints, and a Sync removes
-/// endpoints that the host does not have.
+/// Rounds of concurrent Attach and Detach requests. In each, processes may be killed at a random time and restarted, or another fault is
+/// injected. Then the guarantees are checked: acknowledged changes hold, others hold completely or not at all, the tables match the
+/// endpoints, and a Sync removes endpoints that the host does not have.
 /// </summary>
 internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds.Requests)
 {
@@ -30,8 +30,8 @@ internal sealed class RpcRounds(RpcNode node, int seed, int requests = RpcRounds
 
     /// <param name="round">The round number; with the seed it determines the choices.</param>
     /// <param name="victims">The processes to kill.</param>
-    /// <param name="injectFault">Another disturbance at a random time.</param>
-    /// <param name="removeFault">Ends the disturbance after all requests are answered.</param>
+    /// <param name="injectFault">A fault to inject at a random time, instead of a kill.</param>
+    /// <param name="removeFault">Removes the fault when all requests have completed.</param>
     public async Task RunAsync(int round, Victims victims, Action? injectFault = null, Action? removeFault = null)
     {
         var random = new Random(unchecked((seed * 31) + round));

@@ -5,7 +5,8 @@ using ACCOffload.Crash.Tests.Watch;
 namespace ACCOffload.Crash.Tests.Soak;
 
 /// <summary>
-/// A node whose pods are added and deleted. In turn InfraManager, the agent and the target are not killed; in the last phase all are.
+/// A node whose pods are added and deleted. InfraManager, the agent and the target are each spared for one phase; in the last phase, all
+/// are killed.
 /// </summary>
 internal sealed class PodSoak(TimeSpan length)
 {

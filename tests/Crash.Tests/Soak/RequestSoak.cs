@@ -5,7 +5,8 @@ using ACCOffload.Crash.Tests.Watch;
 namespace ACCOffload.Crash.Tests.Soak;
 
 /// <summary>
-/// A node under concurrent requests. InfraManager and the target each run a third of the time without being killed, to reach a high age.
+/// A node under concurrent requests. InfraManager and the target each run for a third of the time without being killed, so that slow leaks
+/// show.
 /// </summary>
 internal sealed class RequestSoak(TimeSpan length)
 {

@@ -12,7 +12,7 @@ internal abstract class CrashTarget : IAsyncDisposable
     /// <summary>The permanent ports of the pool; null if ports are created per attachment.</summary>
     public virtual IReadOnlyDictionary<string, uint>? Pool => null;
 
-    /// <summary>What InfraManager did that this target forbids, or null.</summary>
+    /// <summary>What InfraManager did that it must not do on this target, or what is wrong with the target; null if nothing.</summary>
     public virtual string? Problem => null;
 
     /// <summary>Null if the target is not a process.</summary>

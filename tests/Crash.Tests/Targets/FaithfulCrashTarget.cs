@@ -28,7 +28,7 @@ internal sealed class FaithfulCrashTarget(Lab lab) : CrashTarget
     public override void Prepare(JsonObject config) =>
         config["Target"]!["Ports"] = new JsonArray([.. Names.Select(n => JsonValue.Create(n))]);
 
-    // The test requests a port name, but InfraManager leases a port of the pool and reports its name instead.
+    // The test requests a port name, but InfraManager leases a port from the pool and reports its name instead.
     public override PodSpec AsRequested(PodSpec endpoint) => endpoint with { PortName = endpoint.RequestedPortName };
 
     public override async Task StartAsync()

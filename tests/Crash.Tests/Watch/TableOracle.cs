@@ -66,8 +66,8 @@ internal static class TableOracle
         return null;
     }
 
-    // Sources of masqueraded flows: the node's address 192.0.2.2 or the gateway's 169.254.1.1, with 18,000 ports from 12,000. Also the
-    // gateway itself and the ranges that are never routed.
+    // Sources of masqueraded flows: the node's address 192.0.2.2 or the gateway's 169.254.1.1, with 18,000 ports starting at 12,000. Also
+    // the gateway itself and the ranges that are never routed.
     private static IEnumerable<string> RowsOfNode()
     {
         yield return "pools pool=1 pool_ports(ip=c0000202 first_port=2ee0 ports=4650 port_mask=7fff)";

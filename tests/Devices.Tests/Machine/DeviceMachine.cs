@@ -6,8 +6,8 @@ namespace ACCOffload.Devices.Tests.Machine;
 
 /// <summary>
 /// An emulated host with Debian's kernel and an SR-IOV network card (igb), whose wire leads to another card of the same machine: the
-/// pipeline's port. Both sides of the product are installed as by their packages. Every run boots the machine, because the virtual
-/// functions of the emulated card do not survive a saved state.
+/// pipeline's port. Both sides of the product are installed the way their packages do it. Every run boots the machine, because the virtual
+/// functions of the emulated card do not survive a save and restore.
 /// </summary>
 public sealed class DeviceMachine : IAsyncLifetime
 {
@@ -23,7 +23,7 @@ public sealed class DeviceMachine : IAsyncLifetime
     private string ConsoleFile => Path.Combine(_folder, "console.log");
 
     /// <summary>
-    /// Why the VM can't be used here, or null. Debian's packages make it and it runs under emulation, so it has its own target (make
+    /// Why the VM can't be used here, or null. It is built from Debian packages and runs under emulation, so it has its own target (make
     /// devices-test).
     /// </summary>
     public static string? Missing => Environment.GetEnvironmentVariable("ACCOFFLOAD_TEST_DEVICES_LACK") is { Length: > 0 } lack
@@ -125,7 +125,7 @@ public sealed class DeviceMachine : IAsyncLifetime
         }
     }
 
-    /// <summary>Waits until the plugin accepts ADDs and all unused virtual functions are free.</summary>
+    /// <summary>Waits until the plugin accepts ADDs and no virtual function is set aside.</summary>
     internal Task ReadyAsync() =>
         UntilAsync("/usr/lib/devices-test/cni STATUS && host-stub devices --json >/dev/null", "the agent is ready");
 

@@ -8,7 +8,7 @@ internal sealed partial class SideBySide
 {
     private readonly Dictionary<string, ulong> _groups = [];
 
-    /// <summary>Compares all registers except those indexed by entry IDs, which each side assigns differently.</summary>
+    /// <summary>Compares all register arrays except the given ones, such as those indexed by entry IDs.</summary>
     public void CompareRegisters(params ReadOnlySpan<string> except)
     {
         foreach (var array in Program.RegisterArrays)

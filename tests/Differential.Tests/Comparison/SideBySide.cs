@@ -150,7 +150,7 @@ internal sealed partial class SideBySide : IAsyncDisposable, ISwxCloneSink
 
     /// <summary>
     /// DPDK extracts beyond the end of a packet without a check and continues with whatever follows it in the buffer. Only the
-    /// engine's result is defined: it must drop the packet. The engine only traces it, so that no state changes that DPDK does not have.
+    /// engine's result is defined: it must drop the packet. The engine only traces it, so that its state does not diverge from DPDK's.
     /// </summary>
     private void Truncated(Packet packet)
     {

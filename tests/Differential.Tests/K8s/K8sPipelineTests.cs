@@ -54,7 +54,7 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
             both.CompareKeyedRegisters("service_packets_0", "services");
             both.CompareKeyedRegisters("backend_packets_0", "backends");
             both.CompareLookups();
-            // Multiples of 16 seconds: no learner timeout ends within DPDK's rounding of one.
+            // Steps are multiples of 16 seconds, so that no learner entry is so close to its deadline that DPDK's rounding matters.
             if (dice.Percent(30))
             {
                 both.Advance(TimeSpan.FromSeconds(16 * (1 + dice.Below(3))));

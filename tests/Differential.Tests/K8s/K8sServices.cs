@@ -27,7 +27,7 @@ internal sealed class K8sServices
             var protocol = protocols[set - 1];
             Frontends.Add((0x0A600000 + set, protocol, 80));
             Frontends.Add((0xC000020A, protocol, (ushort)(30000 + set)));
-            // The same pods serve all sets, so that flows collide. The last backend is the host, for UDP a host beyond the uplink.
+            // The same pods serve all sets, so that flows collide. The last backend is the host or, for UDP, a host beyond the uplink.
             for (uint i = 1; i <= BackendsPerSet; i++)
             {
                 var endpoint = protocol == 17 && i == BackendsPerSet ? endpoints[^1] : endpoints[(int)i * 3];
@@ -115,7 +115,7 @@ internal sealed class K8sServices
         both.Put(Row("outgoing", "keep_source", [("leaving.ip", 0x0AF40000)], 16));
         both.Put(Row("source_ranges", "in_range", [("ranges_id", 1), ("client_ip", _dice.Pick<ulong>(0x08000000, 0x0AF40100))], 24));
 
-        // The clock of affinity: it begins again, or is missing while its row is replaced.
+        // The session affinity clock: it starts over, or is missing while its row is replaced.
         _time = _dice.Percent(2) ? 1 : _time + (uint)_dice.Below(40_000);
         Set(Row("clock", "show_time", [("sticky", 0)], 32, ("time", _time)), _dice.Percent(90));
 

@@ -104,8 +104,8 @@ internal sealed class K8sWorld
     }
 
     /// <summary>
-    /// Removes an entry and commits. In one commit DPDK applies additions before removals, so that other entry IDs would be free for
-    /// them, which direct counters would show.
+    /// Removes an entry and commits. Within one commit, DPDK applies additions before removals. It would then give new entries other IDs
+    /// than the engine does, and direct counters would show that.
     /// </summary>
     public static void Remove(SideBySide both, TableEntry entry)
     {

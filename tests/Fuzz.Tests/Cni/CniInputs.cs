@@ -172,7 +172,7 @@ internal static class CniInputs
         ["dns"] = new JsonObject(),
     };
 
-    /// <summary>Replaces one value in the tree by an unusual one.</summary>
+    /// <summary>Makes one change in the tree: adds, replaces or removes a value, or changes the spelling of a key.</summary>
     internal static void MutateTree(Dice dice, JsonObject node, int depth)
     {
         var names = node.Select(p => p.Key).ToArray();

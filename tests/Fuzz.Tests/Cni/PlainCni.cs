@@ -6,8 +6,8 @@ using System.Text.RegularExpressions;
 namespace ACCOffload.Fuzz.Tests.Cni;
 
 /// <summary>
-/// A second, plain implementation of the checks on a call by the specification and docs/configuration.md, based on a JSON library.
-/// It returns the error codes that a response may have, none for a valid call. With several errors any of their codes is correct.
+/// A second, simple implementation of the checks that the specification and docs/configuration.md require for a call, based on a JSON
+/// library. It returns the error codes that a response may have, none for a valid call. With several errors, any of their codes is correct.
 /// </summary>
 internal static partial class PlainCni
 {
@@ -25,7 +25,7 @@ internal static partial class PlainCni
         }
         catch (JsonException)
         {
-            // Version, name and socket may have been checked before the reader reached the invalid JSON.
+            // The plugin reads the whole text before it checks any value.
             errors.Add(6);
             return errors;
         }
@@ -42,7 +42,7 @@ internal static partial class PlainCni
             }
         }
 
-        // An error message that quotes the invalid value may fail to read it as text.
+        // Quoting the invalid value in an error message fails if the value is not valid text.
         if (errors.Count > 0 && !System.Text.Unicode.Utf8.IsValid(input))
         {
             errors.Add(6);

@@ -8,7 +8,7 @@ internal abstract class FuzzTarget(string name)
     /// <summary>The number of inputs per episode, which starts from a fresh state; a failure is replayed by its episode.</summary>
     public virtual int EpisodeLength => 400;
 
-    /// <summary>Divisor of the number of inputs in the short test run, for inputs that each need a connection.</summary>
+    /// <summary>Divisor of the number of inputs in the short test run, for slow inputs, such as those that need a connection.</summary>
     public virtual int OneIn => 1;
 
     /// <summary>Divisor of the number of inputs in the long run, for inputs that each cost the kernel tens of milliseconds.</summary>

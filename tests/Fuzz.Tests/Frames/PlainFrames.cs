@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ACCOffload.Fuzz.Tests.Frames;
 
-/// <summary>A plain parser of frames, by array indices only.</summary>
+/// <summary>A simple parser of frames that uses only array indices.</summary>
 internal static class PlainFrames
 {
     /// <summary>All bodies up to the end or the first invalid frame.</summary>

@@ -7,8 +7,8 @@ using ACCOffload.NativeInterop.Pci;
 namespace ACCOffload.Fuzz.Tests.Netlink;
 
 /// <summary>
-/// Corrupted devlink replies: device and port lists, information, switch modes, rates, a new subfunction. An accepted port list must
-/// equal the result of a plain parser.
+/// Corrupted devlink replies: device and port lists, a single port, the switch mode, a new subfunction. An accepted port list must equal
+/// the result of a plain parser.
 /// </summary>
 internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
 {

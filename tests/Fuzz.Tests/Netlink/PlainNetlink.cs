@@ -4,7 +4,10 @@ using ACCOffload.FakeKernel.Scripted;
 
 namespace ACCOffload.Fuzz.Tests.Netlink;
 
-/// <summary>A plain parser, by indices only, for a list datagram known to be complete. It stops at the end-of-list message.</summary>
+/// <summary>
+/// A simple parser that uses only indices, for a list datagram known to be complete. It stops at the end-of-list message or an
+/// acknowledgement.
+/// </summary>
 internal static class PlainNetlink
 {
     public static IEnumerable<string> Links(byte[] datagram, uint sequence)
@@ -71,7 +74,7 @@ internal static class PlainNetlink
             }
 
             var attributes = Attributes(body, 4);
-            // Linux up to 6.1 uses a port-list message for a new device too, without a port index.
+            // Older kernels (such as 6.1) list ports with DEVLINK_CMD_NEW. For a device, that message has no port index.
             if (body[0] == 3 && !attributes.Any(a => a.Type == 3))
             {
                 continue;

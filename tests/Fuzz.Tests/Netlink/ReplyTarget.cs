@@ -8,7 +8,7 @@ using ACCOffload.NativeInterop.Syscalls;
 namespace ACCOffload.Fuzz.Tests.Netlink;
 
 /// <summary>
-/// Corrupted replies of the kernel: lists of links, addresses, neighbours and routes, acknowledgements, link and neighbour events. An
+/// Corrupted replies from the kernel: lists of links, addresses, neighbours and routes, acknowledgements, link and neighbour events. An
 /// accepted list must equal the result of a plain parser.
 /// </summary>
 internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
@@ -35,7 +35,7 @@ internal sealed class ReplyTarget() : FuzzTarget("netlink-replies")
             var kind = dice.Pick(16, 16, 20, 24, 28);
             kernel.OnRequest = (_, sequence) =>
             {
-                // A list that changed during the dump is requested again and gets the same reply.
+                // A list that changed during the dump is requested again and gets a new reply.
                 _asked = sequence;
                 _datagram = NetlinkInputs.Datagram(dice, kind, sequence);
                 kernel.Answer(_datagram);

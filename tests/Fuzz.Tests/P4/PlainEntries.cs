@@ -16,7 +16,7 @@ internal static class PlainEntries
         var entries = new List<string>();
         foreach (var entity in response.Entities)
         {
-            // A kind unknown to this release's protos, or empty.
+            // An empty entity. One of an unknown kind has unknown fields, so it is rejected below.
             if (entity.EntityCase == Entity.EntityOneofCase.None && entity.CalculateSize() == 0)
             {
                 continue;

@@ -71,7 +71,7 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
                 read = null;
             }
 
-            // Protobuf merges repeated fields where our decoder takes the last; it treats a wrong wire type as unknown where ours rejects
+            // Protobuf merges duplicate fields where our decoder takes the last; it treats a wrong wire type as unknown where ours rejects
             // it. No target sends such messages, so they are not compared.
             var plain = messages.Select(Parse).ToArray();
             if (table is null && messages.Zip(plain).All(p => p.Second is not null && Canonical.IsSame(p.First, Written(p.First))))

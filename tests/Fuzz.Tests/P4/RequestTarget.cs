@@ -77,8 +77,8 @@ internal sealed class RequestTarget() : FuzzTarget("p4-requests")
                 return false;
             }
 
-            // Requests that protobuf rejects or shortens (it takes the last of repeated fields, we the first) are not compared. The other
-            // target gets the raw bytes then, so that both stay in step.
+            // Requests that protobuf rejects or does not reproduce (see Canonical) are not compared. The other target gets the raw bytes
+            // then, so that both stay in step.
             var again = Run(_normal, normal is not null && Canonical.IsSame(_bytes, normal) ? normal : _bytes);
             FuzzFailure.Unless(again == outcome, $"outcomes differ:\n{outcome}\n{again}");
             if (++_steps % 50 == 0)

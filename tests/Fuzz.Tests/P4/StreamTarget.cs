@@ -8,7 +8,7 @@ using P4Error = P4.V1.StreamError;
 
 namespace ACCOffload.Fuzz.Tests.P4;
 
-/// <summary>Messages of a target on the stream: arbitration, packets, errors. The session's state must follow from the message.</summary>
+/// <summary>Messages from a target on the stream: arbitration, packets, errors. The session's state must follow from the message.</summary>
 internal sealed class StreamTarget() : FuzzTarget("p4-stream")
 {
     public override FuzzSession Start(Dice dice) => new Stream(dice.OneIn(2));
@@ -150,6 +150,6 @@ internal sealed class StreamTarget() : FuzzTarget("p4-stream")
 
 internal static class TextExtensions
 {
-    /// <summary>Text that UTF-8 can carry.</summary>
+    /// <summary>Replaces unpaired surrogates, which UTF-8 cannot encode.</summary>
     public static string ToWellFormed(this string text) => System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text));
 }

@@ -13,7 +13,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.Fuzz.Tests.Rpc;
 
-/// <summary>The programmer without store and target: only the product's model and admission rules.</summary>
+/// <summary>The programmer without a store or a target: only the product's model and admission rules.</summary>
 internal sealed class AdmissionCore : IProgrammer
 {
     private readonly AdmissionControl _admission;
@@ -26,7 +26,7 @@ internal sealed class AdmissionCore : IProgrammer
         _admission.Forget();
     }
 
-    /// <summary>Pod ranges that overlap with every address reserved from pods.</summary>
+    /// <summary>A node whose pod ranges overlap with every kind of address that pods may not use.</summary>
     public static NodeSettings Node { get; } = new()
     {
         Name = "node-1",

@@ -5,7 +5,7 @@ using Google.Protobuf;
 namespace ACCOffload.Fuzz.Tests.Rpc;
 
 /// <summary>
-/// Generates requests with few names, numbers and addresses, so that they collide; on request, half of them have unusual contents.
+/// Generates requests with few names, numbers and addresses, so that they collide. With <c>odd</c>, some have unusual contents.
 /// </summary>
 internal static class OffloadMessages
 {

@@ -49,7 +49,7 @@ internal static class PlainRules
         ports.Select(p => $"{(int)p.Protocol} {p.Port} {p.Address}").Distinct().Count() == ports.Count
         && ports.All(p => (int)p.Protocol != 132 || p.Port == p.PodPort);
 
-    /// <summary>Whether two pods cannot have one each of these host ports.</summary>
+    /// <summary>Whether the host ports conflict if they belong to different pods.</summary>
     public static bool Collide(HostPort one, HostPort other)
     {
         if ((one.Protocol, one.Port) != (other.Protocol, other.Port))

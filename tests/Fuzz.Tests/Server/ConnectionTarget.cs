@@ -120,8 +120,8 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
             }
         }
 
-        /// <summary>Misbehaves after a handshake with a valid certificate. Only another node's certificate keeps requests open: requests of
-        /// this node's certificate share a limit with the legitimate client.</summary>
+        /// <summary>Misbehaves after a handshake with a valid certificate. Only another node's certificate keeps requests open: requests
+        /// with this node's certificate share a limit with the legitimate client.</summary>
         private void Authenticated(Dice dice, TcpClient client)
         {
             var own = dice.OneIn(2);
@@ -172,7 +172,7 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                     break;
                 default:
                     _last += "a request without a body";
-                    // GET https / as indexed fields, with END_HEADERS but not END_STREAM.
+                    // POST https / as indexed fields, with END_HEADERS but not END_STREAM.
                     tls.Write([.. preface, 0, 0, 3, 1, 4, 0, 0, 0, 1, 0x83, 0x84, 0x87]);
                     break;
             }

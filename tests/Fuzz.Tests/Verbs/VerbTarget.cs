@@ -10,8 +10,8 @@ using Grpc.Core;
 namespace ACCOffload.Fuzz.Tests.Verbs;
 
 /// <summary>
-/// Sequences of CNI commands with unusual configurations and environments, through plugin, agent, kernel and an ACC. In any order, DEL
-/// succeeds and leaves nothing behind, a failed ADD leaves nothing behind, and other attachments stay unchanged.
+/// Sequences of CNI commands with unusual configurations and environments, through the plugin, the agent, the kernel and an ACC. In any
+/// order, DEL succeeds and leaves nothing behind, a failed ADD leaves nothing behind, and other attachments stay unchanged.
 /// </summary>
 internal sealed class VerbTarget() : FuzzTarget("cni-verbs")
 {

@@ -3,7 +3,7 @@ namespace ACCOffload.HostStub.Tests.Support;
 /// <summary>Executables of the product.</summary>
 internal static class Programs
 {
-    /// <summary>host-stub, from its own output directory: in that of the tests its dependencies are incomplete.</summary>
+    /// <summary>host-stub, from its own output directory: the copy in the tests' output directory lacks some dependencies.</summary>
     public static string HostStub
     {
         get

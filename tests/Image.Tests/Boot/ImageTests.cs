@@ -57,7 +57,7 @@ public sealed class ImageTests(ITestOutputHelper output)
     /// <summary>Checks what an operator or auditor would inspect.</summary>
     private async Task AssertImageAsync(QemuMachine machine, string slot)
     {
-        // The booted system is exactly the shipped one and contains nothing of the test.
+        // The booted system is exactly the shipped one and contains nothing from the test.
         Assert.True(await SlotContent.Of(slot).IsInAsync(machine.Disk, "A"), $"slot A does not hold {slot}");
         var files = (await Shell.RunAsync(null, "unsquashfs", ["-q", "-ls", slot]).Succeeded()).Output;
         Assert.Contains("/usr/lib/accoffload/inframanager/inframanager", files);

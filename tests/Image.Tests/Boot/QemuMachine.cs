@@ -26,7 +26,8 @@ internal sealed class QemuMachine : IAsyncDisposable
     }
 
     /// <summary>
-    /// Why the image can't be booted here, or null. It takes minutes under emulation, so it has its own target (make image-test).
+    /// Why the image can't be booted here, or null. Booting takes minutes under emulation, so it has its own targets (make image-test and
+    /// make update-test).
     /// </summary>
     public static string? Missing
     {

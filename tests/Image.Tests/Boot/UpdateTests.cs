@@ -234,8 +234,8 @@ public sealed class UpdateTests(ITestOutputHelper output)
         Assert.Equal(_endpoint, await EndpointAsync(machine));
     }
 
-    /// <summary>Builds a disk with bundles of the shipped root file system as other versions, one of which never gets ready, and one signed
-    /// with a foreign key.</summary>
+    /// <summary>Builds a disk with bundles of the shipped root file system as other versions, one of which never becomes ready, and one
+    /// signed with a foreign key.</summary>
     private async Task<string> BuildBundlesAsync(TestHost host, string slot)
     {
         var files = Directory.CreateDirectory(host.At("bundles")).FullName;

@@ -10,7 +10,7 @@ namespace ACCOffload.Image.Tests.Cluster;
 
 /// <summary>
 /// A bare machine with a real systemd that is both the node and its ACC, reached through a fake ssh, and a cluster with a fake API server.
-/// cluster-up runs outside the machine. The machine has a persistent journal.
+/// cluster-up runs outside the machine, except in <see cref="RunInMachineAsync"/>. The machine has a persistent journal.
 /// </summary>
 internal sealed class ClusterNode : IAsyncDisposable
 {
@@ -51,7 +51,7 @@ internal sealed class ClusterNode : IAsyncDisposable
     {
         var machine = await BootedMachine.BootAsync(m =>
         {
-            // A persistent journal and a separate network.
+            // A persistent journal, and another network's CNI configuration.
             Directory.CreateDirectory(m.At("var/log/journal"));
             m.Write("etc/cni/net.d/99-bridge.conflist", "{}");
             return Task.CompletedTask;

@@ -21,7 +21,7 @@ internal sealed class CleanRoot : IAsyncDisposable
         var folder = Path.Combine(Path.GetDirectoryName(tree)!, $"package-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}");
         await Shell.RunAsync(null, "cp", ["--archive", "--reflink=auto", tree, folder], limit: TimeSpan.FromMinutes(3)).Succeeded();
         await Shell.RunAsync(null, "mount", ["-t", "proc", "proc", Path.Combine(folder, "proc")]).Succeeded();
-        // The tree excludes documentation, but that of our packages must be installed.
+        // The tree's dpkg configuration excludes documentation, but our packages' documentation must be installed.
         foreach (var exclusions in Directory.GetFiles(Path.Combine(folder, "etc/dpkg/dpkg.cfg.d")))
         {
             File.Delete(exclusions);

@@ -6,7 +6,7 @@ namespace ACCOffload.Image.Tests.Packages;
 [Collection(PackagesCollection.Name)]
 public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper output)
 {
-    // Changed by systemd-sysusers. By the policies of Debian and Fedora users stay, since they may own files.
+    // Changed by systemd-sysusers. Under Debian and Fedora policy, users stay, because they may own files.
     private static readonly string[] Accounts = ["etc/group", "etc/gshadow", "etc/passwd", "etc/shadow", "etc/group-", "etc/gshadow-",
         "etc/passwd-", "etc/shadow-", "etc/.pwd.lock"];
 

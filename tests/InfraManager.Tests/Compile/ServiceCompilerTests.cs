@@ -156,7 +156,7 @@ public sealed class ServiceCompilerTests
             ],
             Rows(new SnatState(IPAddress.Parse("192.0.2.99"), [IPNetwork.Parse("10.128.0.0/9")])));
 
-        // The configuration's masquerading, with a 24.01 agent's taking precedence.
+        // Masquerading as configured; the settings of a 24.01 agent take precedence.
         compiler.Node = TestNode.Settings with
         {
             Masquerade = MasqueradeMode.On,

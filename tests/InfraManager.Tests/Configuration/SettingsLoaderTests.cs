@@ -63,7 +63,7 @@ public sealed class SettingsLoaderTests : IDisposable
             """);
         Assert.Equal((PipelineProfiles.Es2k2401, "arp0", 254),
             (settings.Node.Profile, settings.ArpProxy.Interface, settings.Node.Devices.MaxPorts));
-        // The gateway's, 02:ac:c0:..., and the subfunction's.
+        // The ports of the subfunction and of the gateway, whose MAC is 02:ac:c0:00:00:01.
         Assert.Equal([25u, 188u], settings.Node.OwnPorts);
         Assert.Equal(0, Load($"{{ {Least} }}").Node.Devices.MaxPorts);
         Assert.Equal(50, Load($$"""{ {{Least}}, "Target": { "PortRule": "mac" }, "Devices": { "MaxPorts": 50 } }""").Node.Devices.MaxPorts);

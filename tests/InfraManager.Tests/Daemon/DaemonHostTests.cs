@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Daemon;
 
-/// <summary>How a daemon exits that cannot start. Signals, systemd and orderly stops are tested with processes.</summary>
+/// <summary>How a daemon that cannot start exits. Signals, systemd and graceful shutdown are tested with real processes.</summary>
 public sealed class DaemonHostTests : IDisposable
 {
     private readonly Folder _folder = new();

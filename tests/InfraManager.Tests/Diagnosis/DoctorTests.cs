@@ -14,7 +14,7 @@ using Microsoft.Data.Sqlite;
 
 namespace ACCOffload.InfraManager.Tests.Diagnosis;
 
-/// <summary>`inframanager doctor`: names each unmet precondition, with a remedy, and nothing else.</summary>
+/// <summary>`inframanager doctor` reports each unmet precondition as wrong, with a remedy, and no met one.</summary>
 public sealed class DoctorTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("accoffload-doctor-").FullName;
@@ -318,7 +318,7 @@ public sealed class DoctorTests : IDisposable
     private void Set(string key, JsonNode value) =>
         File.WriteAllText(At("inframanager.json"), _configuration.Set(key, value).ToJsonString());
 
-    /// <summary>A target elsewhere, over TLS where a key is given.</summary>
+    /// <summary>Configures an external target, with certificates for TLS if a key is given.</summary>
     private void UseTarget(string p4Runtime, string gnmi, string? key = null)
     {
         if (key is not null)

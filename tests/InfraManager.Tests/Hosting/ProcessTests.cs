@@ -141,7 +141,7 @@ public sealed class ProcessTests : IDisposable
         trace = JsonNode.Parse(await CtlAsync("trace", "--from-pod", "web-0", "--dst", "10.244.1.2", "--src", "10.244.1.77"))!;
         Assert.Equal(("dropped", "spoofed_ip"), ((string?)trace["fate"], (string?)trace["dropReason"]));
 
-        // The refusal names the field, and nothing changes.
+        // Refused requests change nothing, and a refusal names the invalid field.
         var spoiled = Requests.Attach();
         spoiled.Key.ContainerId = "c2";
         spoiled.Device.PortName = "acc0123456789b";

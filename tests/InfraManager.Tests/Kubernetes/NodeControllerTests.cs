@@ -21,7 +21,7 @@ public sealed class NodeControllerTests : IAsyncLifetime
 
     private static readonly string[] NodeTables = ["pools", "routes", "local_sources"];
 
-    // The gateway's, the host interface's, and those of addresses that no router forwards.
+    // In the rows of the gateway, of the host interface, and of addresses that no router forwards.
     private static readonly string[] Always = ["169.254.", "200.1.1.2", "127.0.0.0/8", "dst_ip=0.0.0.0/8"];
 
     private CancellationTokenSource _stop = null!;
@@ -225,7 +225,7 @@ public sealed class NodeControllerTests : IAsyncLifetime
     private Task RowsAsync(params string[] expected) => Eventually.TrueAsync(
         () => Rows().SequenceEqual(expected), () => $"{string.Join('\n', Rows())}\n{string.Join('\n', _log.Lines)}");
 
-    /// <summary>The entries that depend on the node's addresses and ranges, up to their first address.</summary>
+    /// <summary>The entries that depend on the node's addresses and ranges, without parameters except a pool's address.</summary>
     private string[] Rows() => [.. _core.Target.Rows.Where(r => NodeTables.Contains(r.Key.Table.Alias)).Select(Shorten)
         .Where(r => !Always.Any(r.Contains)).Order(StringComparer.Ordinal)];
 

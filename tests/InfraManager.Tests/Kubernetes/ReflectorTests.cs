@@ -102,7 +102,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     {
         Server.Put(Kube.Web("10.96.0.1", "a"));
         await StartAsync();
-        // Changes of another kind expire the old version unless the bookmark was applied.
+        // A change to another kind advances the version. After the compaction, only the bookmark's version can be resumed from.
         Server.Put(Kube.WebSlice("s"));
         Server.Bookmark(Kube.Services);
         await Eventually.TrueAsync(() => _reflector.Status.Events == 1, "no bookmark");

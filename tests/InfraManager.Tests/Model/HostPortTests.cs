@@ -52,7 +52,7 @@ public sealed class HostPortTests
         Attach(Pod(1, Web with { Port = 9090 }) with { Sequence = 8, Epoch = 1 });
         Assert.Equal(["192.0.2.10:9090/TCP -> 10.244.0.1:80"], Served());
         Assert.Equal(before.Id, Assert.Single(_model.Services.Values).Id);
-        // Nobody else gets the first port's new flows.
+        // No service takes new flows on the old port.
         Assert.Null(_model.Services.LiveHolderOf(Frontend(8080)));
         Attach(Pod(2, Web));
         Assert.Equal(["192.0.2.10:9090/TCP -> 10.244.0.1:80", "192.0.2.10:8080/TCP -> 10.244.0.2:80"], Served());
@@ -94,7 +94,7 @@ public sealed class HostPortTests
         var e = Refused(IntentError.AlreadyExists, Pod(1, new HostPort(ProtocolType.Tcp, 81, 81, null), Web));
         Assert.Equal("host_ports[1]: 192.0.2.10:8080/TCP belongs to service default/service-1", e.Message);
         Assert.Empty(_model.Endpoints.Values);
-        // A pod that is listed is attached nevertheless: it lives already.
+        // A pod in a Sync is attached nevertheless: it is already running.
         var sync = Admit(TestNode.Sync(9, Pod(1, Web) with { Sequence = 9, Epoch = 1 }));
         Assert.Empty(sync.Failures);
         Assert.Equal("unserved: frontend 192.0.2.10:8080/TCP is not served: it belongs to service default/service-1", Problems());
@@ -110,7 +110,7 @@ public sealed class HostPortTests
         Assert.Equal(TestService.Key(1), _model.Services.LiveHolderOf(Frontend(8080))!.Key);
         Assert.Contains("192.0.2.10:8081/TCP -> 10.244.0.1:80", Served());
         Assert.Equal("frontend 192.0.2.10:8080/TCP is not served: it belongs to service default/service-1", Problems());
-        // A repetition of the pod's request is no new claim.
+        // Repeating the pod's request does not claim the port again.
         Attach(Pod(1, Web, Web with { Port = 8081 }) with { Sequence = 3, Epoch = 1 });
         Set(NodePort(1, 8085));
         Assert.Equal("", Problems());
@@ -170,7 +170,7 @@ public sealed class HostPortTests
             5, Pod(1, Web with { Port = 8081 }) with { Sequence = 4, Epoch = 1 }, Pod(2, Web) with { Sequence = 5, Epoch = 1 }));
         Assert.Empty(sync.Failures);
         Assert.Equal(["192.0.2.10:8081/TCP -> 10.244.0.1:80", "192.0.2.10:8080/TCP -> 10.244.0.2:80"], Served());
-        // Two that want the same: the first one gets it.
+        // Two pods want the same port: the first one gets it.
         sync = Admit(TestNode.Sync(
             9, Pod(1, Web with { Port = 99 }) with { Sequence = 6, Epoch = 1 }, Pod(2, Web with { Port = 99 }) with
             {

@@ -140,7 +140,7 @@ public class SyncTests
         judge.Attach(Child(1, port: 1), _context);
         judge.Attach(Child(2, port: 1), _context);
         judge.Attach(TestNode.Pod(3, 1, port: 3), _context);
-        // 1 leaves the common port for one of its own, and 2 can't follow: together they would need three ports.
+        // 1 wants a port of its own. 2 wants 3's address, fails and stays on the common port: together they would need three ports.
         var outcome = judge.Sync(TestNode.Sync(5, Child(1, port: 4), Child(2, port: 1) with { Addresses = [TestNode.Ip(3)] },
             TestNode.Pod(3, 2, port: 3)), _context);
         Assert.True(_model.Endpoints.CountPorts() <= 2);

@@ -178,7 +178,7 @@ public sealed class Es2kPackageTests
         await harness.CloseAsync();
         harness.Server.Drift((tables, info) =>
         {
-            // A pod of the previous manager, and a row written by whoever set up the machine.
+            // A row of a pod of the previous manager, a row written by whoever set up the machine, and a changed row.
             tables.Apply(Row(info, "arp_to_port_table", [[10, 244, 9, 9]], "set_dest_vport", [[0x30]]));
             tables.Apply(Row(info, "comms_channel_table", [[3], [2]], "send", [[9]]));
             tables.Apply(Row(info, "arp_to_port_table", [[10, 244, 0, 1]], "set_dest_vport", [[0x31]], P4.V1.Update.Types.Type.Modify));

@@ -125,7 +125,7 @@ internal sealed class PackageHarness : IAsyncDisposable
 
     public Task RemoveAsync(int service) => Programmer.SubmitAsync(new ServiceIntent(TestService.Key(service), null), default);
 
-    /// <summary>A pod whose MAC encodes VSI number + 9, which is port number + 25.</summary>
+    /// <summary>A pod whose MAC encodes the VSI <c>number + 9</c>; its port is <c>number + 25</c>.</summary>
     public static EndpointSpec Pod(int number) => TestNode.Pod(number) with
     {
         Device = DeviceKind.SubFunction,

@@ -7,8 +7,8 @@ using Action = P4.V1.Action;
 namespace ACCOffload.InfraManager.Tests.Package;
 
 /// <summary>
-/// The tables of a device described by a P4Info. They are as strict as the P4Runtime specification allows: they check names, kinds, widths,
-/// the shortest form of values, complete keys and parameters, sizes, and references between rows, members and groups.
+/// The tables of a device described by a P4Info. They are as strict as the P4Runtime specification allows: they check IDs, match kinds,
+/// widths, the shortest form of values, complete keys and parameters, sizes, and references between rows, members and groups.
 /// </summary>
 internal sealed class PackageTables(P4Info info)
 {

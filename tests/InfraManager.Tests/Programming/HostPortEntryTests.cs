@@ -8,7 +8,7 @@ using Grpc.Core;
 
 namespace ACCOffload.InfraManager.Tests.Programming;
 
-/// <summary>The table entries of host ports, in one commit and one answer with those of their pod.</summary>
+/// <summary>The table entries of host ports share one commit and one reply with those of their pod.</summary>
 public sealed class HostPortEntryTests
 {
     private static readonly string[] Lines =

@@ -17,7 +17,7 @@ public class ProgrammerTests
             o with { RetryMin = TimeSpan.FromMilliseconds(500), RetryMax = TimeSpan.FromMilliseconds(500) });
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.SettledAsync();
-        // The audit after startup must end before the target loses everything.
+        // The audit after startup must end before the target loses the pod's rows.
         await Task.Delay(core.Options.AuditAfterUnknown * 4);
         core.Target.Disconnect();
         core.Target.Drift(rows =>

@@ -7,7 +7,8 @@ using CsCheck;
 namespace ACCOffload.InfraManager.Tests.Programming;
 
 /// <summary>
-/// Random sequences of services, pods, faults and restarts. The tables, read as the pipeline reads them, match the specifications.
+/// Random sequences of changes to services and pods, and of restarts of the programmer and the target. The tables, read as the pipeline
+/// reads them, match the specifications.
 /// </summary>
 public sealed class ServiceSequenceTests
 {

@@ -115,7 +115,8 @@ public class TargetTraitsTests
 
         await core.DetachAsync(TestNode.Pod(1), 2);
 
-        // Retries come after 1, 2, 4, … ms: ten take a second, thirty a week. With RetryMax alone there would be a hundred.
+        // Retries come after 1, 2, 4, … ms, at most an hour: ten take a second, thirty nine hours. With RetryMax alone there would be a
+        // hundred.
         await Task.Delay(200);
         Assert.InRange(core.Target.Log.Count(u => u.Kind == UpdateKind.Delete && u.Entry.Table.Alias == "pods"), 2, 30);
         Assert.False(core.Programmer.Status.Reconciled);

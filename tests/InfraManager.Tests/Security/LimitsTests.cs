@@ -8,7 +8,7 @@ using Grpc.Health.V1;
 
 namespace ACCOffload.InfraManager.Tests.Security;
 
-/// <summary>The resources that a client, even without a certificate, can use up; it takes nothing from other clients.</summary>
+/// <summary>Limits on what a client can use, even one without a certificate: it cannot exhaust the resources of other clients.</summary>
 public sealed class LimitsTests
 {
     [Fact]
@@ -101,7 +101,7 @@ public sealed class LimitsTests
         using var foreign = api.Pki.IssueHost("node-2");
         using var own = api.Pki.IssueHost();
         var watches = new List<AsyncServerStreamingCall<HealthCheckResponse>>();
-        // One after the other: a connection without a request would be closed for the next one.
+        // One after the other: a connection without a request would be closed to make room for the next one.
         for (var i = 0; i < 8; i++)
         {
             watches.Add(new Health.HealthClient(api.Connect(foreign)).Watch(new HealthCheckRequest()));
@@ -244,7 +244,7 @@ public sealed class LimitsTests
     {
         try
         {
-            // The beginning of a ClientHello that would take hours.
+            // The beginning of a ClientHello that would take almost half an hour.
             for (byte[] record = [0x16, 3, 1, 0x40, 0]; ; record = [1])
             {
                 await client.Client.SendAsync(record);

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace ACCOffload.InfraManager.Tests.Services;
 
-/// <summary>Session affinity never ends before its timeout, and little later, whatever the clock's writes meet.</summary>
+/// <summary>
+/// Session affinity never ends before its timeout, even if the clock's writes are slow or fail. If they succeed, it ends shortly after.
+/// </summary>
 public sealed class AffinityClockTests
 {
     private readonly FakeTimeProvider _time = new();
@@ -48,7 +50,7 @@ public sealed class AffinityClockTests
         Assert.False(clock.Continue(uint.MaxValue));
     }
 
-    /// <summary>When the target had which value, in milliseconds.</summary>
+    /// <summary>Runs the clock; returns each value that the target had, and when it was applied, in milliseconds.</summary>
     private List<(double At, uint Value)> Run(int seconds, bool stalls)
     {
         var dice = new Random(seconds);
@@ -89,7 +91,7 @@ public sealed class AffinityClockTests
 
     private void Pass(TimeSpan time) => _time.Advance(time);
 
-    // How long after a connection affinity has ended for the next one, at the earliest and at the latest. It can only end when a value is
+    // The shortest and the longest time from a connection until affinity has ended for the next one. It can only end when a value is
     // applied; a connection sees the value from its application until just before the next one's.
     private static (double Early, double Late) Ends(List<(double At, uint Value)> seen, uint maxAge)
     {

@@ -50,7 +50,7 @@ public sealed class ServiceControllerTests : IAsyncLifetime
         await Eventually.TrueAsync(() => !_sink.IsKnown(new ServiceKey("default", "gone")), "the deleted service stays");
         // No intermediate state: the service did not refuse clients in between.
         Assert.Equal(2, _sink.Intents.Count);
-        // A pod's host ports are not of the cluster's API.
+        // A pod's host ports do not come from the cluster's API.
         Assert.True(_sink.IsKnown(hostPort));
     }
 

@@ -189,8 +189,8 @@ internal sealed class CoreHarness : ICrashHarness
     public Task<SyncOutcome> SyncAsync(SyncIntent sync) => Programmer.SubmitAsync(sync, default).WaitAsync(Limit);
 
     /// <summary>
-    /// Waits until nothing is left to do, then asserts that tables and ports are what the endpoints compile to, and that the store holds
-    /// the same.
+    /// Waits until nothing is left to do, then asserts that tables and ports are what the endpoints, the services and the node need, and
+    /// that the status counts the entries accordingly.
     /// </summary>
     public async Task<IReadOnlyList<EndpointView>> SettledAsync()
     {
@@ -203,7 +203,7 @@ internal sealed class CoreHarness : ICrashHarness
         return Programmer.Endpoints;
     }
 
-    /// <summary>How the target differs from the endpoints; null if it does not.</summary>
+    /// <summary>How the target differs from what the endpoints, the services and the node need; null if it does not.</summary>
     public string? Difference()
     {
         var endpoints = Programmer.Endpoints;
@@ -233,7 +233,7 @@ internal sealed class CoreHarness : ICrashHarness
             return $"port {orphan} belongs to nobody";
         }
 
-        // The clock of affinity shows a time that the programmer alone knows.
+        // The affinity clock's row has a value that only the programmer knows.
         foreach (var row in Target.Rows.Where(r => r.Table.Alias != "clock"))
         {
             if (!wanted.Remove(row.Key, out var entry))

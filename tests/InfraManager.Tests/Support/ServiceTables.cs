@@ -7,18 +7,18 @@ using ACCOffload.P4Runtime.Schema;
 namespace ACCOffload.InfraManager.Tests.Support;
 
 /// <summary>
-/// Renders as text which backends get new flows, from the rows of the service tables, read as the pipeline reads them, and from
-/// specifications. It is independent of the compiler and the planner: if the two texts differ, one of those is wrong.
+/// Renders as text which backends get new flows: once from the rows of the service tables, read as the pipeline reads them, and once from
+/// the specifications. It is independent of the compiler and the planner: if the two texts differ, one of those is wrong.
 /// </summary>
 internal static class ServiceTables
 {
     private const int FirstSuccessor = 0x10000;
 
-    /// <summary>The end of the line for a frontend that was given up and only serves the flows that it has.</summary>
+    /// <summary>How the line ends for a frontend that was given up and only serves its existing flows.</summary>
     public const string GivenUp = ": leave pool 0";
 
     /// <summary>One line for each address, port, protocol and side that has a row.</summary>
-    /// <exception cref="InvalidDataException">A row refers to a missing row, or no row refers to it.</exception>
+    /// <exception cref="InvalidDataException">The rows are inconsistent: for example, one refers to a missing row or is unused.</exception>
     public static string Render(IEnumerable<Entry> rows)
     {
         var tables = rows.Select(Row.Of).ToLookup(r => r.Table);
@@ -93,7 +93,7 @@ internal static class ServiceTables
         return string.Join('\n', lines.Order(StringComparer.Ordinal));
     }
 
-    /// <summary>The text that the rows should give, for services without ending flows.</summary>
+    /// <summary>The text that the rows should give for these services; frontends that were given up are not included.</summary>
     public static string Expect(IEnumerable<ServiceSpec> services)
     {
         var lines = new List<string>();
@@ -142,7 +142,8 @@ internal static class ServiceTables
     private static int BucketOf(Row bucket) => int.Parse(bucket["bucket"], CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// Checks that each bucket of the succession leads to an existing backend and, if that drains, its substitute to one that takes flows.
+    /// Checks that each bucket of the succession leads to an existing backend. If that backend is draining, the bucket must have a
+    /// substitute that takes new flows; otherwise it must have none.
     /// </summary>
     private static void CheckSuccession(Row service, IReadOnlyList<Row> buckets, Dictionary<string, Row> backends)
     {

@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <content>Which counters ctl can read.</content>
+/// <content>Which counters and registers ctl can read.</content>
 public sealed partial class FaithfulTargetTests
 {
     [Fact]

@@ -6,7 +6,7 @@ using Kind = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <content>Each update takes effect on its own, so their order matters.</content>
+/// <content>Each update takes effect on its own, so the order of updates matters.</content>
 public sealed partial class FaithfulTargetTests
 {
     /// <summary>Which rows refer to which, by a value that both have.</summary>
@@ -47,7 +47,7 @@ public sealed partial class FaithfulTargetTests
             {
                 Assert.True(rows.TryAdd(key, ValuesOf(update.Entity.TableEntry)), $"{update}");
             }
-            // Packets that need a row under replacement are held. The ID mark, of kind 3, holds nothing.
+            // Packets that need a row are held while it is replaced. The ID mark, of kind 3, holds nothing.
             if (!rows.Any(r => r.Key.Table == "held" && Convert.FromBase64String(r.Value["kind"])[^1] != 3))
             {
                 Assert.All(Ways, w => Assert.Empty(Astray(rows, w.From, w.To, w.By)));

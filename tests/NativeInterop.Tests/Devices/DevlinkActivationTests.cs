@@ -293,7 +293,7 @@ public sealed class DevlinkActivationTests : IDisposable
 
     private static void Until(Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(30)));
 
-    // The function's directory gets the name of another link, as if a netdev appeared without a notification.
+    // Lists another link in the function's sysfs directory, as if a netdev appeared without a notification.
     private void SysfsSilently(FakePort port)
     {
         var place = Path.Join(_host.Sysfs, "bus/auxiliary/devices", _host.Pci.AuxiliaryDevices(port.Device.Handle).Single().Name);

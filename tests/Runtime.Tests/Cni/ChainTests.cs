@@ -62,7 +62,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
         var own = ((string)addresses[1]!["address"]!).Split('/')[0];
         Assert.True(await Lab.PingAsync(runtime.Lab.HostNamespace, own));
 
-        // CHECK must fail for "a resource [that] was created by the plugin": the other plugin's resources are not in our namespaces.
+        // CHECK must fail only for "a resource [that] was created by the plugin": some resources of the other plugin do not exist.
         if (version is not ("0.3.0" or "0.3.1"))
         {
             await chain.CheckAsync();
@@ -205,7 +205,7 @@ public sealed class ChainTests(SharedLab shared) : IClassFixture<SharedLab>
             Assert.Equal(before, await LabState.TakeAsync(runtime.Lab));
         }
 
-        // The runtime may not repeat its values.
+        // The runtime might not pass these values again.
         (await runtime.RunAsync("DEL", attachment, c => c.Remove("runtimeConfig"))).IsSilent();
         Assert.Equal(empty, await LabState.TakeAsync(runtime.Lab));
     }

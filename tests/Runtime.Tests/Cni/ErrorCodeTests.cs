@@ -287,7 +287,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await runtime.RemoveAsync(second);
     }
 
-    /// <summary>As before the agent's first start; when it was killed, its socket is still there.</summary>
+    /// <summary>As before the agent's first start; an agent that was killed leaves its socket behind.</summary>
     [Theory]
     [InlineData("ADD", "1.0.0", 11)]
     [InlineData("CHECK", "1.0.0", 11)]
@@ -352,7 +352,7 @@ public sealed class ErrorCodeTests(SharedLab shared) : IClassFixture<SharedLab>
         await AssertNothingLeftAsync(runtime, attachment);
     }
 
-    // The configuration was not read yet, so the error has the newest version or the configuration's.
+    // The configuration may not have been read yet, so the error has the newest version or the configuration's; they are the same here.
     private static string FailedBeforeTheConfiguration(CniOutcome outcome) => outcome.Failed(4).Text;
 
     private static JsonObject WithAttachments(JsonObject configuration)

@@ -103,7 +103,7 @@ public sealed class StatusTests
 
         Assert.Contains("agent", (await runtime.RunAsync("STATUS", attachment.Configuration)).Failed(50).Text, StringComparison.Ordinal);
         Assert.Contains("agent", (await runtime.RunAsync("ADD", await runtime.NewAsync())).Failed(11).Text, StringComparison.Ordinal);
-        // Nothing can be freed now, and the runtime may not retry: the DEL is queued.
+        // Nothing can be freed now, and the runtime might not retry: the DEL is queued.
         Assert.Equal(0, (await runtime.RunAsync("DEL", attachment)).ExitCode);
         Assert.True(await Lab.PingAsync(lab.HostNamespace, attachment.Address), "the pod does not answer any more");
 

@@ -232,7 +232,7 @@ internal sealed class Containerd : IAsyncDisposable
                 }
                 catch (IOException)
                 {
-                    // A process is just exiting; leaving an empty cgroup behind is harmless.
+                    // A process is still exiting; leaving an empty cgroup behind is harmless.
                 }
             }
         }

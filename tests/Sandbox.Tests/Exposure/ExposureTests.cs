@@ -36,7 +36,7 @@ public sealed partial class ExposureTests : IDisposable
             .Succeeded();
         var exposure = double.Parse(Overall().Match(report.Output).Groups[1].Value, CultureInfo.InvariantCulture);
         Assert.True(exposure <= limit, $"{unit}: {exposure}, more than {limit}\n{report.Output}");
-        // Makes sure that the report covers this configuration: only the drop-in adds the capability.
+        // Makes sure that the report covers this configuration: the agent has the capability, InfraManager only with the drop-in.
         var raw = report.Output.Split('\n')
             .Single(line => line.Contains("CapabilityBoundingSet=~CAP_NET_ADMIN ", StringComparison.Ordinal));
         Assert.Equal(unit == "host-stub-agent.service" || dropIn.Length > 0, raw.StartsWith('✗'));

@@ -186,7 +186,7 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
             "set-time", "write-sysctl"];
         Assert.Superset(denied.Select(what => $"cannot {what}").ToHashSet(), manager);
         Assert.Superset(new HashSet<string> { "can read-own-configuration", "can write-own-state" }, manager);
-        // Only the embedded soft target opens TAPs; infrap4d has its own.
+        // InfraManager opens TAPs only for the embedded soft target; an external target opens its own.
         Assert.Contains(_kind == TargetKind.Embedded ? "can open-tun" : "cannot open-tun", manager);
         if (_kind == TargetKind.External)
         {

@@ -4,7 +4,7 @@ using ACCOffload.TestKit.Targets;
 
 namespace ACCOffload.Services.Tests.Faults;
 
-/// <summary>InfraManager is killed with SIGKILL; the soft target runs in a separate process.</summary>
+/// <summary>InfraManager is killed with SIGKILL; except in one test, the soft target runs in a separate process.</summary>
 public sealed class CrashTests(ITestOutputHelper output)
 {
     private const string Address = "10.96.0.10:80";
@@ -151,7 +151,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"crash services, seed {RunSettings.Seed}: {Rounds} rounds, {kills} kills");
-        // A restarted process computes the tables that are there.
+        // A restarted process computes the same tables as the target has.
         await node.Lab.StopManagerAsync();
         await node.Lab.StartManagerAsync();
         await node.SyncedAsync();

@@ -69,7 +69,7 @@ public sealed class NodeAddressTests : IAsyncLifetime
             await _node.AnswersAsync(_node.Host, address, $"1:{ServiceNode.Port}");
         }
 
-        // The host's own programs are not in the way of services, and still reached.
+        // The host's own programs are still reachable at the node's address.
         _node.Serve(_node.HostNamespace, "host:7000", 7000);
         await _node.AnswersAsync(_node.Host, $"{ServiceNode.NodeAddress}:7000", "host:7000");
         await _node.AnswersAsync(_node.From(2), $"{ServiceNode.NodeAddress}:7000", "host:7000");

@@ -14,7 +14,7 @@ internal sealed class Flood : IAsyncDisposable
     /// <summary>Sends all frames once, or repeatedly until it is stopped.</summary>
     public static Flood Start(string netns, IEnumerable<byte[]> frames, bool repeat) => new(netns, frames, repeat);
 
-    /// <summary>Stops: after the last frame if they are sent once, otherwise immediately.</summary>
+    /// <summary>Stops as soon as every frame has been sent once.</summary>
     /// <returns>The number of frames sent.</returns>
     public async Task<int> StopAsync()
     {

@@ -86,7 +86,7 @@ public sealed class FloodTests(ITestOutputHelper output)
 
         var (netns, sent) = frames(node, PodEnd.Of(node.Pods[1].Namespace, node.Pods[1].Address).Mac.Value);
         List<(string Who, int During, int After)> results = [];
-        // Clients on the flooded link would lose frames in its queue, so they only connect after the flood.
+        // Clients on the flooded link would lose frames in its queue, so a flood of their link is sent only once and soon ends.
         await using (var running = Flood.Start(netns, sent, repeat: !outside))
         {
             foreach (var (who, client, to) in others)
@@ -146,7 +146,7 @@ public sealed class FloodTests(ITestOutputHelper output)
         return succeeded;
     }
 
-    // Uses every source port, and several destination ports to get more flows than one address has ports.
+    // Uses 64,000 source ports, alternately to the cluster IP and to the node port.
     private static IEnumerable<byte[]> Frames(ulong mac, uint from, byte[] flags, int flows)
     {
         for (var i = 0; i < flows; i++)

@@ -6,8 +6,8 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.Services.Tests.Kernel;
 
 /// <summary>
-/// The reference: a node whose kernel routes, tracks and translates, configured by <see cref="KubeProxy"/>. Pods are attached as plain
-/// CNI plugins do it: a /32 address, with all traffic routed to the other end of the link.
+/// The reference: a node whose kernel routes, tracks and translates, configured by <see cref="KubeProxy"/>. Pods are attached as by plain
+/// CNI plugins: a /32 address, with all traffic routed to the other end of the link.
 /// </summary>
 internal sealed class KernelNode : IServiceNode
 {

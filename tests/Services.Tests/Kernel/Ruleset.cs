@@ -29,7 +29,7 @@ internal sealed class Ruleset
     /// <summary>Builds the input of <c>nft -f</c>.</summary>
     /// <param name="before">The current service ports.</param>
     /// <param name="next">The desired service ports.</param>
-    /// <param name="podRange">Clients in this range are only masqueraded at node ports.</param>
+    /// <param name="podRange">Clients in this range are only masqueraded at node ports and when they reach themselves.</param>
     public static string Between(IReadOnlyCollection<ServicePort> before, IReadOnlyCollection<ServicePort> next, string podRange)
     {
         var rules = new Ruleset();

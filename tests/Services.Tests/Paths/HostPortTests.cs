@@ -24,7 +24,7 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
             Assert.True((await client.AskUdpAsync(Web)).SourceKept, "the pod sees another address than the client's");
         }
 
-        // The pod itself: the answers have to pass the pipeline, so it sees another address.
+        // The pod itself: the replies have to pass through the pipeline, so it sees another address.
         var own = await new Client(node.Pods[11].Namespace).AskTcpAsync(Web);
         Assert.Equal(("11:8080", false), (own.Server, own.SourceKept));
         await node.ExternalClient.EchoAsync(Web);
@@ -83,7 +83,7 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         await node.Lab.KillManagerAsync();
         await node.AnswersAsync(node.ExternalClient, ProtocolType.Tcp, Web, "2:8080");
         await node.Lab.StartManagerAsync();
-        // The cluster's list does not have it, and it stays nevertheless.
+        // The API server does not list the host port, but it must stay.
         await node.SyncedAsync();
         await node.Lab.Agent!.KillAsync();
         await node.Lab.StartAgentAsync();

@@ -114,7 +114,7 @@ public sealed class SequenceTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     }
 
     /// <summary>
-    /// One flow for the whole sequence. It stays with its backend as long as that accepts flows, then with the next one.
+    /// One flow per address for the whole sequence. It stays with its backend while that accepts flows, then moves to another one.
     /// </summary>
     private async Task AssertDatagramsContinueAsync(Client client, string to, string[] servers, bool seesEachStep)
     {

@@ -40,7 +40,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
-    /// <summary>Opens a connection, ten times a second until a server responds.</summary>
+    /// <summary>Opens connections until a server responds, at most ten times a second and for 20 seconds.</summary>
     public async Task<Answer> RetryTcpAsync(string to)
     {
         var deadline = DateTime.UtcNow + Timeout;
@@ -116,7 +116,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
-    /// <summary>Sends one datagram and returns the response.</summary>
+    /// <summary>Repeats a datagram until it is answered, and returns the response.</summary>
     public async Task<byte[]> ExchangeAsync(string to, byte[] request)
     {
         using var socket = Open(ProtocolType.Udp);
@@ -136,7 +136,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
     }
 
-    /// <summary>The whole response of a web server to GET /; empty if nothing listens.</summary>
+    /// <summary>The whole response of a web server to GET /; empty if the request fails.</summary>
     public async Task<string> GetAsync(string to)
     {
         using var socket = Open(ProtocolType.Tcp);
@@ -158,7 +158,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
     {
         var bound = address is null && port == 0 ? null : new IPEndPoint(address is null ? IPAddress.Any : IPAddress.Parse(address), port);
         var socket = Sockets.Make(netns, protocol, bound, shared: port != 0);
-        // Close with a reset, as if the program were killed: after an orderly close the port would be in TIME_WAIT and could not be reused.
+        // Close with a reset: after an orderly close the port would be in TIME_WAIT and could not be reused.
         if (port != 0 && protocol == ProtocolType.Tcp)
         {
             socket.LingerState = new LingerOption(true, 0);

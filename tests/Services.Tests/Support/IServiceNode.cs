@@ -5,7 +5,7 @@ namespace ACCOffload.Services.Tests.Support;
 
 /// <summary>
 /// A node that serves a cluster's services, with pods and an external client beyond its uplink: either the product or a node whose kernel
-/// is configured like kube-proxy does. Scenarios run the same against both.
+/// is configured as by kube-proxy. Scenarios run the same against both.
 /// </summary>
 internal interface IServiceNode : IAsyncDisposable
 {
@@ -22,8 +22,8 @@ internal interface IServiceNode : IAsyncDisposable
     Client ExternalClient { get; }
 
     /// <summary>
-    /// Adds a remote host behind a router beyond the uplink. The link between them has a smaller MTU than the host and the node agree on.
-    /// Returns its namespace.
+    /// Adds a remote host behind a router beyond the uplink. The MTU of the link between router and host is too small for the MSS that the
+    /// host announces. Returns the host's namespace.
     /// </summary>
     Task<string> AddRemoteHostAsync(string address, int mtu);
 

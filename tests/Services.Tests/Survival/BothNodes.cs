@@ -21,7 +21,7 @@ public sealed class BothNodes : IAsyncDisposable
         return node;
     }
 
-    /// <summary>One for a scenario alone.</summary>
+    /// <summary>Starts a separate node for one scenario.</summary>
     internal static async Task<IServiceNode> StartAsync(Side side, int pods, int speed = 1)
     {
         if (side == Side.Kernel)

@@ -59,7 +59,7 @@ public sealed class MasqueradeTests(BothNodes nodes)
         }
     }
 
-    // On a port that no other scenario uses, because this fills its conntrack entries.
+    // On a port that no other scenario uses, because thousands of conntrack entries for it remain.
     private static JsonObject Slice(IServiceNode node, string port, int pod) =>
         Kube.Slice("s", "web", [(port, "TCP", ServiceNode.OtherPort)], node.Endpoint(pod));
 }

@@ -4,7 +4,7 @@ using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Survival;
 
-/// <summary>After a backend or address leaves a service, existing connections continue and new ones see no service.</summary>
+/// <summary>After a backend or a node port is removed, existing connections continue and new ones no longer use it.</summary>
 [Collection(nameof(BothNodes))]
 public sealed class RemovalTests(BothNodes nodes)
 {

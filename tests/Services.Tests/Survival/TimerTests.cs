@@ -5,7 +5,7 @@ using ACCOffload.TestKit.Cluster;
 
 namespace ACCOffload.Services.Tests.Survival;
 
-/// <summary>Connections that are idle for minutes, on nodes with faster clocks.</summary>
+/// <summary>Connections that are idle for minutes, on nodes with shortened timeouts; session affinity, in real time.</summary>
 public sealed class TimerTests
 {
     private const int Speed = 60;
@@ -52,7 +52,7 @@ public sealed class TimerTests
     [OnPipeline]
     public async Task A_clients_affinity_ends_after_its_timeout_from_its_last_connection(Side side)
     {
-        // In real time, because the control plane's clock measures it; and no timer of p4c's.
+        // In real time, because the control plane's clock measures the timeout. Not one of the timeouts that p4c offers.
         const int Timeout = 14;
         await using var node = await BothNodes.StartAsync(side, pods: 5);
         var service = Kube.Service("web", "10.96.4.20", ("tcp", "TCP", 80, 30420)).With("spec.type", "NodePort")

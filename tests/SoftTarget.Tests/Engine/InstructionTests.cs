@@ -2,7 +2,7 @@ using ACCOffload.SoftTarget.Engine;
 
 namespace ACCOffload.SoftTarget.Tests.Engine;
 
-/// <summary>Every instruction, with results computed by hand.</summary>
+/// <summary>The instructions that only use the packet and metadata, with results computed by hand or published.</summary>
 public class InstructionTests
 {
     // a8 a16 a24 a32 a40 a48 a56 a64 a128, then b8 b16 b32 b48 b64 b128.

@@ -96,7 +96,7 @@ internal sealed class SpecBench
 
     public SwxWorker Worker { get; }
 
-    /// <summary>A program that only has an apply block.</summary>
+    /// <summary>A program that has only these declarations and an apply block with this body.</summary>
     public static SpecBench Apply(string body, string declarations = "", SwxPipelineOptions? options = null)
         => new(declarations + "\napply {\n rx m.port\n" + body + "\n}\n", options);
 

@@ -131,7 +131,7 @@ public sealed partial class FailingLinkTests : IDisposable
         return settled.Task.WaitAsync(TimeSpan.FromSeconds(20));
     }
 
-    // A descriptor of a path (O_PATH) permits no transfers: every call on it fails with EBADF.
+    // A descriptor of a path (O_PATH) permits no I/O: calls such as send, recv and epoll_ctl fail with EBADF.
     private static void ReplaceByPath(PacketPort link)
     {
         const int path = 0x200000;

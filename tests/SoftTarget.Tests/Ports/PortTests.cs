@@ -61,7 +61,7 @@ public sealed class PortTests
         Assert.Equal(Wires.Frame(2), wires.Receive("c"));
         await target.Client.WriteAsync(TargetClient.Delete(Forward(1, 3)));
         wires.Send("a", Wires.Frame(3));
-        // It was looked up without a matching row before there was one again.
+        // Insert the row again only after this frame was looked up without one.
         var end = DateTime.UtcNow.AddSeconds(20);
         while ((await StateAsync(target, "a"))["in-pkts"].UintVal < 3)
         {

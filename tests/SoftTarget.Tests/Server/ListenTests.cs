@@ -32,7 +32,7 @@ public sealed class ListenTests
         {
             dead.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(path));
 
-            // The file remains after a process was killed.
+            // The file remains, as after a process is killed.
             File.Move(path, path + ".kept");
         }
 

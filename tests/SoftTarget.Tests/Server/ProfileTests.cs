@@ -107,7 +107,7 @@ public sealed class ProfileTests : IAsyncLifetime
     [InlineData(1_000_003, 999_983)]
     public async Task Weights_that_do_not_fit_a_group_are_rejected(int first, int second)
     {
-        // A separate error for each, without failing the whole Write.
+        // Each update gets its own error: the Write as a whole is not rejected.
         var oneShot = await Client.FailAsync(
             TargetClient.Insert(Service(1, OneShot(second == 0 ? [(1, first)] : [(1, first), (2, second)]))));
         Assert.Contains((StatusCode)oneShot.CanonicalCode, Refusals);

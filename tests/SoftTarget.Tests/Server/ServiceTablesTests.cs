@@ -11,7 +11,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Load("k8s_dp");
 
-    // A SYN of 10.0.0.2:1000 to 10.96.0.1:80.
+    // A SYN from 10.0.0.2:1000 to 10.96.0.1:80.
     private static readonly byte[] Packet =
     [
         2, 0xAC, 0xC0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0,
@@ -78,7 +78,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         Assert.Equal(1, await CountAsync(Rows[10]));
         Assert.Equal(0, await CountAsync(Rows[11]));
         Assert.Equal(1, await CountAsync(Rows[3]));
-        // Learned entries are not part of the comparison.
+        // A wildcard read does not return learned entries.
         Assert.Equal(Rows.Length, (await _target.Client.ReadEntriesAsync(new TableEntry())).Count);
     }
 

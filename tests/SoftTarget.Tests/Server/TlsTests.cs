@@ -287,7 +287,7 @@ public sealed class TlsTests : IAsyncLifetime
         return stream;
     }
 
-    /// <summary>Sends a ClientHello so slowly that it would take hours, until the connection is closed.</summary>
+    /// <summary>Sends a ClientHello so slowly that it would take half an hour, until the connection is closed.</summary>
     private static async Task DripAsync(TcpClient client)
     {
         try

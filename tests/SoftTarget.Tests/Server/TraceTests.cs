@@ -7,7 +7,7 @@ using static ACCOffload.SoftTarget.Tests.Support.Fields;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>Tracing, and the side effects of packets that tracing must not have.</summary>
+/// <summary>Tracing, and the side effects of real packets, which a trace must not have.</summary>
 public sealed class TraceTests : IAsyncLifetime
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Conformance;

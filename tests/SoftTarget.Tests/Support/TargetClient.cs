@@ -17,7 +17,7 @@ internal sealed class TargetClient : IAsyncDisposable
 
     public TargetClient(string socket)
     {
-        // Of its answers none may be larger than what any client receives; 5,000 errors need large headers.
+        // No response may exceed gRPC's default limit of 4 MiB; 5,000 errors need large headers.
         _channel = Channels.Unix(socket, maxReceive: 4 << 20, maxHeaders: 8192);
         P4 = new P4Runtime.P4RuntimeClient(_channel);
         Gnmi = new Gnmi.gNMI.gNMIClient(_channel);

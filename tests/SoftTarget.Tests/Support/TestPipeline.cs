@@ -7,7 +7,7 @@ using Action = P4.V1.Action;
 
 namespace ACCOffload.SoftTarget.Tests.Support;
 
-/// <summary>A compiled pipeline of the tests: its artifacts, and its P4Info ids by name.</summary>
+/// <summary>A pipeline for tests: its artifacts, and its P4Info IDs by name.</summary>
 internal sealed class TestPipeline
 {
     private TestPipeline(P4Info info, string spec, byte[] context)

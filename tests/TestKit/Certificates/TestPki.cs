@@ -36,7 +36,7 @@ public sealed class TestPki : IDisposable
     public X509Certificate2 IssueHost(string node = "node-1", DateTimeOffset? notAfter = null) =>
         Issue($"CN={node}", [$"urn:accoffload:role:host:{node}"], ClientAuthentication, notAfter: notAfter);
 
-    /// <summary>A certificate for one use, for the ACC's name and this machine's address.</summary>
+    /// <summary>A certificate for one usage (null for any), for the ACC's name and the loopback address.</summary>
     public X509Certificate2 Issue(
         string subject,
         IReadOnlyList<string> uris,

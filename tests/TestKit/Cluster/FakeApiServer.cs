@@ -121,7 +121,7 @@ public sealed class FakeApiServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Adds, modifies and deletes objects until exactly these exist; unchanged ones are not touched.</summary>
+    /// <summary>Adds, modifies and deletes services and slices until exactly these exist; unchanged ones are not touched.</summary>
     public void ReplaceAll(IReadOnlyCollection<JsonObject> wanted)
     {
         foreach (var path in new[] { Kube.Services, Kube.Slices })

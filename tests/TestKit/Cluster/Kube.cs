@@ -90,7 +90,7 @@ public static class Kube
         },
     };
 
-    /// <summary>The node with these internal addresses and pod ranges, beside a host name, as kubelet writes it.</summary>
+    /// <summary>The node with these pod ranges, and with these internal addresses and a host name as kubelet reports them.</summary>
     public static JsonObject WithAddresses(this JsonObject node, string[] addresses, params string[] podRanges)
     {
         var items = addresses.Select(a => new JsonObject { ["type"] = "InternalIP", ["address"] = a })

@@ -16,7 +16,7 @@ public sealed class CniRuntime(Lab lab)
     public Lab Lab => lab;
 
     /// <summary>
-    /// The lab's configuration with a network name, a version and an address range that no other network of the lab uses.
+    /// The lab's configuration with this version, network name and address range. Networks of one lab need different ranges.
     /// </summary>
     public JsonObject Configuration(string version = "1.1.0", string network = "podnet", int firstAddress = 10, int lastAddress = 99)
     {
@@ -106,7 +106,7 @@ public sealed class CniRuntime(Lab lab)
     public string Find(string plugin) =>
         File.Exists(lab.At($"cni-bin/{plugin}")) ? lab.At($"cni-bin/{plugin}") : $"{Needs.CniPluginFolder}/{plugin}";
 
-    /// <summary>Writes a plugin as shell script next to ours.</summary>
+    /// <summary>Writes a plugin as a shell script next to ours.</summary>
     public void WritePlugin(string name, string script)
     {
         var path = lab.At($"cni-bin/{name}");

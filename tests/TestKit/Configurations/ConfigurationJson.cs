@@ -5,7 +5,7 @@ namespace ACCOffload.TestKit.Configurations;
 /// <summary>What the files of both daemons have in common. Keys are written as in the product's messages: Api:Listen.</summary>
 public static class ConfigurationJson
 {
-    /// <summary>Sets one key and makes its sections; returns the configuration.</summary>
+    /// <summary>Sets one key, creating missing sections; returns the configuration.</summary>
     public static JsonObject Set(this JsonObject configuration, string key, JsonNode? value)
     {
         var section = configuration;

@@ -5,7 +5,7 @@ namespace ACCOffload.TestKit.Configurations;
 /// <summary>host-stub.json: what a test does not set has the product's default.</summary>
 public static class HostStubJson
 {
-    /// <summary>The least that the agent starts with: the ACC's address, and no interface of the host.</summary>
+    /// <summary>The minimum that the agent needs to start: the ACC's address, and no host interface.</summary>
     public static JsonObject Create(string acc) => new JsonObject().Set("Acc:Address", acc).Set("HostInterface:Enabled", false);
 
     public static JsonObject WithAgent(this JsonObject configuration, string socket, string store) => configuration

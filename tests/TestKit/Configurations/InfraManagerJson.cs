@@ -5,7 +5,7 @@ namespace ACCOffload.TestKit.Configurations;
 /// <summary>inframanager.json: what a test does not set has the product's default.</summary>
 public static class InfraManagerJson
 {
-    /// <summary>The least that it starts with, and the addresses of node and host where they are given.</summary>
+    /// <summary>The minimum that it needs to start, and the addresses of node and host if they are given.</summary>
     public static JsonObject Create(string? nodeAddress = null, string? hostAddress = null)
     {
         var configuration = new JsonObject().Set("Node:Name", "node-1").Set("Node:PodRanges", new JsonArray("10.244.1.0/24"));
@@ -22,7 +22,7 @@ public static class InfraManagerJson
         return configuration;
     }
 
-    /// <summary>Where the agent is served, with the certificates of a folder.</summary>
+    /// <summary>The API for the agent, with the certificates of a folder.</summary>
     /// <param name="configuration">What is changed.</param>
     /// <param name="listen">The address with mutual TLS.</param>
     /// <param name="certificates">The folder of tls.crt, tls.key and ca.crt.</param>

@@ -7,7 +7,7 @@ public static class NetworkJson
 {
     public const string Name = "podnet";
 
-    /// <summary>One plugin's part of a list: ours, with addresses of host-local.</summary>
+    /// <summary>One plugin's part of a list: ours, with addresses from host-local.</summary>
     /// <param name="socket">The agent's.</param>
     /// <param name="leases">The folder of host-local's leases.</param>
     /// <param name="subnet">The pods' addresses.</param>

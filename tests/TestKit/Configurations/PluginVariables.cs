@@ -3,10 +3,10 @@ namespace ACCOffload.TestKit.Configurations;
 /// <summary>The environment of a CNI plugin, as a runtime sets it.</summary>
 public static class PluginVariables
 {
-    /// <summary>What a command without an attachment has: VERSION, STATUS, GC.</summary>
+    /// <summary>The variables of a command without an attachment: VERSION, STATUS, GC.</summary>
     public static Dictionary<string, string> Of(string command, string path) => new() { ["CNI_COMMAND"] = command, ["CNI_PATH"] = path };
 
-    /// <summary>What a command for an attachment has.</summary>
+    /// <summary>The variables of a command for an attachment.</summary>
     /// <param name="command">ADD, DEL or CHECK.</param>
     /// <param name="path">The folders of the plugins, with ':' between them.</param>
     /// <param name="containerId">The container.</param>

@@ -19,7 +19,7 @@ public sealed class Wire : IDisposable
 
     public void Send(byte[] frame) => Assert.True(_port.TrySend(frame), "the frame was not sent");
 
-    /// <summary>The frames that match and arrive until one satisfies <paramref name="last"/>.</summary>
+    /// <summary>The frames that arrive until one satisfies <paramref name="last"/>, including that one.</summary>
     public List<byte[]> ReceiveUntil(Func<byte[], bool> last)
     {
         var seen = new List<byte[]>();

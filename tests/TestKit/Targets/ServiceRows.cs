@@ -4,7 +4,7 @@ using System.Net;
 namespace ACCOffload.TestKit.Targets;
 
 /// <summary>
-/// The services that the target's rows implement, read from the target and evaluated like the pipeline does, without the product's code:
+/// The services that the target's rows implement, read from the target and evaluated as by the pipeline, without the product's code:
 /// "address:port/protocol" → the backends of new flows as "address:port" in order, or "refused".
 /// </summary>
 public sealed class ServiceRows
@@ -143,7 +143,7 @@ public sealed class ServiceRows
 
         public override string ToString() => Text;
 
-        // Service rows have no prefixes or MACs.
+        // Prefixes and MACs get this value: no row that is evaluated has them.
         private static uint Number(string hex) =>
             uint.TryParse(hex, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var n) ? n : uint.MaxValue;
     }

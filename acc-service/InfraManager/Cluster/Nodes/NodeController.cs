@@ -145,7 +145,7 @@ internal sealed partial class NodeController : IDisposable
     [LoggerMessage(EventId = 4203, Level = LogLevel.Information, Message = "The cluster's addresses and ranges of this node are in effect")]
     private partial void LogResumed();
 
-    /// <summary>Passes the Node object on to the services, which need its zone.</summary>
+    /// <summary>Stores the node's addresses and pod ranges, and passes the Node object on to the services, which need its zone.</summary>
     private sealed class NodeSink(NodeController controller, IObjectSink<NodeObject> services) : IObjectSink<NodeObject>
     {
         public int Count => services.Count;
@@ -169,7 +169,7 @@ internal sealed partial class NodeController : IDisposable
 
         private void Set(NodeObject node) => controller.Update(facts => facts with
         {
-            // A node that registers anew has none at first, while its pods still run with the previous ones.
+            // A node that registers again has none at first, while its pods still run with the previous ones.
             Addresses = node.InternalAddresses.Count > 0 ? [.. node.InternalAddresses] : facts.Addresses,
             PodRanges = node.PodRanges.Count > 0 ? [.. node.PodRanges] : facts.PodRanges,
         });

@@ -16,7 +16,7 @@ internal sealed record ObjectDocument(MetadataDocument? Metadata);
 
 internal sealed record ListMetadataDocument(string? ResourceVersion, string? Continue);
 
-/// <summary>meta/v1 Status: an error of the API server.</summary>
+/// <summary>meta/v1 Status: an error from the API server.</summary>
 internal sealed record StatusDocument(string? Reason, string? Message, int? Code, StatusDetailsDocument? Details);
 
 internal sealed record StatusDetailsDocument(int? RetryAfterSeconds);
@@ -73,7 +73,7 @@ internal sealed record NodeMetadataDocument(
     Dictionary<string, string?>? Labels,
     NodeAnnotationsDocument? Annotations);
 
-/// <summary>How Calico and flannel announce the end of a node's tunnels.</summary>
+/// <summary>How Calico and flannel announce a node's tunnel endpoint.</summary>
 internal sealed record NodeAnnotationsDocument(
     [property: JsonPropertyName("projectcalico.org/IPv4Address")] string? CalicoAddress,
     [property: JsonPropertyName("projectcalico.org/VXLANTunnelMACAddr")] string? CalicoTunnelMac,

@@ -102,7 +102,7 @@ internal sealed record SliceEndpoint(
     public ulong Uid { get; init; }
 }
 
-/// <summary>A Node (v1), limited to its zone, addresses, pod ranges, and the end of its tunnels.</summary>
+/// <summary>A Node (v1), limited to its zone, addresses, pod ranges, and tunnel endpoint.</summary>
 internal sealed record NodeObject(ObjectName Name, string Uid, string ResourceVersion) : KubeObject(Name, Uid, ResourceVersion)
 {
     /// <summary>Value of the label <c>topology.kubernetes.io/zone</c>; empty without one.</summary>
@@ -114,7 +114,7 @@ internal sealed record NodeObject(ObjectName Name, string Uid, string ResourceVe
     /// <summary><c>spec.podCIDRs</c>: at most one range per family, none if another component allocates addresses.</summary>
     public IReadOnlyList<IPNetwork> PodRanges { get; init; } = [];
 
-    /// <summary>The address that its tunnels end at, as Calico or flannel announces it; null without an announcement.</summary>
+    /// <summary>The address of its tunnel endpoint, as Calico or flannel announces it; null without an announcement.</summary>
     public IPAddress? TunnelAddress { get; init; }
 
     /// <summary>Its MAC address within the tunnel, as Calico or flannel announces it; null without an announcement.</summary>

@@ -192,7 +192,7 @@ internal static class ObjectReaders
         var (text, field) = annotations switch
         {
             { CalicoTunnelMac: { Length: > 0 } mac } => (mac, CalicoField),
-            // Other backends than VXLAN announce no MAC address.
+            // Backends other than VXLAN announce no MAC address.
             { FlannelData: { Length: > 0 } data } =>
                 (JsonSerializer.Deserialize(data, KubeJson.Default.FlannelDataDocument)?.TunnelMac ?? "", FlannelField),
             _ => ("", ""),

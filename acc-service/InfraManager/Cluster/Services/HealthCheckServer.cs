@@ -13,8 +13,9 @@ using Microsoft.Extensions.Options;
 namespace ACCOffload.InfraManager.Cluster.Services;
 
 /// <summary>
-/// Serves load balancers' health checks (<c>healthCheckNodePort</c>): 200 if this node has ready backends of the service, otherwise 503,
-/// and their number, as in kube-proxy. One listener per service. Clients are outside the cluster, so connections and requests are bounded.
+/// Serves load balancers' health checks (<c>healthCheckNodePort</c>): 200 if this node is healthy and has ready backends of the service,
+/// otherwise 503, and their number, as in kube-proxy. One listener per service. Clients are outside the cluster, so connections and
+/// requests are bounded.
 /// </summary>
 internal sealed partial class HealthCheckServer(
     IPAddress address, Func<bool> isHealthy, ILoggerFactory loggers, ILogger logger) : IAsyncDisposable

@@ -50,7 +50,7 @@ internal sealed partial class ServiceController : IDisposable
         _index.Changed += _signal.Set;
     }
 
-    /// <summary>Raised by the loop after a service has been applied or removed.</summary>
+    /// <summary>Raised after a service has been applied or removed; for different services possibly at the same time.</summary>
     public event Action<ServiceKey, ServiceSpec?>? Applied;
 
     /// <summary>

@@ -12,7 +12,7 @@ internal static class ServiceFrontends
 {
     /// <summary>
     /// False for services that this node does not serve: ExternalName, headless (no cluster IP, or the label), those of another proxy, and
-    /// those without an address of the served family.
+    /// those without a cluster IP of the served family.
     /// </summary>
     public static bool IsServed(ServiceObject service, ServiceContext context) =>
         service is { Type: not ServiceType.ExternalName, HasProxyName: false, HasHeadlessLabel: false }

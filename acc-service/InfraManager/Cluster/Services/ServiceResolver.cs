@@ -110,7 +110,7 @@ internal static class ServiceResolver
         RejectSctpTranslation(port, claimed, candidates, problems);
         readyHere.UnionWith(candidates.Values.Where(c => c.IsLocal && c.Ready).Select(c => c.Address));
 
-        // Traffic from inside the cluster goes to any endpoint, even if the external policy is Local.
+        // Traffic from inside the cluster to an external frontend goes to any endpoint, even if the external policy is Local.
         var selection = EndpointSelection.Of(
             candidates.Values,
             usesCluster: !service.InternalTrafficLocal || isExternal,

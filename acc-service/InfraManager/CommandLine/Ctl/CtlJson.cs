@@ -3,7 +3,9 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>JSON output of ctl. Names are those of control.proto in camel case; no field is omitted, and a missing label is null.</summary>
+/// <summary>
+/// JSON output of ctl. Names are those of control.proto in camel case; no field is omitted; a missing label, port or watch is null.
+/// </summary>
 internal static class CtlJson
 {
     public static void Write(TextWriter writer, Action<Utf8JsonWriter> body)

@@ -3,7 +3,7 @@ using ACCOffload.Protos.V1;
 
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
-/// <summary>Output of ctl vports: the endpoints grouped by port and MAC.</summary>
+/// <summary>Output of ctl vports: the endpoints grouped by port and MAC, the ACC's own vports, and the free ports.</summary>
 internal static class CtlVports
 {
     public static void Text(TextWriter writer, ListEndpointsReply reply)

@@ -7,8 +7,8 @@ using ControlClient = ACCOffload.Protos.V1.Control.ControlClient;
 namespace ACCOffload.InfraManager.CommandLine.Ctl;
 
 /// <summary>
-/// Waits for the criteria of a successful update: pods can be attached, the tables are verified, and nothing is pending. Conditions that
-/// depend on other machines, such as the host or the cluster, are not awaited because another image would not meet them either.
+/// Waits for the criteria of a successful update: pods can be attached, the tables are verified, and nothing is pending. Unmet
+/// conditions that prevent no ADD, such as the host interface, are not awaited: another image might not meet them either.
 /// </summary>
 internal static class Readiness
 {

@@ -8,7 +8,7 @@ using ACCOffload.P4Runtime.Schema;
 
 namespace ACCOffload.InfraManager.Programming.Compile;
 
-/// <summary>Compiles an endpoint into table entries: a pure function of the endpoint, its port number and the node's settings.</summary>
+/// <summary>Compiles an endpoint into table entries: a pure function of the endpoint, port numbers and the node's settings.</summary>
 internal sealed class EndpointCompiler
 {
     private readonly EntryBuilder _portClass;

@@ -37,7 +37,7 @@ internal sealed class K8sCompiler : ModelCompiler
 
     public override bool HasMarks => true;
 
-    /// <summary>Compiles an owner. Some depend on other ports than their own.</summary>
+    /// <summary>Compiles an owner. Some depend on ports other than their own.</summary>
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf)
     {
         var node = _effective.Of(model);
@@ -74,7 +74,7 @@ internal sealed class K8sCompiler : ModelCompiler
             return _endpoints.Compile(endpoint, port);
         }
 
-        // ARP from the uplink is for the ACC's kernel; without it, for the host.
+        // ARP from the uplink goes to the exception port, for the ACC's kernel; on a node configured without one, to the host.
         var exception = PortOf(model.Endpoints.ExceptionPort, portOf);
         var arp = node.Uplink?.Exception is null ? PortOf(model.Endpoints.Host, portOf) : exception;
         List<Entry> entries = [.. _endpoints.Compile(endpoint, port, arp, PortOf(model.Endpoints.Uplink, portOf))];

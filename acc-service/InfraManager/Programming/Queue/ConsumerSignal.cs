@@ -1,7 +1,7 @@
 namespace ACCOffload.InfraManager.Programming.Queue;
 
 /// <summary>
-/// Lets one consumer sleep until a producer signals. While the consumer is awake, signalling costs a producer a fence and a read.
+/// Lets one consumer sleep until a producer signals. While the signal is set, signalling again costs a producer a fence and a read.
 /// </summary>
 internal sealed class ConsumerSignal
 {

@@ -24,10 +24,10 @@ internal abstract class PendingIntent(Intent intent)
     /// <summary>Why it fails, by the latest decision; null when it is admitted.</summary>
     public IntentException? Refusal { get; private set; }
 
-    /// <summary>Takes the intent for processing. Returns false when the caller gave up before.</summary>
+    /// <summary>Takes the intent for processing. Returns false if the caller has already given up.</summary>
     public bool TryDrain() => Interlocked.CompareExchange(ref _state, Drained, Queued) == Queued;
 
-    /// <summary>Gives up for the caller. Returns false when the intent was taken already and will be executed.</summary>
+    /// <summary>Withdraws the intent for its caller. Returns false if it was already taken and will be executed.</summary>
     public bool TryWithdraw() => Interlocked.CompareExchange(ref _state, Withdrawn, Queued) == Queued;
 
     /// <summary>Decides the intent. A further call replaces the decision.</summary>

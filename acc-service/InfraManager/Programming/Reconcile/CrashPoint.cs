@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.Programming.Reconcile;
 
-/// <summary>The points between steps of a batch that change something outside memory. Tests stop the process at each of them.</summary>
+/// <summary>The points between steps that change something outside memory. Tests stop the process at each of them.</summary>
 internal enum CrashPoint
 {
     AfterAdmission,

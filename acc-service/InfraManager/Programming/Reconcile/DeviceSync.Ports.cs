@@ -15,7 +15,7 @@ internal sealed partial class DeviceSync
     private readonly HashSet<string> _orphans = [];
     private readonly HashSet<string> _attempted = [];
 
-    /// <summary>Called with the name of a port in <see cref="State.Model.NetworkModel.PortRemovals"/> once it is removed.</summary>
+    /// <summary>Called with the name of each port that was removed from the target.</summary>
     public required Action<string> PortRemoved { get; init; }
 
     private bool HasPortsToRemove => _model.PortRemovals.Count > 0 || _orphans.Count > 0;

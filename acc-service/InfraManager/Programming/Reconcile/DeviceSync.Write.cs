@@ -288,10 +288,11 @@ internal sealed partial class DeviceSync
         }
     }
 
-    /// <param name="Verify">Written rows are read back.</param>
+    /// <param name="Verify">All tables are read back after something was written.</param>
     /// <param name="DoubtIsRefusal">Codes that leave open whether an update was applied count as refusals, because reading back did not
     /// help before.</param>
-    /// <param name="HoldBack">If a change is refused, rows that it supersedes are kept: the caller rolls the change back.</param>
+    /// <param name="HoldBack">If an update is refused, superseded rows are kept and deferred updates are not written: the caller rolls the
+    /// change back.</param>
     /// <param name="Counts">Counts the applied updates.</param>
     private readonly record struct PassMode(bool Verify, bool DoubtIsRefusal, bool HoldBack = false, Counts? Counts = null);
 

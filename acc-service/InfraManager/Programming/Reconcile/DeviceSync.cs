@@ -60,7 +60,7 @@ internal sealed partial class DeviceSync
     /// </summary>
     public required Action<uint, bool> MarkRead { get; init; }
 
-    /// <summary>Called after the target was read back, with its time of session affinity.</summary>
+    /// <summary>Called after the target was read back, with the value of its session affinity clock, if it has one.</summary>
     public required Action<uint> TimeRead { get; init; }
 
     public TableState Tables { get; private set; }
@@ -71,7 +71,7 @@ internal sealed partial class DeviceSync
 
     public ReconcileCounts LastReconcile { get; private set; } = ReconcileCounts.None;
 
-    /// <summary>Whether a reply was lost and the tables were not read back since.</summary>
+    /// <summary>Whether a reply was lost and the tables have not been read back since.</summary>
     public bool OutcomeUnknown { get; private set; }
 
     /// <summary>Whether we are primary and know what the target has.</summary>

@@ -20,7 +20,7 @@ internal sealed record ProgrammerOptions
 
     /// <summary>
     /// The time limit of one Write, plus one millisecond per update. After that the outcome is unknown. Together with <see
-    /// cref="OutcomeLimit"/> it keeps the answer to a request below the ten seconds that a host waits.
+    /// cref="OutcomeLimit"/> it keeps the answer to a request within the ten seconds that a host waits.
     /// </summary>
     public TimeSpan WriteLimit { get; init; } = TimeSpan.FromSeconds(3);
 

@@ -6,7 +6,8 @@ namespace ACCOffload.InfraManager.Programming.Reconcile;
 /// <summary>The updates that are left to write, in this order.</summary>
 /// <param name="Removals">Deletes of rows whose owners are gone, or that nobody wanted: they free space.</param>
 /// <param name="Changes">Inserts and modifies.</param>
-/// <param name="Superseded">Deletes of rows whose owner changed and continues: late, so that a refused change takes nothing away.</param>
+/// <param name="Superseded">Deletes of rows whose owner changed and continues, and of action profile members: late, so that a refused
+/// change takes nothing away, and no group that remains lists a deleted member.</param>
 /// <param name="Deferred">Routes to pods, if backends are superseded, and deletes of holds: last, so that packets for a former pod never
 /// reach the next one with its address.</param>
 internal sealed record TablePlan(List<EntryUpdate> Removals, List<EntryUpdate> Changes, List<EntryUpdate> Superseded,

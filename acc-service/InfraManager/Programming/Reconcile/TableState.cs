@@ -130,7 +130,7 @@ internal sealed class TableState(TableOrder order)
         return null;
     }
 
-    /// <summary>Starts reading these tables back. Rows not seen until <see cref="EndReadBack"/> are not on the target.</summary>
+    /// <summary>Starts reading these tables back. Rows not seen before <see cref="EndReadBack"/> are not on the target.</summary>
     public void BeginReadBack(IReadOnlyCollection<TableSchema> tables)
     {
         HashSet<TableSchema> read = [.. tables];
@@ -169,7 +169,7 @@ internal sealed class TableState(TableOrder order)
         }
     }
 
-    /// <summary>The updates that are left to write, without refused ones that did not change since.</summary>
+    /// <summary>The updates that are left to write, except refused ones that have not changed since.</summary>
     public TablePlan Plan()
     {
         var plan = new TablePlan([], [], [], []);

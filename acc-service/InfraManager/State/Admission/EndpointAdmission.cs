@@ -46,7 +46,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
     }
 
     /// <returns>Whether there was an endpoint to remove.</returns>
-    /// <exception cref="IntentException">The endpoint belongs to another node; the model is unchanged.</exception>
+    /// <exception cref="IntentException">The endpoint belongs to another node, or the epoch is not the current one; the model is
+    /// unchanged.</exception>
     public bool Detach(DetachIntent intent)
     {
         var address = new EndpointAddress(intent.Origin, intent.Key);

@@ -29,7 +29,8 @@ internal static class EndpointRules
     }
 
     /// <summary>Checks everything but the key.</summary>
-    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field; UNAVAILABLE while the node's pod ranges are not
+    /// known.</exception>
     public static void CheckContents(EndpointSpec spec, NodeSettings node)
     {
         if (!Enum.IsDefined(spec.Kind))

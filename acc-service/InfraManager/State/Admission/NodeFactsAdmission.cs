@@ -5,7 +5,7 @@ using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Admission;
 
-/// <summary>Decides what the cluster says about the node.</summary>
+/// <summary>Decides intents that carry what the cluster says about the node.</summary>
 internal sealed class NodeFactsAdmission(NetworkModel model, NodeSettings configured)
 {
     /// <exception cref="IntentException">

@@ -11,7 +11,7 @@ namespace ACCOffload.InfraManager.State.Admission;
 internal sealed record AttachOutcome(Endpoint Endpoint, uint? Port);
 
 /// <summary>The attachment is durably removed. Its entries are removed as soon as the target is reachable.</summary>
-/// <param name="Removed">False when there was no attachment.</param>
+/// <param name="Removed">False when there was no attachment, or it is newer than the request.</param>
 internal sealed record DetachOutcome(bool Removed);
 
 /// <summary>The result of a Sync. Failures are listed attachments that could not be applied; all others were.</summary>

@@ -48,9 +48,9 @@ internal sealed class PortPool(NetworkModel model, NodeSettings node)
             $"all {pool.Count} pool ports are in use, and the target cannot add ports (Target:Ports in the ACC's configuration)", "device");
     }
 
-    /// <summary>Restores the turn as of the last <see cref="Forget"/>, together with the model's changes.</summary>
+    /// <summary>Restores the position as of the last <see cref="Forget"/>; the model undoes its own changes.</summary>
     public void Undo() => _next = _keptNext;
 
-    /// <summary>Makes the current turn final.</summary>
+    /// <summary>Makes the current position final.</summary>
     public void Forget() => _keptNext = _next;
 }

@@ -13,7 +13,7 @@ namespace ACCOffload.InfraManager.State.Admission;
 /// </summary>
 internal sealed partial class ServiceAdmission
 {
-    /// <summary>The maximum number of draining backends on other nodes, over all services. New ones displace the oldest.</summary>
+    /// <summary>The maximum number of <see cref="Drain"/>s, over all services. New ones displace the oldest.</summary>
     public const int MaxDrains = 16384;
 
     private readonly NetworkModel _model;
@@ -146,8 +146,8 @@ internal sealed partial class ServiceAdmission
 
     /// <summary>Updates services for the endpoints and services that were added or removed since <paramref name="mark"/>.</summary>
     /// <param name="mark">The model's mark before the change.</param>
-    /// <param name="context">Learns which host ports the change adds; called between services, because a pod may be a backend of
-    /// many.</param>
+    /// <param name="context">Learns which host ports the change adds. Its <see cref="AdmissionContext.Progress"/> is called between
+    /// services, because a pod may be a backend of many.</param>
     public void Follow(int mark, AdmissionContext? context = null)
     {
         var progress = context?.Progress;

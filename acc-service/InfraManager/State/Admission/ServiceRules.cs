@@ -18,8 +18,8 @@ internal static class ServiceRules
 
     /// <param name="spec">The service.</param>
     /// <param name="node">The node.</param>
-    /// <param name="claim">Set when the host requests the service: restricts its addresses and names the request's fields. Null for
-    /// services of the cluster.</param>
+    /// <param name="claim">Set when the node's agent or an operator requests the service: restricts its addresses and names the request's
+    /// fields. Null for services of the cluster.</param>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static void Check(ServiceSpec spec, NodeSettings node, ServiceClaim? claim = null)
     {

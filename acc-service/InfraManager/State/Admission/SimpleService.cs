@@ -16,8 +16,8 @@ internal static class SimpleService
     internal sealed record Port(ProtocolType Protocol, ushort Number, ushort NodePort, IReadOnlyList<BackendKey> Backends);
 
     /// <summary>
-    /// The desired state: all sources are allowed. Flows from inside keep their source; flows from outside get one of the node's addresses,
-    /// so that replies return here.
+    /// The desired state: all sources are allowed. Flows from inside to the virtual address keep their source; all others get one of the
+    /// node's addresses, so that replies return here.
     /// </summary>
     public static ServiceSpec Of(ServiceKey key, IPAddress address, IEnumerable<Port> ports, int affinitySeconds, NodeSettings node) => new(
         key,

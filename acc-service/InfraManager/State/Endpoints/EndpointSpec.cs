@@ -7,7 +7,7 @@ namespace ACCOffload.InfraManager.State.Endpoints;
 /// <summary>An endpoint as described by a request. Immutable.</summary>
 internal sealed record EndpointSpec
 {
-    /// <summary>The node from the certificate that made the request.</summary>
+    /// <summary>The node named by the certificate of the client that made the request.</summary>
     public required string Node { get; init; }
 
     public required ApiOrigin Origin { get; init; }

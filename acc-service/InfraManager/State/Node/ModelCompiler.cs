@@ -38,6 +38,6 @@ internal abstract class ModelCompiler(Pipeline pipeline)
     /// <summary>The high-water mark of allocated IDs that the row records; 0 for any other row.</summary>
     public virtual uint MarkOf(Entry row) => 0;
 
-    /// <summary>The time of session affinity that the row tells; 0 for any other row.</summary>
+    /// <summary>The value of the session affinity clock that the row records; 0 for any other row.</summary>
     public virtual uint TimeOf(Entry row) => 0;
 }

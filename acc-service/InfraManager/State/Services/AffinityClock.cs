@@ -42,8 +42,8 @@ internal sealed class AffinityClock(TimeProvider time)
     }
 
     /// <summary>
-    /// The value was written. Time counts on from when it was sent, unless that took longer than a tick. If it may be written only later,
-    /// the next tick adds nothing.
+    /// The write has ended. The next tick counts from when it was sent or, if it took longer than a tick, from its end. If the value may
+    /// not be on the target yet, the next tick adds nothing.
     /// </summary>
     public void Written(TimeSpan tick, bool isApplied)
     {

@@ -63,7 +63,10 @@ internal static class BucketAssignment
         return buckets;
     }
 
-    /// <summary>The number of buckets per backend: the share, plus one for those that already have more than the share.</summary>
+    /// <summary>
+    /// The number of buckets per backend: the share, plus one for as many backends as there are buckets left over. Those that already have
+    /// more than the share come first.
+    /// </summary>
     private static Dictionary<T, int> Targets<T>(IReadOnlyList<T> former, IReadOnlyList<T> backends, int count)
         where T : notnull
     {

@@ -2,7 +2,10 @@ using System.Net;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>A backend on another node that left the endpoint slices and keeps its connections. Ordered by the time when it left.</summary>
+/// <summary>
+/// A backend on another node, or on this node's host network, that left the endpoint slices and keeps its connections. Ordered by the time
+/// when it left.
+/// </summary>
 /// <param name="Since">When it left the slices, in Unix seconds.</param>
 /// <param name="Service">The service's ID.</param>
 /// <param name="Backend">The backend's ID.</param>

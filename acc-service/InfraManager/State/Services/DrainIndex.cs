@@ -2,7 +2,7 @@ using System.Net;
 
 namespace ACCOffload.InfraManager.State.Services;
 
-/// <summary>The draining backends on other nodes, of all services, by age and by address. Not thread-safe.</summary>
+/// <summary>The <see cref="Drain"/>s of all services, by age and by address. Not thread-safe.</summary>
 internal sealed class DrainIndex
 {
     private readonly SortedSet<Drain> _byAge = [];

@@ -1,8 +1,8 @@
 namespace ACCOffload.InfraManager.State.Services;
 
 /// <summary>
-/// Capacities of the pipeline's tables (p4src), which bound what one service may have. Kubernetes' own limits are below them: 20,000 ports
-/// per service, slices of 1,000 endpoints. All services share the tables.
+/// Capacities of the pipeline's tables (p4src), which bound what one service may have. Kubernetes limits only the size of a Service, and a
+/// slice to 1,000 endpoints. All services share the tables.
 /// </summary>
 internal static class ServiceBounds
 {

@@ -31,7 +31,7 @@ internal sealed class ServiceIdTable(StateJournal journal) : StateTable<string, 
 
     protected override bool CanUndo => false;
 
-    /// <summary>Allocates an ID that was not used since the target's pipeline was loaded.</summary>
+    /// <summary>Allocates an ID that has not been used since the target's pipeline was loaded.</summary>
     /// <exception cref="IntentException">RESOURCE_EXHAUSTED: all 2^32 - 1 IDs are used up.</exception>
     public uint Next()
     {

@@ -7,7 +7,7 @@ namespace ACCOffload.InfraManager.State.Services;
 /// <summary>
 /// Assigns IDs and buckets to the desired state of a service, based on the previous assignment. Pure apart from allocating IDs.
 /// </summary>
-/// <param name="nodeName">Seeds the choice of backends when there are more than buckets, so that nodes choose different ones.</param>
+/// <param name="nodeName">Seeds the choice when there are more backends than buckets, so that nodes choose different backends.</param>
 /// <param name="newId">Allocates an unused ID other than 0.</param>
 /// <param name="podAt">The endpoint ID of this node's pod with an address, 0 for none. Flows to a pod continue until it is detached, and
 /// never go to its successor.</param>
@@ -25,7 +25,7 @@ internal sealed class ServicePlanner(
     /// </summary>
     public const long MaxDrainSeconds = 43200;
 
-    /// <summary>The current time in Unix seconds; null: backends on other nodes keep nothing once they leave the slices.</summary>
+    /// <summary>The current time in Unix seconds; null: only pods of this node keep their flows once they leave the slices.</summary>
     public Func<long>? Now { get; init; }
 
     /// <summary>

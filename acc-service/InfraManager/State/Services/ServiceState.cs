@@ -20,7 +20,7 @@ internal sealed record ServiceState(uint Id, ServiceSpec Spec, SequenceOf<PortSt
 /// <summary>The assignments of one service port.</summary>
 /// <param name="Protocol">Identifies the port, together with its number.</param>
 /// <param name="Port">As in the Service.</param>
-/// <param name="Frontends">The frontends, and removed ones while a backend drains.</param>
+/// <param name="Frontends">The frontends, and removed ones while the port has backends.</param>
 /// <param name="Cluster">The set of <see cref="FlowTarget.Cluster"/>.</param>
 /// <param name="Local">The set of <see cref="FlowTarget.Local"/>.</param>
 /// <param name="Backends">Eligible backends, one per address and port, and draining ones; ordered by key and ID.</param>
@@ -74,7 +74,7 @@ internal sealed record RangesState(uint Id, SequenceOf<IPNetwork> Ranges);
 /// <param name="Place">Where the backend runs.</param>
 /// <param name="Draining">It gets no new flows; existing ones continue.</param>
 /// <param name="Uid">Distinguishes the pod from earlier and later pods with the same address; 0 when the cluster named no pod.</param>
-/// <param name="Since">When it left the slices, in Unix seconds, if it is on another node; 0 while it is in them.</param>
+/// <param name="Since">When it left the slices, in Unix seconds; 0 while it is in them, and for a pod of this node.</param>
 internal sealed record BackendState(BackendKey Key, uint Id, uint EndpointId, long Pod, BackendPlace Place, bool Draining, ulong Uid = 0,
     long Since = 0);
 

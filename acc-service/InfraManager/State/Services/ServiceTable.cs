@@ -22,7 +22,7 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
 
     public override IReadOnlyList<string> ValueColumns => ["state"];
 
-    /// <summary>The draining backends on other nodes.</summary>
+    /// <summary>The draining backends on other nodes and on this node's host network.</summary>
     public DrainIndex Drains { get; } = new();
 
     /// <summary>The shortest session affinity of a service, in seconds; 0 if none has any.</summary>

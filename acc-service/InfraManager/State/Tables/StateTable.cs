@@ -91,7 +91,7 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
         ThrowIfConflict(value);
         _unsaved.Add(key);
 
-        // A change that cannot be undone must only be visible: one record between two changes of other tables is enough.
+        // A change that cannot be undone only has to be visible: one record between two changes of other tables is enough.
         if (CanUndo || !ReferenceEquals(journal.Last, this))
         {
             _changes.Add((journal.Record(this), key, old));

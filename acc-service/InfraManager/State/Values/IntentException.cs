@@ -30,8 +30,8 @@ internal sealed class IntentException : Exception
     public IntentError Code { get; }
 
     /// <summary>
-    /// Retrying does not help until something else is removed, because the target's tables are full. When this is false, a code for a
-    /// transient failure means that the same request may soon succeed.
+    /// Retrying does not help until something else changes, because the target refused an entry or no ID is left. When this is false, a
+    /// code for a transient failure means that the same request may soon succeed.
     /// </summary>
     public bool IsLasting { get; init; }
 

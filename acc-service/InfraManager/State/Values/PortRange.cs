@@ -10,7 +10,7 @@ internal readonly record struct PortRange(ushort First, int Count)
     /// </summary>
     public ushort Mask => (ushort)(BitOperations.RoundUpToPowerOf2((uint)Count) - 1);
 
-    // Ports 0 to 1023 are never part of a range, and the count is a 16-bit action parameter.
+    // The number of ports from 1024 up. The count is a 16-bit action parameter.
     private const int MaxCount = 65536 - 1024;
 
     public int Last => First + Count - 1;

@@ -86,7 +86,7 @@ internal sealed partial class PipelineBinder
         }
     }
 
-    // @truncated_frames(INDEX) at a counter of packets.
+    // The annotation @truncated_frames(INDEX) on a packet counter.
     private (int Array, long Index)? FindTruncatedCell()
     {
         const string Begin = "@truncated_frames(";

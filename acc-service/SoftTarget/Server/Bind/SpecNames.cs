@@ -23,7 +23,7 @@ internal sealed class SpecNames
 
     public ContextTable? Table(Preamble preamble) => _tables.GetValueOrDefault(preamble.Name);
 
-    /// <summary>Candidates for a table, a selector or a member table.</summary>
+    /// <summary>Candidates for a table or learner.</summary>
     public static IEnumerable<string> ForTable(ContextTable? context, Preamble preamble)
     {
         if (context is not null)
@@ -66,7 +66,7 @@ internal sealed class SpecNames
 
     private static string Flat(string name) => name.Replace('.', '_');
 
-    /// <summary>Whether a .spec action is this P4 action, or a copy that p4c makes for another table (NAME_1, NAME_2, …).</summary>
+    /// <summary>Whether a .spec action is a copy of this P4 action that p4c makes for another table (NAME_1, NAME_2, …).</summary>
     public static bool IsCopyOf(string spec, string name)
         => spec.Length > name.Length + 1 && spec.StartsWith(name, StringComparison.Ordinal) && spec[name.Length] == '_'
             && spec.AsSpan(name.Length + 1).IndexOfAnyExceptInRange('0', '9') < 0;

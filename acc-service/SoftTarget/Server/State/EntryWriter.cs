@@ -85,7 +85,7 @@ internal static class EntryWriter
         writer.Message(field, start);
     }
 
-    /// <summary>Creates an Action object, for storage.</summary>
+    /// <summary>Creates an Action object.</summary>
     public static P4.V1.Action ActionMessage(BoundTableAction action, ReadOnlySpan<byte> data)
     {
         var message = new P4.V1.Action { ActionId = action.Action.Id };

@@ -32,7 +32,7 @@ internal sealed class PipelineState
 
     public SwxPipeline Engine { get; }
 
-    /// <summary>Decoder for writes; its buffers are shared by all entries.</summary>
+    /// <summary>Decoder for Writes and Reads; its buffers are shared by all entries.</summary>
     public EntryDecoder Decoder { get; }
 
     public Dictionary<uint, ProfileState> Profiles { get; } = [];
