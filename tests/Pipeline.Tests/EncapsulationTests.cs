@@ -157,7 +157,8 @@ public sealed class EncapsulationTests : IDisposable
         Assert.Equal(9216 + 14, received.Outer.Bytes.Length);
         AssertInner(sent, received);
         // And back.
-        var back = _node.Pass(Node.UplinkPort, Cluster.FromPeer(Frame.Build(Frame.Udp, Cluster.PeerPod, 53, _pod, 5000, new byte[mtu - 28])), 1);
+        var largest = Frame.Build(Frame.Udp, Cluster.PeerPod, 53, _pod, 5000, new byte[mtu - 28]);
+        var back = _node.Pass(Node.UplinkPort, Cluster.FromPeer(largest), 1);
         Assert.Equal(mtu, back.TotalLength);
     }
 
@@ -185,7 +186,8 @@ public sealed class EncapsulationTests : IDisposable
     [Fact]
     public void Messages_of_the_router_reach_pods_of_peers()
     {
-        // (To different ports: the rate limit takes others for the same packet.) TTL expired, port unreachable from a service without a backend, a reset, unassigned, too big.
+        // (To different ports: the rate limit takes others for the same packet.) TTL expired, port unreachable from a service without a
+        // backend, a reset, unassigned, too big.
         var expired = Frame.Build(Frame.Udp, Cluster.PeerPod, 5000, _pod, 53, "payload"u8);
         expired.Bytes[22] = 1;
         AssertMessage(Vxlan.WithHeaderChecksum(expired), 0x0B00, Node.Address);
@@ -210,7 +212,8 @@ public sealed class EncapsulationTests : IDisposable
             Assert.Equal((Cluster.NeighborMac, Node.Address, Cluster.Peer),
                 (message.Outer.DestinationMac, message.Outer.Source, message.Outer.Destination));
             Assert.Equal((Frame.Icmp, typeAndCode, source, Cluster.PeerPod, 56),
-                (message.Inner.Protocol, message.Inner.SourcePort, message.Inner.Source, message.Inner.Destination, message.Inner.TotalLength));
+                (message.Inner.Protocol, message.Inner.SourcePort, message.Inner.Source, message.Inner.Destination,
+                    message.Inner.TotalLength));
             Assert.Equal(Convert.ToHexString(sent.Ip[..28]), Convert.ToHexString(message.Inner.Ip.Slice(28, 28)));
             Checksums.AssertCorrect(message.Inner);
         }

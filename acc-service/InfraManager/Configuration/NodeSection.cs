@@ -43,7 +43,8 @@ internal static class NodeSection
         var mtu = (int)reader.Number("Node:Mtu", 0, 0, 9216);
         if (mtu is > 0 and < 576)
         {
-            reader.Fail("Node:Mtu", $"{mtu}", "is too small", "give an integer from 576 to 9216, or 0 for what the uplink and its tunnels carry");
+            reader.Fail(
+                "Node:Mtu", $"{mtu}", "is too small", "give an integer from 576 to 9216, or 0 for what the uplink and its tunnels carry");
         }
 
         return mtu;

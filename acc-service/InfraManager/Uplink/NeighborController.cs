@@ -1,5 +1,4 @@
 using System.Net;
-using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Values;
@@ -151,9 +150,9 @@ internal sealed partial class NeighborController : INeighborSink, IAsyncDisposab
             }
 
             var kept = _programmer.NextHops;
-            var intent = _mustSubmitAll
-                ? new NeighborsIntent([.. _resolved.Select(n => (n.Key, (MacAddress?)n.Value))], kept) { Addresses = _resolved.Keys.ToHashSet() }
-                : new NeighborsIntent([.. _changed.Select(a => (a, _resolved.TryGetValue(a, out var mac) ? mac : (MacAddress?)null))], kept);
+            var addresses = _mustSubmitAll ? _resolved.Keys.ToHashSet() : null;
+            var changes = (addresses ?? _changed).Select(a => (a, _resolved.TryGetValue(a, out var mac) ? mac : (MacAddress?)null));
+            var intent = new NeighborsIntent([.. changes], kept) { Addresses = addresses };
             _changed.Clear();
             _mustSubmitAll = false;
             return intent;

@@ -198,7 +198,8 @@ internal static class ObjectReaders
             _ => ("", ""),
         };
         return text.Length == 0 ? null
-            : MacAddress.TryParse(text, out var parsed) ? parsed : throw fields.Invalid(field, $"{FieldReader.Quote(text)} is not a MAC address");
+            : MacAddress.TryParse(text, out var parsed) ? parsed
+            : throw fields.Invalid(field, $"{FieldReader.Quote(text)} is not a MAC address");
     }
 
     private static T[] List<T>(FieldReader fields, string?[]? list, string field, Func<string?, string, T> read)

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Services;

@@ -80,7 +80,7 @@ internal static class CtlCommand
         });
 
     private static Command Nodes(Context context) =>
-        Query(context, new Command("nodes", "Shows the paths to the cluster's other nodes, and the neighbours"), async (_, client, options) =>
+        Query(context, new Command("nodes", "Shows the paths to the cluster's other nodes, and neighbors"), async (_, client, options) =>
         {
             var reply = await client.ListNodesAsync(new ListNodesRequest(), options);
             return new Answer(w => CtlNodes.Text(w, reply), j => CtlNodes.Json(j, reply));

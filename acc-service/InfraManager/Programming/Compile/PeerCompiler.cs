@@ -135,7 +135,8 @@ internal sealed class PeerCompiler
             foreach (var range in settings.ClusterRanges.Where(r => IsIpv4(r) && !settings.PodRanges.Contains(r)))
             {
                 // Addresses of no node take the route that they would have without this one.
-                var fallback = NodePath.RouteTo(range.BaseAddress, uplink) is >= 0 and var route ? hops[uplink.Routes[route].Destination] : 0;
+                var route = NodePath.RouteTo(range.BaseAddress, uplink);
+                var fallback = route >= 0 ? hops[uplink.Routes[route].Destination] : 0;
                 routes[range] = ToDestination(range, mask, fallback);
             }
         }
@@ -160,7 +161,7 @@ internal sealed class PeerCompiler
 
     private static bool IsIpv4(IPNetwork network) => network.BaseAddress.AddressFamily == AddressFamily.InterNetwork;
 
-    /// <summary>The sum over the constant words of the outer header (RFC 1071): version and length, DF, TTL and protocol, addresses.</summary>
+    /// <summary>The sum over the constant words of the outer header (RFC 1071): version, DF, TTL and protocol, addresses.</summary>
     private static uint OuterHeaderSum(uint source, uint destination)
     {
         const uint Constant = 0x4500 + 0x4000 + (64 << 8) + 17;

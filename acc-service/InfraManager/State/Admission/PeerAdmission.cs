@@ -18,7 +18,7 @@ internal sealed class PeerAdmission(NetworkModel model)
         if (model.RemoteNodes.Count + added - removed is var count and > RemoteNodeTable.MaxNodes)
         {
             throw new IntentException(
-                IntentError.ResourceExhausted, $"the cluster has {count} other nodes; the most that are supported is {RemoteNodeTable.MaxNodes}");
+                IntentError.ResourceExhausted, $"the cluster has {count} other nodes; at most {RemoteNodeTable.MaxNodes} are supported");
         }
 
         foreach (var name in gone)
@@ -70,7 +70,7 @@ internal sealed record PeerOutcome;
 /// <param name="Changes">Facts by name; null facts: the node is gone.</param>
 internal sealed record RemoteNodesIntent(IReadOnlyList<(string Name, RemoteNodeFacts? Facts)> Changes) : Intent<PeerOutcome>
 {
-    /// <summary>The names of all other nodes, after a complete list: nodes that are not among them are removed. Null: others are kept.</summary>
+    /// <summary>The names of all other nodes, after a complete list: nodes not among them are removed. Null: others are kept.</summary>
     public IReadOnlySet<string>? Names { get; init; }
 
     public override int EstimatedBytes => 256 + (64 * (Names?.Count ?? 0)) + Changes.Sum(c =>

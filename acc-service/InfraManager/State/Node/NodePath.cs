@@ -20,7 +20,7 @@ internal enum NodePathKind
 /// <summary>The way to another node.</summary>
 /// <param name="Kind">How its pods are reached.</param>
 /// <param name="Address">The node's address on its network; null if it has none that the pipeline can use.</param>
-/// <param name="Neighbor">The neighbour that packets are sent to: the node itself, or a router; null if a route names a MAC address.</param>
+/// <param name="Neighbor">The neighbour that packets are sent to: the node or a router; null if a route names a MAC address.</param>
 /// <param name="Route">The index of that route in the configuration; -1 if there is none.</param>
 internal readonly record struct NodePath(NodePathKind Kind, IPAddress? Address, IPAddress? Neighbor, int Route)
 {

@@ -51,7 +51,7 @@ internal sealed class RemoteNodeTable(StateJournal journal) : StateTable<string,
     /// <summary>Whether the node is the first with this range.</summary>
     public bool Holds(RemoteNode node, IPNetwork range) => _byRange.TryGetValue(range, out var ids) && ids.Min == node.Id;
 
-    /// <summary>The owners of rows that a change of this node affects: the node, and those that claim the same addresses or ranges.</summary>
+    /// <summary>The owners of rows that a change of this node affects: it, and nodes that claim the same addresses or ranges.</summary>
     public IEnumerable<OwnerId> AffectedBy(RemoteNode? node)
     {
         if (node is null)

@@ -1,7 +1,7 @@
-namespace ACCOffload.InfraManager.Cluster.Watch;
+namespace ACCOffload.Retries;
 
 /// <summary>Wakes a loop that handles all changes since it last looked.</summary>
-internal sealed class ChangeSignal : IDisposable
+public sealed class ChangeSignal : IDisposable
 {
     private readonly SemaphoreSlim _changes = new(0);
 
@@ -32,5 +32,6 @@ internal sealed class ChangeSignal : IDisposable
         }
     }
 
+    /// <summary>Disposes the signal. No call may follow.</summary>
     public void Dispose() => _changes.Dispose();
 }
