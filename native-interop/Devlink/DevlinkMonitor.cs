@@ -1,6 +1,5 @@
 using ACCOffload.NativeInterop.Netlink;
 using ACCOffload.NativeInterop.Pci;
-using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.NativeInterop.Devlink;
 
@@ -27,35 +26,13 @@ public readonly record struct DevlinkEvent(DevlinkEventKind Kind, DevlinkHandle?
 
 /// <summary>
 /// Devlink device and port notifications (group "config"). Open the monitor first, then list, then read events, so that none is missed. Not
-/// every driver sends an event when a function's driver attaches. For one reader thread at a time.
+/// every driver sends an event when a function's driver attaches.
 /// </summary>
-public sealed class DevlinkMonitor : IDisposable
+public sealed class DevlinkMonitor : NotificationMonitor<DevlinkEvent>
 {
-    private readonly INetlinkSubscription _subscription;
-    private readonly NotificationReader _reader;
-
     internal DevlinkMonitor(INetlinkSubscription subscription)
+        : base(subscription, subscription.Handle, "read devlink events", DevlinkCodec.ParseEvent,
+            new DevlinkEvent(DevlinkEventKind.Lost, null, null))
     {
-        _subscription = subscription;
-        _reader = new NotificationReader(subscription, "read devlink events");
     }
-
-    /// <summary>The socket; wait on it for <see cref="EpollEvents.Read"/>.</summary>
-    public FileDescriptor Handle => _subscription.Handle;
-
-    /// <summary>Reads the next event without blocking.</summary>
-    /// <returns>False if there is none.</returns>
-    public bool TryRead(out DevlinkEvent change)
-    {
-        var found = _reader.Read(DevlinkCodec.ParseEvent, out change);
-        if (found == Notification.Lost)
-        {
-            change = new DevlinkEvent(DevlinkEventKind.Lost, null, null);
-        }
-
-        return found != Notification.None;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _subscription.Dispose();
 }

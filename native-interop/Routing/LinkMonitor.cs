@@ -21,22 +21,14 @@ public readonly record struct LinkEvent(LinkEventKind Kind, LinkInfo? Link);
 
 /// <summary>
 /// Notifications about the links of a namespace (RTNLGRP_LINK). Open the monitor first, then list the links, then read events, so that none
-/// is missed. For one reader thread at a time.
+/// is missed.
 /// </summary>
-public sealed class LinkMonitor : IDisposable
+public sealed class LinkMonitor : NotificationMonitor<LinkEvent>
 {
-    private readonly INetlinkTransport _transport;
-    private readonly NotificationReader _reader;
-
     internal LinkMonitor(INetlinkTransport transport, FileDescriptor handle)
+        : base(transport, handle, "read link events", Parse, new LinkEvent(LinkEventKind.Lost, null))
     {
-        _transport = transport;
-        _reader = new NotificationReader(transport, "read link events");
-        Handle = handle;
     }
-
-    /// <summary>The socket; wait on it for <see cref="EpollEvents.Read"/>.</summary>
-    public FileDescriptor Handle { get; }
 
     /// <summary>Subscribes to the links of a namespace.</summary>
     /// <param name="ns">The namespace; null for the calling thread's.</param>
@@ -46,22 +38,6 @@ public sealed class LinkMonitor : IDisposable
         var socket = ns is null ? NetlinkSocket.OpenLinkGroup() : ns.Run(() => NetlinkSocket.OpenLinkGroup());
         return new LinkMonitor(socket, socket.Handle);
     }
-
-    /// <summary>Reads the next event without blocking.</summary>
-    /// <returns>False if there is none.</returns>
-    public bool TryRead(out LinkEvent linkEvent)
-    {
-        var found = _reader.Read(Parse, out linkEvent);
-        if (found == Notification.Lost)
-        {
-            linkEvent = new LinkEvent(LinkEventKind.Lost, null);
-        }
-
-        return found != Notification.None;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _transport.Dispose();
 
     private static bool Parse(in NetlinkMessage message, out LinkEvent linkEvent)
     {

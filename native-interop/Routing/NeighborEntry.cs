@@ -3,7 +3,7 @@ using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.NativeInterop.Routing;
 
-/// <summary>An entry of the kernel's neighbour table: an IP address on a link, and who has it.</summary>
+/// <summary>An entry of the kernel's neighbour table: an IP address on a link and its MAC address.</summary>
 public sealed record NeighborEntry
 {
     /// <summary>The link's index.</summary>

@@ -23,22 +23,14 @@ public readonly record struct NeighborEvent(NeighborEventKind Kind, NeighborEntr
 
 /// <summary>
 /// Notifications about the neighbours of a namespace (RTNLGRP_NEIGH). Open the monitor first, then list the neighbours, then read events,
-/// so that none is missed. For one reader thread at a time.
+/// so that none is missed.
 /// </summary>
-public sealed class NeighborMonitor : IDisposable
+public sealed class NeighborMonitor : NotificationMonitor<NeighborEvent>
 {
-    private readonly INetlinkTransport _transport;
-    private readonly NotificationReader _reader;
-
     internal NeighborMonitor(INetlinkTransport transport, FileDescriptor handle)
+        : base(transport, handle, "read neighbour events", Parse, new NeighborEvent(NeighborEventKind.Lost, null))
     {
-        _transport = transport;
-        _reader = new NotificationReader(transport, "read neighbour events");
-        Handle = handle;
     }
-
-    /// <summary>The socket; wait on it for <see cref="EpollEvents.Read"/>.</summary>
-    public FileDescriptor Handle { get; }
 
     /// <summary>Subscribes to the neighbours of a namespace.</summary>
     /// <param name="ns">The namespace; null for the calling thread's.</param>
@@ -48,23 +40,6 @@ public sealed class NeighborMonitor : IDisposable
         var socket = ns is null ? NetlinkSocket.OpenNeighborGroup() : ns.Run(NetlinkSocket.OpenNeighborGroup);
         return new NeighborMonitor(socket, socket.Handle);
     }
-
-    /// <summary>Reads the next event without blocking.</summary>
-    /// <returns>False if there is none.</returns>
-    /// <exception cref="LinuxException">The socket failed.</exception>
-    public bool TryRead(out NeighborEvent neighborEvent)
-    {
-        var found = _reader.Read(Parse, out neighborEvent);
-        if (found == Notification.Lost)
-        {
-            neighborEvent = new NeighborEvent(NeighborEventKind.Lost, null);
-        }
-
-        return found != Notification.None;
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _transport.Dispose();
 
     private static bool Parse(in NetlinkMessage message, out NeighborEvent neighborEvent)
     {

@@ -49,12 +49,6 @@ public sealed partial class RouteNetlink
         _connection.Execute(writer.Complete(operation), operation);
     }
 
-    /// <summary>
-    /// Accepts IPv4 packets whose source is one of the machine's own addresses (accept_local, ip-sysctl), as they arrive after a detour
-    /// through another device, and does not check their way back (rp_filter 0), because it is another device's.
-    /// </summary>
-    public void SetAcceptLocal(int index) => SetIPv4Settings(index, (IPv4Setting.AcceptLocal, 1), (IPv4Setting.RpFilter, 0));
-
     private static void ReadIPv4Settings(in NetlinkMessage message, string operation, Dictionary<IPv4Setting, int> settings)
     {
         if (!message.TryRead<Rtnetlink.LinkMessage>(out _, out var attributes))

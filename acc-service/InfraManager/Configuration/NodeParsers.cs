@@ -80,6 +80,20 @@ internal static class NodeParsers
         return null;
     }
 
+    /// <summary>A unicast MAC address; null for an empty text.</summary>
+    public static string? OptionalMac(string text, out MacAddress? mac)
+    {
+        mac = null;
+        if (text.Length == 0)
+        {
+            return null;
+        }
+
+        var problem = Mac(text, out var parsed);
+        mac = parsed;
+        return problem;
+    }
+
     /// <summary>An address of the node on the node network, with its prefix length.</summary>
     public static string? UplinkAddress(string text, out UplinkAddress address)
     {

@@ -34,21 +34,9 @@ internal static class NodeSection
             "give the number of a port of the target, or \"\" for the one that the profile implies"),
         Uplink = UplinkSection.Read(reader),
         Tunnel = TunnelSection.Read(reader),
-        Mtu = ReadMtu(reader),
+        Mtu = MtuSetting.Read(reader, "Node:Mtu", "0 for what the uplink and its tunnels carry"),
         Devices = ReadDevices(reader),
     };
-
-    private static int ReadMtu(ConfigurationReader reader)
-    {
-        var mtu = (int)reader.Number("Node:Mtu", 0, 0, 9216);
-        if (mtu is > 0 and < 576)
-        {
-            reader.Fail(
-                "Node:Mtu", $"{mtu}", "is too small", "give an integer from 576 to 9216, or 0 for what the uplink and its tunnels carry");
-        }
-
-        return mtu;
-    }
 
     private static DeviceRules ReadDevices(ConfigurationReader reader)
     {

@@ -28,20 +28,8 @@ internal static class TunnelSection
             Vni = (int)reader.Number("Node:Vxlan:Vni", TunnelSettings.DefaultVni, 1, MaxVni),
             Port = port,
             Mac = reader.Value<MacAddress?>(
-                "Node:Vxlan:Mac", "", OptionalMac, "give a unicast MAC address, or \"\" for the one that follows from the node's name"),
+                "Node:Vxlan:Mac", "", NodeParsers.OptionalMac,
+                "give a unicast MAC address, or \"\" for the one that follows from the node's name"),
         };
-    }
-
-    private static string? OptionalMac(string text, out MacAddress? mac)
-    {
-        mac = null;
-        if (text.Length == 0)
-        {
-            return null;
-        }
-
-        var problem = NodeParsers.Mac(text, out var parsed);
-        mac = parsed;
-        return problem;
     }
 }

@@ -26,8 +26,8 @@ internal static class UplinkSection
     public static UplinkSettings? Read(ConfigurationReader reader)
     {
         var port = reader.Value<string>(PortKey, "", NodeParsers.AnyText, "give the name of the port at the target");
-        var mac = reader.Value<MacAddress>(MacKey, "", OptionalMac, MacRemedy);
-        if (port.Length > 0 && mac.IsZero)
+        var mac = reader.Value<MacAddress?>(MacKey, "", NodeParsers.OptionalMac, MacRemedy);
+        if (port.Length > 0 && mac is null)
         {
             reader.Fail(MacKey, "", "is missing: neighbours need it to reach the node", MacRemedy);
         }
@@ -37,15 +37,9 @@ internal static class UplinkSection
         var routes = reader.List<UplinkRoute>(RoutesKey, NodeParsers.UplinkRoute, RouteRemedy);
         // With an element missing, the checks would name others by wrong numbers.
         var areWhole = reader.Errors.Count == errors;
-        var mtu = (int)reader.Number(MtuKey, 0, 0, 9216);
-        if (mtu is > 0 and < 576)
-        {
-            reader.Fail(
-                MtuKey, $"{mtu}", "is too small", "give an integer from 576 to 9216, or 0 if the uplink takes what endpoints send");
-        }
-
+        var mtu = MtuSetting.Read(reader, MtuKey, "0 if the uplink takes what endpoints send");
         var exception = ReadException(reader);
-        var uplink = new UplinkSettings(port, mac, routes, mtu)
+        var uplink = new UplinkSettings(port, mac ?? default, routes, mtu)
         {
             Addresses = addresses,
             Exception = addresses.Count == 0 ? null : exception,
@@ -157,10 +151,4 @@ internal static class UplinkSection
         || (gateway.IsIPv6LinkLocal && address.Address.AddressFamily == AddressFamily.InterNetworkV6);
 
     private static string Element(string key, int index) => string.Create(CultureInfo.InvariantCulture, $"{key}[{index}]");
-
-    private static string? OptionalMac(string text, out MacAddress mac)
-    {
-        mac = default;
-        return text.Length == 0 ? null : NodeParsers.Mac(text, out mac);
-    }
 }

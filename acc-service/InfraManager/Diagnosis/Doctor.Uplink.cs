@@ -32,7 +32,7 @@ internal sealed partial class Doctor
         }
 
         Limit(report, "ipv4", uplink.MaxNeighbors);
-        if (uplink.Addresses.Any(a => a.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6))
+        if (uplink.UsesIPv6)
         {
             Limit(report, "ipv6", uplink.MaxNeighbors);
         }

@@ -167,7 +167,7 @@ internal sealed partial class ServiceComposer
         var uplink = _parts.Add(new UplinkWatch(
             _settings.Node, isEmbedded ? _settings.SoftTarget.PortNamespace : null, Environment.IsPrivilegedProcess, neighbors, _time,
             logger));
-        neighbors.Wanted = hops => uplink.NextHops = hops;
+        neighbors.Wanted = uplink.SetNextHops;
         _parts.Add(neighbors).Start();
         return uplink;
     }

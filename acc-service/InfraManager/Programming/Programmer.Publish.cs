@@ -81,7 +81,7 @@ internal sealed partial class Programmer
 
     private void PublishNextHops()
     {
-        var hops = State.Node.NextHops.Of(_current, _model);
+        var hops = RequiredNextHops.Of(_current, _model);
         if (!_nextHops.SetEquals(hops))
         {
             _nextHops = hops.ToFrozenSet();
@@ -119,9 +119,13 @@ internal sealed partial class Programmer
     private EndpointView View(Endpoint endpoint) => new(
         endpoint, _device.PortOf(endpoint.Spec.PortName), _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfEndpoint(endpoint.Id)));
 
-    private RemoteNodeView View(RemoteNode node) => new(
-        node, NodePath.To(node, _current), RemoteNodeProblem.Of(node, _model, _current),
-        _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfRemoteNode(node.Id)));
+    private RemoteNodeView View(RemoteNode node)
+    {
+        var path = NodePath.To(node, _current);
+        return new(
+            node, path, RemoteNodeProblem.Of(node, path, _model, _current),
+            _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfRemoteNode(node.Id)));
+    }
 
     private ServiceView View(ServiceState service) =>
         new(service, _device.IsReady && _device.Tables.IsProgrammed(OwnerId.OfService(service.Id)));

@@ -28,7 +28,7 @@ internal sealed class ExceptionLink(UplinkSettings uplink, string? portNamespace
         if (createNamespaces)
         {
             // The interface inherits them when it is made, before it passes any packet.
-            _ = NamespaceSettings.Apply(ns, null, ForwardsIPv6);
+            _ = NamespaceSettings.Apply(ns, null, uplink.UsesIPv6);
         }
 
         using var links = RouteNetlink.Open(ns);
@@ -50,15 +50,11 @@ internal sealed class ExceptionLink(UplinkSettings uplink, string? portNamespace
 
         if (createNamespaces)
         {
-            _ = NamespaceSettings.Apply(ns, _exception.Interface, ForwardsIPv6);
+            _ = NamespaceSettings.Apply(ns, _exception.Interface, uplink.UsesIPv6);
         }
 
         return true;
     }
-
-    /// <summary>Whether the ACC's kernel has IPv6 neighbours to forward to.</summary>
-    public bool ForwardsIPv6 { get; } =
-        uplink.Addresses.Any(a => a.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6);
 
     private static NetNamespace Open(string path, bool create) => create && Path.GetDirectoryName(path) == NetNamespace.NamedDirectory
         ? NetNamespace.OpenOrCreateNamed(Path.GetFileName(path))
@@ -87,7 +83,7 @@ internal sealed class ExceptionLink(UplinkSettings uplink, string? portNamespace
 
         // The pipeline would get router solicitations of the port's own end, and the uplink those of the other one.
         portLinks.SetIPv6AddrGenModeNone(port.Index);
-        if (!ForwardsIPv6)
+        if (!uplink.UsesIPv6)
         {
             links.SetIPv6AddrGenModeNone(near.Index);
         }

@@ -24,7 +24,7 @@ internal sealed class KnownNeighbor(IPAddress address, long number)
     /// <summary>The kernel keeps it resolved by itself.</summary>
     public bool IsManaged { get; set; }
 
-    /// <summary>The kernel has no entry. That is no evidence that the neighbour is gone: it has to be asked.</summary>
+    /// <summary>The kernel has no entry. The neighbour may still be there, so it has to be probed.</summary>
     public bool IsAbsent { get; set; }
 
     /// <summary>When it last confirmed its MAC address, on the table's clock.</summary>

@@ -1,7 +1,6 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
-using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.Retries;
 
@@ -13,13 +12,9 @@ namespace ACCOffload.InfraManager.Uplink;
 /// </summary>
 internal sealed partial class NeighborController : INeighborSink, IAsyncDisposable
 {
-    // Longer than the programmer's own timeouts, so that only a stuck programmer exceeds it.
-    private static readonly TimeSpan SubmitTimeout = TimeSpan.FromMinutes(1);
-
     private readonly IProgrammer _programmer;
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(15));
+    private readonly IntentSubmitter _submitter;
     private readonly ChangeSignal _signal = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -31,13 +26,13 @@ internal sealed partial class NeighborController : INeighborSink, IAsyncDisposab
     // All neighbours have to be submitted: after the first list, and when other next hops are needed.
     private bool _mustSubmitAll;
     private Task _running = Task.CompletedTask;
-    private string _problem = "";
 
     public NeighborController(IProgrammer programmer, TimeProvider time, ILogger logger)
     {
         _programmer = programmer;
-        _time = time;
         _logger = logger;
+        _submitter = new IntentSubmitter(
+            programmer, new Backoff(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(15)), time, LogFailed, LogResumed);
     }
 
     /// <summary>Receives the addresses to keep resolved, at start and after every change.</summary>
@@ -47,7 +42,7 @@ internal sealed partial class NeighborController : INeighborSink, IAsyncDisposab
     {
         _programmer.NextHopsChanged += OnNextHopsChanged;
         Wanted(_programmer.NextHops);
-        _running = Task.Run(() => RunAsync(_stop.Token));
+        _running = Task.Run(() => _submitter.RunAsync(_signal, SubmitAsync, _stop.Token));
     }
 
     public void Replace(IReadOnlyCollection<Neighbor> all)
@@ -121,24 +116,6 @@ internal sealed partial class NeighborController : INeighborSink, IAsyncDisposab
         }
     }
 
-    private async Task RunAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var retry = Timeout.InfiniteTimeSpan;
-            while (true)
-            {
-                await _signal.WaitAsync(retry, _time, cancellationToken);
-                retry = Take() is not { } intent || await SubmitAsync(intent, cancellationToken)
-                    ? Timeout.InfiniteTimeSpan
-                    : _backoff.Next();
-            }
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
-    }
-
     /// <summary>The next changes, or null: before the first list it is unknown which neighbours are gone.</summary>
     private NeighborsIntent? Take()
     {
@@ -159,31 +136,12 @@ internal sealed partial class NeighborController : INeighborSink, IAsyncDisposab
         }
     }
 
-    /// <returns>Whether the change is in effect; otherwise everything is submitted again.</returns>
-    private async Task<bool> SubmitAsync(NeighborsIntent intent, CancellationToken cancellationToken)
+    /// <returns>Whether everything is in effect; otherwise everything is submitted again.</returns>
+    private async Task<bool> SubmitAsync(CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(SubmitTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        string problem;
-        try
+        if (Take() is not { } intent || await _submitter.TrySubmitAsync(intent, cancellationToken) is not null)
         {
-            await _programmer.SubmitAsync(intent, either.Token);
-            _backoff.Reset();
-            if (_problem.Length > 0)
-            {
-                LogResumed();
-            }
-
-            _problem = "";
             return true;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            problem = $"no response within {SubmitTimeout.TotalSeconds:0} s";
-        }
-        catch (IntentException e)
-        {
-            problem = e.Message;
         }
 
         lock (_lock)
@@ -191,19 +149,13 @@ internal sealed partial class NeighborController : INeighborSink, IAsyncDisposab
             _mustSubmitAll = true;
         }
 
-        if (_problem != problem)
-        {
-            LogFailed(problem);
-        }
-
-        _problem = problem;
         return false;
     }
 
     [LoggerMessage(EventId = 4301, Level = LogLevel.Warning,
-        Message = "The latest neighbors are not in effect: {Problem}; retrying, the last ones stay in use")]
+        Message = "The latest neighbours are not in effect: {Problem}; retrying, the last ones stay in use")]
     private partial void LogFailed(string problem);
 
-    [LoggerMessage(EventId = 4302, Level = LogLevel.Information, Message = "The latest neighbors are in effect")]
+    [LoggerMessage(EventId = 4302, Level = LogLevel.Information, Message = "The latest neighbours are in effect")]
     private partial void LogResumed();
 }

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.NativeInterop.Syscalls;
@@ -17,7 +16,7 @@ internal readonly record struct UplinkInterfaceState(int Index, bool IsUsable, s
 /// configured. Not thread-safe.
 /// </summary>
 /// <param name="uplink">The uplink with its exception port.</param>
-/// <param name="mtu">The largest packet that endpoints send by default.</param>
+/// <param name="mtu">The largest packet that the uplink carries, in bytes.</param>
 internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
 {
     /// <summary>The origin (rtm_protocol) of our routes; those of others, such as a routing daemon, are left alone.</summary>
@@ -36,7 +35,6 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
 
     private readonly ExceptionPort _exception = uplink.Exception
         ?? throw new ArgumentException("the uplink has no exception port", nameof(uplink));
-    private readonly bool _usesIPv6 = uplink.Addresses.Any(a => a.Address.AddressFamily == AddressFamily.InterNetworkV6);
     private int _preparedIndex;
     private string _namespaceProblem = "";
 
@@ -78,8 +76,7 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
             return $"{Place} has no carrier: its other end, port {_exception.Port}, is down or gone";
         }
 
-        var wanted = uplink.Mtu > 0 ? uplink.Mtu : mtu;
-        return link.Mtu < wanted ? $"{Place} has an MTU of {link.Mtu}, less than the {wanted} of the packets that it forwards" : "";
+        return link.Mtu < mtu ? $"{Place} has an MTU of {link.Mtu}, less than the {mtu} of the packets that it forwards" : "";
     }
 
     // Each of these would signal a change if it was repeated.
@@ -90,7 +87,7 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
             return;
         }
 
-        if (!_usesIPv6)
+        if (!uplink.UsesIPv6)
         {
             session.Links.SetIPv6AddrGenModeNone(link.Index);
         }
@@ -104,7 +101,7 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
             // A device without such features has none to switch off.
         }
 
-        _namespaceProblem = NamespaceSettings.Apply(session.Namespace, link.Name, _usesIPv6);
+        _namespaceProblem = NamespaceSettings.Apply(session.Namespace, link.Name, uplink.UsesIPv6);
         _preparedIndex = link.Index;
     }
 
@@ -121,12 +118,11 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
             SetMac(links, link);
         }
 
-        var wanted = uplink.Mtu > 0 ? uplink.Mtu : mtu;
-        if (link.Mtu < wanted)
+        if (link.Mtu < mtu)
         {
             try
             {
-                links.SetMtu(link.Index, wanted);
+                links.SetMtu(link.Index, mtu);
             }
             catch (LinuxException e) when (e.Errno == Errno.EINVAL)
             {
@@ -159,7 +155,7 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
         var wanted = uplink.Addresses.Select(a => (a.Address, a.PrefixLength)).ToHashSet();
         // The kernel would answer ARP for any other address. IPv6 needs its link-local one.
         foreach (var other in links.GetAddresses(index).Where(a => !wanted.Contains((a.Address, a.PrefixLength))
-            && !(a.Address.IsIPv6LinkLocal && _usesIPv6)))
+            && !(a.Address.IsIPv6LinkLocal && uplink.UsesIPv6)))
         {
             links.DeleteAddress(index, other.Address, other.PrefixLength);
         }

@@ -37,7 +37,6 @@ internal sealed partial class UplinkWatch : IDisposable
     private string _linkProblem = "";
     private long _reconciled;
     private bool _mustReconcile;
-    private volatile IReadOnlyCollection<IPAddress> _nextHops = [];
     private volatile string _problem;
     private volatile int _resolvedCount;
     private volatile bool _stopping;
@@ -73,18 +72,13 @@ internal sealed partial class UplinkWatch : IDisposable
     public int ResolvedCount => _resolvedCount;
 
     /// <summary>
-    /// Neighbours to keep resolved beside the configured gateways, such as other nodes on the same network. May be set at any time, on any
-    /// thread.
+    /// Sets the neighbours to keep resolved beside the configured gateways, such as other nodes on the same network. May be called at any
+    /// time, on any thread.
     /// </summary>
-    public IReadOnlyCollection<IPAddress> NextHops
+    public void SetNextHops(IReadOnlyCollection<IPAddress> addresses)
     {
-        get => _nextHops;
-        set
-        {
-            _nextHops = [.. value];
-            _resolver.SetWanted([.. _gateways, .. value]);
-            _wake.Signal();
-        }
+        _resolver.SetWanted([.. _gateways, .. addresses]);
+        _wake.Signal();
     }
 
     public void Start() => _thread.UnsafeStart();

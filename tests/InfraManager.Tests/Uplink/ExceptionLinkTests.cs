@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ACCOffload.InfraManager.Tests.Uplink;
 
-/// <summary>Who makes the exception interface: a veth pair for the embedded target, or a device that is moved.</summary>
+/// <summary>Creating the exception interface: a veth pair for the embedded target, or an existing device that is moved.</summary>
 public sealed class ExceptionLinkTests : IDisposable
 {
     private static readonly MacAddress Mac = MacAddress.Parse("02:00:00:00:00:99");

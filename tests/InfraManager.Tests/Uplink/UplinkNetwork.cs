@@ -48,6 +48,24 @@ internal sealed class UplinkNetwork : IAsyncDisposable
         return network;
     }
 
+    /// <summary>Creates the network with its gateway, and starts the watch; returns when the gateway is reported.</summary>
+    public static async Task<UplinkNetwork> StartWithGatewayAsync()
+    {
+        var network = await CreateAsync();
+        try
+        {
+            await network.AddHostAsync("gw", GatewayMac, Gateway);
+            network.Start();
+            await network.ReportedAsync(Gateway, GatewayMac);
+            return network;
+        }
+        catch
+        {
+            await network.DisposeAsync();
+            throw;
+        }
+    }
+
     /// <summary>Makes the exception interface's namespace and the interface, connected to the network.</summary>
     public async Task MakeAccAsync()
     {

@@ -15,10 +15,7 @@ public sealed class UplinkWatchTests
     public async Task The_gateway_is_resolved_and_the_interface_is_as_configured()
     {
         Needs.Root();
-        await using var network = await UplinkNetwork.CreateAsync();
-        await network.AddHostAsync("gw", GatewayMac, Gateway);
-        network.Start();
-        await network.ReportedAsync(Gateway, GatewayMac);
+        await using var network = await UplinkNetwork.StartWithGatewayAsync();
         await network.SolvedAsync();
         Assert.Equal(Condition.Met("Uplink", "neighbours resolved: 1"), UplinkCondition.Of(network.Watch));
         Assert.True(UplinkCondition.Of(null).Ok);
@@ -146,9 +143,9 @@ public sealed class UplinkWatchTests
         await network.AddHostAsync("h1", "02:00:00:00:01:20", "192.0.2.20", "192.0.2.21");
         network.Start();
         await network.ReportedAsync(Gateway, GatewayMac);
-        network.Watch.NextHops = [IPAddress.Parse("192.0.2.20")];
+        network.Watch.SetNextHops([IPAddress.Parse("192.0.2.20")]);
         await network.ReportedAsync("192.0.2.20", "02:00:00:00:01:20");
-        network.Watch.NextHops = [IPAddress.Parse("192.0.2.21")];
+        network.Watch.SetNextHops([IPAddress.Parse("192.0.2.21")]);
         await network.ReportedAsync("192.0.2.21", "02:00:00:00:01:20");
         // Linux 5.16 and later keep them resolved.
         await Eventually.TrueAsync(
@@ -191,10 +188,7 @@ public sealed class UplinkWatchTests
     public async Task The_interface_is_kept_as_configured()
     {
         Needs.Root();
-        await using var network = await UplinkNetwork.CreateAsync();
-        await network.AddHostAsync("gw", GatewayMac, Gateway);
-        network.Start();
-        await network.ReportedAsync(Gateway, GatewayMac);
+        await using var network = await UplinkNetwork.StartWithGatewayAsync();
         foreach (var line in new[]
         {
             "ip addr del 192.0.2.10/24 dev accx1",
@@ -233,10 +227,7 @@ public sealed class UplinkWatchTests
     public async Task While_the_interface_or_its_namespace_is_missing_the_last_known_neighbours_stay()
     {
         Needs.Root();
-        await using var network = await UplinkNetwork.CreateAsync();
-        await network.AddHostAsync("gw", GatewayMac, Gateway);
-        network.Start();
-        await network.ReportedAsync(Gateway, GatewayMac);
+        await using var network = await UplinkNetwork.StartWithGatewayAsync();
         await network.SolvedAsync();
 
         await network.RunAsync(network.Acc, "ip link del accx1");
@@ -260,10 +251,7 @@ public sealed class UplinkWatchTests
     public async Task A_link_that_goes_down_at_its_other_end_is_a_problem_and_no_evidence_about_neighbours()
     {
         Needs.Root();
-        await using var network = await UplinkNetwork.CreateAsync();
-        await network.AddHostAsync("gw", GatewayMac, Gateway);
-        network.Start();
-        await network.ReportedAsync(Gateway, GatewayMac);
+        await using var network = await UplinkNetwork.StartWithGatewayAsync();
         var bridge = network.Acc.Replace("-acc", "-net", StringComparison.Ordinal);
         await network.RunAsync(bridge, "ip link set acc down");
         await Eventually.TrueAsync(

@@ -15,25 +15,19 @@ namespace ACCOffload.InfraManager.Cluster.Nodes;
 /// </summary>
 internal sealed partial class NodeController : IDisposable
 {
-    // Longer than the programmer's own timeouts, so that only a stuck programmer exceeds it.
-    private static readonly TimeSpan SubmitTimeout = TimeSpan.FromMinutes(1);
-
-    private readonly IProgrammer _programmer;
     private readonly ServiceIndex _services;
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
+    private readonly IntentSubmitter _submitter;
     private readonly ChangeSignal _signal = new();
     private readonly Lock _lock = new();
     private NodeFactsIntent _latest = new();
-    private volatile string _problem = "";
 
     public NodeController(IProgrammer programmer, ServiceIndex services, TimeProvider time, ILogger logger)
     {
-        _programmer = programmer;
         _services = services;
-        _time = time;
         _logger = logger;
+        _submitter = new IntentSubmitter(
+            programmer, new Backoff(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15)), time, LogFailed, LogResumed);
         Node = new NodeSink(this, services.Node);
         ServiceRanges = new RangeSink(this);
     }
@@ -44,24 +38,10 @@ internal sealed partial class NodeController : IDisposable
     public IObjectSink<ServiceRangeObject> ServiceRanges { get; }
 
     /// <summary>Why the latest facts are not in effect; empty if they are.</summary>
-    public string Problem => _problem;
+    public string Problem => _submitter.Problem;
 
     /// <summary>Runs until cancelled; failures do not stop it.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var retry = Timeout.InfiniteTimeSpan;
-            while (true)
-            {
-                await _signal.WaitAsync(retry, _time, cancellationToken);
-                retry = await SubmitAsync(cancellationToken) ? Timeout.InfiniteTimeSpan : _backoff.Next();
-            }
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
-    }
+    public Task RunAsync(CancellationToken cancellationToken) => _submitter.RunAsync(_signal, SubmitAsync, cancellationToken);
 
     public void Dispose() => _signal.Dispose();
 
@@ -74,48 +54,20 @@ internal sealed partial class NodeController : IDisposable
             intent = _latest;
         }
 
-        using var limit = new CancellationTokenSource(SubmitTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
+        if (await _submitter.TrySubmitAsync(intent, cancellationToken) is not { Node: { } node })
         {
-            var node = (await _programmer.SubmitAsync(intent, either.Token)).Node;
-            _services.SetNode(node);
-            _backoff.Reset();
-            if (_problem.Length > 0)
-            {
-                LogResumed();
-            }
-
-            _problem = "";
-            if (_logger.IsEnabled(LogLevel.Information))
-            {
-                var (addresses, pods) = (string.Join(", ", node.NodeAddresses), string.Join(", ", node.PodRanges));
-                var services = string.Join(", ", node.VirtualRanges);
-                LogApplied(addresses, pods, services);
-            }
-
-            return true;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            Report($"no response within {SubmitTimeout.TotalSeconds:0} s");
-        }
-        catch (IntentException e)
-        {
-            Report(e.Message);
+            return false;
         }
 
-        return false;
-    }
-
-    private void Report(string problem)
-    {
-        if (_problem != problem)
+        _services.SetNode(node);
+        if (_logger.IsEnabled(LogLevel.Information))
         {
-            LogFailed(problem);
+            var (addresses, pods) = (string.Join(", ", node.NodeAddresses), string.Join(", ", node.PodRanges));
+            var services = string.Join(", ", node.VirtualRanges);
+            LogApplied(addresses, pods, services);
         }
 
-        _problem = problem;
+        return true;
     }
 
     private void Update(Func<NodeFactsIntent, NodeFactsIntent> change)

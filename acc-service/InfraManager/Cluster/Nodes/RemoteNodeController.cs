@@ -3,7 +3,6 @@ using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Peers;
-using ACCOffload.InfraManager.State.Values;
 using ACCOffload.Retries;
 
 namespace ACCOffload.InfraManager.Cluster.Nodes;
@@ -17,22 +16,17 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
     /// <summary>Nodes in one intent, so that API requests do not wait for a whole cluster.</summary>
     private const int MaxBatch = 256;
 
-    // Longer than the programmer's own timeouts, so that only a stuck programmer exceeds it.
-    private static readonly TimeSpan SubmitTimeout = TimeSpan.FromMinutes(1);
-
     private readonly string _ownName;
-    private readonly IProgrammer _programmer;
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Backoff _backoff = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
+    private readonly IntentSubmitter _submitter;
     private readonly ChangeSignal _signal = new();
     private readonly Lock _lock = new();
     private readonly Dictionary<string, RemoteNodeFacts> _nodes = [];
     private readonly HashSet<string> _changed = [];
+    private readonly HashSet<string> _unreadable = [];
 
     // Set by a complete list: what the model has beyond it is gone.
-    private HashSet<string>? _complete;
-    private volatile string _problem = "";
+    private bool _removesOthers;
 
     /// <param name="ownName">This node's name, whose object is skipped.</param>
     /// <param name="programmer">Programs the routes.</param>
@@ -41,9 +35,9 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
     public RemoteNodeController(string ownName, IProgrammer programmer, TimeProvider time, ILogger logger)
     {
         _ownName = ownName;
-        _programmer = programmer;
-        _time = time;
         _logger = logger;
+        _submitter = new IntentSubmitter(
+            programmer, new Backoff(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15)), time, LogFailed, LogResumed);
     }
 
     public int Count
@@ -58,15 +52,17 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
     }
 
     /// <summary>Why the latest state is not in effect; empty if it is.</summary>
-    public string Problem => _problem;
+    public string Problem => _submitter.Problem;
 
     public void Replace(IReadOnlyCollection<NodeObject> objects, IReadOnlyCollection<ObjectName> unreadable)
     {
         lock (_lock)
         {
             var listed = objects.Where(o => o.Name.Name != _ownName).ToDictionary(o => o.Name.Name, FactsOf);
-            _complete = [.. listed.Keys, .. unreadable.Select(n => n.Name)];
-            foreach (var gone in _nodes.Keys.Where(n => !_complete.Contains(n)).ToList())
+            _unreadable.Clear();
+            _unreadable.UnionWith(unreadable.Select(n => n.Name));
+            _removesOthers = true;
+            foreach (var gone in _nodes.Keys.Where(n => !listed.ContainsKey(n) && !_unreadable.Contains(n)).ToList())
             {
                 _nodes.Remove(gone);
                 _changed.Add(gone);
@@ -90,7 +86,6 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
 
         lock (_lock)
         {
-            _complete?.Add(changed.Name.Name);
             if (!Set(changed.Name.Name, FactsOf(changed)))
             {
                 return;
@@ -104,7 +99,7 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
     {
         lock (_lock)
         {
-            _complete?.Remove(name.Name);
+            _unreadable.Remove(name.Name);
             _nodes.Remove(name.Name);
             _changed.Add(name.Name);
         }
@@ -113,21 +108,7 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
     }
 
     /// <summary>Runs until cancelled; failures do not stop it.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var retry = Timeout.InfiniteTimeSpan;
-            while (true)
-            {
-                await _signal.WaitAsync(retry, _time, cancellationToken);
-                retry = await FlushAsync(cancellationToken) ? Timeout.InfiniteTimeSpan : _backoff.Next();
-            }
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
-    }
+    public Task RunAsync(CancellationToken cancellationToken) => _submitter.RunAsync(_signal, FlushAsync, cancellationToken);
 
     public void Dispose() => _signal.Dispose();
 
@@ -153,20 +134,13 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
     {
         while (Take() is { } intent)
         {
-            if (!await SubmitAsync(intent, cancellationToken))
+            if (await _submitter.TrySubmitAsync(intent, cancellationToken) is null)
             {
                 PutBack(intent);
                 return false;
             }
         }
 
-        _backoff.Reset();
-        if (_problem.Length > 0)
-        {
-            LogResumed();
-        }
-
-        _problem = "";
         return true;
     }
 
@@ -177,18 +151,17 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
         {
             var names = _changed.Take(MaxBatch).ToList();
             _changed.ExceptWith(names);
-            var complete = _changed.Count == 0 ? _complete : null;
-            if (names.Count == 0 && complete is null)
+            var isLast = _removesOthers && _changed.Count == 0;
+            if (names.Count == 0 && !isLast)
             {
                 return null;
             }
 
-            if (complete is not null)
+            _removesOthers &= !isLast;
+            return new RemoteNodesIntent([.. names.Select(n => (n, _nodes.GetValueOrDefault(n)))])
             {
-                _complete = null;
-            }
-
-            return new RemoteNodesIntent([.. names.Select(n => (n, _nodes.GetValueOrDefault(n)))]) { Names = complete };
+                Names = isLast ? _nodes.Keys.Union(_unreadable).ToHashSet() : null,
+            };
         }
     }
 
@@ -197,44 +170,8 @@ internal sealed partial class RemoteNodeController : IObjectSink<NodeObject>, ID
         lock (_lock)
         {
             _changed.UnionWith(intent.Changes.Select(c => c.Name));
-            if (intent.Names is { } names && _complete is null)
-            {
-                // Changes since then are applied again.
-                _complete = [.. names, .. _nodes.Keys];
-                _complete.ExceptWith(_changed.Where(n => !_nodes.ContainsKey(n)));
-            }
+            _removesOthers |= intent.Names is not null;
         }
-    }
-
-    private async Task<bool> SubmitAsync(RemoteNodesIntent intent, CancellationToken cancellationToken)
-    {
-        using var limit = new CancellationTokenSource(SubmitTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            await _programmer.SubmitAsync(intent, either.Token);
-            return true;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            Report($"no response within {SubmitTimeout.TotalSeconds:0} s");
-        }
-        catch (IntentException e)
-        {
-            Report(e.Message);
-        }
-
-        return false;
-    }
-
-    private void Report(string problem)
-    {
-        if (_problem != problem)
-        {
-            LogFailed(problem);
-        }
-
-        _problem = problem;
     }
 
     [LoggerMessage(EventId = 4211, Level = LogLevel.Warning,

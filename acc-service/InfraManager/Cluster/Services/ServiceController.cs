@@ -17,9 +17,6 @@ internal sealed partial class ServiceController : IDisposable
     /// <summary>Services submitted at the same time. More would only fill the programmer's queue, where API requests wait too.</summary>
     private const int MaxConcurrent = 1024;
 
-    // Longer than the programmer's own timeouts, so that only a stuck programmer exceeds it.
-    private static readonly TimeSpan SubmitTimeout = TimeSpan.FromMinutes(1);
-
     // Not shorter, because each attempt allocates new IDs and writes entries in vain.
     private static readonly TimeSpan RefusedRetryInterval = TimeSpan.FromMinutes(1);
 
@@ -157,7 +154,7 @@ internal sealed partial class ServiceController : IDisposable
     /// <returns>The intent if it has to be retried, otherwise null.</returns>
     private async Task<ServiceIntent?> SubmitAsync(ServiceIntent intent, CancellationToken cancellationToken)
     {
-        using var limit = new CancellationTokenSource(SubmitTimeout, _time);
+        using var limit = new CancellationTokenSource(IntentSubmitter.Timeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var start = _time.GetTimestamp();
         IntentException refusal;
@@ -186,7 +183,7 @@ internal sealed partial class ServiceController : IDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return RetryLater(intent, $"no response within {SubmitTimeout.TotalSeconds:0} s");
+            return RetryLater(intent, IntentSubmitter.NoResponse);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -209,7 +206,7 @@ internal sealed partial class ServiceController : IDisposable
             LogBounded(nameof(_refused), intent.Key, refusal.Message, LogRefused);
         }
 
-        using var limit = new CancellationTokenSource(SubmitTimeout, _time);
+        using var limit = new CancellationTokenSource(IntentSubmitter.Timeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         var start = _time.GetTimestamp();
         try
@@ -236,7 +233,7 @@ internal sealed partial class ServiceController : IDisposable
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return RetryLater(intent, $"no response within {SubmitTimeout.TotalSeconds:0} s");
+            return RetryLater(intent, IntentSubmitter.NoResponse);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

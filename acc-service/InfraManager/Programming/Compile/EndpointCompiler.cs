@@ -111,10 +111,10 @@ internal sealed class EndpointCompiler
             return;
         }
 
-        var tunnel = Node.RoutesNodes && Node.Tunnel.Mode != EncapsulationMode.Never ? Node.TunnelSource : null;
+        var tunnel = Node.UsesTunnels ? Node.TunnelSource : null;
         entries.Add(_portClass.Exact("port", port).Action("uplink_port").Param("arp_port", arp).Param("gateway_mac", mac)
             .Param("tunnel_ip", tunnel is null ? 0 : Ipv4.Value(tunnel))
-            .Param("tunnel_mac", tunnel is null ? 0 : (Node.Tunnel.Mac ?? TunnelSettings.MacOf(Node.Name)).Value)
+            .Param("tunnel_mac", tunnel is null ? 0 : Node.TunnelMac.Value)
             .Param("tunnel_port", tunnel is null ? 0 : (uint)Node.Tunnel.Port).Build());
     }
 

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
@@ -41,7 +40,7 @@ internal sealed class NodeCompiler
     {
         var entries = new List<Entry> { Pool(MasqueradePools.Hairpin, Node.Gateway) };
         AddRoutes(entries);
-        if (Node.NodeAddresses.FirstOrDefault(IsServed) is { } address)
+        if (Node.NodeAddresses.FirstOrDefault(Ipv4.Is) is { } address)
         {
             entries.Add(Pool(MasqueradePools.Services, address));
             entries.Add(Pool(MasqueradePools.Collisions, address));
@@ -50,7 +49,7 @@ internal sealed class NodeCompiler
         // A 24.01 agent's setting takes precedence over the configuration's.
         if (!snat.IsActive)
         {
-            if (!Node.MasqueradesOutgoing || Node.NodeAddresses.FirstOrDefault(IsServed) is not { } source)
+            if (!Node.MasqueradesOutgoing || Node.NodeAddresses.FirstOrDefault(Ipv4.Is) is not { } source)
             {
                 return [.. entries];
             }
@@ -62,9 +61,9 @@ internal sealed class NodeCompiler
         var everywhere = new IPNetwork(IPAddress.Any, 0);
         entries.Add(Outgoing(everywhere).Action("masquerade_source").Param("pool", MasqueradePools.Outgoing).Build());
         // The node and its pods see each other's own addresses, whatever the prefixes are.
-        var own = Node.PodRanges.Concat(Node.NodeAddresses.Concat(Node.HostAddresses).Append(Node.Gateway).Where(IsServed)
+        var own = Node.PodRanges.Concat(Node.NodeAddresses.Concat(Node.HostAddresses).Append(Node.Gateway).Where(Ipv4.Is)
             .Select(a => new IPNetwork(a, 32)));
-        foreach (var kept in snat.Prefixes.Concat(own).Where(p => IsServed(p.BaseAddress) && p != everywhere).Distinct())
+        foreach (var kept in snat.Prefixes.Concat(own).Where(p => Ipv4.Is(p) && p != everywhere).Distinct())
         {
             entries.Add(Outgoing(kept).Action("keep_source").Build());
         }
@@ -81,7 +80,7 @@ internal sealed class NodeCompiler
         entries.Add(Route(gateway).Action("to_gateway").Build());
         entries.Add(_localSources.Exact("src_ip", Ipv4.Value(Node.Gateway)).Action("gateway_source").Build());
         foreach (var range in Node.PodRanges.Concat(Node.VirtualRanges)
-            .Where(r => IsServed(r.BaseAddress) && given.Add(r) && r != gateway))
+            .Where(r => Ipv4.Is(r) && given.Add(r) && r != gateway))
         {
             entries.Add(Route(range).Action("unassigned").Build());
         }
@@ -102,6 +101,4 @@ internal sealed class NodeCompiler
 
     private EntryBuilder Outgoing(IPNetwork prefix) =>
         _outgoing.Lpm("dst_ip", Ipv4.Value(prefix.BaseAddress), prefix.PrefixLength);
-
-    private static bool IsServed(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork;
 }

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Peers;
@@ -49,7 +48,7 @@ internal sealed class PeerCompiler
         var via = path.Neighbor is { } neighbor ? model.Neighbors.IdOf(neighbor) : NextHopIds.FirstRoute + (uint)path.Route;
         var mask = MaskOf(model.RemoteNodes.PrefixLength);
         var hop = path.Kind == NodePathKind.Direct ? via : node.Id;
-        foreach (var range in node.Facts.PodRanges.Where(r => IsIpv4(r) && model.RemoteNodes.Holds(node, r)))
+        foreach (var range in node.Facts.PodRanges.Where(r => Ipv4.Is(r) && model.RemoteNodes.Holds(node, r)))
         {
             var extra = model.RemoteNodes.PrefixLength - range.PrefixLength;
             for (var i = 0u; extra <= RemoteNodeProblem.MaxExtraBits && i < 1u << extra; i++)
@@ -64,7 +63,7 @@ internal sealed class PeerCompiler
             var remote = Ipv4.Value(path.Address!);
             var vni = (uint)settings.Tunnel.Vni << VniShift;
             entries.Add(Tunnel(new TunnelHop(
-                node.Id, via, Ipv4.Value(source), remote, settings.Tunnel.Mac ?? TunnelSettings.MacOf(settings.Name),
+                node.Id, via, Ipv4.Value(source), remote, settings.TunnelMac,
                 node.Facts.TunnelMac ?? TunnelSettings.MacOf(node.Name), vni, (uint)settings.Tunnel.Port,
                 (uint)(settings.UplinkMtu - TunnelSettings.Overhead))));
             entries.Add(TunnelPeer(remote, vni, node.Id, mask));
@@ -80,7 +79,7 @@ internal sealed class PeerCompiler
     /// <param name="exceptionPort">The pipeline number of the exception port; null while there is none.</param>
     public Entry[]? Compile(Neighbor neighbor, NodeSettings settings, uint? uplinkPort, uint? exceptionPort)
     {
-        if (neighbor.Address.AddressFamily != AddressFamily.InterNetwork || !settings.RoutesNodes)
+        if (!Ipv4.Is(neighbor.Address) || !settings.RoutesNodes)
         {
             return [];
         }
@@ -105,7 +104,7 @@ internal sealed class PeerCompiler
         for (var i = 0; i < uplink.Routes.Count; i++)
         {
             var route = uplink.Routes[i];
-            if (!IsIpv4(route.Destination))
+            if (!Ipv4.Is(route.Destination))
             {
                 continue;
             }
@@ -123,7 +122,7 @@ internal sealed class PeerCompiler
         if (exceptionPort is { } exception)
         {
             entries.Add(Unresolved(NextHopIds.Exception, exception, settings));
-            foreach (var network in uplink.Addresses.Select(a => a.Network).Where(IsIpv4))
+            foreach (var network in uplink.Addresses.Select(a => a.Network).Where(Ipv4.Is))
             {
                 routes[network] = ToDestination(network, Host, NextHopIds.Exception);
             }
@@ -132,7 +131,7 @@ internal sealed class PeerCompiler
         if (settings.RoutesNodes && model.RemoteNodes.Count > 0)
         {
             var mask = MaskOf(model.RemoteNodes.PrefixLength);
-            foreach (var range in settings.ClusterRanges.Where(r => IsIpv4(r) && !settings.PodRanges.Contains(r)))
+            foreach (var range in settings.ClusterRanges.Where(r => Ipv4.Is(r) && !settings.PodRanges.Contains(r)))
             {
                 // Addresses of no node take the route that they would have without this one.
                 var route = NodePath.RouteTo(range.BaseAddress, uplink);
@@ -158,8 +157,6 @@ internal sealed class PeerCompiler
     }
 
     private static uint MaskOf(int prefixLength) => prefixLength == 0 ? 0 : uint.MaxValue << (32 - prefixLength);
-
-    private static bool IsIpv4(IPNetwork network) => network.BaseAddress.AddressFamily == AddressFamily.InterNetwork;
 
     /// <summary>The sum over the constant words of the outer header (RFC 1071): version, DF, TTL and protocol, addresses.</summary>
     private static uint OuterHeaderSum(uint source, uint destination)

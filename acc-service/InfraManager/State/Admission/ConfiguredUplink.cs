@@ -50,7 +50,7 @@ internal static class ConfiguredUplink
 /// <summary>An attachment has a port or the MAC address of the configured uplink.</summary>
 /// <param name="key">The configuration key of the port.</param>
 /// <param name="port">The port's name.</param>
-/// <param name="message">What is taken, and by whom.</param>
+/// <param name="message">The port or MAC address, and the attachment that has it.</param>
 internal sealed class UplinkTakenException(string key, string port, string message) : Exception(message)
 {
     public string Key { get; } = key;

@@ -1,4 +1,4 @@
-using System.Net;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Node;
 
@@ -26,20 +26,20 @@ internal readonly record struct AddressConflict(string Key, string Value, string
 
             for (var j = 0; j < i; j++)
             {
-                if (Overlap(range, node.PodRanges[j]))
+                if (range.Overlaps(node.PodRanges[j]))
                 {
                     yield return new($"Node:PodRanges[{i}]", range.ToString(), $"overlaps {node.PodRanges[j]}", "remove one of them");
                 }
             }
 
-            foreach (var other in node.VirtualRanges.Where(v => Overlap(v, range)))
+            foreach (var other in node.VirtualRanges.Where(v => v.Overlaps(range)))
             {
                 yield return new(
                     "Node:VirtualRanges", other.ToString(), $"overlaps the pod range {range}",
                     "give the cluster's service range, which contains no pod addresses");
             }
 
-            foreach (var other in node.ExternalRanges.Where(v => Overlap(v, range)))
+            foreach (var other in node.ExternalRanges.Where(v => v.Overlaps(range)))
             {
                 yield return new(
                     "Node:ExternalRanges", other.ToString(), $"overlaps the pod range {range}", "give addresses that no pod can have");
@@ -70,6 +70,4 @@ internal readonly record struct AddressConflict(string Key, string Value, string
             }
         }
     }
-
-    private static bool Overlap(IPNetwork a, IPNetwork b) => a.Contains(b.BaseAddress) || b.Contains(a.BaseAddress);
 }

@@ -1,6 +1,6 @@
 using System.Net;
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Peers;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Node;
 
@@ -27,9 +27,9 @@ internal readonly record struct NodePath(NodePathKind Kind, IPAddress? Address, 
     /// <summary>The way to a node; a pure function of the settings and the node's addresses.</summary>
     public static NodePath To(RemoteNode node, NodeSettings settings)
     {
-        var address = node.Facts.TunnelAddress is { AddressFamily: AddressFamily.InterNetwork } announced
+        var address = node.Facts.TunnelAddress is { } announced && Ipv4.Is(announced)
             ? announced
-            : node.Facts.Addresses.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork);
+            : node.Facts.Addresses.FirstOrDefault(Ipv4.Is);
         if (address is null || settings.Uplink is not { } uplink)
         {
             return new(NodePathKind.Routed, address, null, -1);
@@ -38,13 +38,13 @@ internal readonly record struct NodePath(NodePathKind Kind, IPAddress? Address, 
         var onLink = uplink.Addresses.Any(a => a.Network.Contains(address));
         var route = onLink ? -1 : RouteTo(address, uplink);
         var neighbor = onLink ? address : route < 0 ? null : uplink.Routes[route].Gateway;
-        var kind = settings.Tunnel.Mode switch
-        {
-            // The outer source is the node's address.
-            EncapsulationMode.Always or EncapsulationMode.Auto when !onLink || settings.Tunnel.Mode == EncapsulationMode.Always =>
-                (onLink || route >= 0) && settings.TunnelSource is not null ? NodePathKind.Tunnel : NodePathKind.Routed,
-            _ => onLink ? NodePathKind.Direct : NodePathKind.Routed,
-        };
+        var encapsulates = settings.Tunnel.Mode == EncapsulationMode.Always
+            || (settings.Tunnel.Mode == EncapsulationMode.Auto && !onLink);
+        // The outer source is this node's address.
+        var canReach = (onLink || route >= 0) && settings.TunnelSource is not null;
+        var kind = encapsulates && canReach ? NodePathKind.Tunnel
+            : !encapsulates && onLink ? NodePathKind.Direct
+            : NodePathKind.Routed;
         return new(kind, address, neighbor, route);
     }
 

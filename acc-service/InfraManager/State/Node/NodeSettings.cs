@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Peers;
@@ -83,12 +82,18 @@ internal sealed record NodeSettings
     public TunnelSettings Tunnel { get; init; } = new();
 
     /// <summary>The address that this node's tunnels end at; null while it is unknown.</summary>
-    public IPAddress? TunnelSource => NodeAddresses.FirstOrDefault(a => a.AddressFamily == AddressFamily.InterNetwork);
+    public IPAddress? TunnelSource => NodeAddresses.FirstOrDefault(Ipv4.Is);
 
     /// <summary>
     /// Whether other nodes are routed to by themselves: the uplink's neighbours are resolved, so the node knows what is on its link.
     /// </summary>
     public bool RoutesNodes => Uplink is { Addresses.Count: > 0 } && Profile.RoutesNodes;
+
+    /// <summary>Whether other nodes may be reached through tunnels.</summary>
+    public bool UsesTunnels => RoutesNodes && Tunnel.Mode != EncapsulationMode.Never;
+
+    /// <summary>This node's MAC address within tunnels.</summary>
+    public MacAddress TunnelMac => Tunnel.Mac ?? TunnelSettings.MacOf(Name);
 
     /// <summary>These settings, completed by what the cluster says: a list that the configuration gives stays as it is.</summary>
     public NodeSettings With(NodeFacts facts, IReadOnlyCollection<RemoteNode> others)
@@ -99,7 +104,7 @@ internal sealed record NodeSettings
             PodRanges = PodRanges.Count > 0 ? PodRanges : facts.PodRanges,
             VirtualRanges = VirtualRanges.Count > 0 ? VirtualRanges : facts.ServiceRanges,
         };
-        return ClusterRanges.Count > 0 || !RoutesNodes ? node : node with { ClusterRanges = State.Node.ClusterRanges.Of(node, others) };
+        return ClusterRanges.Count > 0 || !RoutesNodes ? node : node with { ClusterRanges = DerivedClusterRanges.Of(node, others) };
     }
 
     /// <summary>
@@ -109,7 +114,7 @@ internal sealed record NodeSettings
     public int Mtu
     {
         get => field > 0 ? field : !RoutesNodes ? DefaultMtu
-            : UplinkMtu - (Tunnel.Mode == EncapsulationMode.Never ? 0 : TunnelSettings.Overhead);
+            : UplinkMtu - (UsesTunnels ? TunnelSettings.Overhead : 0);
         init;
     }
 

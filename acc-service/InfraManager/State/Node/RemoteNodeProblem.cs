@@ -1,6 +1,6 @@
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Peers;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Node;
 
@@ -11,10 +11,9 @@ internal static class RemoteNodeProblem
     public const int MaxExtraBits = 8;
 
     /// <returns>One line; empty for no problem. Whether its neighbour answers is not considered.</returns>
-    public static string Of(RemoteNode node, NetworkModel model, NodeSettings settings)
+    public static string Of(RemoteNode node, NodePath path, NetworkModel model, NodeSettings settings)
     {
-        var path = NodePath.To(node, settings);
-        var ranges = node.Facts.PodRanges.Where(r => r.BaseAddress.AddressFamily == AddressFamily.InterNetwork).ToList();
+        var ranges = node.Facts.PodRanges.Where(Ipv4.Is).ToList();
         if (path.Address is not { } address)
         {
             return "it has no IPv4 address of type InternalIP";

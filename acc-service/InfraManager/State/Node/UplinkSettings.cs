@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Node;
@@ -17,6 +18,9 @@ internal sealed record UplinkSettings(string Port, MacAddress Mac, IReadOnlyList
     /// resolves neighbours.
     /// </summary>
     public IReadOnlyList<UplinkAddress> Addresses { get; init; } = [];
+
+    /// <summary>Whether the node has IPv6 addresses there.</summary>
+    public bool UsesIPv6 => Addresses.Any(a => a.Address.AddressFamily == AddressFamily.InterNetworkV6);
 
     /// <summary>The port between the pipeline and the ACC's kernel; null if there are no <see cref="Addresses"/>.</summary>
     public ExceptionPort? Exception { get; init; }

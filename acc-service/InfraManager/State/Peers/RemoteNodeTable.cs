@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Tables;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.NativeInterop.Addresses;
@@ -16,8 +15,8 @@ internal sealed class RemoteNodeTable(StateJournal journal) : StateTable<string,
     public const int MaxNodes = 5000;
 
     private readonly Dictionary<uint, RemoteNode> _byId = [];
-    private readonly Dictionary<IPAddress, SortedSet<uint>> _byAddress = [];
-    private readonly Dictionary<IPNetwork, SortedSet<uint>> _byRange = [];
+    private readonly ClaimIndex<IPAddress> _addresses = new();
+    private readonly ClaimIndex<IPNetwork> _ranges = new();
 
     // The number of IPv4 ranges by prefix length.
     private readonly int[] _lengths = new int[33];
@@ -43,25 +42,19 @@ internal sealed class RemoteNodeTable(StateJournal journal) : StateTable<string,
 
     /// <summary>The nodes with this address, internal or of their tunnels.</summary>
     public IEnumerable<RemoteNode> WithAddress(IPAddress address) =>
-        _byAddress.TryGetValue(address, out var ids) ? ids.Select(id => _byId[id]) : [];
+        _addresses.Of(address).Select(id => _byId[id]);
 
     /// <summary>Whether the node is the first with this address.</summary>
-    public bool Holds(RemoteNode node, IPAddress address) => _byAddress.TryGetValue(address, out var ids) && ids.Min == node.Id;
+    public bool Holds(RemoteNode node, IPAddress address) => _addresses.Holds(node.Id, address);
 
     /// <summary>Whether the node is the first with this range.</summary>
-    public bool Holds(RemoteNode node, IPNetwork range) => _byRange.TryGetValue(range, out var ids) && ids.Min == node.Id;
+    public bool Holds(RemoteNode node, IPNetwork range) => _ranges.Holds(node.Id, range);
 
     /// <summary>The owners of rows that a change of this node affects: it, and nodes that claim the same addresses or ranges.</summary>
-    public IEnumerable<OwnerId> AffectedBy(RemoteNode? node)
-    {
-        if (node is null)
-        {
-            return [];
-        }
-
-        return AddressesOf(node).SelectMany(a => _byAddress.GetValueOrDefault(a) ?? [])
-            .Concat(node.Facts.PodRanges.SelectMany(r => _byRange.GetValueOrDefault(r) ?? [])).Distinct().Select(OwnerId.OfRemoteNode);
-    }
+    public IEnumerable<OwnerId> AffectedBy(RemoteNode? node) => node is null
+        ? []
+        : AddressesOf(node).SelectMany(_addresses.Of).Concat(node.Facts.PodRanges.SelectMany(_ranges.Of)).Distinct()
+            .Select(OwnerId.OfRemoteNode);
 
     protected override OwnerId? OwnerOf(string key, RemoteNode? value) => value is null ? null : OwnerId.OfRemoteNode(value.Id);
 
@@ -71,8 +64,8 @@ internal sealed class RemoteNodeTable(StateJournal journal) : StateTable<string,
         if (old is not null)
         {
             _byId.Remove(old.Id);
-            Unclaim(_byAddress, AddressesOf(old), old.Id);
-            Unclaim(_byRange, old.Facts.PodRanges, old.Id);
+            _addresses.Remove(AddressesOf(old), old.Id);
+            _ranges.Remove(old.Facts.PodRanges, old.Id);
             CountLengths(old, -1);
         }
 
@@ -80,8 +73,8 @@ internal sealed class RemoteNodeTable(StateJournal journal) : StateTable<string,
         {
             _byId.Add(value.Id, value);
             _lastId = Math.Max(_lastId, value.Id);
-            Claim(_byAddress, AddressesOf(value), value.Id);
-            Claim(_byRange, value.Facts.PodRanges, value.Id);
+            _addresses.Add(AddressesOf(value), value.Id);
+            _ranges.Add(value.Facts.PodRanges, value.Id);
             CountLengths(value, 1);
         }
     }
@@ -107,7 +100,7 @@ internal sealed class RemoteNodeTable(StateJournal journal) : StateTable<string,
 
     private void CountLengths(RemoteNode node, int change)
     {
-        foreach (var range in node.Facts.PodRanges.Where(r => r.BaseAddress.AddressFamily == AddressFamily.InterNetwork))
+        foreach (var range in node.Facts.PodRanges.Where(Ipv4.Is))
         {
             _lengths[range.PrefixLength] += change;
         }
@@ -116,30 +109,4 @@ internal sealed class RemoteNodeTable(StateJournal journal) : StateTable<string,
     private static IEnumerable<IPAddress> AddressesOf(RemoteNode node) => node.Facts.TunnelAddress is { } tunnel
         ? node.Facts.Addresses.Append(tunnel).Distinct()
         : node.Facts.Addresses;
-
-    private static void Claim<TKey>(Dictionary<TKey, SortedSet<uint>> index, IEnumerable<TKey> keys, uint id)
-        where TKey : notnull
-    {
-        foreach (var key in keys)
-        {
-            if (!index.TryGetValue(key, out var ids))
-            {
-                index.Add(key, ids = []);
-            }
-
-            ids.Add(id);
-        }
-    }
-
-    private static void Unclaim<TKey>(Dictionary<TKey, SortedSet<uint>> index, IEnumerable<TKey> keys, uint id)
-        where TKey : notnull
-    {
-        foreach (var key in keys)
-        {
-            if (index.TryGetValue(key, out var ids) && ids.Remove(id) && ids.Count == 0)
-            {
-                index.Remove(key);
-            }
-        }
-    }
 }

@@ -1,11 +1,16 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Sockets;
 
 namespace ACCOffload.InfraManager.State.Values;
 
 /// <summary>IPv4 addresses as numbers in host byte order: 10.0.0.1 is 0x0a000001.</summary>
 internal static class Ipv4
 {
+    public static bool Is(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork;
+
+    public static bool Is(IPNetwork network) => Is(network.BaseAddress);
+
     /// <exception cref="InvalidOperationException">The address is not IPv4.</exception>
     public static uint Value(IPAddress address) =>
         TryValue(address, out var value) ? value : throw new InvalidOperationException($"{address} is not IPv4");

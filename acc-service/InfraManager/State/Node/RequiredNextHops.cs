@@ -4,7 +4,7 @@ using ACCOffload.InfraManager.State.Model;
 namespace ACCOffload.InfraManager.State.Node;
 
 /// <summary>The addresses on the uplink network that routes and other nodes need resolved.</summary>
-internal static class NextHops
+internal static class RequiredNextHops
 {
     public static HashSet<IPAddress> Of(NodeSettings settings, NetworkModel model)
     {

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Net;
-using System.Net.Sockets;
 using System.Numerics;
 using ACCOffload.InfraManager.State.Peers;
 using ACCOffload.InfraManager.State.Values;
@@ -10,7 +9,7 @@ namespace ACCOffload.InfraManager.State.Node;
 /// <summary>
 /// The ranges of all nodes' pods, where none are configured. No object of the cluster has them, but each node's range is cut from one.
 /// </summary>
-internal static class ClusterRanges
+internal static class DerivedClusterRanges
 {
     // A wider range would be a guess: 10.0.0.0/8 is the widest of private use (RFC 1918).
     private const int ShortestPrefix = 8;
@@ -21,7 +20,7 @@ internal static class ClusterRanges
     public static IReadOnlyList<IPNetwork> Of(NodeSettings node, IEnumerable<RemoteNode> others)
     {
         IPNetwork[] ranges = [.. node.PodRanges.Concat(others.SelectMany(n => n.Facts.PodRanges))
-            .Where(r => r.BaseAddress.AddressFamily == AddressFamily.InterNetwork).Distinct()];
+            .Where(Ipv4.Is).Distinct()];
         if (ranges.Length == 0)
         {
             return [];
@@ -45,8 +44,6 @@ internal static class ClusterRanges
         var whole = new IPNetwork(new IPAddress(bytes), length);
         var foreign = node.NodeAddresses.Concat(node.HostAddresses).Append(node.Gateway)
             .Concat(others.SelectMany(n => n.Facts.Addresses)).Concat((node.Uplink?.Addresses ?? []).Select(a => a.Address));
-        return foreign.Any(whole.Contains) || node.VirtualRanges.Concat(node.ExternalRanges).Any(r => Overlap(r, whole)) ? ranges : [whole];
+        return foreign.Any(whole.Contains) || node.VirtualRanges.Concat(node.ExternalRanges).Any(r => r.Overlaps(whole)) ? ranges : [whole];
     }
-
-    private static bool Overlap(IPNetwork a, IPNetwork b) => a.Contains(b.BaseAddress) || b.Contains(a.BaseAddress);
 }
