@@ -83,7 +83,11 @@ internal sealed partial class UplinkWatch : IDisposable
         {
             _nextHops = [.. value];
             _resolver.SetWanted([.. _gateways, .. value]);
-            _wake.Signal();
+            // At the end, the thread does not need to be woken any more.
+            if (!_stopping)
+            {
+                _wake.Signal();
+            }
         }
     }
 
