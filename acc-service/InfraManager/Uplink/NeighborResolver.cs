@@ -27,6 +27,7 @@ internal sealed partial class NeighborResolver
     private NeighborMonitor? _monitor;
     private int _index;
     private bool _mustResync;
+    private bool _isNew;
     private bool _hasSnapshot;
     private long _attached;
     private long _lastRound;
@@ -69,6 +70,7 @@ internal sealed partial class NeighborResolver
 
         (_links, _monitor, _index) = (links, monitor, index);
         _mustResync = true;
+        _isNew = true;
         _attached = _time.GetTimestamp();
         _lastRound = _attached;
     }
@@ -92,8 +94,9 @@ internal sealed partial class NeighborResolver
             ReadEvents();
             if (_mustResync)
             {
-                _table.Resync(links.GetNeighbors(_index));
+                _table.Resync(links.GetNeighbors(_index), areFailuresOld: _isNew);
                 _mustResync = false;
+                _isNew = false;
             }
 
             Ask(links);

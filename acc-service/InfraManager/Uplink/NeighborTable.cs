@@ -140,8 +140,17 @@ internal sealed class NeighborTable(NeighborScope scope, int limit, TimeProvider
     }
 
     /// <summary>Takes the kernel's complete list.</summary>
-    public void Resync(IReadOnlyList<NeighborEntry> entries)
+    /// <param name="entries">The entries of the interface.</param>
+    /// <param name="areFailuresOld">
+    /// Whether the kernel may have asked in vain while nothing could answer, because the port was not served; it is asked again then.
+    /// </param>
+    public void Resync(IReadOnlyList<NeighborEntry> entries, bool areFailuresOld = false)
     {
+        if (areFailuresOld)
+        {
+            entries = [.. entries.Where(e => (e.State & NeighborStates.Valid) != 0)];
+        }
+
         foreach (var entry in entries)
         {
             Observe(entry);

@@ -47,6 +47,7 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
     public UplinkInterfaceState Reconcile(UplinkSession session)
     {
         var links = session.Links;
+        var index = 0;
         try
         {
             if (links.GetLink(_exception.Interface) is not { } link)
@@ -55,6 +56,7 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
                 return new UplinkInterfaceState(0, false, $"there is no interface {Place}");
             }
 
+            index = link.Index;
             Prepare(session, link);
             SetLink(links, link);
             SetAddresses(links, link.Index);
@@ -65,7 +67,7 @@ internal sealed class UplinkInterface(UplinkSettings uplink, int mtu)
         }
         catch (LinuxException e)
         {
-            return new UplinkInterfaceState(0, false, $"{Place}: {e.Message}");
+            return new UplinkInterfaceState(index, false, $"{Place}: {e.Message}");
         }
     }
 

@@ -78,7 +78,11 @@ internal sealed partial class UplinkWatch : IDisposable
     public void SetNextHops(IReadOnlyCollection<IPAddress> addresses)
     {
         _resolver.SetWanted([.. _gateways, .. addresses]);
-        _wake.Signal();
+        // At the end, the thread does not need to be woken any more.
+        if (!_stopping)
+        {
+            _wake.Signal();
+        }
     }
 
     public void Start() => _thread.UnsafeStart();

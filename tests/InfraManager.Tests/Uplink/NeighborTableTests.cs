@@ -171,6 +171,25 @@ public sealed class NeighborTableTests
     }
 
     [Fact]
+    public void What_failed_before_the_port_was_served_is_asked_again()
+    {
+        _table.SetWanted([IPAddress.Parse(Gateway)]);
+        Observe("192.0.2.20", 1);
+        Report();
+        _table.Resync(
+            [
+                Entry(Gateway, null, NeighborStates.Failed, NeighborFlags.Managed),
+                Entry("192.0.2.20", null, NeighborStates.Failed),
+            ],
+            areFailuresOld: true);
+        Assert.False(_table.IsSettled);
+        Assert.Equal([(Gateway, NeighborAction.Keep), ("192.0.2.20", NeighborAction.Resolve)], Requests(isRound: false));
+        Observe(Gateway, null, NeighborStates.Failed, NeighborFlags.Managed);
+        Assert.True(_table.IsSettled);
+        Assert.Equal("02:00:00:00:00:01", _sink.MacOf("192.0.2.20"));
+    }
+
+    [Fact]
     public void Beyond_the_limit_the_least_recently_confirmed_one_is_given_up_but_no_wanted_or_fixed_one()
     {
         _table = Create(2);

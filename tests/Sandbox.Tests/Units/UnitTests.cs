@@ -96,6 +96,78 @@ public abstract class UnitTests(UnitTests.SharedNode shared) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_confined_service_configures_its_interface_to_the_uplink()
+    {
+        const string Uplink = "ACCOFFLOAD_Node__Uplink__";
+        string[] environment =
+        [
+            $"{Uplink}Port=eth1", $"{Uplink}Mac=02:00:00:00:00:99", $"{Uplink}Addresses=192.0.2.10/24",
+            $"\"{Uplink}Routes=0.0.0.0/0 via 192.0.2.1\"",
+        ];
+        var capabilities = _kind == TargetKind.External
+            ? (await _node.Machine.OutputAsync("cat", "/usr/share/accoffload/uplink.conf")) + "\n"
+            : "[Service]\n";
+        await _node.Machine.WriteAsync(
+            InstalledNode.TestDropIn(InstalledNode.Manager), $"{capabilities}Environment={string.Join(' ', environment)}\n");
+        if (_kind == TargetKind.External)
+        {
+            await _node.Machine.OutputAsync("ip", "link", "add", "accx1", "type", "veth", "peer", "name", "accx0", "netns", "accoffload-dp");
+            await _node.Machine.OutputAsync("ip", "-n", "accoffload-dp", "link", "set", "accx0", "up");
+        }
+
+        try
+        {
+            var kind = _kind == TargetKind.External ? "external" : "embedded";
+            await _node.Machine.OutputAsync(
+                ["env", .. environment.Select(e => e.Trim('"')), $"ACCOFFLOAD_Target__Kind={kind}",
+                    "/usr/lib/accoffload/inframanager/inframanager", "prepare", "--config", "/etc/accoffload/inframanager.json"]);
+            await _node.Machine.OutputAsync("systemctl", "daemon-reload");
+            await _node.Machine.OutputAsync("systemctl", "restart", InstalledNode.Manager);
+            await _node.ReadyAsync();
+            // What the service found out, and nothing that it was not allowed to do.
+            await ProblemIsAsync("no answer from gateway 192.0.2.1");
+            await _node.Machine.OutputAsync("ip", "-n", "accoffload-uplink", "addr", "flush", "dev", "accx1");
+            await _node.Machine.OutputAsync("ip", "-n", "accoffload-uplink", "link", "set", "accx1", "address", "02:00:00:00:00:01");
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    var link = await _node.Machine.OutputAsync("ip", "-n", "accoffload-uplink", "addr", "show", "accx1");
+                    return link.Contains("02:00:00:00:00:99", StringComparison.Ordinal) && link.Contains("192.0.2.10/24", StringComparison.Ordinal);
+                },
+                "the interface is configured again");
+            if (_kind == TargetKind.Embedded)
+            {
+                // It may also make the pair again, but no namespace.
+                await _node.Machine.OutputAsync("ip", "-n", "accoffload-dp", "link", "del", "accx0");
+                await Eventually.TrueAsync(
+                    async () => (await _node.Machine.RunAsync(["ip", "-n", "accoffload-dp", "link", "show", "accx0"])).ExitCode == 0,
+                    "the pair is made again");
+                await ProblemIsAsync("no answer from gateway 192.0.2.1");
+            }
+
+            await AssertNothingDeniedAsync();
+        }
+        finally
+        {
+            await _node.Machine.RunAsync(["ip", "-n", "accoffload-dp", "link", "del", "accx0"]);
+            await _node.Machine.RunAsync(["ip", "netns", "del", "accoffload-uplink"]);
+        }
+
+        Task ProblemIsAsync(string problem)
+        {
+            var found = "";
+            return Eventually.TrueAsync(
+                async () =>
+                {
+                    var conditions = (await _node.StatusAsync())?["conditions"]?.AsArray();
+                    found = (string?)conditions?.FirstOrDefault(c => (string?)c!["name"] == "Uplink")?["reason"] ?? "";
+                    return found == problem;
+                },
+                () => found);
+        }
+    }
+
+    [Fact]
     public async Task A_failing_service_is_restarted_with_increasing_delays()
     {
         await _node.Machine.RunAsync(["systemctl", "stop", InstalledNode.Manager]);
