@@ -16,7 +16,7 @@ public sealed class KernelTunnelTests
         Needs.Program("bridge", "iproute2");
         await using var lab = await TunnelLab.StartAsync(device, vni, port);
 
-        // The first packets go through the ACC's kernel, which resolves the neighbor; the answers to the peer's ARP come from there.
+        // The first packets go through the ACC's kernel, which resolves the neighbour; the answers to the peer's ARP come from there.
         await PingAsync(lab.Pod, TunnelLab.PeerPodAddress, "-c 2 -i 0.2");
         await lab.ResolveAsync();
 

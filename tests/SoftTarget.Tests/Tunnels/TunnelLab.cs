@@ -49,7 +49,7 @@ internal sealed class TunnelLab : IAsyncDisposable
 
     public string PeerPod { get; private set; } = "";
 
-    /// <summary>Starts both nodes. The neighbor that leads to the peer is not resolved yet.</summary>
+    /// <summary>Starts both nodes. The neighbour that leads to the peer is not resolved yet.</summary>
     /// <param name="device">The name of the peer's VXLAN device.</param>
     /// <param name="vni">The VXLAN network identifier.</param>
     /// <param name="port">The UDP port of the tunnel.</param>
@@ -100,13 +100,14 @@ internal sealed class TunnelLab : IAsyncDisposable
             "conf.all.send_redirects=0", "conf.accx1.send_redirects=0");
         await IpAsync(acc, $"addr add {NodeAddress}/24 dev accx1");
 
-        // The peer: the device, and per other node a route, a neighbor and a forwarding entry.
+        // The peer: the device, and per other node a route, a neighbour and a forwarding entry.
         await SysctlAsync(PeerHost, "ip_forward=1", "conf.all.rp_filter=0", "conf.eth0.rp_filter=0", "conf.default.rp_filter=0");
         await IpAsync(PeerHost,
             $"addr add {PeerAddress}/24 dev eth0",
             "addr add 169.254.1.1/32 dev pod0",
             $"route add {PeerPodAddress} dev pod0",
-            $"link add {device} address {Mac(PeerTunnelMac)} mtu {TunnelMtu} type vxlan id {vni} dev eth0 local {PeerAddress} dstport {port} nolearning",
+            $"link add {device} address {Mac(PeerTunnelMac)} mtu {TunnelMtu} "
+                + $"type vxlan id {vni} dev eth0 local {PeerAddress} dstport {port} nolearning",
             $"addr add 10.244.2.0/32 dev {device}",
             $"link set {device} up",
             $"route add 10.244.1.0/26 via 10.244.1.0 dev {device} onlink",
