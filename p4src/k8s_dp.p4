@@ -93,7 +93,7 @@ control k8s_dp_control(
     }
 
     // ARP from the uplink goes to `arp_port`: the exception port, or the host. `gateway_mac` is the address that
-    // the uplink's neighbors send to. `tunnel_ip` 0: no tunnels.
+    // the uplink's neighbours send to. `tunnel_ip` 0: no tunnels.
     action uplink_port(PortId_t arp_port, bit<48> gateway_mac, bit<32> tunnel_ip, bit<48> tunnel_mac, bit<16> tunnel_port) {
         meta.port_class = CLASS_UPLINK;
         meta.gateway_mac = gateway_mac;

@@ -219,7 +219,7 @@ header hop_t {
     // The tunnel of the packet is known; the next hop is that of the outer packet.
     bit<8>  inside;
     bit<8>  unresolved;
-    // The destination that the limit for unresolved neighbors is about.
+    // The destination that the limit for unresolved neighbours is about.
     bit<32> address;
 }
 
@@ -301,7 +301,7 @@ const bit<16> MESSAGE_TOO_BIG = 0x0304;
 const bit<16> MESSAGE_ECHO_REPLY = 0xffff;
 const bit<16> MESSAGE_TTL_EXPIRED = 0x0b00;
 
-// Not a message: a packet to a neighbor whose MAC address is unknown.
+// Not a message: a packet to a neighbour whose MAC address is unknown.
 const bit<16> TO_NEIGHBOR = 0xfffe;
 const bit<16> TO_ANY_NEIGHBOR = 0xfffd;
 

@@ -5,7 +5,7 @@ const bit<8> CLASS_UNKNOWN = 0;
 const bit<8> CLASS_POD = 1;
 const bit<8> CLASS_HOST = 2;
 const bit<8> CLASS_UPLINK = 3;
-// The other end is the kernel of the ACC, which resolves the neighbors at the uplink.
+// The other end is the kernel of the ACC, which resolves the neighbours at the uplink.
 const bit<8> CLASS_EXCEPTION = 4;
 
 struct metadata_t {

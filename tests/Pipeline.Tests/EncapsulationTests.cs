@@ -142,7 +142,7 @@ public sealed class EncapsulationTests : IDisposable
         Assert.Equal(Cluster.TunnelMtu, answer.Sequence & 0xFFFF);
         Assert.Equal(Convert.ToHexString(sent.Ip[..28]), Convert.ToHexString(answer.Ip.Slice(28, 28)));
         Assert.Equal(1ul, _node.Drops(DropReason.TooBig));
-        // The MTU of the neighbor is not that of the inner packet.
+        // The MTU of the neighbour is not that of the inner packet.
         _node.Put("next_hops", "direct", [Cluster.Neighbor], Node.UplinkPort, Node.GatewayMac, Cluster.NeighborMac, 1000);
         Encapsulated(1, largest);
     }
@@ -157,9 +157,8 @@ public sealed class EncapsulationTests : IDisposable
         Assert.Equal(9216 + 14, received.Outer.Bytes.Length);
         AssertInner(sent, received);
         // And back.
-        var largest = Frame.Build(Frame.Udp, Cluster.PeerPod, 53, _pod, 5000, new byte[mtu - 28]);
-        var back = _node.Pass(Node.UplinkPort, Cluster.FromPeer(largest), 1);
-        Assert.Equal(mtu, back.TotalLength);
+        var back = Frame.Build(Frame.Udp, Cluster.PeerPod, 53, _pod, 5000, new byte[mtu - 28]);
+        Assert.Equal(mtu, _node.Pass(Node.UplinkPort, Cluster.FromPeer(back), 1).TotalLength);
     }
 
     [Fact]
@@ -186,8 +185,7 @@ public sealed class EncapsulationTests : IDisposable
     [Fact]
     public void Messages_of_the_router_reach_pods_of_peers()
     {
-        // (To different ports: the rate limit takes others for the same packet.) TTL expired, port unreachable from a service without a
-        // backend, a reset, unassigned, too big.
+        // To different ports: the rate limit takes others for the same packet.
         var expired = Frame.Build(Frame.Udp, Cluster.PeerPod, 5000, _pod, 53, "payload"u8);
         expired.Bytes[22] = 1;
         AssertMessage(Vxlan.WithHeaderChecksum(expired), 0x0B00, Node.Address);

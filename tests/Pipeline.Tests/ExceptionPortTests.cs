@@ -3,7 +3,7 @@ using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.Pipeline.Tests;
 
-/// <summary>The port to the ACC's kernel, which resolves neighbors and forwards what the pipeline cannot address yet.</summary>
+/// <summary>The port to the ACC's kernel, which resolves neighbours and forwards what the pipeline cannot address yet.</summary>
 public sealed class ExceptionPortTests : IDisposable
 {
     private const uint External = 0x08080808;
@@ -77,7 +77,7 @@ public sealed class ExceptionPortTests : IDisposable
             Assert.Equal(4, Sent(External + i, 10));
         }
 
-        // Again after ten seconds; once the neighbor is resolved, all of them go there.
+        // Again after ten seconds; once the neighbour is resolved, all of them go there.
         _node.Time.Advance(TimeSpan.FromSeconds(11));
         Assert.Equal(4, Sent(External, 100));
         _node.Put("next_hops", "direct", [Cluster.Neighbor], Node.UplinkPort, Node.GatewayMac, Cluster.NeighborMac, 1500);

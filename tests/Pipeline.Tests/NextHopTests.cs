@@ -3,7 +3,7 @@ using ACCOffload.TestKit.Packets;
 
 namespace ACCOffload.Pipeline.Tests;
 
-/// <summary>Routes that lead to neighbors and to the ranges of other nodes.</summary>
+/// <summary>Routes that lead to neighbours and to the ranges of other nodes.</summary>
 public sealed class NextHopTests : IDisposable
 {
     private const uint External = 0x08080808;
@@ -29,7 +29,7 @@ public sealed class NextHopTests : IDisposable
         _node.PutPrefix("routes", "to_next_hop", [0], 0, Cluster.Neighbor);
         var sent = _node.Pass(1, To(External), Node.UplinkPort);
         Assert.Equal((Node.GatewayMac, Cluster.NeighborMac, 63), (sent.SourceMac, sent.DestinationMac, sent.Ttl));
-        // A new MAC address of the neighbor is one row.
+        // A new MAC address of the neighbour is one row.
         _node.Put("next_hops", "direct", [Cluster.Neighbor], Node.UplinkPort, Node.GatewayMac, 0x0A00000000C2, 1500);
         Assert.Equal(0x0A00000000C2ul, _node.Pass(1, To(External), Node.UplinkPort).DestinationMac);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control: recently sent messages, and packets to neighbors that are not resolved. It limits their rate in place
+// Part of the main control: recently sent messages, and packets to neighbours that are not resolved. It limits their rate in place
 // of a meter, which infrap4d does not support.
 
     action told() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control: next hops. A neighbor is one row, and so is a node: a new MAC address is one change.
+// Part of the main control: next hops. A neighbour is one row, and so is a node: a new MAC address is one change.
 
-    // How many packets have been sent to neighbors that are not resolved.
+    // How many packets have been sent to neighbours that are not resolved.
     Register<bit<16>, bit<32>>(1) neighbor_packets;
 
     // The MTU of an encapsulated packet was checked with its tunnel.
@@ -17,7 +17,7 @@
         send_to_port(port);
     }
 
-    // The neighbor's MAC address is unknown. The ACC's kernel forwards the packet and resolves the neighbor.
+    // The neighbour's MAC address is unknown. The ACC's kernel forwards the packet and resolves the neighbour.
     action unresolved(PortId_t port, bit<48> src_mac, bit<48> dst_mac) {
         hdr.ethernet.src_mac = src_mac;
         hdr.ethernet.dst_mac = dst_mac;

@@ -4,7 +4,7 @@ using ACCOffload.Differential.Tests.Generators;
 namespace ACCOffload.Differential.Tests.K8s;
 
 /// <summary>
-/// Other nodes, as InfraManager writes them: two behind tunnels, one on the same network. Neighbors are resolved or not, rows are missing
+/// Other nodes, as InfraManager writes them: two behind tunnels, one on the same network. Neighbours are resolved or not, rows are missing
 /// from time to time, and one tunnel may be led through the other, which the pipeline has to refuse.
 /// </summary>
 /// <param name="dice">Random choices.</param>
@@ -70,7 +70,7 @@ internal sealed class K8sNodes(Dice dice, uint uplink)
 
         if (dice.Percent(20))
         {
-            // The slots of the limit that all neighbors share come around again.
+            // The slots of the limit that all neighbours share come around again.
             both.WriteRegister("neighbor_packets_0", 0, (ulong)dice.Below(4));
         }
 
@@ -79,7 +79,8 @@ internal sealed class K8sNodes(Dice dice, uint uplink)
 
         TableEntry Tunnel(ulong id, ulong via, uint peer) => Row("next_hops", "vxlan", [("hop.id", id)], 32, ("via", via),
             ("src_ip", TunnelAddress), ("dst_ip", peer), ("inner_src_mac", TunnelMac), ("inner_dst_mac", 0x66BBBBBBBB00 + id),
-            ("vni", Vni << 8), ("udp_port", 4789), ("outer_sum", (ulong)(dice.Percent(50) ? dice.Below(65536) : 65535 - dice.Below(1300))), ("mtu", TunnelMtu));
+            ("vni", Vni << 8), ("udp_port", 4789),
+            ("outer_sum", (ulong)(dice.Percent(50) ? dice.Below(65536) : 65535 - dice.Below(1300))), ("mtu", TunnelMtu));
 
         TableEntry Row(string table, string action, (string, ulong)[] key, int prefix, params (string, ulong)[] arguments)
             => EntryGenerator.Entry(

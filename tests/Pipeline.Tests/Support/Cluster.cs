@@ -63,7 +63,7 @@ internal sealed class Cluster
     public void PutTunnel(uint id, uint via, uint peer, ulong peerMac, uint source = Node.Address, ushort mtu = TunnelMtu)
         => _node.Put("next_hops", "vxlan", [id], via, source, peer, TunnelMac, peerMac, Vni << 8, Vxlan.Port, HeaderSum(source, peer), mtu);
 
-    /// <summary>Makes the neighbor that leads to the tunnels unresolved.</summary>
+    /// <summary>Makes the neighbour that leads to the tunnels unresolved.</summary>
     public void Unresolve(uint id = Neighbor)
         => _node.Put("next_hops", "unresolved", [id], Node.ExceptionPort, Node.GatewayMac, AccMac);
 

@@ -125,6 +125,19 @@ public sealed class PortTests
     }
 
     [Fact]
+    public async Task The_largest_packet_passes_with_its_Ethernet_header()
+    {
+        Needs.Root();
+        using var wires = new Wires();
+        wires.Lay("a", 9216);
+        wires.Lay("b", 9216);
+        await using var target = await StartAsync(wires, "a", "b");
+        await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)));
+        wires.Send("a", Wires.Frame(1, 9216 + 14));
+        Assert.Equal(Wires.Frame(1, 9216 + 14), wires.Receive("b"));
+    }
+
+    [Fact]
     public async Task A_renamed_link_belongs_to_a_different_port()
     {
         Needs.Root();

@@ -37,12 +37,12 @@ internal sealed class Wires : IDisposable
     }
 
     /// <summary>Creates a wire: a link in the port namespace, and the peer that <see cref="Send"/> and <see cref="Receive"/> use.</summary>
-    public void Lay(string port)
+    public void Lay(string port, int? mtu = null)
     {
         var end = "e" + port;
         using (var netlink = RouteNetlink.Open(_near))
         {
-            netlink.CreateVeth(new VethSpec { Name = port, PeerName = end, PeerNamespace = _far, Up = true });
+            netlink.CreateVeth(new VethSpec { Name = port, PeerName = end, PeerNamespace = _far, Mtu = mtu, Up = true });
         }
 
         using (var netlink = RouteNetlink.Open(_far))

@@ -7,7 +7,7 @@ namespace ACCOffload.InfraManager.Programming.Pipelines;
 /// <summary>The table order of our own pipeline.</summary>
 internal sealed class K8sTableOrder : TableOrder
 {
-    // A tunnel refers to its neighbor, a row of the same table.
+    // A tunnel refers to its neighbour, a row of the same table.
     private const int TunnelHopRank = 3;
 
     // A backend drains only after no more new flows are sent to it.
