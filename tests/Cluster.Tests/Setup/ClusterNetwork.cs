@@ -103,7 +103,8 @@ internal sealed class ClusterNetwork : IAsyncDisposable
             routes.Add($"{NodePods(other)} via {NodeMac(other)}");
         }
 
-        return ["UPLINK_PORT=uplink0", $"UPLINK_MAC={NodeMac(number)}", $"UPLINK_ROUTES={string.Join(',', routes)}", "HOST_ROUTES=0.0.0.0/0"];
+        return ["UPLINK_PORT=uplink0", $"UPLINK_MAC={NodeMac(number)}", $"UPLINK_ROUTES={string.Join(',', routes)}",
+            "HOST_ROUTES=0.0.0.0/0"];
     }
 
     /// <summary>Connects a namespace to one of the bridges.</summary>

@@ -2,7 +2,7 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Cluster.Tests.Setup;
 
-/// <summary>etcd, API server, controller manager and scheduler, as processes of the test in the control plane's network namespace.</summary>
+/// <summary>etcd, API server, controller manager and scheduler, as processes in the control plane's network namespace.</summary>
 internal sealed class ControlPlane : IAsyncDisposable
 {
     public const string ServiceRange = "10.96.0.0/12";

@@ -2,7 +2,7 @@ using ACCOffload.TestKit.Machines;
 
 namespace ACCOffload.Cluster.Tests.Setup;
 
-/// <summary>The folder with the programs and images of a real Kubernetes, where the tester has one (README.md says what it holds).</summary>
+/// <summary>The folder with the programs and images of a real Kubernetes, where the tester has one; README.md lists its contents.</summary>
 internal static class KubernetesFolder
 {
     /// <summary>Names the folder.</summary>
@@ -11,8 +11,8 @@ internal static class KubernetesFolder
     /// <summary>Where the nodes see it.</summary>
     public const string InMachine = "/opt/kubernetes";
 
-    private static readonly string[] Programs = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet",
-        "e2e.test", "ginkgo", "agnhost", "containerd", "containerd-shim-runc-v2", "ctr", "crictl", "runc"];
+    private static readonly string[] Programs = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl",
+        "kubelet", "e2e.test", "ginkgo", "agnhost", "containerd", "containerd-shim-runc-v2", "ctr", "crictl", "runc"];
 
     public static string Root { get; } = Environment.GetEnvironmentVariable(Variable) ?? "";
 

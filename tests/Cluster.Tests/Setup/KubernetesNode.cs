@@ -71,7 +71,8 @@ internal sealed class KubernetesNode : IAsyncDisposable
     ]);
 
     /// <summary>Runs cluster-down for this node.</summary>
-    public Task<ShellResult> DownAsync(params string[] parameters) => _cluster.RunScriptAsync("cluster-down", [$"NODE={Name}", .. parameters]);
+    public Task<ShellResult> DownAsync(params string[] parameters) =>
+        _cluster.RunScriptAsync("cluster-down", [$"NODE={Name}", .. parameters]);
 
     /// <summary>The status of its InfraManager; null if it does not answer.</summary>
     public async Task<JsonNode?> StatusAsync()

@@ -10,7 +10,9 @@ internal static class Manifest
     /// <param name="node">The node on which the pods must be; null for any.</param>
     /// <param name="pod">Further lines of the pods' specification, indented by six spaces.</param>
     /// <param name="container">Further lines of the container, indented by ten spaces.</param>
-    public static string Servers(string @namespace, string name, int replicas, string? node = null, string pod = "", string container = "") =>
+    /// <param name="kind">Their label kind, by which services select them.</param>
+    public static string Servers(string @namespace, string name, int replicas, string? node = null, string pod = "", string container = "",
+        string kind = "server") =>
         $$"""
         apiVersion: apps/v1
         kind: Deployment
@@ -19,7 +21,7 @@ internal static class Manifest
           replicas: {{replicas}}
           selector: { matchLabels: { app: {{name}} } }
           template:
-            metadata: { labels: { app: {{name}}, kind: server } }
+            metadata: { labels: { app: {{name}}, kind: {{kind}} } }
             spec:
               {{(node is null ? "" : $"nodeName: {node}")}}
               terminationGracePeriodSeconds: 1

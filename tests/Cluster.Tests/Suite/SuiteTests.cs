@@ -13,7 +13,8 @@ public sealed class SuiteTests(RealCluster cluster, ITestOutputHelper output) : 
         : @"\[sig-network\]";
 
     [Fact]
-    public Task Conformance_tests_pass() => RunAsync("conformance", name => Regex.IsMatch(name, Conformance), $"{Focus}.*{Conformance}", []);
+    public Task Conformance_tests_pass() =>
+        RunAsync("conformance", name => Regex.IsMatch(name, Conformance), $"{Focus}.*{Conformance}", []);
 
     [Fact]
     public Task Other_tests_that_can_run_pass() => RunAsync("others", name => !Regex.IsMatch(name, Conformance), Focus, [Conformance]);

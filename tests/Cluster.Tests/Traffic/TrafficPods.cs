@@ -3,12 +3,15 @@ using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Cluster.Tests.Traffic;
 
-/// <summary>A server on each node (web-1, web-2), services for both, and a server outside of the cluster, for all tests of traffic.</summary>
+/// <summary>A server on each node (web-1, web-2), services for both, and a server outside of the cluster.</summary>
 public sealed class TrafficPods(RealCluster cluster) : IAsyncLifetime
 {
-    /// <summary>An external address of the service, and one of a load balancer; the outside machine routes them to the first node.</summary>
+    /// <summary>An external address of the service, and one of a load balancer; outside, both are routed to the first node.</summary>
     internal const string ExternalAddress = "203.0.113.10";
     internal const string BalancedAddress = "203.0.113.20";
+
+    /// <summary>A server that no service selects.</summary>
+    internal const string Plain = "plain";
 
     private BackgroundProcess? _outside;
 
@@ -23,7 +26,9 @@ public sealed class TrafficPods(RealCluster cluster) : IAsyncLifetime
 
         Namespace = await cluster.CreateNamespaceAsync();
         await cluster.Kubectl.ApplyAsync(
-            Manifest.Servers(Namespace, "web-1", 1, KubernetesNode.NameOf(1)) + Manifest.Servers(Namespace, "web-2", 1, KubernetesNode.NameOf(2))
+            Manifest.Servers(Namespace, "web-1", 1, KubernetesNode.NameOf(1))
+            + Manifest.Servers(Namespace, "web-2", 1, KubernetesNode.NameOf(2))
+            + Manifest.Servers(Namespace, Plain, 1, KubernetesNode.NameOf(1), kind: "plain")
             + Manifest.Service(Namespace, "web", "kind: server")
             + Manifest.Service(Namespace, "node-port", "kind: server", "type: NodePort")
             + Manifest.Service(Namespace, "node-port-local", "kind: server", "type: NodePort, externalTrafficPolicy: Local")
@@ -33,9 +38,11 @@ public sealed class TrafficPods(RealCluster cluster) : IAsyncLifetime
             "--patch", $$"""{ "status": { "loadBalancer": { "ingress": [{ "ip": "{{BalancedAddress}}" }] } } }"""]).Succeeded();
         await cluster.Kubectl.RolloutAsync(Namespace, "deployment/web-1");
         await cluster.Kubectl.RolloutAsync(Namespace, "deployment/web-2");
+        await cluster.Kubectl.RolloutAsync(Namespace, $"deployment/{Plain}");
         foreach (var address in new[] { ExternalAddress, BalancedAddress })
         {
-            await Shell.RunLineAsync(cluster.Network.OutsideNamespace, $"ip route replace {address} via {cluster.Nodes[0].Address}").Succeeded();
+            await Shell.RunLineAsync(cluster.Network.OutsideNamespace,
+                $"ip route replace {address} via {cluster.Nodes[0].Address}").Succeeded();
         }
 
         var log = Path.Combine(cluster.LogFolder("outside"), "agnhost.log");
@@ -57,8 +64,10 @@ public sealed class TrafficPods(RealCluster cluster) : IAsyncLifetime
     }
 
     /// <summary>The address of the server of a node.</summary>
-    internal Task<string> AddressAsync(int node) =>
-        cluster.Kubectl.GetAsync($"pods --namespace {Namespace} --selector app=web-{node}", "{.items[0].status.podIP}");
+    internal Task<string> AddressAsync(int node) => AddressAsync($"web-{node}");
+
+    internal Task<string> AddressAsync(string app) =>
+        cluster.Kubectl.GetAsync($"pods --namespace {Namespace} --selector app={app}", "{.items[0].status.podIP}");
 
     internal Task<string> ClusterAddressAsync(string service) =>
         cluster.Kubectl.GetAsync($"service {service} --namespace {Namespace}", "{.spec.clusterIP}");
@@ -76,7 +85,7 @@ public sealed class TrafficPods(RealCluster cluster) : IAsyncLifetime
     /// <summary>What a server answers to a process in a network namespace; null if it does not.</summary>
     internal static async Task<string?> AskFromAsync(string netns, string url)
     {
-        var run = await Shell.RunAsync(netns, "busybox", ["wget", "-q", "-O", "-", "-T", "5", $"http://{url}"]);
+        var run = await Shell.RunAsync(netns, "curl", ["-s", "-m", "5", $"http://{url}"]);
         return run.ExitCode == 0 ? run.Output.Trim() : null;
     }
 }

@@ -46,7 +46,8 @@ public sealed class TrafficTests(RealCluster cluster, TrafficPods pods, ITestOut
     {
         foreach (var number in new[] { 1, 2 })
         {
-            var run = await Kubectl.ExecAsync(pods.Namespace, $"deployment/web-{number}", "curl -s -k -m 5 https://kubernetes.default/version");
+            var run = await Kubectl.ExecAsync(pods.Namespace, $"deployment/web-{number}",
+                "curl -s -k -m 5 https://kubernetes.default/version");
             Assert.Contains("gitVersion", run.Output, StringComparison.Ordinal);
         }
     }
@@ -64,10 +65,10 @@ public sealed class TrafficTests(RealCluster cluster, TrafficPods pods, ITestOut
     [Fact]
     public async Task Machines_outside_reach_pods_directly()
     {
-        foreach (var number in new[] { 1, 2 })
+        foreach (var app in new[] { "web-1", "web-2", TrafficPods.Plain })
         {
-            Assert.Equal(ClusterNetwork.Router,
-                await SourceAsync(TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{await pods.AddressAsync(number)}:8080/clientip")));
+            var url = $"{await pods.AddressAsync(app)}:8080/clientip";
+            Assert.Equal(ClusterNetwork.Router, await SourceAsync(TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, url)));
         }
     }
 

@@ -124,8 +124,17 @@ public sealed class BootedMachine : IAsyncDisposable
     {
         if (_nspawn is not null)
         {
-            // nspawn halts the machine, and kills the remaining processes when it exits.
-            await _nspawn.StopAsync();
+            // nspawn halts the machine, and kills the remaining processes when it exits. To halt, systemd waits minutes for containers.
+            if (_options.Containers && _leader.Length > 0)
+            {
+                await Shell.RunAsync(null, "kill", ["-KILL", _leader]);
+                await _nspawn.WaitAsync();
+            }
+            else
+            {
+                await _nspawn.StopAsync();
+            }
+
             await _nspawn.DisposeAsync();
         }
         _groups.Remove();
