@@ -5,6 +5,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
+# For cluster-test only: the product refuses unknown variables with its prefix.
+unexport ACCOFFLOAD_KUBERNETES
 
 CONFIGURATION ?= Release
 RIDS ?= linux-x64 linux-arm64
@@ -29,7 +31,7 @@ NAMESPACE ?= accoffload
 PKI_DIR ?= /etc/pki/infraagent/client
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build publish publish-% demo test fuzz soak bench certs tls-secrets package devices-test image image-test bundle update-test p4 format format-check clean
+.PHONY: help deps build publish publish-% demo test fuzz soak bench certs tls-secrets package devices-test cluster-test image image-test bundle update-test p4 format format-check clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +62,12 @@ test: deps-test publish ## Unit, property and integration tests (root for all of
 
 devices-test: deps-test publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, some minutes under emulation): FRESH=1 DEVICES_MIRROR=
 	@tests/Devices.Tests/run
+
+cluster-test: deps-test publish-$(HOST_RID) ## A real Kubernetes on the product, and its own network tests (root, about an hour): ACCOFFLOAD_KUBERNETES= CLUSTER_FOCUS= CLUSTER_TESTS=
+	@rootfs/package/build $(HOST_RID)
+	@dotnet build tests/Cluster.Tests -c Release -v quiet -nologo
+	@ACCOFFLOAD_KUBERNETES="$(ACCOFFLOAD_KUBERNETES)" ACCOFFLOAD_TEST_SUITE_FOCUS="$(CLUSTER_FOCUS)" dotnet test tests/Cluster.Tests -c Release \
+		--no-build --nologo -v quiet $(if $(CLUSTER_TESTS),--filter FullyQualifiedName~$(CLUSTER_TESTS)) --logger "console;verbosity=detailed"
 
 soak: deps-test publish-$(HOST_RID) ## Load and kill -9 at random beside hostile peers, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 SOAK_HOSTILE=0 (root)
 	@tests/soak

@@ -11,15 +11,30 @@ public sealed class BootedMachine : IAsyncDisposable
 {
     private static readonly Lazy<string?> MissingOnce = new(FindMissing);
 
+    // What a container runtime and a kubelet expect of a machine, and nspawn does not provide.
+    private const string PrepareContainers = """
+        [Unit]
+        DefaultDependencies=no
+        Before=sysinit.target
+        [Service]
+        Type=oneshot
+        RemainAfterExit=yes
+        ExecStart=mount --make-rshared /
+        ExecStart=sh -c 'for group in /sys/fs/cgroup/*; do ! mountpoint -q $$group || mount -o remount,rw,bind $$group; done'
+        ExecStart=sh -c 'test -e /dev/kmsg || mknod /dev/kmsg c 1 11'
+        """;
+
     private readonly ControlGroups _groups;
+    private readonly MachineOptions _options;
     private BackgroundProcess? _nspawn;
     private string _leader = "";
 
-    private BootedMachine(string name, string root)
+    private BootedMachine(string name, string root, MachineOptions options)
     {
         Root = root;
         Name = name;
-        _groups = new ControlGroups(name);
+        _options = options;
+        _groups = new ControlGroups(name, options.Containers);
     }
 
     /// <summary>Why no machine can be booted here; null if one can.</summary>
@@ -34,11 +49,12 @@ public sealed class BootedMachine : IAsyncDisposable
     public string Root { get; }
 
     /// <summary>Copies the tree, lets <paramref name="install"/> put files into it, and boots.</summary>
-    public static async Task<BootedMachine> BootAsync(Func<BootedMachine, Task> install)
+    public static async Task<BootedMachine> BootAsync(Func<BootedMachine, Task> install, MachineOptions? options = null)
     {
+        options ??= new MachineOptions();
         var tree = await MachineTree.EnsureAsync();
         var name = $"acc-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
-        var machine = new BootedMachine(name, Path.Combine(Path.GetDirectoryName(tree)!, name));
+        var machine = new BootedMachine(name, Path.Combine(Path.GetDirectoryName(tree)!, name), options);
         try
         {
             await Shell.RunAsync(null, "cp", ["--archive", "--reflink=auto", tree, machine.Root], limit: TimeSpan.FromMinutes(3))
@@ -48,6 +64,24 @@ public sealed class BootedMachine : IAsyncDisposable
             foreach (var wants in Directory.GetDirectories(machine.At("etc/systemd/system"), "*.wants"))
             {
                 Directory.Delete(wants, recursive: true);
+            }
+
+            if (options.HostName is { } host)
+            {
+                machine.Write("etc/hostname", $"{host}\n");
+            }
+
+            foreach (var folder in options.ReadOnlyFolders.Keys)
+            {
+                Directory.CreateDirectory(machine.At(folder));
+            }
+
+            if (options.Containers)
+            {
+                machine.Write("etc/systemd/system/prepare-containers.service", PrepareContainers);
+                Directory.CreateDirectory(machine.At("etc/systemd/system/sysinit.target.wants"));
+                File.CreateSymbolicLink(machine.At("etc/systemd/system/sysinit.target.wants/prepare-containers.service"),
+                    "../prepare-containers.service");
             }
 
             await install(machine);
@@ -90,8 +124,17 @@ public sealed class BootedMachine : IAsyncDisposable
     {
         if (_nspawn is not null)
         {
-            // nspawn halts the machine, and kills the remaining processes when it exits.
-            await _nspawn.StopAsync();
+            // nspawn halts the machine, and kills the remaining processes when it exits. To halt, systemd waits minutes for containers.
+            if (_options.Containers && _leader.Length > 0)
+            {
+                await Shell.RunAsync(null, "kill", ["-KILL", _leader]);
+                await _nspawn.WaitAsync();
+            }
+            else
+            {
+                await _nspawn.StopAsync();
+            }
+
             await _nspawn.DisposeAsync();
         }
         _groups.Remove();
@@ -107,11 +150,17 @@ public sealed class BootedMachine : IAsyncDisposable
             "--quiet", $"--directory={Root}", $"--machine={Name}", "--boot", "--register=no", "--keep-unit", "--private-network",
             "--capability=all",
             "--console=pipe", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+            .. _options.ReadOnlyFolders.Select(folder => $"--bind-ro={folder.Value}:{folder.Key}"),
         ];
+        var environment = new Dictionary<string, string> { ["SYSTEMD_SECCOMP"] = "0" };
+        if (_options.Containers)
+        {
+            environment["SYSTEMD_NSPAWN_API_VFS_WRITABLE"] = "1";
+        }
+
         // exec, so that the process to stop is nspawn and not the shell.
         _nspawn = new BackgroundProcess(
-            null, "sh", ["-c", $"{enter}exec systemd-nspawn \"$@\"", "sh", .. options],
-            new Dictionary<string, string> { ["SYSTEMD_SECCOMP"] = "0" });
+            null, "sh", ["-c", $"{enter}exec systemd-nspawn \"$@\"", "sh", .. options], environment);
         await Eventually.TrueAsync(IsUpAsync, () => $"the machine is up; its console:\n{_nspawn.Log}", seconds: 120);
     }
 

@@ -3,11 +3,16 @@ namespace ACCOffload.TestKit.Machines;
 /// <summary>
 /// A machine's own control group in the hierarchies that systemd uses, separate from those of other machines and this host.
 /// </summary>
-public sealed class ControlGroups(string name)
+/// <param name="name">The name of the group.</param>
+/// <param name="controllers">Whether it is made in the hierarchies of all controllers as well, for containers in the machine.</param>
+public sealed class ControlGroups(string name, bool controllers = false)
 {
     private const string Root = "/sys/fs/cgroup";
 
-    public IReadOnlyList<string> Folders { get; } = [.. Hierarchies().Select(h => Path.Combine(h, name))];
+    // A process can only join a cpuset that has CPUs and memory nodes.
+    private static readonly string[] Inherited = ["cpuset.cpus", "cpuset.mems"];
+
+    public IReadOnlyList<string> Folders { get; } = [.. Hierarchies(controllers).Select(h => Path.Combine(h, name))];
 
     /// <summary>Why a machine can't have control groups here; null if it can.</summary>
     public static string? Missing()
@@ -35,6 +40,10 @@ public sealed class ControlGroups(string name)
         foreach (var folder in Folders)
         {
             Directory.CreateDirectory(folder);
+            foreach (var file in Inherited.Where(file => File.Exists(Path.Combine(folder, file))))
+            {
+                File.WriteAllText(Path.Combine(folder, file), File.ReadAllText(Path.Combine(folder, "..", file)));
+            }
         }
     }
 
@@ -58,8 +67,15 @@ public sealed class ControlGroups(string name)
         }
     }
 
-    private static string[] Hierarchies() =>
-        File.Exists(Path.Combine(Root, "cgroup.controllers"))
-            ? [Root]
+    private static string[] Hierarchies(bool controllers)
+    {
+        if (File.Exists(Path.Combine(Root, "cgroup.controllers")))
+        {
+            return [Root];
+        }
+
+        return controllers && Directory.Exists(Root)
+            ? [.. Directory.GetDirectories(Root).Where(h => File.Exists(Path.Combine(h, "cgroup.procs")))]
             : [.. new[] { "systemd", "unified" }.Select(h => Path.Combine(Root, h)).Where(Directory.Exists)];
+    }
 }

@@ -42,7 +42,8 @@ public static class Shell
             info.ArgumentList.Add(argument);
         }
         // Variables for the tests: the product rejects unknown ACCOFFLOAD_ variables.
-        foreach (var name in info.Environment.Keys.Where(n => n.StartsWith("ACCOFFLOAD_TEST_", StringComparison.Ordinal)).ToList())
+        foreach (var name in info.Environment.Keys
+            .Where(n => n.StartsWith("ACCOFFLOAD_TEST_", StringComparison.Ordinal) || n == "ACCOFFLOAD_KUBERNETES").ToList())
         {
             info.Environment.Remove(name);
         }

@@ -1,0 +1,130 @@
+using System.Security.Cryptography;
+using ACCOffload.TestKit.Processes;
+
+namespace ACCOffload.Cluster.Tests.Setup;
+
+/// <summary>
+/// Two bridges between the machines of the cluster. The node network carries everything that leaves a node's pipeline; the machine with the
+/// control plane and an outside machine, which is also the router, are on it. The management network is for kubelet's and the ACC's own
+/// connections to the API server.
+/// </summary>
+internal sealed class ClusterNetwork : IAsyncDisposable
+{
+    /// <summary>Addresses of the router, and of a machine far behind it.</summary>
+    public const string Router = "192.0.2.1";
+    public const string FarAddress = "8.8.8.8";
+
+    /// <summary>The control plane's addresses on both networks.</summary>
+    public const string Control = "192.0.2.2";
+    public const string ControlManagement = "198.51.100.1";
+
+    private const string RouterMac = "02:00:00:00:01:01";
+    private const string ControlMac = "02:00:00:00:01:02";
+
+    private readonly string _name = $"cluster-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(2))}";
+
+    private ClusterNetwork()
+    {
+    }
+
+    /// <summary>The network namespace of the control plane, and of whoever administers the cluster.</summary>
+    public string ControlNamespace => $"{_name}-control";
+
+    /// <summary>The network namespace of a machine that does not belong to the cluster.</summary>
+    public string OutsideNamespace => $"{_name}-outside";
+
+    private string BridgeNamespace => $"{_name}-net";
+
+    public static string NodeAddress(int number) => $"192.0.2.{10 + number}";
+
+    public static string NodeManagement(int number) => $"198.51.100.{10 + number}";
+
+    public static string NodeMac(int number) => $"02:00:00:00:00:{10 + number}";
+
+    /// <summary>The pods of a node: the controller manager assigns the ranges in the order in which the nodes join.</summary>
+    public static string NodePods(int number) => $"10.244.{number - 1}.0/24";
+
+    /// <summary>The network namespace of a node's machine.</summary>
+    public string NodeNamespace(int number) => $"{_name}-node-{number}";
+
+    /// <param name="nodes">How many nodes the outside machines know.</param>
+    public static async Task<ClusterNetwork> CreateAsync(int nodes)
+    {
+        var network = new ClusterNetwork();
+        try
+        {
+            foreach (var name in new[] { network.BridgeNamespace, network.ControlNamespace, network.OutsideNamespace })
+            {
+                await IpAsync($"netns add {name}");
+                await IpAsync($"-n {name} link set lo up");
+            }
+
+            foreach (var bridge in new[] { "nodes", "management" })
+            {
+                await IpAsync($"-n {network.BridgeNamespace} link add {bridge} type bridge");
+                await IpAsync($"-n {network.BridgeNamespace} link set {bridge} up");
+            }
+
+            await network.ConnectAsync(network.ControlNamespace, "eth0", "nodes", "control", ControlMac);
+            await network.ConnectAsync(network.ControlNamespace, "mgmt0", "management", "control-mgmt");
+            await network.ConnectAsync(network.OutsideNamespace, "eth0", "nodes", "outside", RouterMac);
+            await IpAsync($"-n {network.ControlNamespace} address add {Control}/24 dev eth0");
+            await IpAsync($"-n {network.ControlNamespace} address add {ControlManagement}/24 dev mgmt0");
+            await IpAsync($"-n {network.ControlNamespace} route add default via {Router}");
+            await IpAsync($"-n {network.OutsideNamespace} address add {Router}/24 dev eth0");
+            await IpAsync($"-n {network.OutsideNamespace} address add {FarAddress}/32 dev lo");
+            await Shell.RunLineAsync(network.OutsideNamespace, "sysctl -qw net.ipv4.ip_forward=1").Succeeded();
+            foreach (var name in new[] { network.ControlNamespace, network.OutsideNamespace })
+            {
+                // Until the ACC answers ARP on the uplink.
+                for (var number = 1; number <= nodes; number++)
+                {
+                    await IpAsync($"-n {name} neighbour add {NodeAddress(number)} lladdr {NodeMac(number)} dev eth0 nud permanent");
+                    await IpAsync($"-n {name} route add {NodePods(number)} via {NodeAddress(number)}");
+                }
+            }
+
+            return network;
+        }
+        catch
+        {
+            await network.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>cluster-up's parameters for the uplink of a node.</summary>
+    public static string[] UplinkParameters(int number, int nodes)
+    {
+        var routes = new List<string> { $"0.0.0.0/0 via {RouterMac}", $"{Control}/32 via {ControlMac}" };
+        foreach (var other in Enumerable.Range(1, nodes).Where(n => n != number))
+        {
+            routes.Add($"{NodeAddress(other)}/32 via {NodeMac(other)}");
+            routes.Add($"{NodePods(other)} via {NodeMac(other)}");
+        }
+
+        return ["UPLINK_PORT=uplink0", $"UPLINK_MAC={NodeMac(number)}", $"UPLINK_ROUTES={string.Join(',', routes)}",
+            "HOST_ROUTES=0.0.0.0/0"];
+    }
+
+    /// <summary>Connects a namespace to one of the bridges.</summary>
+    public async Task ConnectAsync(string name, string link, string bridge, string port, string? mac = null)
+    {
+        var address = mac is null ? "" : $"address {mac} ";
+        await IpAsync($"-n {BridgeNamespace} link add {port} type veth peer name {link} {address}netns {name}");
+        await IpAsync($"-n {BridgeNamespace} link set {port} master {bridge} up");
+        await IpAsync($"-n {name} link set {link} up");
+        // A network card completes checksums and segments before a frame is on the wire, a veth does not.
+        await Shell.RunLineAsync(name, $"ethtool -K {link} tx off tso off gso off").Succeeded();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var name in new[] { OutsideNamespace, ControlNamespace, BridgeNamespace })
+        {
+            await Shell.RunLineAsync(null, $"ip netns delete {name}");
+        }
+    }
+
+    private static async Task IpAsync(string arguments) => await Shell.RunLineAsync(null, $"ip {arguments}").Succeeded();
+}

@@ -1,0 +1,8 @@
+namespace ACCOffload.Cluster.Tests.Setup;
+
+/// <summary>The container runtimes that a node can have.</summary>
+internal enum ContainerRuntime
+{
+    Containerd,
+    Crio,
+}
