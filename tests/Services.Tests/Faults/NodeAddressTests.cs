@@ -89,7 +89,7 @@ public sealed class NodeAddressTests : IAsyncLifetime
             "the rules are there");
         await _node.AddPodAsync(3, null, ServiceNode.Mapping(18443, ServiceNode.Port));
         Assert.Contains("via 169.254.1.1", await RouteToOwnPortAsync(18443), StringComparison.Ordinal);
-        await _node.AnswersAsync(_node.Host, $"{ServiceNode.NodeAddress}:18443", $"3:{ServiceNode.Port}");
+        await _node.AnswersAsync(_node.Host, ProtocolType.Tcp, $"{ServiceNode.NodeAddress}:18443", $"3:{ServiceNode.Port}");
 
         await _node.DeletePodAsync(3);
         await Eventually.TrueAsync(
