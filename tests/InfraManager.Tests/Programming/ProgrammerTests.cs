@@ -155,6 +155,23 @@ public class ProgrammerTests
     }
 
     [Fact]
+    public async Task While_the_target_is_unavailable_masquerading_can_only_be_reduced()
+    {
+        await using var core = await CoreHarness.StartAsync();
+        var prefix = System.Net.IPNetwork.Parse("198.51.100.0/24");
+        await core.Programmer.SubmitAsync(new SnatPrefixIntent(prefix, IsAdded: true), default);
+        core.Target.Disconnect();
+        var e = await Assert.ThrowsAsync<IntentException>(() =>
+            core.Programmer.SubmitAsync(new SnatPrefixIntent(System.Net.IPNetwork.Parse("203.0.113.0/24"), IsAdded: true), default));
+        Assert.Equal(IntentError.Unavailable, e.Code);
+        await core.Programmer.SubmitAsync(new SnatPrefixIntent(prefix, IsAdded: false), default);
+        Assert.Empty(core.Programmer.Snat.Prefixes);
+        core.Target.Connect();
+        await core.SettledAsync();
+        Assert.Empty(core.Programmer.Snat.Prefixes);
+    }
+
+    [Fact]
     public async Task While_the_target_is_unavailable_adds_fail_and_removals_are_applied_later()
     {
         await using var core = await CoreHarness.StartAsync();

@@ -127,7 +127,7 @@ internal sealed partial class ServiceAdmission
             throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} does not support masquerading");
         }
 
-        if (context.AddsRefused is { } refused)
+        if (context.AddsRefused is { } refused && !intent.IsRemoval)
         {
             throw refused;
         }
