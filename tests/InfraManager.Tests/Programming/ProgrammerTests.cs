@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
@@ -152,6 +153,20 @@ public class ProgrammerTests
         await core.SettledAsync();
         Assert.Equal(new ReconcileCounts(1, 1, 1), core.Programmer.Status.LastReconcile);
         Assert.True(core.Target.Ports.ContainsKey("uplink0"));
+    }
+
+    [Fact]
+    public async Task A_row_that_is_gone_already_is_removed_without_reading_the_target_back_first()
+    {
+        await using var core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Target.Drift(rows => rows.Remove(rows.Values.Single(r => r.Table.Alias == "pods").Key));
+        var points = new ConcurrentQueue<CrashPoint>();
+        core.Hook = points.Enqueue;
+        await core.AttachAsync(TestNode.Pod(1, 2, ip: 5));
+        await core.EndHookAsync();
+        Assert.DoesNotContain(CrashPoint.ReconcileRead, points.TakeWhile(p => p != CrashPoint.BeforeComplete));
+        await core.SettledAsync();
     }
 
     [Fact]
