@@ -113,6 +113,6 @@ format: ## Format the C# sources
 format-check:
 	@dotnet format ACCOffload.sln --verify-no-changes
 
-clean: ## Remove all build outputs and out/, including packages, images and the certificates of make certs
-	@rm -rf out
+clean: ## Remove all build outputs and out/, with packages and images, but not the certificates of make certs
+	@[[ ! -d out ]] || { find out -mindepth 1 -maxdepth 1 ! -name pki ! -path "$(CERTS_DIR)" -exec rm -rf {} +; rmdir --ignore-fail-on-non-empty out; }
 	@find . -path ./.git -prune -o -type d \( -name bin -o -name obj -o -name TestResults \) -print -prune | xargs -r rm -rf

@@ -52,12 +52,10 @@ internal sealed class ConnectionPool : IDisposable
     /// <param name="next">Serves the connection.</param>
     public async Task RunAsync(ConnectionContext connection, string group, string who, ConnectionDelegate next)
     {
-        var tracked = new TrackedConnection(connection, group, _time);
-        if (!Enter(tracked))
+        var tracked = new TrackedConnection(connection, group, who, _time);
+        if (Enter(tracked) is { } refusal)
         {
-            _refusals.Refused(
-                PeerName.Of(connection), who, RefusalReason.Connections,
-                $"all {_options.MaxPerGroup(group)} connections of the group are in use");
+            _refusals.Refused(tracked.Peer, who, RefusalReason.Connections, refusal);
             connection.Abort();
             return;
         }
@@ -78,9 +76,11 @@ internal sealed class ConnectionPool : IDisposable
 
     public void Dispose() => _timer.Dispose();
 
-    private bool Enter(TrackedConnection tracked)
+    /// <returns>Why the connection is refused; null if it is not.</returns>
+    private string? Enter(TrackedConnection tracked)
     {
         TrackedConnection? victim = null;
+        var isGraceful = false;
         lock (_lock)
         {
             var full = _open.Count >= _options.MaxConnections;
@@ -96,37 +96,45 @@ internal sealed class ConnectionPool : IDisposable
 
                 if (victim is null)
                 {
-                    return false;
+                    return full
+                        ? $"all {_options.MaxConnections} connections are in use"
+                        : $"all {_options.MaxPerGroup(tracked.Group)} connections of the group are in use";
                 }
 
-                _open.Remove(victim);
+                isGraceful = BeginClose(victim);
             }
             _open.Add(tracked);
         }
         if (victim is not null)
         {
-            Close(victim);
+            Close(victim, isGraceful);
         }
 
-        return true;
+        return null;
     }
 
     private static TrackedConnection? OldestIdle(IEnumerable<TrackedConnection> connections) =>
         connections.Where(c => c.IsIdle).MinBy(c => c.LastUse);
 
-    // Notifies the client first, so that it does not start a request that would be lost.
-    private void Close(TrackedConnection connection)
+    /// <summary>Takes a connection out of the open ones. Called under the lock: it may end at any other moment.</summary>
+    /// <returns>Whether it is closed gracefully.</returns>
+    private bool BeginClose(TrackedConnection connection)
     {
-        var graceful = connection.IsIdle;
-        lock (_lock)
+        _open.Remove(connection);
+        if (!connection.IsIdle || _closing.Count >= _options.MaxConnections)
         {
-            graceful &= _closing.Count < _options.MaxConnections;
-            if (graceful)
-            {
-                _closing.Add(connection);
-            }
+            return false;
         }
-        if (graceful)
+
+        connection.ClosingSince = _time.GetTimestamp();
+        _closing.Add(connection);
+        return true;
+    }
+
+    // Notifies the client first, so that it does not start a request that would be lost.
+    private static void Close(TrackedConnection connection, bool isGraceful)
+    {
+        if (isGraceful)
         {
             connection.RequestClose();
         }
@@ -138,19 +146,13 @@ internal sealed class ConnectionPool : IDisposable
 
     private void Sweep()
     {
-        List<TrackedConnection> idle = [], late = [], open;
+        List<TrackedConnection> late = [], open;
+        List<(TrackedConnection Connection, bool IsGraceful)> idle = [];
         lock (_lock)
         {
-            foreach (var connection in _open)
+            foreach (var connection in _open.Where(c => c.IsIdle && _time.GetElapsedTime(c.LastUse) >= _options.Idle).ToList())
             {
-                if (connection.IsIdle && _time.GetElapsedTime(connection.LastUse) >= _options.Idle)
-                {
-                    idle.Add(connection);
-                }
-            }
-            foreach (var connection in idle)
-            {
-                _open.Remove(connection);
+                idle.Add((connection, BeginClose(connection)));
             }
 
             foreach (var connection in _closing)
@@ -162,9 +164,9 @@ internal sealed class ConnectionPool : IDisposable
             }
             open = [.. _open, .. _closing];
         }
-        foreach (var connection in idle)
+        foreach (var (connection, isGraceful) in idle)
         {
-            Close(connection);
+            Close(connection, isGraceful);
         }
 
         foreach (var connection in late)
@@ -177,7 +179,7 @@ internal sealed class ConnectionPool : IDisposable
             if (connection.AbortLateRequests(_options.RequestArrival) is { } path)
             {
                 _refusals.Refused(
-                    connection.Peer, "", RefusalReason.SlowRequest,
+                    connection.Peer, connection.Who, RefusalReason.SlowRequest,
                     $"{path} did not arrive within {_options.RequestArrival.TotalSeconds:0} s");
             }
         }

@@ -41,7 +41,7 @@ internal sealed class RequestTracking(RefusalLog refusals)
 
         var code = int.TryParse(status, out var number) ? ((StatusCode)number).ToString() : status;
         refusals.Refused(
-            connection.Peer, "", RefusalReason.UndispatchedRequest,
+            connection.Peer, connection.Who, RefusalReason.UndispatchedRequest,
             $"{request.Path}: {code}: {Uri.UnescapeDataString(headers["grpc-message"].ToString())}");
     }
 }

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace ACCOffload.Connections;
 
 /// <summary>An established connection and its open requests. HTTP/2 pings do not count as use.</summary>
-internal sealed class TrackedConnection(ConnectionContext connection, string group, TimeProvider time)
+internal sealed class TrackedConnection(ConnectionContext connection, string group, string who, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private readonly List<IncomingRequest> _requests = [];
@@ -17,11 +17,14 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
 
     public string Peer { get; } = PeerName.Of(connection);
 
+    /// <summary>The identity of the peer for the log, or empty.</summary>
+    public string Who { get; } = who;
+
     /// <summary>Timestamp of the last start or end of a request.</summary>
     public long LastUse => Volatile.Read(ref _lastUse);
 
-    /// <summary>When <see cref="RequestClose"/> was called.</summary>
-    public long ClosingSince { get; private set; }
+    /// <summary>Timestamp of the decision to close it gracefully. Guarded by the pool's lock.</summary>
+    public long ClosingSince { get; set; }
 
     public bool IsIdle
     {
@@ -59,11 +62,7 @@ internal sealed class TrackedConnection(ConnectionContext connection, string gro
     }
 
     /// <summary>Closes the connection once its open requests have ended.</summary>
-    public void RequestClose()
-    {
-        ClosingSince = time.GetTimestamp();
-        connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
-    }
+    public void RequestClose() => connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
 
     public void Abort(string reason) => connection.Abort(new ConnectionAbortedException(reason));
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 using ACCOffload.FileStamps;
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.Protos;
@@ -77,6 +78,9 @@ internal sealed class AccConnection : IDisposable
     public string? Refusal => _refusal;
 
     public CertificateStamp CredentialStamp => _credentials.Stamp;
+
+    /// <summary>The CAs that its peer was judged by.</summary>
+    public X509Certificate2Collection Authorities => _credentials.Authorities;
 
     /// <summary>What went wrong, for an operator.</summary>
     public string Explain(RpcException e)

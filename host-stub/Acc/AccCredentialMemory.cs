@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using ACCOffload.FileStamps;
 using ACCOffload.HostStub.Configuration;
 
@@ -54,6 +55,20 @@ internal sealed class AccCredentialMemory(AccConfig config, TimeProvider time)
         catch (AccException)
         {
             // The last valid ones have expired; the next connection attempt reports it.
+            return false;
+        }
+    }
+
+    /// <summary>Whether none of these CAs was removed.</summary>
+    public bool StillTrusts(X509Certificate2Collection authorities)
+    {
+        try
+        {
+            using var loaded = Load();
+            return authorities.All(a => loaded.Authorities.Any(l => l.RawDataMemory.Span.SequenceEqual(a.RawDataMemory.Span)));
+        }
+        catch (AccException)
+        {
             return false;
         }
     }

@@ -51,4 +51,8 @@ internal static class AccErrors
 }
 
 /// <summary>The ACC can't be reached, failed verification, or closed the connection; the message says which.</summary>
-internal sealed class AccException(string message) : Exception(message);
+internal sealed class AccException(string message) : Exception(message)
+{
+    /// <summary>Whether the peer's certificate was refused.</summary>
+    public bool IsPeerRefused { get; init; }
+}

@@ -63,13 +63,14 @@ internal sealed partial class AccLink
         {
             await ProbeAsync(connection, stop);
             await SynchronizeAsync(connection, stop);
+            _rotationProblem = "";
             return connection;
         }
         catch (RpcException e)
         {
-            var reason = connection.Explain(e);
+            var refused = new AccException(connection.Explain(e)) { IsPeerRefused = connection.Refusal is not null };
             connection.Dispose();
-            throw new AccException(reason);
+            throw refused;
         }
         catch
         {
@@ -325,7 +326,18 @@ internal sealed partial class AccLink
     {
         _resync = false;
         var snapshot = _claims.TakeSnapshot();
-        var reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop);
+        SyncReply reply;
+        try
+        {
+            reply = await connection.Client.SyncAsync(snapshot.ToProto(), deadline: DateTime.UtcNow + SyncLimit, cancellationToken: stop);
+        }
+        catch
+        {
+            // Still due, on whichever connection is used next.
+            _resync = true;
+            throw;
+        }
+
         _claims.Confirm(snapshot);
         string[] failures = [.. reply.Failures.Select(f => $"{f.Key?.Network}/{f.Key?.ContainerId}/{f.Key?.InterfaceName}: {f.Message}")];
         RecordSync(reply, failures);
@@ -364,8 +376,9 @@ internal sealed partial class AccLink
         return state.SyncFailures.Count > 0 && _time.GetUtcNow() - state.LastSync > FailedSyncRetry;
     }
 
-    // Opens a connection with the new certificates before the old one is closed. If that fails, the exception ends the loop that serves
-    // the old one, which is then closed too.
+    // Opens a connection with the new certificates before the old one is closed. If that fails, the old one stays in use, and the next
+    // attempt follows the next probe. It ends at once if its peer may no longer be trusted: the ACC is refused under the new certificates,
+    // or these lack one of the CAs by which its peer was judged.
     private async Task<AccConnection?> RotateAsync(AccConnection connection, CancellationToken stop)
     {
         var renewed = _credentials.HasChanged(connection.CredentialStamp);
@@ -381,11 +394,30 @@ internal sealed partial class AccLink
             return null;
         }
 
-        LogRotation();
-        return await ConnectAsync(stop);
+        if (_rotationProblem.Length == 0)
+        {
+            LogRotation();
+        }
+
+        try
+        {
+            return await ConnectAsync(stop);
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or AccException { IsPeerRefused: true })
+            && _credentials.StillTrusts(connection.Authorities))
+        {
+            if (_rotationProblem != e.Message)
+            {
+                LogRotationFailed(_config.Address.Authority, e.Message);
+            }
+
+            _rotationProblem = e.Message;
+            return null;
+        }
     }
 
     private string _badCredentials = "";
+    private string _rotationProblem = "";
 
     // Requests in flight on the old connection can complete.
     private static void RetireLater(AccConnection connection) =>
@@ -449,4 +481,9 @@ internal sealed partial class AccLink
 
     [LoggerMessage(LogLevel.Information, "The certificate files changed: reconnecting")]
     private partial void LogRotation();
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "The ACC at {Address} cannot be reached with the new certificates: {Reason}. The connection stays in use, trying again")]
+    private partial void LogRotationFailed(string address, string reason);
 }

@@ -1,5 +1,6 @@
 using ACCOffload.HostStub.Configuration;
 using ACCOffload.HostStub.Devices;
+using ACCOffload.NativeInterop.Syscalls;
 
 namespace ACCOffload.HostStub.Cli;
 
@@ -11,7 +12,15 @@ internal static class PrepareCommand
 {
     public static int Run(string path)
     {
-        using var ports = new DataPlaneNamespace(AgentConfigReader.Load(path).PortNamespace);
-        return ports.Use((_, _) => 0);
+        try
+        {
+            using var ports = new DataPlaneNamespace(AgentConfigReader.Load(path).PortNamespace);
+            return ports.Use((_, _) => 0);
+        }
+        catch (LinuxException e)
+        {
+            Console.Error.WriteLine($"host-stub: {e.Message}{(e.Errno is Errno.EPERM or Errno.EACCES ? "; run it as root" : "")}");
+            return 1;
+        }
     }
 }

@@ -26,6 +26,9 @@ internal static class DeviceKinds
 
     public static bool IsKnown(string kind) => Known.Contains(kind);
 
+    /// <summary>Whether a device plugin can choose the kind's device.</summary>
+    public static bool HasDeviceIds(string kind) => kind is "vf" or "sf";
+
     /// <summary>The kind that a runtime's device ID refers to; a PCI address refers to a virtual function.</summary>
     public static string OfDeviceId(string id) => SfKind.IsDeviceId(id) ? "sf" : "vf";
 }

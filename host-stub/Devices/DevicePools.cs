@@ -23,10 +23,21 @@ internal sealed class DevicePools(
     /// <summary>The kind of a claim; null when the configuration no longer enables it.</summary>
     public IDeviceKind? Find(string kind) => kinds.FirstOrDefault(k => k.Kind == kind);
 
-    /// <exception cref="CniException">Error 7: the configuration does not enable the kind.</exception>
+    /// <exception cref="CniException">
+    /// Error 7: the configuration does not enable the kind, or the runtime assigned a device that would stay unused.
+    /// </exception>
     public IDeviceKind For(string requested, string device)
     {
         var name = requested.Length > 0 ? requested : device.Length > 0 ? DeviceKinds.OfDeviceId(device) : defaultKind;
+        if (device.Length > 0 && !DeviceKinds.HasDeviceIds(name))
+        {
+            throw new CniException(
+                CniErrorCode.InvalidNetworkConfig,
+                $"deviceKind \"{name}\" in the network configuration: the runtime assigned device \"{device}\", which this kind "
+                    + "does not use",
+                "remove deviceKind, or the device plugin's resource from the network");
+        }
+
         if (Find(name) is { } kind)
         {
             return kind;

@@ -92,14 +92,26 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
     {
         var name = who.Length == 0 ? "no certificate" : ConfigurationError.OneLine(who, 120);
         reason = ConfigurationError.OneLine(reason, 300);
-        if (_lines.Decide(peer, isCertificate ? "certificate" : "connection", $"{name} {reason}") is { Fate: LineFate.Written } verdict)
+        if (_lines.Decide(peer, isCertificate ? "certificate" : "connection", $"{name} {reason}") is not { Fate: LineFate.Written } verdict)
         {
-            LogRefused(peer, name, reason, verdict.Suppressed);
+            return;
+        }
+
+        if (verdict.Suppressed == 0)
+        {
+            LogRefused(peer, name, reason);
+        }
+        else
+        {
+            LogRefusedAgain(peer, name, reason, verdict.Suppressed);
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "Refused to serve metrics to {Peer} ({Who}): {Reason}")]
+    private partial void LogRefused(string peer, string who, string reason);
 
     [LoggerMessage(
         LogLevel.Warning,
         "Refused to serve metrics to {Peer} ({Who}): {Reason} ({Times} similar refusals in the last few minutes were not logged)")]
-    private partial void LogRefused(string peer, string who, string reason, long times);
+    private partial void LogRefusedAgain(string peer, string who, string reason, long times);
 }

@@ -92,16 +92,9 @@ public static class IpText
         }
 
         var host = text[..colon];
-        if (host is ['[', .., ']'])
-        {
-            host = host[1..^1];
-        }
-        else if (host.Contains(':'))
-        {
-            return false;
-        }
-
-        if (!TryParse(host, out var address))
+        var hasBrackets = host is ['[', .., ']'];
+        if (!TryParse(hasBrackets ? host[1..^1] : host, out var address)
+            || hasBrackets != (address.AddressFamily == AddressFamily.InterNetworkV6))
         {
             return false;
         }

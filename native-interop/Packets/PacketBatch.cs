@@ -35,7 +35,8 @@ public sealed unsafe class PacketBatch : IDisposable
         Capacity = capacity;
         Headroom = headroom;
         FrameSize = frameSize;
-        _stride = (headroom + frameSize + 63) & ~63;
+        // One byte more than a frame needs, by which a TAP tells a longer packet from one that just fits.
+        _stride = (headroom + frameSize + 1 + 63) & ~63;
         _offsets = new int[capacity];
         _lengths = new int[capacity];
         var packets = (nuint)capacity * (nuint)_stride;

@@ -88,7 +88,7 @@ public sealed unsafe partial class PacketPort
         {
             // The header goes into the headroom, right before the frame.
             var start = batch.Slot(count) + batch.Headroom - _header;
-            var length = Libc.Read(Handle, start, (nuint)(batch.FrameSize + _header));
+            var length = Libc.Read(Handle, start, (nuint)(_header + batch.FrameSize + 1));
             if (length < 0)
             {
                 var errno = (Errno)Marshal.GetLastPInvokeError();
@@ -110,8 +110,8 @@ public sealed unsafe partial class PacketPort
                 _ = RefreshState();
                 break;
             }
-            // A longer packet was truncated to exactly the available room.
-            if (length >= batch.FrameSize + _header || length <= _header)
+            // A longer packet was truncated.
+            if (length > _header + batch.FrameSize || length <= _header)
             {
                 Add(ref _oversized, 1);
                 continue;

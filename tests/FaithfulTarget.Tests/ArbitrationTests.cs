@@ -60,6 +60,7 @@ public sealed class ArbitrationTests
         using var noElection = new RawClient(fixture.Target) { Id = 0 };
         if (!on)
         {
+            Assert.Equal(StatusCode.NotFound, await noElection.BidAsync(0));
             Assert.Equal(StatusCode.OK, await noDevice.BidAsync());
             return;
         }

@@ -101,7 +101,9 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
         }
     }
 
-    private Controller? Primary(string role) => _controllers.Find(c => c.Role == role && c.ElectionId == _highest.GetValueOrDefault(role));
+    // A controller with election ID 0 is never the primary.
+    private Controller? Primary(string role) =>
+        _controllers.Find(c => c.Role == role && c.ElectionId != 0 && c.ElectionId == _highest.GetValueOrDefault(role));
 
     private void NotifyAll(string role)
     {
@@ -117,7 +119,7 @@ internal sealed class Arbiter(FaithfulBehaviours behaviours)
         (var code, var message) = primary == controller ? (StatusCode.OK, "you are the primary")
             : primary is not null ? (StatusCode.AlreadyExists, "you are not the primary")
             : (StatusCode.NotFound, "no controller is primary");
-        var highest = _highest[controller.Role];
+        var highest = _highest.GetValueOrDefault(controller.Role);
         controller.Send(new StreamMessageResponse
         {
             Arbitration = new MasterArbitrationUpdate

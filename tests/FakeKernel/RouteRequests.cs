@@ -47,7 +47,7 @@ internal sealed class RouteRequests(FakeHost host)
                 socket.Acknowledge(request, new FakeError(Errno.ENODEV));
                 break;
             case GetLink:
-                var functions = (Attributes.FindU32(attributes, 29) & 1) != 0 ? FunctionOf(link) : null;
+                var functions = Attributes.FindU32(attributes, 29) is { } extended && (extended & 1) != 0 ? FunctionOf(link) : null;
                 socket.Reply(request, NewLink, Describe(link, functions), multi: false);
                 socket.Acknowledge(request, null);
                 break;

@@ -31,6 +31,12 @@ internal sealed class FakeAcc : IAsyncDisposable
 
     public SslProtocols Protocols { get; set; } = SslProtocols.Tls13;
 
+    /// <summary>Whether new clients' certificates are accepted.</summary>
+    public bool AcceptsClients { get; set; } = true;
+
+    /// <summary>Whether new clients are shown a certificate; otherwise their handshake fails.</summary>
+    public bool ShowsCertificate { get; set; } = true;
+
     public FakeAccModel Model { get; } = new();
 
     public int Port { get; private set; }
@@ -48,7 +54,7 @@ internal sealed class FakeAcc : IAsyncDisposable
             listen.Protocols = HttpProtocols.Http2;
             listen.UseHttps(https =>
             {
-                https.ServerCertificate = Certificate;
+                https.ServerCertificateSelector = (_, _) => ShowsCertificate ? Certificate : null;
                 https.SslProtocols = Protocols;
                 https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
                 https.ClientCertificateValidation = IsTrusted;
@@ -84,6 +90,6 @@ internal sealed class FakeAcc : IAsyncDisposable
         check.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         check.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         check.ChainPolicy.CustomTrustStore.Add(Pki.Authority);
-        return check.Build(certificate);
+        return AcceptsClients && check.Build(certificate);
     }
 }

@@ -153,6 +153,43 @@ public sealed class AccLinkTests
     }
 
     [Fact]
+    public async Task The_connection_stays_in_use_while_the_ACC_does_not_accept_the_new_certificate()
+    {
+        Needs.CniPlugins("host-local");
+        await using var lab = await AgentLab.CreateAsync();
+        lab.Acc.Model.Calls.Clear();
+        lab.Acc.AcceptsClients = false;
+
+        lab.Pki.WriteClient(lab.At("pki"));
+
+        await Eventually.TrueAsync(
+            () => lab.Log.Contains("cannot be reached with the new certificates"), () => string.Join('\n', lab.Log.Lines));
+        Assert.True(lab.Agent!.Services.Acc.State.Synced);
+        (await lab.RunAsync("ADD", lab.NewPod())).Succeeded();
+        Assert.Equal(["Attach"], lab.Acc.Model.Calls);
+
+        lab.Acc.AcceptsClients = true;
+        await Eventually.TrueAsync(() => lab.Acc.Model.Calls.Contains("Sync"), "the new connection is synchronized");
+        Assert.False(lab.Log.Contains("is unreachable"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_connection_ends_when_the_CA_of_its_peer_is_removed(bool showsCertificate)
+    {
+        Needs.Root();
+        await using var lab = await AgentLab.CreateAsync();
+        var link = lab.Agent!.Services.Acc;
+        lab.Acc.ShowsCertificate = showsCertificate;
+
+        using var other = new TestPki();
+        other.WriteClient(lab.At("pki"));
+
+        await Eventually.TrueAsync(() => !link.State.Synced, "the connection ends");
+    }
+
+    [Fact]
     public async Task Broken_certificate_files_do_not_prevent_a_reconnect()
     {
         Needs.Root();

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.HostStub.TestKit;
 using ACCOffload.HostStub.Tests.Support;
+using ACCOffload.TestKit.Configurations;
 using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.HostStub.Tests;
@@ -99,6 +100,27 @@ public sealed class AgentProcessTests
         Assert.Equal(
             ["Acc:Address", "HostInterface:Addresses", "Mtu"],
             lines.Select(line => line.Split(": ")[2].Split(' ')[0]).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Prepare_without_the_privilege_exits_with_one_line()
+    {
+        Needs.Root();
+        var name = $"acct-{Guid.NewGuid():N}";
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, HostStubJson.Create("https://127.0.0.1:1").WithPorts(name).ToJsonString());
+        try
+        {
+            var (exit, output, error) = await Shell.RunAsync(
+                null, "setpriv", ["--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", Program, "prepare", "--config", file]);
+            Assert.Equal((1, ""), (exit, output));
+            Assert.Matches("^host-stub: [^\n]*EPERM[^\n]*; run it as root\n$", error);
+        }
+        finally
+        {
+            File.Delete(file);
+            File.Delete($"/run/netns/{name}");
+        }
     }
 
     [Fact]

@@ -114,6 +114,27 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Every_section_of_inframanager_may_be_in_the_environment()
+    {
+        File.WriteAllText(_file, "{" + Acc + ",\"HostInterface\":{\"Enabled\":false}}");
+        var reference = File.ReadAllText(Repository.At("docs/configuration.md"));
+        var parts = reference.Split("\n## ");
+        HashSet<string> own = [.. Sections(parts.Single(p => p.StartsWith("host-stub.json", StringComparison.Ordinal)))];
+        var others = Sections(parts.Single(p => p.StartsWith("inframanager.json", StringComparison.Ordinal))).Except(own).ToList();
+        Assert.Contains("Node", others);
+        var environment = new Hashtable();
+        foreach (var section in others)
+        {
+            environment[$"ACCOFFLOAD_{section}__Any"] = "1";
+        }
+
+        AgentConfigReader.Load(_file, environment);
+
+        static IEnumerable<string> Sections(string part) => System.Text.RegularExpressions.Regex.Matches(part, "(?m)^\\| `([A-Za-z0-9]+)")
+            .Select(m => m.Groups[1].Value).Distinct();
+    }
+
+    [Fact]
     public void The_sample_contains_the_defaults()
     {
         var sample = AgentConfigReader.Load(Repository.At("rootfs/overlay-host/etc/accoffload/host-stub.json"), new Hashtable());

@@ -16,7 +16,10 @@ public sealed class DelTests
         // As after the loss of the database.
         await lab.StopAgentAsync();
         File.Delete(lab.At("host-stub.db"));
+        // Otherwise the agent adopts what the ACC still has.
+        lab.Acc.Model.Clear();
         await lab.StartAgentAsync();
+        Assert.Empty(lab.Agent!.Services.Claims.All());
         Assert.Single(lab.DataPlaneLinks());
 
         (await lab.RunAsync("DEL", pod)).Succeeded();
@@ -42,6 +45,7 @@ public sealed class DelTests
         await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 1, "the ACC forgets the pod that was deleted while it was down");
         await Eventually.TrueAsync(() => lab.Agent!.Services.Claims.All().Count == 1, "the claim is forgotten after Sync");
         Assert.Equal(second.ContainerId, lab.Acc.Model.Pods[0].Key.ContainerId);
+        await Eventually.TrueAsync(() => lab.ReservedAddresses().Count == 1, "the address of the deleted pod is free");
     }
 
     [Fact]

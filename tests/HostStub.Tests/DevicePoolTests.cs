@@ -112,6 +112,17 @@ public sealed class DevicePoolTests : IDisposable
         Assert.Throws<CniException>(() => Reserve(new AttachmentKey("net", "b", "eth0")));
     }
 
+    [Theory]
+    [InlineData("fake", "0000:01:00.1")]
+    [InlineData("veth", "pci/0000:01:00.0/sf/7")]
+    public void A_kind_that_would_leave_the_runtimes_device_unused_is_refused(string kind, string device)
+    {
+        var e = Assert.Throws<CniException>(() => _pools.For(kind, device));
+        Assert.Equal((int)CniErrorCode.InvalidNetworkConfig, e.Code);
+        Assert.Contains($"the runtime assigned device \"{device}\", which this kind does not use", e.OneLine, StringComparison.Ordinal);
+        Assert.Same(_kind, _pools.For("fake", ""));
+    }
+
     [Fact]
     public void A_device_that_failed_is_tried_again_later()
     {

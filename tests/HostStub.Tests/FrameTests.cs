@@ -12,7 +12,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class FrameTests
 {
     [Fact]
-    public void A_request_arrives_however_it_is_fragmented() =>
+    public Task A_request_arrives_however_it_is_fragmented() =>
         Gen.Select(
             Gen.Select(Gen.String[Gen.Char.AlphaNumeric, 1, 10], Gen.String[Gen.Char['\u0001', '\u1000'], 0, 20]).Array[0, 10],
             Gen.Byte.Array[0, 3000],

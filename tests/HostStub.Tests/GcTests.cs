@@ -37,16 +37,16 @@ public sealed class GcTests
         (await lab.RunAsync("ADD", valid)).Succeeded();
         await lab.StopAgentAsync();
         File.Delete(lab.At("host-stub.db"));
+        // Otherwise the agent adopts what the ACC still has.
+        lab.Acc.Model.Clear();
         await lab.StartAgentAsync();
+        Assert.Empty(lab.Agent!.Services.Claims.All());
         Assert.True(lab.Log.Contains("No claim names the data-plane end"));
 
         (await lab.RunAsync("GC", valid, change: Valid(valid))).Succeeded();
 
+        // The valid pod keeps its device. Only an IPAM plugin that supports GC can release the other one's address.
         Assert.Contains(valid.ContainerId, Assert.Single(lab.DataPlaneLinks()).Alias, StringComparison.Ordinal);
-        // The valid pod keeps its device, and the other one's address is released by the call's IPAM plugin.
-        await Eventually.TrueAsync(
-            () => lab.Acc.Model.Pods is [{ } pod] && pod.Key.ContainerId == valid.ContainerId, "the ACC keeps only the valid one");
-        Assert.Single(lab.ReservedAddresses());
     }
 
     [Fact]

@@ -94,6 +94,8 @@ public sealed class MetricsTests
                 reason);
         }
 
+        Assert.DoesNotContain(lab.Log.Lines, l => l.Contains("0 similar refusals", StringComparison.Ordinal));
+
         // Another CA and certificate, without a restart.
         var next = new TestPki();
         using var renewed = next.IssueFor("urn:accoffload:role:metrics-server", "node-1");

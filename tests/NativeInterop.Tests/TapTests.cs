@@ -47,6 +47,29 @@ public sealed class TapTests
         Assert.Equal(frames, Collect(other, batch, frames.Length));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Only_a_frame_that_does_not_fit_is_dropped_and_counted(bool vnetHeader)
+    {
+        Needs.Tap();
+        using var ns = new TestNamespace();
+        using var tap = PacketPort.OpenTap(ns.Ns, Name, new TapOptions { VnetHeader = vnetHeader });
+        var link = ns.Route.GetLink(Name)!;
+        ns.Route.SetIPv6AddrGenModeNone(link.Index);
+        ns.Route.SetUp(link.Index);
+        ns.WaitUntilRunning(Name);
+        using var other = PacketPort.Open(ns.Ns, Name);
+        using var batch = new PacketBatch(capacity: 2, frameSize: 512);
+        foreach (var length in new[] { 511, 513, 512, 600, 100 })
+        {
+            Assert.True(other.TrySend(Frame(length, 1)));
+        }
+
+        Assert.Equal([Frame(511, 1), Frame(512, 1), Frame(100, 1)], Collect(tap, batch, 3));
+        Assert.Equal(2, tap.Oversized);
+    }
+
     [Fact]
     public void The_link_works_in_another_namespace_and_is_deleted_with_it()
     {

@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace ACCOffload.Structure.Tests;
 
 /// <summary>What the compiler and the formatter do not enforce.</summary>
-public sealed class StyleTests
+public sealed partial class StyleTests
 {
     private const int MaxLineLength = 140;
 
@@ -41,6 +43,20 @@ public sealed class StyleTests
 
         Assert.Empty(project.Files.Where(f => f.Code.Contains("ConfigureAwait(false)", StringComparison.Ordinal)).Select(f => f.Path));
     }
+
+    /// <summary>An event's number identifies it in the logs of inframanager.</summary>
+    [Fact]
+    public void Event_numbers_of_the_ACCs_service_are_used_once()
+    {
+        var events = SourceTree.Instance.Projects.Where(p => p.Ships).SelectMany(p => p.Files)
+            .SelectMany(f => EventNumber().Matches(f.Text).Select(m => (Number: m.Groups[1].Value, f.Path))).ToList();
+
+        Assert.NotEmpty(events);
+        Assert.Empty(events.GroupBy(e => e.Number).Where(g => g.Count() > 1).Select(g => $"{g.Key}: {string.Join(", ", g.Select(e => e.Path))}"));
+    }
+
+    [GeneratedRegex(@"EventId = (\d+)")]
+    private static partial Regex EventNumber();
 
     private static int Measure(SourceProject project, string text, string code) =>
         project.Ships || text.TrimStart().StartsWith("//", StringComparison.Ordinal) ? text.Length : code.Length;

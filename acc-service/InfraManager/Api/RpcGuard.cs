@@ -75,7 +75,12 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
     private static string PeerOf(ServerCallContext context) =>
         context.GetHttpContext().Connection.RemoteIpAddress is { } address ? PeerName.Of(address) : "local";
 
-    private static string SubjectOf(ServerCallContext context) => context.GetHttpContext().Features.Get<ClientIdentity>()?.Subject ?? "";
+    // The callers of the control socket have no certificate.
+    private static string SubjectOf(ServerCallContext context)
+    {
+        var features = context.GetHttpContext().Features;
+        return features.Get<ClientIdentity>()?.Subject ?? features.Get<TrackedConnection>()?.Who ?? "";
+    }
 
     [LoggerMessage(EventId = 3003, Level = LogLevel.Error, Message = "{Method} failed")]
     private partial void LogFailed(Exception exception, string method);

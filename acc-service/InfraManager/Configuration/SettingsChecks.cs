@@ -13,8 +13,14 @@ internal static class SettingsChecks
     /// </summary>
     public static void Check(ConfigurationReader reader, Settings settings)
     {
-        CheckAddresses(reader, settings.Node);
+        var isValid = reader.Errors.Count == 0;
         CheckPodRanges(reader, settings);
+        if (!isValid)
+        {
+            return;
+        }
+
+        CheckAddresses(reader, settings.Node);
         CheckOwnApi(reader, settings);
         CheckSoftTarget(reader, settings);
         CheckProfile(reader, settings);
@@ -24,11 +30,6 @@ internal static class SettingsChecks
     /// <summary>Checks that no address belongs both to a pod and to something else.</summary>
     private static void CheckAddresses(ConfigurationReader reader, NodeSettings node)
     {
-        if (reader.Errors.Count > 0)
-        {
-            return;
-        }
-
         foreach (var conflict in AddressConflict.Of(node))
         {
             reader.Fail(conflict.Key, conflict.Value, conflict.Reason, conflict.Remedy);
@@ -47,11 +48,6 @@ internal static class SettingsChecks
     /// <summary>Checks that no service can take the address and port of this ACC itself.</summary>
     private static void CheckOwnApi(ConfigurationReader reader, Settings settings)
     {
-        if (reader.Errors.Count > 0)
-        {
-            return;
-        }
-
         var node = settings.Node;
         var listeners = new[]
         {
@@ -85,11 +81,6 @@ internal static class SettingsChecks
     private static void CheckSoftTarget(ConfigurationReader reader, Settings settings)
     {
         var soft = settings.SoftTarget;
-        if (reader.Errors.Count > 0)
-        {
-            return;
-        }
-
         if (settings.Target.Kind == TargetKind.Embedded && !soft.Listen.StartsWith("unix:", StringComparison.Ordinal))
         {
             reader.Fail("SoftTarget:Listen", soft.Listen, "is not a unix socket, but the target is embedded", "give unix:/path");
@@ -108,11 +99,6 @@ internal static class SettingsChecks
     private static void CheckProfile(ConfigurationReader reader, Settings settings)
     {
         var node = settings.Node;
-        if (reader.Errors.Count > 0)
-        {
-            return;
-        }
-
         if (settings.Pipeline is { Package: null, P4Info: { } info })
         {
             reader.Fail(

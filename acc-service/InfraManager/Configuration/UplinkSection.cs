@@ -53,10 +53,10 @@ internal static class UplinkSection
         return port.Length == 0 ? null : uplink;
     }
 
-    /// <summary>Checks the exception port against the target's settings. Does nothing if a key is invalid by itself.</summary>
+    /// <summary>Checks the exception port against the target's settings.</summary>
     public static void Check(ConfigurationReader reader, Settings settings)
     {
-        if (reader.Errors.Count > 0 || settings.Node.Uplink?.Exception is not { } exception)
+        if (settings.Node.Uplink?.Exception is not { } exception)
         {
             return;
         }

@@ -27,8 +27,8 @@ internal sealed partial class ControlService
             reply.LossesProblem = "malformed frames and full tables: not available on this target";
             return;
         }
-        Add(reply, "lost_frames", losses.Frames);
-        Add(reply, "flows_not_learned", losses.NotLearned);
+        Add(reply, "lost_frames", Named(losses.Frames));
+        Add(reply, "flows_not_learned", Named(losses.NotLearned));
         Add(
             reply,
             "malformed_frames",
@@ -36,12 +36,16 @@ internal sealed partial class ControlService
                 p => KeyValuePair.Create(p.Key, p.Value.InErrors)));
     }
 
+    // In the style of the pipeline's own names. A port's name stays as it is.
+    private static IEnumerable<KeyValuePair<string, ulong>> Named(IEnumerable<KeyValuePair<string, ulong>> counts) =>
+        counts.Select(c => KeyValuePair.Create(c.Key.Replace('-', '_'), c.Value));
+
     private static void Add(ListCountersReply reply, string counter, IEnumerable<KeyValuePair<string, ulong>> counts)
     {
         ulong index = 0;
         foreach (var (label, count) in counts.OrderBy(c => c.Key, StringComparer.Ordinal))
         {
-            reply.Cells.Add(new CounterCell { Counter = counter, Index = index++, Label = label.Replace('-', '_'), Packets = count });
+            reply.Cells.Add(new CounterCell { Counter = counter, Index = index++, Label = label, Packets = count });
         }
     }
 }

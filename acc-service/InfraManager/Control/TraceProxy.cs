@@ -21,7 +21,9 @@ internal sealed class TraceProxy(string address) : IDisposable
     {
         if (_channel is null)
         {
-            throw new RpcException(new Status(StatusCode.FailedPrecondition, CannotTrace));
+            throw new RpcException(new Status(
+                StatusCode.FailedPrecondition,
+                $"packets can be traced only on a soft target with a unix socket, and the target is at {address}"));
         }
 
         try

@@ -50,7 +50,8 @@ internal sealed partial class ControlSocket(string path, string source, RefusalL
         if (peer is not { } caller || (caller.Uid != 0 && caller.Uid != EffectiveUserId()))
         {
             refusals.Refused(
-                path, peer is null ? "" : $"uid {peer.Value.Uid}", RefusalReason.ControlCaller, "only root may use the control socket");
+                path, peer is null ? "unknown user" : $"uid {peer.Value.Uid}", RefusalReason.ControlCaller,
+                "only root may use the control socket");
             connection.Abort();
             return;
         }

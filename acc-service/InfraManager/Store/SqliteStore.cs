@@ -173,7 +173,7 @@ internal sealed partial class SqliteStore : IDisposable
         }
         catch (StoreException e) when (e.Failure == StoreFailure.NewerSchema)
         {
-            if (StoreCopies.Restore(Path, StoreSchema.Version) is not { } copy)
+            if (StoreCopies.Restore(Path, StoreSchema.Version, BusyTimeout) is not { } copy)
             {
                 throw;
             }

@@ -1,3 +1,4 @@
+using ACCOffload.NativeInterop.Syscalls;
 using ACCOffload.Sqlite;
 using Microsoft.Data.Sqlite;
 
@@ -31,11 +32,17 @@ internal static class StoreCopies
         }
 
         File.Move(fresh, copy, overwrite: true);
+        DirectoryEntries.Flush(copy);
     }
 
-    /// <summary>Replaces the database with the newest copy that this version can read; the newer database is kept beside it.</summary>
+    /// <summary>
+    /// Replaces the database with the newest copy that this version can read; the newer database is kept beside it. A power cut at any
+    /// moment leaves one of the two under the database's name.
+    /// </summary>
     /// <returns>The copy's schema version and time; null if there is no copy, and nothing was changed.</returns>
-    public static (long Version, DateTimeOffset Time)? Restore(string path, int known)
+    /// <exception cref="IOException">The files cannot be changed; the newer database stays.</exception>
+    /// <exception cref="SqliteException">The newer database cannot be completed.</exception>
+    public static (long Version, DateTimeOffset Time)? Restore(string path, int known, TimeSpan busyTimeout)
     {
         for (long version = known; version > 0; version--)
         {
@@ -46,18 +53,34 @@ internal static class StoreCopies
             }
 
             var time = File.GetLastWriteTimeUtc(copy);
-            foreach (var suffix in new[] { "-wal", "-shm" })
+            RemoveLog(path, busyTimeout);
+            var newer = $"{path}.newer";
+            foreach (var former in new[] { newer, $"{newer}-wal", $"{newer}-shm", $"{path}-shm" })
             {
-                File.Delete($"{path}.newer{suffix}");
-                if (File.Exists(path + suffix))
-                {
-                    File.Move(path + suffix, $"{path}.newer{suffix}");
-                }
+                File.Delete(former);
             }
-            File.Move(path, $"{path}.newer", overwrite: true);
-            File.Move(copy, path);
+
+            DirectoryEntries.Link(path, newer);
+            // The log must be gone for good before the copy gets the name.
+            DirectoryEntries.Flush(path);
+            File.Move(copy, path, overwrite: true);
+            DirectoryEntries.Flush(path);
             return (version, time);
         }
         return null;
+    }
+
+    // The newer database's log would be taken for the copy's.
+    private static void RemoveLog(string path, TimeSpan busyTimeout)
+    {
+        using (var connection = PrivateDatabase.Open(path, busyTimeout))
+        {
+            connection.Execute("PRAGMA journal_mode = DELETE");
+        }
+
+        if (File.Exists($"{path}-wal"))
+        {
+            throw new IOException($"the log of {path} cannot be moved into it");
+        }
     }
 }

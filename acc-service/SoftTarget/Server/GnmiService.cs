@@ -28,7 +28,7 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
     /// <inheritdoc/>
     public override async Task<SetResponse> Set(SetRequest request, ServerCallContext context)
     {
-        // Validate all paths before applying any: a Set is a transaction.
+        // A Set is a transaction. New ports come first, because they can be refused, and a deleted port would not get its number back.
         var deletes = request.Delete.Select(p => PortPath.ForDelete(request.Prefix, p)).ToList();
         var updates = request.Replace.Concat(request.Update).Select(u => (Path: PortPath.ForUpdate(request.Prefix, u), Update: u)).ToList();
         foreach (var name in deletes)
@@ -37,49 +37,31 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
             {
                 throw Outcome.NotFound($"interfaces/virtual-interface[name={name}]: no such port").ToException();
             }
-        }
 
-        var response = new SetResponse { Prefix = request.Prefix, Timestamp = Now() };
-        for (var i = 0; i < deletes.Count; i++)
-        {
-            ports.Remove(deletes[i]);
-            response.Response.Add(new UpdateResult { Path = request.Delete[i], Op = UpdateResult.Types.Operation.Delete });
-        }
-
-        var added = new List<SoftPort>();
-        foreach (var (path, update) in updates)
-        {
-            if (path.Leaf == PortPath.PortType)
+            if (updates.Exists(u => u.Path.Name == name))
             {
-                if (ports.Add(path.Name, update.Val.StringVal, out var isNew) is not { } port)
-                {
-                    throw Outcome.Full($"interfaces/virtual-interface[name={path.Name}]: all port numbers are in use").ToException();
-                }
-
-                if (isNew)
-                {
-                    added.Add(port);
-                }
+                throw Outcome.Invalid(
+                    $"interfaces/virtual-interface[name={name}]: is both deleted and created; send two requests").ToException();
             }
+        }
 
-            response.Response.Add(new UpdateResult { Path = update.Path, Op = UpdateResult.Types.Operation.Update });
+        await AddAsync(updates, context.CancellationToken);
+        foreach (var name in deletes)
+        {
+            ports.Remove(name);
         }
 
         await ports.SettleAsync(context.CancellationToken);
-        // A port that can't forward packets is an error. A port that waits for its link is not: the link may be created later.
-        if (added.Find(p => ports.RefusalOf(p) is not null) is { } refused)
+        return new SetResponse
         {
-            var reason = ports.RefusalOf(refused);
-            foreach (var port in added)
+            Prefix = request.Prefix,
+            Timestamp = Now(),
+            Response =
             {
-                ports.Remove(port.Name);
-            }
-
-            throw Outcome.Precondition(
-                $"interfaces/virtual-interface[name={refused.Name}]: its link can't be opened: {reason}").ToException();
-        }
-
-        return response;
+                request.Delete.Select(p => new UpdateResult { Path = p, Op = UpdateResult.Types.Operation.Delete }),
+                updates.Select(u => new UpdateResult { Path = u.Update.Path, Op = UpdateResult.Types.Operation.Update }),
+            },
+        };
     }
 
     /// <inheritdoc/>
@@ -118,6 +100,45 @@ internal sealed class GnmiService(PortManager ports, TargetState target, TimePro
         }
 
         return Task.FromResult(response);
+    }
+
+    /// <summary>Adds the ports that do not exist yet; all or none.</summary>
+    private async Task AddAsync(IReadOnlyList<(PortPath Path, Update Update)> updates, CancellationToken cancellation)
+    {
+        var added = new List<SoftPort>();
+        try
+        {
+            foreach (var (path, update) in updates.Where(u => u.Path.Leaf == PortPath.PortType))
+            {
+                if (ports.Add(path.Name, update.Val.StringVal, out var isNew) is not { } port)
+                {
+                    throw Outcome.Full($"interfaces/virtual-interface[name={path.Name}]: all port numbers are in use").ToException();
+                }
+
+                if (isNew)
+                {
+                    added.Add(port);
+                }
+            }
+
+            await ports.SettleAsync(cancellation);
+            // A port that can't forward packets is an error. A port that waits for its link is not: the link may be created later.
+            if (added.Find(p => ports.RefusalOf(p) is not null) is { } refused)
+            {
+                var reason = ports.RefusalOf(refused);
+                throw Outcome.Precondition(
+                    $"interfaces/virtual-interface[name={refused.Name}]: its link can't be opened: {reason}").ToException();
+            }
+        }
+        catch
+        {
+            foreach (var port in added)
+            {
+                ports.Remove(port.Name);
+            }
+
+            throw;
+        }
     }
 
     private static void AddValues(Notification notification, SoftPort port, string leaf)

@@ -14,7 +14,7 @@ internal sealed partial class P4RuntimeEndpoint
         var sending = SendAsync(session, responses, call.CancellationToken);
         try
         {
-            while (await NextAsync(requests, call.CancellationToken))
+            while (await NextAsync(session, requests, call.CancellationToken))
             {
                 Handle(session, requests.Current);
             }
@@ -26,10 +26,15 @@ internal sealed partial class P4RuntimeEndpoint
         finally
         {
             device.Leave(session);
-
-            // Messages queued before the end, such as arbitration updates, are still delivered.
             session.Close();
-            await sending;
+            // Messages queued before the end, such as arbitration updates, are still delivered, except to a controller that does not read.
+            await Task.WhenAny(sending, session.Overrun);
+        }
+
+        if (session.Overrun.IsCompleted)
+        {
+            throw Outcome.Full(
+                $"the controller has left {StreamSession.MaxArbitrations} arbitration messages of this stream unread").ToException();
         }
 
         if (shutdown.Begun.IsCompleted)
@@ -39,13 +44,19 @@ internal sealed partial class P4RuntimeEndpoint
     }
 
     /// <summary>
-    /// Waits for the next message; false at the end of the stream, or when the server stops. On a stop, the read is abandoned, not
-    /// canceled: canceling would abort the stream, and the controller would not get the final status.
+    /// Waits for the next message; false at the end of the stream, when the server stops, or when the controller does not read. The read
+    /// is abandoned then, not canceled: canceling would abort the stream, and the controller would not get the final status.
     /// </summary>
-    private async Task<bool> NextAsync(IAsyncStreamReader<StreamMessageRequest> requests, CancellationToken cancellation)
+    private async Task<bool> NextAsync(
+        StreamSession session, IAsyncStreamReader<StreamMessageRequest> requests, CancellationToken cancellation)
     {
+        if (session.Overrun.IsCompleted)
+        {
+            return false;
+        }
+
         var next = requests.MoveNext(cancellation);
-        if (!next.IsCompleted && await Task.WhenAny(next, shutdown.Begun) != next)
+        if (!next.IsCompleted && await Task.WhenAny(next, shutdown.Begun, session.Overrun) != next)
         {
             _ = next.ContinueWith(t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             return false;
@@ -61,6 +72,11 @@ internal sealed partial class P4RuntimeEndpoint
         {
             await foreach (var message in session.Outbox.ReadAllAsync(cancellation))
             {
+                if (session.Overrun.IsCompleted)
+                {
+                    return;
+                }
+
                 session.OnSent(message);
                 await responses.WriteAsync(message, cancellation);
             }

@@ -9,11 +9,12 @@ namespace ACCOffload.SoftTarget.Server;
 /// </summary>
 internal sealed class StreamSession
 {
+    /// <summary>Maximum number of queued arbitration messages: a controller that reads none of them is considered dead.</summary>
+    public const int MaxArbitrations = 4096;
+
     private const int MaxPackets = 1024;
 
-    /// <summary>Maximum number of queued arbitration messages: a controller that reads none of them is considered dead.</summary>
-    private const int MaxArbitrations = 4096;
-
+    private readonly TaskCompletionSource _overrun = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<StreamMessageResponse> _outbox =
         Channel.CreateUnbounded<StreamMessageResponse>(new UnboundedChannelOptions { SingleReader = true });
 
@@ -32,7 +33,10 @@ internal sealed class StreamSession
 
     public ChannelReader<StreamMessageResponse> Outbox => _outbox.Reader;
 
-    /// <summary>Queues an arbitration message. Ends the stream if thousands are unread.</summary>
+    /// <summary>Completes when the controller has left too many arbitration messages unread: the stream must end.</summary>
+    public Task Overrun => _overrun.Task;
+
+    /// <summary>Queues an arbitration message, or reports the overrun.</summary>
     public void Send(StreamMessageResponse message)
     {
         if (Interlocked.Increment(ref _arbitrations) <= MaxArbitrations)
@@ -41,7 +45,8 @@ internal sealed class StreamSession
         }
         else
         {
-            _outbox.Writer.TryComplete(new IOException("the controller does not read its stream"));
+            _outbox.Writer.TryComplete();
+            _overrun.TrySetResult();
         }
     }
 

@@ -83,6 +83,8 @@ internal sealed class FuzzRun(FuzzTarget target, long inputs, ulong seed, int th
             catch (Exception e)
             {
                 Interlocked.CompareExchange(ref _failure, e, null);
+                // No input is being processed any more: the failure is not a hang.
+                Volatile.Write(ref own.Since, 0);
             }
         }
     }

@@ -26,7 +26,7 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
 
         public override bool Step(Dice dice)
         {
-            _method = dice.Below(7);
+            _method = dice.Below(5);
             using var devlink = new ScriptedSockets().Open((kernel, sequence) =>
             {
                 var dump = (kernel.Requests[^1][7] & 3) == 3;
@@ -89,7 +89,7 @@ internal sealed class DevlinkTarget() : FuzzTarget("devlink-replies")
             {
                 var command = (byte)(dice.OneIn(30)
                     ? dice.Below(80)
-                    : _method switch { 0 => 3, 1 => dice.Pick(3, 7, 7), 3 => 51, 4 => 29, 5 => 76, _ => 7 });
+                    : _method switch { 0 => 3, 1 => dice.Pick(3, 7, 7), 3 => 29, _ => 7 });
                 var attributes = new List<byte>([.. Bytes.Attribute(1, "pci\0"u8), .. Bytes.Attribute(2, "0000:01:00.0\0"u8),
                     .. Bytes.Attribute(3, Bytes.Int(dice.Below(9)))]);
                 for (var more = dice.Below(8); more > 0; more--)

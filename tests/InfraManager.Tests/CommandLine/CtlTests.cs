@@ -98,11 +98,11 @@ public sealed class CtlTests : IAsyncLifetime
     public async Task Malformed_frames_and_full_tables_are_counted()
     {
         _api.Target.Losses =
-            new TargetLosses("", 0, new Dictionary<string, ulong> { ["truncated"] = 7 }, new Dictionary<string, ulong> { ["flows"] = 5 });
-        _api.Target.States["acc00000000001"] = new PortStatus(true, "", 7);
+            new TargetLosses("", 0, new Dictionary<string, ulong> { ["too-long"] = 7 }, new Dictionary<string, ulong> { ["flows"] = 5 });
+        _api.Target.States["eth-1"] = new PortStatus(true, "", 7);
         var cells = JsonNode.Parse(await RunAsync("counters", "--json"))!["counters"]!.AsArray();
         foreach (var (counter, label, count) in new[] { (
-            "lost_frames", "truncated", 7), ("flows_not_learned", "flows", 5), ("malformed_frames", "acc00000000001", 7) })
+            "lost_frames", "too_long", 7), ("flows_not_learned", "flows", 5), ("malformed_frames", "eth-1", 7) })
         {
             Assert.Equal(count, (int)cells.Single(c => (string?)c!["counter"] == counter && (string?)c["label"] == label)!["packets"]!);
         }
@@ -141,6 +141,23 @@ public sealed class CtlTests : IAsyncLifetime
         Assert.Equal("9", (string?)frame["steps"]![0]!["key"]!["port"]);
     }
 
+    [Fact]
+    public async Task Trace_reports_a_sender_that_has_no_port_yet()
+    {
+        AddEndpoint(port: null);
+        Assert.Contains("the target has no port acc0123456789a yet", await FailAsync(
+            2, "trace", "--from-pod", "web-0", "--dst", "10.244.1.3"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Trace_knows_the_sender_on_port_0()
+    {
+        AddEndpoint(port: 0);
+        await using var target = await StartTracerAsync(new Tracer());
+        var json = JsonNode.Parse(await RunAsync("--json", "trace", "--port", "0", "--dst", "10.244.1.3"))!;
+        Assert.StartsWith("02:00:00:00:00:01 > 02:ac:c0:00:00:01, 10.244.1.2", (string?)json["packetText"], StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("--dst is missing", "--port", "7")]
     [InlineData("--src is missing: no endpoint owns port 99", "--port", "99", "--dst", "10.0.0.1")]
@@ -174,6 +191,16 @@ public sealed class CtlTests : IAsyncLifetime
         await using var target = await StartTracerAsync(new SoftTargetWithoutTrace());
         Assert.Contains("only the soft target can (FailedPrecondition)", await FailAsync(
             1, "trace", "--port", "7", "--hex", new string('0', 60)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_target_on_TCP_is_named()
+    {
+        using var proxy = new ACCOffload.InfraManager.Control.TraceProxy("127.0.0.1:9559");
+        var e = await Assert.ThrowsAsync<RpcException>(() => proxy.TraceAsync(1, Google.Protobuf.ByteString.Empty, default));
+        Assert.Equal(
+            (StatusCode.FailedPrecondition, "packets can be traced only on a soft target with a unix socket, and the target is at 127.0.0.1:9559"),
+            (e.StatusCode, e.Status.Detail));
     }
 
     [Fact]
@@ -216,18 +243,31 @@ public sealed class CtlTests : IAsyncLifetime
             File.SetUnixFileMode(folder, (UnixFileMode)0b111_111_111);
         }
 
-        var received = -1;
+        var (changed, received) = (-1L, -1);
+        // A thread of its own, because it stays without root. An exception on it would end the process.
         var thread = new Thread(() =>
         {
-            Assert.Equal(0, SetThreadUser(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 147 : 117, -1, 65534, -1));
+            changed = SetThreadUser(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 147 : 117, -1, 65534, -1);
+            if (changed != 0)
+            {
+                return;
+            }
+
             using var socket = new System.Net.Sockets.Socket(
                 System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
-            socket.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(_api.ControlSocket));
-            received = socket.Receive(new byte[64]);
+            try
+            {
+                socket.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(_api.ControlSocket));
+                received = socket.Receive(new byte[64]);
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                // Nothing was received.
+            }
         });
         thread.Start();
         thread.Join();
-        Assert.Equal(0, received);
+        Assert.Equal((0L, 0), (changed, received));
         await Eventually.TrueAsync(() => _api.Log.Matching("uid 65534").Any(), "the refusal is logged");
         Assert.Contains("node-1", await RunAsync("status"), StringComparison.Ordinal);
     }
@@ -263,7 +303,7 @@ public sealed class CtlTests : IAsyncLifetime
     [DllImport("libc", EntryPoint = "syscall")]
     private static extern long SetThreadUser(long number, int real, int effective, int saved);
 
-    private void AddEndpoint()
+    private void AddEndpoint(uint? port = 7)
     {
         var spec = new EndpointSpec
         {
@@ -277,7 +317,7 @@ public sealed class CtlTests : IAsyncLifetime
             PodNamespace = "default",
             PodName = "web-0",
         };
-        _api.Core.StoredEndpoints.Add(new EndpointView(new Endpoint(1, spec, true), 7, true));
+        _api.Core.StoredEndpoints.Add(new EndpointView(new Endpoint(1, spec, true), port, port is not null));
     }
 
     private void AddRow(string address, ulong port) => _api.Target.Entries.Add(

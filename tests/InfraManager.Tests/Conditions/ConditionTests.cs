@@ -13,6 +13,7 @@ using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.TestKit;
+using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.Protos.Infra;
 using ACCOffload.Protos.V1;
 using Grpc.Health.V1;
@@ -119,6 +120,20 @@ public sealed class ConditionTests
         status.Conditions.Single(c => c.Name == "Ports").Reason =
             "port namespace /run/netns/accoffload-dp: No such file or directory (ENOENT)";
         Assert.NotEqual("Ports", Readiness.FindMissing(status)?.Split(':')[0]);
+    }
+
+    [Fact]
+    public void Only_the_health_check_of_an_update_does_not_wait_for_the_API_server()
+    {
+        var node = NodeCondition.Of(TestNode.Settings with { PodRanges = [] }, "");
+        Assert.True(node.PreventsAdds);
+        var status = new GetStatusReply
+        {
+            Reconciled = true,
+            Conditions = { new Protos.V1.Condition { Name = node.Name, PreventsAdds = true, Reason = node.Reason } },
+        };
+        Assert.Equal($"Node: {node.Reason}", Readiness.FindMissing(status));
+        Assert.Null(Readiness.FindMissing(status, withoutCluster: true));
     }
 
     [Fact]

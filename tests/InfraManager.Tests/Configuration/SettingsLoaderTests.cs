@@ -260,6 +260,22 @@ public sealed class SettingsLoaderTests : IDisposable
         Assert.Equal(4, e.Message.Split(Environment.NewLine).Length);
     }
 
+    [Fact]
+    public void All_contradictions_are_reported_together()
+    {
+        var e = Assert.Throws<ConfigurationException>(() => Load(
+            """
+            { "Node": { "Name": "node-1", "PodRanges": ["10.244.1.0/24"], "NodeAddresses": ["10.244.1.9"], "VirtualRanges": ["10.96.0.0/12"] },
+              "Api": { "Listen": "10.96.0.5:50002" }, "SoftTarget": { "Listen": "127.0.0.1:9559" },
+              "Pipeline": { "P4Info": "/p4info.txt" } }
+            """));
+        Assert.Equal(4, e.Errors.Count);
+        foreach (var key in new[] { "Node:NodeAddresses", "Api:Listen", "SoftTarget:Listen", "Pipeline:P4Info" })
+        {
+            Assert.Contains(key, e.Message, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(ScalarKeys))]
     public void A_value_of_the_wrong_type_is_reported_once_together_with_other_errors(string key)

@@ -103,6 +103,18 @@ public sealed class HostPortTests
     }
 
     [Fact]
+    public void A_refused_service_leaves_the_pod_its_port()
+    {
+        Attach(Pod(1, Web));
+        var before = Assert.Single(_model.Services.Values);
+        _model.ServiceIds.SetLast(uint.MaxValue);
+        var e = Assert.Throws<IntentException>(() => Set(NodePort(1, 8080)));
+        Assert.Equal(IntentError.ResourceExhausted, e.Code);
+        Assert.Equal(before, Assert.Single(_model.Services.Values));
+        Assert.Equal(["192.0.2.10:8080/TCP -> 10.244.0.1:80"], Served());
+    }
+
+    [Fact]
     public void A_service_that_comes_later_takes_the_port_and_gives_it_back()
     {
         Attach(Pod(1, Web, Web with { Port = 8081 }));

@@ -235,6 +235,24 @@ public class JudgeTests
         Assert.Null(_model.Tombstones.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(0))));
     }
 
+    [Fact]
+    public void A_renewed_tombstone_is_not_the_oldest()
+    {
+        _judge.Detach(TestNode.Detach(TestNode.Pod(0), 1));
+        Attach(TestNode.Pod(0, 2));
+        for (var i = 1; i < TombstoneTable.MaxCount; i++)
+        {
+            _judge.Detach(TestNode.Detach(TestNode.Pod(i), (ulong)i + 2));
+        }
+
+        const ulong Last = 20_000;
+        _judge.Detach(TestNode.Detach(TestNode.Pod(0), Last));
+        _judge.Detach(TestNode.Detach(TestNode.Pod(TombstoneTable.MaxCount), Last + 1));
+        Assert.Equal(TombstoneTable.MaxCount, _model.Tombstones.Count);
+        Refused(IntentError.FailedPrecondition, () => Attach(TestNode.Pod(0, Last - 1)));
+        Assert.Null(_model.Tombstones.Find(new EndpointAddress(ApiOrigin.Offload, TestNode.Key(1))));
+    }
+
     private static IntentException Refused(IntentError code, Action action)
     {
         var e = Assert.Throws<IntentException>(action);

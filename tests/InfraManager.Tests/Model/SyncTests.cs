@@ -152,6 +152,20 @@ public class SyncTests
             TestNode.Pod(number, 1, mac: port, port: port) with { Device = DeviceKind.Ipvlan };
     }
 
+    [Fact]
+    public void An_item_that_fails_beside_endpoints_with_the_same_port_number_keeps_its_former_state()
+    {
+        // Stored while ports had numbers of their own; these MAC addresses have the same one.
+        _judge.Attach(TestNode.Pod(1, 1), _context);
+        _judge.Attach(TestNode.Pod(2, 1), _context);
+        var judge = new EndpointAdmission(_model, TestNode.Settings with { Devices = new DeviceRules { PortRule = PortRule.Mac } });
+        var before = Held(1);
+        var outcome = judge.Sync(TestNode.Sync(2, TestNode.Pod(1, 2, ip: 5), TestNode.Pod(2, 1)), _context);
+        Assert.Equal([0], outcome.Failures.Select(f => f.Index));
+        Assert.Equal(1, outcome.Kept);
+        Assert.Equal(before, Held(1));
+    }
+
     /// <summary>For any list: each item is applied completely or not at all, and nothing is held twice.</summary>
     [Fact]
     public void Each_item_is_applied_completely_or_not_at_all() =>

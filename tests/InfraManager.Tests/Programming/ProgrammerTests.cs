@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
@@ -152,6 +153,37 @@ public class ProgrammerTests
         await core.SettledAsync();
         Assert.Equal(new ReconcileCounts(1, 1, 1), core.Programmer.Status.LastReconcile);
         Assert.True(core.Target.Ports.ContainsKey("uplink0"));
+    }
+
+    [Fact]
+    public async Task A_row_that_is_gone_already_is_removed_without_reading_the_target_back_first()
+    {
+        await using var core = await CoreHarness.StartAsync();
+        await core.AttachAsync(TestNode.Pod(1, 1));
+        core.Target.Drift(rows => rows.Remove(rows.Values.Single(r => r.Table.Alias == "pods").Key));
+        var points = new ConcurrentQueue<CrashPoint>();
+        core.Hook = points.Enqueue;
+        await core.AttachAsync(TestNode.Pod(1, 2, ip: 5));
+        await core.EndHookAsync();
+        Assert.DoesNotContain(CrashPoint.ReconcileRead, points.TakeWhile(p => p != CrashPoint.BeforeComplete));
+        await core.SettledAsync();
+    }
+
+    [Fact]
+    public async Task While_the_target_is_unavailable_masquerading_can_only_be_reduced()
+    {
+        await using var core = await CoreHarness.StartAsync();
+        var prefix = System.Net.IPNetwork.Parse("198.51.100.0/24");
+        await core.Programmer.SubmitAsync(new SnatPrefixIntent(prefix, IsAdded: true), default);
+        core.Target.Disconnect();
+        var e = await Assert.ThrowsAsync<IntentException>(() =>
+            core.Programmer.SubmitAsync(new SnatPrefixIntent(System.Net.IPNetwork.Parse("203.0.113.0/24"), IsAdded: true), default));
+        Assert.Equal(IntentError.Unavailable, e.Code);
+        await core.Programmer.SubmitAsync(new SnatPrefixIntent(prefix, IsAdded: false), default);
+        Assert.Empty(core.Programmer.Snat.Prefixes);
+        core.Target.Connect();
+        await core.SettledAsync();
+        Assert.Empty(core.Programmer.Snat.Prefixes);
     }
 
     [Fact]

@@ -146,6 +146,39 @@ public sealed class ServiceControllerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_refused_service_does_not_delay_the_retry_of_others()
+    {
+        // More than are submitted at once, the refused one last.
+        var isDown = true;
+        _sink.OnSubmit = i => i.Key.Name == "refused"
+            ? Task.FromException(new IntentException(IntentError.ResourceExhausted, "full") { IsLasting = true })
+            : isDown ? Task.FromException(new IntentException(IntentError.Unavailable, "away")) : Task.CompletedTask;
+        for (var i = 0; i < 1024; i++)
+        {
+            Put(Kube.Web($"10.97.{i / 250}.{(i % 250) + 1}", $"svc-{i}"));
+        }
+
+        Put(Kube.Web("10.98.0.1", "refused"));
+        _controller.MarkSynced();
+        await Eventually.TrueAsync(() => _controller.GetStatus().Refused.Count == 1, "the service is not refused");
+        isDown = false;
+        await Eventually.TrueAsync(() => _controller.GetStatus().Services == 1024, () => $"{_controller.GetStatus().Services} services");
+    }
+
+    [Fact]
+    public async Task Services_are_resolved_again_when_the_pod_range_changes()
+    {
+        Put(Kube.Web("10.245.0.10"));
+        Put(Kube.WebSlice("s", Kube.Endpoint("10.244.1.2")));
+        _controller.MarkSynced();
+        await AssertAppliedAsync("web 10.245.0.10:80/TCP -> 10.244.1.2:8080");
+        _index.SetNode(TestNode.Settings with { PodRanges = [System.Net.IPNetwork.Parse("10.245.0.0/16")] });
+        await Eventually.TrueAsync(
+            () => _sink.Intents.Last().Spec?.Problems.Any(p => p.Reason.Contains("pod range", StringComparison.Ordinal)) == true,
+            () => _sink.Text);
+    }
+
+    [Fact]
     public async Task A_claimed_address_belongs_to_the_cluster_IP_then_to_the_older_service_until_it_is_released()
     {
         var older = Kube.Web("10.96.0.66", "a-older").With("spec.externalIPs", new JsonArray("10.96.0.10", "198.51.100.1"))

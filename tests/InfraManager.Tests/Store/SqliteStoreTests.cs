@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
@@ -8,6 +9,7 @@ using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.Sqlite;
 using ACCOffload.TestKit.Logging;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -153,6 +155,62 @@ public sealed class SqliteStoreTests : IDisposable
         {
             Assert.Single(store.Load().Endpoints.Values);
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_restored_copy_replaces_the_newer_database_in_one_step_and_the_newer_one_is_complete(bool hasOlderRest)
+    {
+        using (var store = Open())
+        {
+            store.Commit(ModelOf(new Endpoint(1, TestNode.Pod(1), true)));
+            store.Checkpoint();
+        }
+
+        File.Copy(DatabasePath, StoreCopies.PathOf(DatabasePath, StoreSchema.Version));
+        // What the newer version wrote last is in its log only, as after a power cut.
+        var crashed = DatabasePath + ".crashed";
+        using (var newer = PrivateDatabase.Open(DatabasePath, TimeSpan.FromSeconds(1)))
+        {
+            newer.Execute($"CREATE TABLE newer (x); PRAGMA user_version = {StoreSchema.Version + 1}");
+            newer.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+            newer.Execute("INSERT INTO newer VALUES (7)");
+            File.Copy(DatabasePath, crashed);
+            File.Copy(DatabasePath + "-wal", crashed + "-wal");
+        }
+
+        File.Move(crashed, DatabasePath, overwrite: true);
+        File.Move(crashed + "-wal", DatabasePath + "-wal", overwrite: true);
+        if (hasOlderRest)
+        {
+            File.WriteAllText(DatabasePath + ".newer", "of an earlier update");
+            File.WriteAllText(DatabasePath + ".newer-wal", "of an earlier update");
+        }
+
+        var gone = new ConcurrentQueue<string>();
+        var isRestored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var watcher = new FileSystemWatcher(Path.GetDirectoryName(DatabasePath)!) { NotifyFilter = NotifyFilters.FileName };
+        watcher.Deleted += (_, e) => gone.Enqueue(e.FullPath);
+        watcher.Renamed += (_, e) =>
+        {
+            gone.Enqueue(e.OldFullPath);
+            if (e.FullPath == DatabasePath)
+            {
+                isRestored.TrySetResult();
+            }
+        };
+        watcher.EnableRaisingEvents = true;
+
+        using (var store = Open())
+        {
+            Assert.Single(store.Load().Endpoints.Values);
+        }
+
+        await isRestored.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.DoesNotContain(DatabasePath, gone);
+        using var kept = PrivateDatabase.OpenReadOnly(DatabasePath + ".newer", TimeSpan.FromSeconds(1));
+        Assert.Equal(7L, kept.Scalar("SELECT x FROM newer"));
     }
 
     [Fact]

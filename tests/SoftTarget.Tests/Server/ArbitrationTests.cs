@@ -20,6 +20,45 @@ public sealed class ArbitrationTests
     }
 
     [Fact]
+    public async Task The_stream_of_a_controller_that_does_not_read_ends_and_it_is_no_longer_primary()
+    {
+        await using var target = await TestTarget.StartAsync();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var stream = target.Client.P4.StreamChannel(cancellationToken: limit.Token);
+        try
+        {
+            // More than the transport's buffers and the queue hold.
+            for (var id = 1u; id <= 50_000; id++)
+            {
+                await stream.RequestStream.WriteAsync(
+                    new StreamMessageRequest
+                    {
+                        Arbitration = new MasterArbitrationUpdate
+                        {
+                            DeviceId = TargetClient.DeviceId,
+                            ElectionId = new Uint128 { Low = id },
+                        },
+                    },
+                    limit.Token);
+            }
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException or IOException)
+        {
+            // The stream has ended.
+        }
+
+        // It is gone although it has not read its status yet.
+        await target.Client.BecomePrimaryAsync(100_000);
+        var end = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            while (await stream.ResponseStream.MoveNext(limit.Token))
+            {
+            }
+        });
+        Assert.Equal(StatusCode.ResourceExhausted, end.StatusCode);
+    }
+
+    [Fact]
     public async Task A_controller_with_a_lower_election_id_becomes_backup_and_receives_the_highest_id()
     {
         await using var target = await TestTarget.StartAsync();

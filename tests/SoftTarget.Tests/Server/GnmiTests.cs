@@ -99,6 +99,39 @@ public sealed class GnmiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_refused_Set_changes_nothing()
+    {
+        await using var target = await TestTarget.StartAsync(o => o with { CpuPort = 4 });
+        var client = target.Client.Gnmi;
+        foreach (var port in new[] { "a", "b" })
+        {
+            await client.SetAsync(Add(port));
+        }
+
+        // There is one free number left, and a deleted port would not get its own back.
+        var request = Add("c");
+        request.Update.Add(Add("d").Update);
+        request.Delete.Add(PathOf("a"));
+        await Expect(StatusCode.ResourceExhausted, "[name=d]", () => client.SetAsync(request).ResponseAsync);
+        Assert.Equal(["a 1", "b 2"], Ports());
+
+        var both = Add("a");
+        both.Delete.Add(PathOf("a"));
+        await Expect(StatusCode.InvalidArgument, "[name=a]: is both deleted and created", () => client.SetAsync(both).ResponseAsync);
+        Assert.Equal(["a 1", "b 2"], Ports());
+
+        var valid = Add("c");
+        valid.Delete.Add(PathOf("a"));
+        var response = await client.SetAsync(valid);
+        Assert.Equal(
+            [UpdateResult.Types.Operation.Delete, UpdateResult.Types.Operation.Update], response.Response.Select(r => r.Op));
+        Assert.Equal(["b 2", "c 3"], Ports());
+
+        IEnumerable<string> Ports() => client.Get(new GetRequest { Path = { PathOf("*") } }).Notification.Single().Update
+            .Where(u => u.Path.Elem[^1].Name == "tdi-portin-id").Select(u => $"{u.Path.Elem[1].Key["name"]} {u.Val.UintVal}");
+    }
+
+    [Fact]
     public async Task Invalid_requests_are_rejected_and_change_nothing()
     {
         await Expect(StatusCode.NotFound, "[name=x]", () => Client.SetAsync(new SetRequest { Delete = { PathOf("x") } }).ResponseAsync);

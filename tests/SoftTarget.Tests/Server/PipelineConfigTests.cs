@@ -170,6 +170,30 @@ public sealed class PipelineConfigTests
     [Fact]
     public Task A_counter_larger_than_its_registers_is_refused() => Refuse("counter seen", c => c.P4Info.Counters[0].Size = 17);
 
+    [Theory]
+    [InlineData("access", "has a range field")]
+    [InlineData("flows", "is filled by the data plane")]
+    public Task A_direct_counter_on_a_table_whose_entries_have_no_cell_is_refused(string table, string reason)
+        => Refuse($"direct counter bridge_counter: not supported on table {table}, which {reason}", c =>
+            c.P4Info.DirectCounters[0].DirectTableId = c.P4Info.Tables.Single(t => t.Preamble.Alias == table).Preamble.Id);
+
+    [Fact]
+    public Task A_counter_without_a_preamble_is_refused()
+        => Refuse("a counter has no preamble", c => c.P4Info.Counters[0].Preamble = null);
+
+    [Fact]
+    public Task A_direct_counter_without_a_preamble_is_refused()
+        => Refuse("a counter has no preamble", c => c.P4Info.DirectCounters[0].Preamble = null);
+
+    [Fact]
+    public Task A_register_without_a_preamble_is_refused()
+        => Refuse("a register has no preamble", c => c.P4Info.Registers[0].Preamble = null);
+
+    [Fact]
+    public Task A_range_of_more_than_64_bits_is_refused()
+        => Refuse("has 65 bits; a range has at most 64", c => c.P4Info.Tables.Single(t => t.Preamble.Alias == "access")
+            .MatchFields.Single(f => f.MatchType == P4.Config.V1.MatchField.Types.MatchType.Range).Bitwidth = 65);
+
     [Fact]
     public Task An_id_used_twice_is_refused()
         => Refuse("used twice", c => c.P4Info.Tables[1].Preamble.Id = c.P4Info.Tables[0].Preamble.Id);

@@ -110,7 +110,7 @@ public sealed class TlsTests : IAsyncLifetime
 
         using var fourth = Connect(certificate, host: host);
         await Assert.ThrowsAsync<RpcException>(() => AskAsync(fourth));
-        await UntilToldAsync("all 2 connections of the group are in use");
+        await UntilToldAsync("all 2 connections are in use");
         await open.RequestStream.WriteAsync(Arbitration(1));
         Assert.True(await open.ResponseStream.MoveNext(CancellationToken.None));
     }

@@ -124,7 +124,7 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
             var count = series.Count;
             try
             {
-                await SendAsync(series, count, cancellationToken);
+                await SendAsync(series, count, isRetry: attempt > 1, cancellationToken);
                 series.ReportedCount = count;
                 series.ReportedAt = time.GetUtcNow();
                 return;
@@ -149,7 +149,7 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
         }
     }
 
-    private async Task SendAsync(EventSeries series, int count, CancellationToken cancellationToken)
+    private async Task SendAsync(EventSeries series, int count, bool isRetry, CancellationToken cancellationToken)
     {
         var path = $"/apis/events.k8s.io/v1/namespaces/{Uri.EscapeDataString(series.Event.Regarding.EventNamespace)}/events";
         var seriesDocument = count == 1 ? null : new EventSeriesDocument(count, Time(series.LastSeen));
@@ -168,7 +168,14 @@ internal sealed partial class EventRecorder(ApiServerClient client, string node,
             }
         }
         var document = JsonSerializer.SerializeToUtf8Bytes(ToDocument(series, seriesDocument), EventJson.Default.EventDocument);
-        await client.SendAsync(HttpMethod.Post, path, document, "application/json", cancellationToken);
+        try
+        {
+            await client.SendAsync(HttpMethod.Post, path, document, "application/json", cancellationToken);
+        }
+        catch (ApiException e) when (e.Code == 409 && isRetry)
+        {
+            // The name is random: the former attempt created it, and its response was lost.
+        }
     }
 
     private EventDocument ToDocument(EventSeries series, EventSeriesDocument? seriesDocument)

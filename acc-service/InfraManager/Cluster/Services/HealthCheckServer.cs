@@ -165,10 +165,10 @@ internal sealed partial class HealthCheckServer(
         }
     }
 
-    [LoggerMessage(EventId = 4201, Level = LogLevel.Information, Message = "Serving the health check of service {Service} on {Address}")]
+    [LoggerMessage(EventId = 4111, Level = LogLevel.Information, Message = "Serving the health check of service {Service} on {Address}")]
     private partial void LogServing(ServiceKey service, IPEndPoint address);
 
-    [LoggerMessage(EventId = 4202, Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 4112, Level = LogLevel.Warning,
         Message = "Cannot serve the health check of service {Service} on {Address}: {Reason}")]
     private partial void LogNotServing(ServiceKey service, IPEndPoint address, string reason);
 }

@@ -112,21 +112,22 @@ internal sealed partial class ServiceController : IDisposable
     /// <summary>Submits all changed services; failed ones are kept for a retry.</summary>
     private async Task FlushAsync(CancellationToken cancellationToken)
     {
+        var anyFailed = false;
         while (_index.Take(MaxConcurrent) is { Count: > 0 } taken)
         {
             var results = await Task.WhenAll(taken.Where(IsNew).Select(i => SubmitAsync(i, cancellationToken)));
             // These attempts replace earlier failed ones.
             _failed.ExceptWith(taken.Select(i => i.Key));
             var failed = results.OfType<ServiceIntent>().Select(i => i.Key).ToList();
-            if (failed.Count == 0)
-            {
-                continue;
-            }
-
             _failed.UnionWith(failed);
-            _failedAt = _time.GetTimestamp();
-            _retryAfter = failed.TrueForAll(_refused.ContainsKey) ? RefusedRetryInterval : _backoff.Next();
+            anyFailed |= failed.Count > 0;
         }
+        if (anyFailed)
+        {
+            _failedAt = _time.GetTimestamp();
+            _retryAfter = _failed.All(_refused.ContainsKey) ? RefusedRetryInterval : _backoff.Next();
+        }
+
         if (_failed.Any(k => !_refused.ContainsKey(k)))
         {
             return;

@@ -55,12 +55,12 @@ internal sealed class ServiceIndex
         }
     }
 
-    /// <summary>Sets the node's settings in effect. All services are resolved again if its addresses have changed.</summary>
+    /// <summary>Sets the node's settings in effect. All services are resolved again if its addresses or pod ranges have changed.</summary>
     public void SetNode(NodeSettings node) => Update(() =>
     {
         var before = _context;
         _context = ServiceContext.Of(node, before.Zone);
-        if (before.NodeAddresses.SequenceEqual(node.NodeAddresses))
+        if (before.NodeAddresses.SequenceEqual(node.NodeAddresses) && (before.Node?.PodRanges ?? []).SequenceEqual(node.PodRanges))
         {
             return;
         }

@@ -55,11 +55,16 @@ internal static class CtlCommand
             Description = "Wait until pods can be attached and the tables are verified; fail after SECONDS",
             HelpName = "SECONDS",
         };
-        var command = new Command("status", "Shows the state of the service and its target") { wait };
+        var withoutCluster = new Option<bool>("--without-cluster")
+        {
+            Description = "With --wait: do not wait for the node's pod ranges, which the API server may have to give",
+        };
+        var command = new Command("status", "Shows the state of the service and its target") { wait, withoutCluster };
         return Query(context, command, async (parsed, client, options) =>
         {
             var reply = parsed.GetValue(wait) is var seconds and > 0
-                ? await Readiness.WaitAsync(client, TimeSpan.FromSeconds(seconds), TimeProvider.System, options.CancellationToken)
+                ? await Readiness.WaitAsync(
+                    client, TimeSpan.FromSeconds(seconds), parsed.GetValue(withoutCluster), TimeProvider.System, options.CancellationToken)
                 : await client.GetStatusAsync(new GetStatusRequest(), options);
             return new Answer(w => CtlText.Status(w, reply), j => CtlJson.Status(j, reply));
         });

@@ -71,8 +71,10 @@ internal sealed class TraceOptions
     public (string Port, byte[] Frame) Build(ParseResult parsed, IReadOnlyList<EndpointInfo> endpoints, MacAddress gateway)
     {
         var sender = FindSender(parsed.GetValue(_fromPod), parsed.GetValue(_port), endpoints);
-        var port = parsed.GetValue(_port) ?? sender?.Port.ToString(CultureInfo.InvariantCulture)
-            ?? throw new CtlException("--port or --from-pod is missing");
+        var port = parsed.GetValue(_port)
+            ?? (sender is null ? throw new CtlException("--port or --from-pod is missing")
+                : sender.HasPort ? NumberOf(sender)
+                : throw new CtlException($"--from-pod: the target has no port {sender.PortName} yet; 'inframanager ctl vports' says why"));
         if (parsed.GetValue(_hex) is { } hex)
         {
             return (port, ReadHex(hex));
@@ -105,8 +107,7 @@ internal sealed class TraceOptions
     {
         if (pod is null)
         {
-            return endpoints.FirstOrDefault(
-                e => e.PortName == port || (e.Port != 0 && e.Port.ToString(CultureInfo.InvariantCulture) == port));
+            return endpoints.FirstOrDefault(e => e.PortName == port || (e.HasPort && NumberOf(e) == port));
         }
 
         var found = endpoints.Where(e => e.PodName == pod || $"{e.PodNamespace}/{e.PodName}" == pod || e.ContainerId == pod).ToList();
@@ -117,6 +118,8 @@ internal sealed class TraceOptions
             _ => throw new CtlException($"--from-pod: {pod} has {found.Count} endpoints; specify --port instead"),
         };
     }
+
+    private static string NumberOf(EndpointInfo endpoint) => endpoint.Port.ToString(CultureInfo.InvariantCulture);
 
     private static byte[] ReadHex(string hex)
     {

@@ -23,13 +23,13 @@ internal sealed partial class DeviceSync
         var pass = new WritePass(mode, touched);
         for (var round = 0; round <= MaxCorrections; round++)
         {
+            pass.Corrected = false;
             var plan = Tables.Plan();
             if (plan.IsEmpty)
             {
                 break;
             }
 
-            pass.Corrected = false;
             await WriteAllAsync(plan.Removals, pass, cancellationToken);
             var refused = pass.Refused.Count;
             if (!await WriteMarkAsync(plan, pass, cancellationToken))

@@ -182,7 +182,8 @@ internal sealed partial class EndpointAdmission
     }
 
     /// <summary>
-    /// Restores the former state of a failed item. All former states were valid together, so only items of this list can be in the way.
+    /// Restores the former state of a failed item. Only items of this list can be in the way. Other endpoints may have the same port
+    /// number, if they were stored under another Target:PortRule: they keep it.
     /// </summary>
     private void GiveBack(ListedChange failed, Dictionary<long, ListedChange> applied, Stack<ListedChange> order)
     {
@@ -196,7 +197,7 @@ internal sealed partial class EndpointAdmission
                     continue;
                 }
 
-                while (BlockerOf(before) is { } taker)
+                while (BlockersOf(before).FirstOrDefault(b => applied.ContainsKey(b.Id)) is { } taker)
                 {
                     Fail(applied[taker.Id],
                         IntentException.AlreadyExists("attachments", $"{change.Spec.Key} could not change and keeps what this item needs"));
@@ -230,29 +231,36 @@ internal sealed partial class EndpointAdmission
         }
     }
 
-    private Endpoint? BlockerOf(Endpoint before)
+    private IEnumerable<Endpoint> BlockersOf(Endpoint before)
     {
         var spec = before.Spec;
         if (model.Endpoints.OtherHolderOf(spec.Mac, before.Id, before.Id) is { } mac && !spec.SharesMacWith(mac.Spec))
         {
-            return mac;
+            yield return mac;
         }
 
         if (model.Endpoints.OtherHolderOfPort(spec.PortName, before.Id, before.Id) is { } port && !spec.SharesPortWith(port.Spec))
         {
-            return port;
+            yield return port;
         }
 
         if (node.Devices.PortRule == PortRule.Mac
             && model.Endpoints.OtherHolderOfNumber(VportNumbers.PortOf(spec.Mac), before.Id, before.Id) is { } number
             && !spec.SharesMacWith(number.Spec))
         {
-            return number;
+            yield return number;
         }
 
-        return spec.Addresses.Select(model.Endpoints.HolderOf).FirstOrDefault(h => h is not null)
-            ?? spec.HostPorts.Select(p => model.Endpoints.OtherHolderOf(p, before.Id, before.Id)).FirstOrDefault(h => h is not null)
-            ?? (spec.Kind == EndpointKind.Host ? model.Endpoints.Host : null);
+        var holders = spec.Addresses.Select(model.Endpoints.HolderOf)
+            .Concat(spec.HostPorts.Select(p => model.Endpoints.OtherHolderOf(p, before.Id, before.Id)))
+            .Append(spec.Kind == EndpointKind.Host ? model.Endpoints.Host : null);
+        foreach (var holder in holders)
+        {
+            if (holder is not null)
+            {
+                yield return holder;
+            }
+        }
     }
 
     /// <summary>A listed item that differs from the model.</summary>

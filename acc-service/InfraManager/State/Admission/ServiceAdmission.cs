@@ -105,12 +105,23 @@ internal sealed partial class ServiceAdmission
             return new ServiceOutcome(null);
         }
 
-        foreach (var owner in HostPortsAt(intent.Spec))
+        var mark = _model.Mark;
+        ServiceState? next;
+        try
         {
-            SetHostPorts(owner, intent.Spec);
+            foreach (var owner in HostPortsAt(intent.Spec))
+            {
+                SetHostPorts(owner, intent.Spec);
+            }
+
+            next = Put(intent.Key, intent.Spec);
+        }
+        catch (IntentException)
+        {
+            _model.UndoTo(mark);
+            throw;
         }
 
-        var next = Put(intent.Key, intent.Spec);
         if ((next ?? former) is { } state && intent.Spec is not null)
         {
             context.Changed(OwnerId.OfService(state.Id), default);
@@ -127,7 +138,7 @@ internal sealed partial class ServiceAdmission
             throw new IntentException(IntentError.FailedPrecondition, $"{package.Name} does not support masquerading");
         }
 
-        if (context.AddsRefused is { } refused)
+        if (context.AddsRefused is { } refused && !intent.IsRemoval)
         {
             throw refused;
         }

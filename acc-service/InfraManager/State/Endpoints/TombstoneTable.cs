@@ -12,8 +12,8 @@ internal sealed class TombstoneTable(StateJournal journal) : StateTable<Endpoint
     /// <summary>Bounds the memory that a host can use by detaching endpoints that never existed.</summary>
     public const int MaxCount = 8192;
 
-    // Entries of removed tombstones remain until the next cleanup.
-    private readonly Queue<EndpointAddress> _order = new();
+    // Entries of removed and of renewed tombstones remain until the next cleanup.
+    private readonly Queue<(EndpointAddress Address, RequestStamp Stamp)> _order = new();
 
     public override string Name => "tombstones";
 
@@ -28,30 +28,35 @@ internal sealed class TombstoneTable(StateJournal journal) : StateTable<Endpoint
         Set(tombstone.Address, tombstone);
         while (Count > MaxCount && _order.TryDequeue(out var oldest))
         {
-            Remove(oldest);
+            if (IsCurrent(oldest))
+            {
+                Remove(oldest.Address);
+            }
         }
     }
 
     protected override void OnReplaced(EndpointAddress key, Tombstone? old, Tombstone? value)
     {
-        if (old is not null || value is null)
+        if (value is null || old?.Stamp == value.Stamp)
         {
             return;
         }
 
-        _order.Enqueue(key);
+        _order.Enqueue((key, value.Stamp));
         if (_order.Count <= 2 * MaxCount)
         {
             return;
         }
 
-        EndpointAddress[] live = [.. _order.Distinct().Where(ContainsKey)];
+        (EndpointAddress, RequestStamp)[] live = [.. _order.Distinct().Where(IsCurrent)];
         _order.Clear();
-        foreach (var address in live)
+        foreach (var entry in live)
         {
-            _order.Enqueue(address);
+            _order.Enqueue(entry);
         }
     }
+
+    private bool IsCurrent((EndpointAddress Address, RequestStamp Stamp) entry) => Find(entry.Address)?.Stamp == entry.Stamp;
 
     protected override void WriteKey(RowWriter row, EndpointAddress key) =>
         row.Add((long)key.Origin).Add(key.Key.Network).Add(key.Key.ContainerId).Add(key.Key.InterfaceName);

@@ -62,7 +62,10 @@ internal sealed class NetworkModel
     public bool HasUnsaved => Tables.Any(t => t.HasUnsaved);
 
     /// <summary>Undoes everything since the last <see cref="Forget"/>, newest first.</summary>
-    public void Undo() => _journal.Undo();
+    public void Undo() => _journal.UndoTo(0);
+
+    /// <summary>Undoes everything since a <see cref="Mark"/>, newest first.</summary>
+    public void UndoTo(int mark) => _journal.UndoTo(mark);
 
     /// <summary>Drops the undo records and keeps the changes.</summary>
     public void Forget() => _journal.Forget();

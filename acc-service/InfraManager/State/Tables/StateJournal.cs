@@ -21,15 +21,15 @@ internal sealed class StateJournal
         return _changed.Count - 1;
     }
 
-    /// <summary>Undoes every change since the last <see cref="Forget"/>, newest first.</summary>
-    public void Undo()
+    /// <summary>Undoes every change since a <see cref="Mark"/>, newest first; 0 for all since the last <see cref="Forget"/>.</summary>
+    public void UndoTo(int mark)
     {
-        for (var i = _changed.Count - 1; i >= 0; i--)
+        for (var i = _changed.Count - 1; i >= mark; i--)
         {
             _changed[i].UndoLast();
         }
 
-        _changed.Clear();
+        _changed.RemoveRange(mark, _changed.Count - mark);
     }
 
     /// <summary>Drops the records and keeps the changes.</summary>

@@ -49,8 +49,13 @@ internal sealed partial class PipelineBinder
         where T : class
         => (first ?? []).Concat(then).Select(find).FirstOrDefault(found => found is not null);
 
-    private BoundCounter BindCounter(Preamble preamble, CounterSpec? spec, long size)
+    private BoundCounter BindCounter(Preamble? preamble, CounterSpec? spec, long size)
     {
+        if (preamble is null)
+        {
+            throw new PipelineException("p4info: a counter has no preamble");
+        }
+
         var name = NameOf(preamble);
         var unit = spec?.Unit ?? CounterSpec.Types.Unit.Both;
         foreach (var candidate in _names.ForExtern(preamble))
@@ -114,11 +119,23 @@ internal sealed partial class PipelineBinder
     {
         var table = _tables.GetValueOrDefault(counter.DirectTableId)
             ?? throw new PipelineException($"direct counter {NameOf(counter.Preamble)}: table {counter.DirectTableId} is not in p4info");
+        // A range is several of the engine's entries. Learned entries have no cell of their own.
+        if (table.HasRange || table.IsLearner)
+        {
+            throw new PipelineException($"direct counter {NameOf(counter.Preamble)}: not supported on table {table.Name}, which "
+                + (table.IsLearner ? "is filled by the data plane" : "has a range field"));
+        }
+
         table.DirectCounter = BindCounter(counter.Preamble, counter.Spec, 0);
     }
 
     private BoundRegister BindRegister(Register register)
     {
+        if (register.Preamble is null)
+        {
+            throw new PipelineException("p4info: a register has no preamble");
+        }
+
         var name = NameOf(register.Preamble);
         var bits = register.TypeSpec?.Bitstring?.Bit?.Bitwidth ?? 0;
         if (bits is <= 0 or > 64)

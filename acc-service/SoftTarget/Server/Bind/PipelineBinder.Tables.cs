@@ -6,6 +6,9 @@ namespace ACCOffload.SoftTarget.Server.Bind;
 
 internal sealed partial class PipelineBinder
 {
+    // A range is covered by prefixes of 64-bit numbers.
+    private const int MaxRangeBits = 64;
+
     private BoundTable BindTable(Table table)
     {
         var name = NameOf(table.Preamble);
@@ -91,6 +94,11 @@ internal sealed partial class PipelineBinder
             var field = table.MatchFields[i];
             var where = $"table {name}, field {field.Name}";
             var bits = CheckBits(field.Bitwidth, where);
+            if (field.MatchType == MatchType.Range && bits > MaxRangeBits)
+            {
+                throw new PipelineException($"{where} has {bits} bits; a range has at most {MaxRangeBits}");
+            }
+
             var place = key[Position(context, field, i, key.Count, where)];
             if (place.Bits != (bits + 7) / 8 * 8)
             {

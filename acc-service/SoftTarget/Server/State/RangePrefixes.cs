@@ -5,15 +5,12 @@ namespace ACCOffload.SoftTarget.Server.State;
 /// <summary>Covers a range of numbers with the fewest prefixes.</summary>
 internal static class RangePrefixes
 {
-    /// <summary>Maximum width of a range field.</summary>
-    public const int MaxBits = 64;
-
     /// <param name="low">First number.</param>
     /// <param name="high">Last number.</param>
-    /// <param name="bits">Width of the field.</param>
+    /// <param name="bits">Width of the field, at most 64.</param>
     public static List<(ulong Value, ulong Mask)> Cover(ulong low, ulong high, int bits)
     {
-        var all = bits == MaxBits ? ulong.MaxValue : (1UL << bits) - 1;
+        var all = Ones(bits);
         List<(ulong Value, ulong Mask)> prefixes = [];
         while (true)
         {

@@ -128,6 +128,37 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_event_whose_creation_was_not_confirmed_is_not_reported_as_rejected()
+    {
+        // The first response is lost; the event exists at the second attempt.
+        _written.Code = _ => _written.Posted == 1 ? 500 : 409;
+        _recorder.Record(On("web"));
+        await Eventually.TrueAsync(
+            () =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(10));
+                return _written.Posted == 2;
+            },
+            "no second attempt");
+        _written.Code = _ => 200;
+        _recorder.Record(On("web"));
+        await WrittenAsync(3);
+        Assert.Equal("PATCH", _written.All.Last().Method);
+        Assert.DoesNotContain(_cluster.Log.Lines, l => l.Contains("Cannot write event", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_event_that_exists_already_at_the_first_attempt_is_rejected()
+    {
+        _written.Code = _ => 409;
+        _recorder.Record(On("web"));
+        await Eventually.TrueAsync(
+            () => _cluster.Log.Lines.Any(l => l.Contains("Cannot write event", StringComparison.Ordinal)),
+            () => string.Join('\n', _cluster.Log.Lines));
+        Assert.Equal(1, _written.Posted);
+    }
+
+    [Fact]
     public async Task A_rejected_event_is_logged_with_its_remedy_and_later_events_are_written()
     {
         _written.Code = _ => 403;
