@@ -16,6 +16,7 @@ internal static class Program
         ("start", ColdStart.RunAsync),
         ("restart", Restart.RunAsync),
         ("services", ServiceScale.RunAsync),
+        ("nodes", NodeScale.RunAsync),
         ("forwarding", Forwarding.RunAsync),
         ("engine", Engines.RunAsync),
         ("pipelines", Pipelines.RunAsync),
