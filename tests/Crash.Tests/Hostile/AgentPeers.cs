@@ -128,6 +128,8 @@ internal sealed class AgentPeers : IDisposable
 
         return (expected, answer[5]) switch
         {
+            // 75: not started because of too many requests.
+            (0, not (0 or 75)) => $"{verb} with CNI_IFNAME={ifname} failed with exit code {answer[5]}; configuration {config}",
             (1, 0) => $"{verb} with CNI_IFNAME={ifname} succeeded; configuration {config}",
             _ => null,
         };

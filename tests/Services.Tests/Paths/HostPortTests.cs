@@ -15,7 +15,8 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     {
         Needs.Lab();
         var node = await fixture.NodeAsync();
-        await node.AddPodAsync(11, null, ServiceNode.Mapping(18443, ServiceNode.Port), ServiceNode.Mapping(18443, ServiceNode.OtherPort, "udp"));
+        await node.AddPodAsync(
+            11, null, ServiceNode.Mapping(18443, ServiceNode.Port), ServiceNode.Mapping(18443, ServiceNode.OtherPort, "udp"));
         foreach (var client in new[] { node.ExternalClient, node.OtherExternalClient, new Client(node.Pods[1].Namespace) })
         {
             await node.AnswersAsync(client, ProtocolType.Tcp, Web, "11:8080");
