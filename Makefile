@@ -36,7 +36,7 @@ PKI_DIR ?= /etc/pki/infraagent/client
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-deps: ## Install the Debian packages that all targets need (nothing if they are there); deps-demo, deps-publish, … for one of them
+deps: ## Install the missing Debian packages for all targets; deps-demo, deps-publish, … for one target
 	@.ci/deps
 
 deps-%:
@@ -51,7 +51,7 @@ publish: deps-publish $(addprefix publish-,$(RIDS)) ## Publish AOT binaries to o
 publish-%:
 	@.ci/publish $*
 
-demo: deps-demo ## Two pods, one virtual router: see it work (root); DEVICE=veth, tap or ipvlan; DEMO_NAME= for a second one at once; DEMO_BINARIES=linux-x64 with what `make publish` made
+demo: deps-demo ## Two pods, one virtual router: see it work (root); DEVICE=veth, tap or ipvlan; DEMO_NAME= to run a second one at the same time; DEMO_BINARIES=linux-x64 to use the binaries of `make publish`
 ifeq ($(DEMO_BINARIES),demo)
 	@.ci/demo-build
 endif
@@ -60,7 +60,7 @@ endif
 test: deps-test publish ## Unit, property and integration tests (root for all of them)
 	@tests/run
 
-devices-test: deps-test publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, some minutes under emulation): FRESH=1 DEVICES_MIRROR=
+devices-test: deps-test publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, about 10 minutes under emulation): FRESH=1 DEVICES_MIRROR=
 	@tests/Devices.Tests/run
 
 cluster-test: deps-test publish-$(HOST_RID) ## A real Kubernetes on the product, and its own network tests (root, about an hour): ACCOFFLOAD_KUBERNETES= CLUSTER_FOCUS= CLUSTER_TESTS= CLUSTER_API_AWAY=
@@ -70,14 +70,14 @@ cluster-test: deps-test publish-$(HOST_RID) ## A real Kubernetes on the product,
 		ACCOFFLOAD_TEST_API_AWAY_SECONDS="$(CLUSTER_API_AWAY)" dotnet test tests/Cluster.Tests -c Release \
 		--no-build --nologo -v quiet $(if $(CLUSTER_TESTS),--filter FullyQualifiedName~$(CLUSTER_TESTS)) --logger "console;verbosity=detailed"
 
-soak: deps-test publish-$(HOST_RID) ## Load and kill -9 at random beside hostile peers, with bounds on memory, handles, threads and logs: SOAK_MINUTES=60 SOAK_HOSTILE=0 (root)
+soak: deps-test publish-$(HOST_RID) ## Load a node and kill its daemons at random while hostile peers attack it; check memory, handles, threads and logs: SOAK_MINUTES=60 SOAK_HOSTILE=0 (root)
 	@tests/soak
 
-fuzz: ## Feed every door with damaged inputs: FUZZ_INPUTS= (1,000,000 each) FUZZ_SEED= FUZZ_TARGETS= FUZZ_THREADS=
+fuzz: ## Feed damaged input to every entry point: FUZZ_INPUTS= (1,000,000 each) FUZZ_SEED= FUZZ_TARGETS= FUZZ_THREADS=
 	@dotnet build tests/Fuzz.Tests -c Release -v quiet -nologo
 	@dotnet tests/Fuzz.Tests/bin/Release/net10.0/ACCOffload.Fuzz.Tests.dll fuzz
 
-bench: deps-test publish-$(HOST_RID) ## Measure what docs/performance.md tells
+bench: deps-test publish-$(HOST_RID) ## Measure the figures in docs/performance.md
 	@benchmarks/run
 
 certs: ## Make a CA and the role certificates: CERTS_DIR= ACC_NAMES= NODE= CERTS_DAYS=
@@ -100,12 +100,12 @@ image-test: deps-test publish-$(HOST_RID) image ## Boot the image under emulatio
 bundle: deps-image ## Make a signed update of the image that was built: BUNDLE_CERT= BUNDLE_KEY= (rootfs/update/make-keys)
 	@rootfs/update/bundle
 
-update-test: deps-test publish-$(HOST_RID) image ## Update the booted image: a good one, a bad one, ten cut off (root, 20 to 40 minutes)
+update-test: deps-test publish-$(HOST_RID) image ## Update the booted image: good, bad and interrupted updates (root, 20 to 40 minutes)
 	@dotnet build tests/Image.Tests -c Release -v quiet -nologo
 	@ACCOFFLOAD_TEST_IMAGE="$$(ls $(CURDIR)/out/image/accoffload-acc-*.img)" dotnet test tests/Image.Tests -c Release --no-build --nologo -v quiet \
 		--filter FullyQualifiedName~UpdateTests --logger "console;verbosity=detailed"
 
-p4: ## Compile p4src with p4c-dpdk (where it is on PATH) and renew the stamp
+p4: ## Compile p4src with p4c-dpdk (must be on PATH) and update the stamp
 	@p4src/compile
 
 format: ## Format the C# sources
@@ -114,6 +114,6 @@ format: ## Format the C# sources
 format-check:
 	@dotnet format ACCOffload.sln --verify-no-changes
 
-clean: ## Remove what build and publish made
+clean: ## Remove all build outputs and out/, including packages, images and the certificates of make certs
 	@rm -rf out
 	@find . -path ./.git -prune -o -type d \( -name bin -o -name obj -o -name TestResults \) -print -prune | xargs -r rm -rf

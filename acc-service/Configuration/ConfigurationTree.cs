@@ -79,7 +79,7 @@ public sealed class ConfigurationTree
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ConfigurationException(new ConfigurationError(
-                file, "", null, $"cannot be read: {e.Message}", "make it readable for the service's user"));
+                file, "", null, $"cannot be read: {e.Message}", "make it readable by the service's user"));
         }
     }
 

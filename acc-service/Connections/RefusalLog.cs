@@ -48,7 +48,7 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
     [LoggerMessage(EventId = 2020, Message = "Refused {Peer} ({Who}): {Reason}")]
     private partial void LogRefused(LogLevel level, string peer, string who, string reason);
 
-    [LoggerMessage(EventId = 2021, Message = "Refused {Peer} ({Who}): {Reason} ({Times} more in the last minutes were not logged)")]
+    [LoggerMessage(EventId = 2021, Message = "Refused {Peer} ({Who}): {Reason} ({Times} more in the last few minutes were not logged)")]
     private partial void LogRefusedAgain(LogLevel level, string peer, string who, string reason, long times);
 
     [LoggerMessage(

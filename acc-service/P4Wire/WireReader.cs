@@ -156,11 +156,8 @@ internal ref struct WireReader(ReadOnlySpan<byte> data)
             }
 
             var b = _data[_at++];
-            // The tenth byte holds only the top bit of a 64-bit number. C# takes shift counts modulo 64, so skip anything beyond.
-            if (shift < 64)
-            {
-                value |= (ulong)(b & 0x7F) << shift;
-            }
+            // The tenth byte holds only the top bit of a 64-bit number; the shift drops its other bits.
+            value |= (ulong)(b & 0x7F) << shift;
 
             if (b < 0x80)
             {

@@ -231,7 +231,7 @@ internal sealed partial class CniDispatcher
     private partial void LogRefused(string command, string key, int code, string reason);
 
     [LoggerMessage(
-        LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason} ({Times} more in the last minutes were not logged)")]
+        LogLevel.Warning, "{Command} {Key} answered with error {Code}: {Reason} ({Times} more in the last few minutes were not logged)")]
     private partial void LogRefusedAgain(string command, string key, int code, string reason, long times);
 
     [LoggerMessage(LogLevel.Warning, "{Max} refusals were logged within {Minutes} minutes; further ones are only counted")]

@@ -181,7 +181,7 @@ internal sealed partial class RequestServer : IAsyncDisposable
     [LoggerMessage(LogLevel.Warning, "Accepting a connection failed: {Reason}")]
     private partial void LogAcceptFailed(string reason);
 
-    [LoggerMessage(LogLevel.Debug, "A plugin closed its connection before the response: {Reason}")]
+    [LoggerMessage(LogLevel.Debug, "A plugin's connection ended before the response: {Reason}")]
     private partial void LogPeerClosed(string reason);
 
     [LoggerMessage(LogLevel.Warning, "Refused a request from uid {Uid} (pid {Pid}): only root may use the agent's socket")]

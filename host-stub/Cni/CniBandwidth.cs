@@ -76,7 +76,7 @@ internal sealed record CniBandwidth(ulong IngressRate, ulong IngressBurst, ulong
 
         if (rate is > 0 and < 8)
         {
-            throw Invalid(direction + "Rate", $"{rate} bits per second are less than one byte");
+            throw Invalid(direction + "Rate", $"{rate} bits per second is less than one byte per second");
         }
 
         if (burst / 8 >= uint.MaxValue)

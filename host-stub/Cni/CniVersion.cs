@@ -40,7 +40,7 @@ internal static class CniVersions
             return version;
         }
 
-        var requested = text.Length == 0 ? "no cniVersion (that is 0.1.0)" : $"cniVersion \"{text}\"";
+        var requested = text.Length == 0 ? "version 0.1.0 (it has no cniVersion)" : $"cniVersion \"{text}\"";
         throw new CniException(
             CniErrorCode.IncompatibleVersion,
             "incompatible CNI versions",

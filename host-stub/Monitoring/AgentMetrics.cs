@@ -100,6 +100,6 @@ internal sealed partial class AgentMetrics : IAsyncDisposable
 
     [LoggerMessage(
         LogLevel.Warning,
-        "Refused to serve metrics to {Peer} ({Who}): {Reason} ({Times} similar refusals in the last minutes were not logged)")]
+        "Refused to serve metrics to {Peer} ({Who}): {Reason} ({Times} similar refusals in the last few minutes were not logged)")]
     private partial void LogRefused(string peer, string who, string reason, long times);
 }

@@ -287,8 +287,8 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
                 if (known.IsIncomplete)
                 {
                     _routingProblem =
-                        $"services have more than {ProtocolLimits.MaxServicePorts} ports outside the service ranges; the host reaches only "
-                        + "the first";
+                        $"services have more ports or ranges than the ACC reports (at most {ProtocolLimits.MaxServicePorts} ports); the "
+                        + "host reaches only those that it reports";
                 }
             }
             else if (services.Acc.State.Synced)
@@ -334,7 +334,7 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         if (source is null && _config.PreferredSource is { } missing)
         {
             _routingProblem =
-                $"HostInterface:PreferredSource {missing} is not an address of this host; the routes are without it until it is";
+                $"HostInterface:PreferredSource {missing} is not an address of this host; until it is, the routes do not use it";
         }
 
         return source;

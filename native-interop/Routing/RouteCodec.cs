@@ -128,6 +128,4 @@ internal static class RouteCodec
             ? new IPAddress(value[2..])
             : throw NetlinkException.Malformed("read a route", Malformed);
     }
-
-    // IPNetwork rejects a base address with host bits.
 }

@@ -348,10 +348,12 @@ header choice_t {
     bit<32> slot;
 }
 
-// Where traffic of a pod leaves to, and the pool of its source address there.
+// Where traffic of a pod leaves to, and the pool of its source address there. `exempt`: the flow was opened from outside
+// directly to a pod, whose answers keep their source.
 header leaving_t {
     bit<32> ip;
     bit<8>  pool;
+    bit<8>  exempt;
 }
 
 // A pool's ports.

@@ -35,7 +35,7 @@ public sealed class SwxOracle : IAsyncDisposable
         var ready = (await process.StandardOutput.ReadLineAsync() ?? await oracle.FailureAsync()).Split(' ');
         if (ready[0] != "ready")
         {
-            throw new InvalidOperationException($"unexpected answer of swx: {string.Join(' ', ready)}");
+            throw new InvalidOperationException($"unexpected answer from swx: {string.Join(' ', ready)}");
         }
 
         oracle.Frequency = long.Parse(ready[1], System.Globalization.CultureInfo.InvariantCulture);

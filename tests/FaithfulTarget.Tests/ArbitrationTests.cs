@@ -9,7 +9,7 @@ namespace ACCOffload.FaithfulTarget.Tests;
 public sealed class ArbitrationTests
 {
     [Fact]
-    public async Task A_higher_election_id_takes_over_and_a_later_bid_takes_back()
+    public async Task A_higher_election_id_takes_over_and_a_later_higher_bid_regains_the_role()
     {
         await using var fixture = await TargetFixture.StartAsync();
         using var other = new RawClient(fixture.Target);

@@ -7,7 +7,7 @@ namespace ACCOffload.FaithfulTarget.Tests;
 public sealed class ListenTests
 {
     [Fact]
-    public async Task Plain_tcp_keeps_its_port_over_restarts()
+    public async Task Plain_tcp_keeps_its_port_across_restarts()
     {
         await using var fixture = await TargetFixture.StartAsync(change: o => o with { SocketPath = "" });
         var address = fixture.Target.Address;

@@ -68,7 +68,7 @@ internal sealed class CellStore(LoadedPipeline pipeline, FaithfulBehaviours beha
 
         if (asked is not null && (asked.Index_ < 0 || asked.Index_ >= size))
         {
-            return new Outcome(StatusCode.OutOfRange, $"index {asked.Index_} is not within 0 and {size - 1}");
+            return new Outcome(StatusCode.OutOfRange, $"index {asked.Index_} is not between 0 and {size - 1}");
         }
 
         var indexes = asked is not null ? [asked.Index_] : Enumerable.Range(0, (int)size).Select(i => (long)i);

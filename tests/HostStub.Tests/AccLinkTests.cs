@@ -196,7 +196,8 @@ public sealed class AccLinkTests
         lab.Pki.WriteClient(lab.At("pki"), authority: new TestPki().Authority);
 
         await Eventually.TrueAsync(
-            () => lab.Agent!.Services.Acc.State.Reason.Contains("is not trusted", StringComparison.Ordinal), "the agent leaves the ACC");
+            () => lab.Agent!.Services.Acc.State.Reason.Contains("is not trusted", StringComparison.Ordinal),
+            "the agent disconnects from the ACC");
         Assert.False(lab.Agent!.Services.Acc.State.Synced);
     }
 }

@@ -47,7 +47,7 @@ public sealed class AddTests
     [InlineData(Grpc.Core.StatusCode.PermissionDenied, 999)]
     [InlineData(Grpc.Core.StatusCode.ResourceExhausted, 11)]
     [InlineData(Grpc.Core.StatusCode.Unavailable, 11)]
-    public async Task A_refusal_of_the_ACC_is_reported_and_everything_is_undone(Grpc.Core.StatusCode status, int code)
+    public async Task A_refusal_by_the_ACC_is_reported_and_everything_is_undone(Grpc.Core.StatusCode status, int code)
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();

@@ -106,7 +106,7 @@ public sealed class ClaimStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task A_claim_that_was_only_attached_is_undone_after_a_restart()
+    public async Task A_claim_that_was_still_being_attached_is_undone_after_a_restart()
     {
         using (var store = Open())
         {

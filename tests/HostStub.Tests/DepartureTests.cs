@@ -14,13 +14,13 @@ public sealed class DepartureTests
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync(prepare: l => l.Config["Agent"]!["VanishedSeconds"] = 1);
-        var (gone, bereft, hidden, healthy) = (lab.NewPod(), lab.NewPod(), lab.NewPod(), lab.NewPod());
-        foreach (var pod in (Pod[])[gone, bereft, hidden, healthy])
+        var (gone, noDevice, hidden, healthy) = (lab.NewPod(), lab.NewPod(), lab.NewPod(), lab.NewPod());
+        foreach (var pod in (Pod[])[gone, noDevice, hidden, healthy])
         {
             (await lab.RunAsync("ADD", pod)).Succeeded();
         }
 
-        using (var ns = bereft.Open())
+        using (var ns = noDevice.Open())
         using (var links = RouteNetlink.Open(ns))
         {
             links.DeleteLink(links.GetLink("eth0")!.Index);
@@ -39,13 +39,13 @@ public sealed class DepartureTests
 
         await Eventually.TrueAsync(() => lab.Agent.Services.Claims.All().Count == 3, () => string.Join('\n', lab.Log.Lines.TakeLast(30)));
         Assert.Equal(
-            new[] { bereft, hidden, healthy }.Select(p => p.ContainerId).Order(),
+            new[] { noDevice, hidden, healthy }.Select(p => p.ContainerId).Order(),
             lab.Agent.Services.Claims.All().Select(c => c.Key.ContainerId).Order());
         Assert.Equal(3, lab.ReservedAddresses().Count);
         Assert.Equal(healthy.ContainerId, Assert.Single(lab.Acc.Model.Pods).Key.ContainerId);
         File.Delete(hidden.Path);
-        // The late DEL has nothing to do.
-        foreach (var pod in (Pod[])[gone, bereft, hidden, healthy])
+        // The late DEL of the released pod has nothing to do; the others remove what was kept.
+        foreach (var pod in (Pod[])[gone, noDevice, hidden, healthy])
         {
             (await lab.RunAsync("DEL", pod)).Succeeded();
         }

@@ -61,7 +61,7 @@ public sealed class DevicePoolTests : IDisposable
                     break;
                 case < 75 when _kind.Dead.Count > 0:
                     var late = _claims.Get(_kind.Dead.First())!;
-                    Assert.True(_pools.IsDeviceReleased(late), "a late DEL does not take the device from its new holder");
+                    Assert.True(_pools.IsDeviceReleased(late), "a late DEL would take the device from its new holder");
                     _kind.Dead.Remove(late.Key);
                     await _claims.RemoveAsync(late.Key);
                     break;

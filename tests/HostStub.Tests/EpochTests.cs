@@ -72,7 +72,7 @@ public sealed class EpochTests
     }
 
     [Fact]
-    public async Task A_maximum_sequence_number_is_void_with_its_epoch()
+    public async Task A_maximum_sequence_number_does_not_outlive_its_epoch()
     {
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();

@@ -24,7 +24,7 @@ public sealed class GcTests
 
         (await Task.Run(() => lab.Request("GC", "", "", change: Valid()))).Succeeded();
 
-        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the unknown device is removed");
+        await Eventually.TrueAsync(() => lab.Acc.Model.Pods.Count == 0, "the unknown attachments are removed");
     }
 
     [Fact]

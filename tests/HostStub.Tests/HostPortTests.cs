@@ -97,10 +97,10 @@ public sealed class HostPortTests
         Needs.CniPlugins("host-local");
         await using var lab = await AgentLab.CreateAsync();
         lab.Acc.Model.AttachFailure = new RpcException(
-            new Status(StatusCode.AlreadyExists, "host_ports[0]: 8080/TCP is a host port of pod default/web already"));
+            new Status(StatusCode.AlreadyExists, "host_ports[0]: 8080/TCP is already a host port of pod default/web"));
         var refused = (await lab.RunAsync("ADD", lab.NewPod(), change: Map)).Failed(7);
         Assert.Contains("runtimeConfig.portMappings is refused", refused.Message, StringComparison.Ordinal);
-        Assert.Contains("8080/TCP is a host port of pod default/web already", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("8080/TCP is already a host port of pod default/web", refused.Message, StringComparison.Ordinal);
         lab.AssertNothingLeft();
 
         // A limit is not the request's fault.

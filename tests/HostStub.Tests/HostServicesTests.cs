@@ -47,7 +47,7 @@ public sealed class HostServicesTests
 
     [Theory]
     [MemberData(nameof(Invalid))]
-    public void An_invalid_report_is_refused_whole_and_the_field_named(string field, Action<Message> change)
+    public void An_invalid_report_is_refused_as_a_whole_and_the_field_is_named(string field, Action<Message> change)
     {
         var message = new Message();
         message.NodeAddresses.Add(ByteString.CopyFrom(192, 0, 2, 2));

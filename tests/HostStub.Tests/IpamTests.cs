@@ -125,7 +125,7 @@ public sealed class IpamTests
     [InlineData("echo '{\"ips\":[{\"address\":\"10.244.1.300/24\"}]}'", 6, "10.244.1.300/24")]
     [InlineData("echo '{}'", 7, "returned no address")]
     [InlineData("head -c 2000000 /dev/zero", 6, "printed more than")]
-    public async Task A_faulty_plugin_is_reported_and_undone(string body, int code, string message)
+    public async Task A_faulty_plugin_is_reported_and_its_addresses_are_released(string body, int code, string message)
     {
         Needs.Root();
         await using var lab = await AgentLab.CreateAsync();

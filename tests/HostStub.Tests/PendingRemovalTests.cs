@@ -275,7 +275,7 @@ public sealed class PendingRemovalTests
     }
 
     [Fact]
-    public void Names_of_different_attachments_differ_and_fit_into_a_directory()
+    public void Names_of_different_attachments_differ_and_have_at_most_128_characters()
     {
         string[] parts = ["a", "b", "ab", "a.b", "aa", new('a', 64), new('a', 65), new('a', 256)];
         var names = new HashSet<string>();

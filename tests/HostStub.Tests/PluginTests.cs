@@ -74,7 +74,7 @@ public sealed partial class PluginTests
             }
         }
 
-        Assert.True(ended.Task.IsCompleted, "the read ended");
+        Assert.True(ended.Task.IsCompleted, "the read did not end");
         Assert.Contains(
             "standard input did not end within 1 s", Assert.IsType<CniException>(await ended.Task).Message, StringComparison.Ordinal);
     }

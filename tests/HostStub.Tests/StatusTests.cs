@@ -11,7 +11,7 @@ namespace ACCOffload.HostStub.Tests;
 public sealed class StatusTests
 {
     [Fact]
-    public async Task Status_stays_good_during_an_ACC_reboot_and_is_50_afterwards()
+    public async Task Status_stays_good_while_the_ACC_reboots_and_is_50_if_it_stays_unreachable()
     {
         Needs.Root();
         var time = new SkippingTime();

@@ -100,8 +100,8 @@ public sealed class VfPoolTests
 
     [Theory]
     [InlineData("igb")]
-    [InlineData("administrator's word only")]
-    [InlineData("function's own only")]
+    [InlineData("administrative MAC only")]
+    [InlineData("function's own MAC only")]
     public async Task A_random_MAC_is_set_in_the_way_that_each_driver_permits(string driver)
     {
         Needs.CniPlugins("host-local");
@@ -114,11 +114,11 @@ public sealed class VfPoolTests
         lab.Physical.AllowsVfMacChange = driver switch
         {
             // While an administrative MAC is set, the link refuses every change, even to the same MAC.
-            "igb" => (_, word, _) => word == default,
-            "administrator's word only" => (_, word, mac) => word == mac,
+            "igb" => (_, administrative, _) => administrative == default,
+            "administrative MAC only" => (_, administrative, mac) => administrative == mac,
             _ => (_, _, _) => true,
         };
-        if (driver == "function's own only")
+        if (driver == "function's own MAC only")
         {
             lab.Physical.RefuseVfMac = new FakeError(Errno.EOPNOTSUPP);
         }
@@ -134,7 +134,7 @@ public sealed class VfPoolTests
             using (var host = lab.Host.OpenRoute())
             {
                 Assert.Equal(
-                    driver == "function's own only" ? default : mac, host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single().Mac);
+                    driver == "function's own MAC only" ? default : mac, host.GetVfs(FunctionLab.Link(lab.Prefix)!.Index).Single().Mac);
             }
 
             (await lab.Agent.RunAsync("DEL", pod)).Succeeded();
@@ -142,7 +142,7 @@ public sealed class VfPoolTests
         }
 
         // Once, not for each pod.
-        Assert.Equal(driver == "function's own only" ? 1 : 0, Unenforced(lab).Length);
+        Assert.Equal(driver == "function's own MAC only" ? 1 : 0, Unenforced(lab).Length);
     }
 
     [Fact]

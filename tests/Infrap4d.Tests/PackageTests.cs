@@ -37,7 +37,7 @@ public sealed class PackageTests
         await node.SetServiceAsync(one);
         await AnsweredByAsync(client, "one");
         Assert.True((bool?)(await node.Lab.ControlAsync("status"))["reconciled"],
-            "a member that the target can't delete does not count as pending");
+            "a member that the target can't delete counts as pending");
 
         await node.Lab.StopManagerAsync();
         await node.Lab.StartManagerAsync();

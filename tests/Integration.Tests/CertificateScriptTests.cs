@@ -15,7 +15,7 @@ public sealed class CertificateScriptTests
     [InlineData("p4rt-server", "urn:accoffload:role:p4rt-server", "1.3.6.1.5.5.7.3.1")]
     [InlineData("metrics-client", "urn:accoffload:role:metrics", "1.3.6.1.5.5.7.3.2")]
     [InlineData("metrics-server", "urn:accoffload:role:metrics-server", "1.3.6.1.5.5.7.3.1")]
-    public async Task Each_role_has_a_certificate_of_the_CA(string folder, string role, string usage)
+    public async Task Each_role_has_a_certificate_signed_by_the_CA(string folder, string role, string usage)
     {
         var directory = Directory.CreateTempSubdirectory("accoffload-pki-").FullName;
         try

@@ -34,12 +34,12 @@ public sealed class RefusalTests
             Assert.Contains(key, line);
         }
 
-        Assert.False(File.Exists(lab.At("inframanager.db")), "no store was created");
-        Assert.False(File.Exists(lab.At("host-stub.db")), "no claims were created");
+        Assert.False(File.Exists(lab.At("inframanager.db")), "a store was created");
+        Assert.False(File.Exists(lab.At("host-stub.db")), "the agent's store was created");
     }
 
     [Fact]
-    public async Task Only_hosts_with_a_certificate_of_the_CA_are_served()
+    public async Task Only_hosts_with_a_certificate_from_the_CA_are_served()
     {
         Needs.Lab();
         await using var lab = await Lab.StartAsync();

@@ -47,13 +47,13 @@ public sealed class AddressAndRouteTests
         Assert.Equal(2, routes.Length);
         var direct = Assert.Single(routes, r => r.Destination.Equals(new IPNetwork(Gateway, 32)));
         Assert.Equal((RouteScope.Link, null, 1400, pod), (direct.Scope, direct.Gateway, direct.Mtu, direct.PreferredSource));
-        var standard = Assert.Single(routes, r => r.Destination.PrefixLength == 0);
+        var defaultRoute = Assert.Single(routes, r => r.Destination.PrefixLength == 0);
         Assert.Equal((RouteScope.Universe, Gateway, link.Index, Route.StaticProtocol),
-            (standard.Scope, standard.Gateway, standard.InterfaceIndex, standard.Protocol));
-        Assert.Equal(Errno.EEXIST, Assert.Throws<NetlinkException>(() => a.Route.AddRoute(standard)).Errno);
-        a.Route.AddRoute(standard, replace: true);
-        Assert.True(a.Route.DeleteRoute(standard));
-        Assert.False(a.Route.DeleteRoute(standard));
+            (defaultRoute.Scope, defaultRoute.Gateway, defaultRoute.InterfaceIndex, defaultRoute.Protocol));
+        Assert.Equal(Errno.EEXIST, Assert.Throws<NetlinkException>(() => a.Route.AddRoute(defaultRoute)).Errno);
+        a.Route.AddRoute(defaultRoute, replace: true);
+        Assert.True(a.Route.DeleteRoute(defaultRoute));
+        Assert.False(a.Route.DeleteRoute(defaultRoute));
         Assert.True(a.Route.DeleteRoute(new Route { Destination = new IPNetwork(Gateway, 32) }));
     }
 
@@ -100,7 +100,7 @@ public sealed class AddressAndRouteTests
 
     /// <summary>Metrics and tables are u32 in the kernel (linux/rtnetlink.h).</summary>
     [Fact]
-    public async Task Routes_of_other_programs_with_the_largest_numbers_are_no_failure()
+    public async Task Routes_of_other_programs_with_the_largest_numbers_are_read()
     {
         Needs.Root();
         using var a = new TestNamespace();

@@ -91,7 +91,7 @@ public sealed class EntryTests
     }
 
     [Fact]
-    public void An_entry_takes_24_bytes_beside_its_data()
+    public void An_entry_takes_24_bytes_besides_its_data()
     {
         var builder = TestPipeline.Pods.NewEntry();
         var kept = new Entry[1000];

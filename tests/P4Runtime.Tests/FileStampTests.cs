@@ -32,7 +32,7 @@ public sealed class FileStampTests : IDisposable
     }
 
     [Fact]
-    public void A_link_has_the_stamp_of_the_file_that_it_leads_to()
+    public void A_link_has_the_stamp_of_the_file_that_it_points_to()
     {
         var link = _folder.At("link");
         File.CreateSymbolicLink(link, _folder.Write("file", "one"));

@@ -106,7 +106,7 @@ public sealed class GnmiClientTests
     }
 
     [Fact]
-    public async Task An_unavailable_target_is_named_and_found_when_it_is_back()
+    public async Task An_unavailable_target_is_reported_and_found_when_it_is_back()
     {
         var socket = TestTarget.NewSocketPath();
         await using var client = new GnmiClient(new TargetEndpoint { Address = "unix:" + socket });

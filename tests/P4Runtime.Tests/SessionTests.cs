@@ -201,7 +201,7 @@ public sealed class SessionTests
             () => second.SendPacketAsync(new ControllerPacket(default, [new PacketValue("x", new byte[1])]), default));
         await Assert.ThrowsAsync<ArgumentException>(
             () => second.SendPacketAsync(new ControllerPacket(default, [new PacketValue("egress_port", new byte[] { 1, 0, 0 })]), default));
-        await Eventually.TrueAsync(() => session.State == SessionState.Backup, "the first session's loss");
+        await Eventually.TrueAsync(() => session.State == SessionState.Backup, "the first session's loss of the primary role");
         await Assert.ThrowsAsync<P4RuntimeException>(() => session.SendPacketAsync(new ControllerPacket(default, []), default));
     }
 

@@ -17,7 +17,7 @@ public sealed class WriteTests
     private const string Details = "grpc-status-details-bin";
 
     [Fact]
-    public async Task A_Write_arrives_as_one_request_with_device_election_and_role()
+    public async Task A_Write_arrives_as_one_request_with_the_device_and_election_ID()
     {
         await using var target = await TestTarget.StartAsync();
         await using var session = await target.PrimaryAsync(o => o with { DeviceId = 3 });
@@ -38,7 +38,7 @@ public sealed class WriteTests
         await using var target = await TestTarget.StartAsync(new TargetBehaviour
         {
             OnWrite = (request, _) => throw Failure(request.Updates.Select((_, i) => Error(
-                StatusCode.AlreadyExists, $"entry {i} exists in table main.control.pods, and some words more to reach a hundred bytes"))),
+                StatusCode.AlreadyExists, $"entry {i} exists in table main.control.pods, and a few more words to reach a hundred bytes"))),
         });
         await using var session = await target.PrimaryAsync();
         var result = await session.WriteAsync(Pods(5000), default);

@@ -278,7 +278,7 @@ public sealed class PinningTests : IDisposable
     [InlineData(Frame.Ack | Frame.Psh)]
     [InlineData(Frame.Ack | Frame.Fin)]
     [InlineData(Frame.Ack | Frame.Syn)]
-    public void A_TCP_packet_of_an_unknown_connection_is_reset(byte flags)
+    public void A_TCP_packet_of_an_unknown_connection_is_answered_with_a_reset(byte flags)
     {
         var service = ThreeBackends(Frame.Tcp);
         var frame = service.To(_client, 5000, flags, payload: "data"u8);

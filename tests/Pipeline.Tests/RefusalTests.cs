@@ -17,7 +17,7 @@ public sealed class RefusalTests : IDisposable
     [InlineData(Frame.Tcp)]
     [InlineData(Frame.Udp)]
     [InlineData(Frame.Sctp)]
-    public void Clients_of_a_service_without_backends_are_rejected_like_kube_proxy_does(byte protocol)
+    public void Clients_of_a_service_without_backends_are_rejected_as_by_kube_proxy(byte protocol)
     {
         var service = new Service(_node, protocol);
         _node.Put("services", "refuse", [0, Service.Address, 80, protocol], 80, 0);

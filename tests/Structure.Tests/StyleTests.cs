@@ -35,7 +35,7 @@ public sealed class StyleTests
 
     [Theory]
     [MemberData(nameof(Projects))]
-    public void ConfigureAwait_is_not_used(string folder)
+    public void ConfigureAwait_false_is_not_used(string folder)
     {
         var project = SourceTree.Instance.Project(folder);
 

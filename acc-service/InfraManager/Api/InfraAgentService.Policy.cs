@@ -16,7 +16,7 @@ internal sealed partial class InfraAgentService
 
     /// <summary>A notice for the operator; empty while no policy message has arrived.</summary>
     public string PolicyNotice => Interlocked.Read(ref _ignored) is var count and > 0
-        ? $"network policy is not enforced: {count} policy messages of the agent had no effect since {_firstIgnored:u}"
+        ? $"network policy is not enforced: {count} policy messages from the agent have had no effect since {_firstIgnored:u}"
         : "";
 
     public override Task<Reply> ActivePolicyUpdate(FelixMessage request, ServerCallContext context) => IgnoreAsync(context);

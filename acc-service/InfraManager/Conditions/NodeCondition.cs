@@ -33,6 +33,6 @@ internal static class NodeCondition
     {
         { Synced: true, Objects: 0 } => $"the cluster has no Node {node.Name}, and Node:PodRanges is not set",
         { Synced: true } => $"the cluster has given node {node.Name} no pod ranges (spec.podCIDRs), and Node:PodRanges is not set",
-        _ => "Node:PodRanges is not set, and the Node object is not read yet",
+        _ => "Node:PodRanges is not set, and the Node object has not been read yet",
     };
 }

@@ -63,7 +63,7 @@ internal static class NodeParsers
             route = new UplinkRoute(destination, gateway);
             return gateway.AddressFamily == destination.BaseAddress.AddressFamily
                 ? null
-                : "has a next hop of another IP version than the prefix";
+                : "has a next hop of a different IP version than the prefix";
         }
 
         if (!MacAddress.TryParse(hop, out _))
@@ -109,7 +109,7 @@ internal static class NodeParsers
         }
 
         address = new UplinkAddress(parsed.Address, parsed.PrefixLength);
-        return IsBroadcast(address) ? "is its network's own or broadcast address" : null;
+        return IsBroadcast(address) ? "is its network's address or broadcast address" : null;
     }
 
     /// <summary>Whether a host can have the address, and neighbours can send to it.</summary>

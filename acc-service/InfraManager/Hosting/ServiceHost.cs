@@ -98,6 +98,6 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     [LoggerMessage(EventId = 1003, Level = LogLevel.Information, Message = "Stopped")]
     private partial void LogStopped();
 
-    [LoggerMessage(EventId = 1004, Level = LogLevel.Warning, Message = "Releasing what the failed start had opened failed too")]
+    [LoggerMessage(EventId = 1004, Level = LogLevel.Warning, Message = "Could not release everything that the failed start had opened")]
     private static partial void LogNotReleased(ILogger logger, Exception exception);
 }

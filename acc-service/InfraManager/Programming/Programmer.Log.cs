@@ -6,8 +6,8 @@ internal sealed partial class Programmer
     private partial void LogStarted(int endpoints, string store);
 
     [LoggerMessage(Level = LogLevel.Debug,
-        Message = "batch of {Intents} requests: {Endpoints} owners affected, {Failed} requests failed, took {Elapsed}")]
-    private partial void LogBatch(int intents, int endpoints, int failed, TimeSpan elapsed);
+        Message = "batch of {Intents} requests: {Owners} owners affected, {Failed} requests failed, took {Elapsed}")]
+    private partial void LogBatch(int intents, int owners, int failed, TimeSpan elapsed);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "stopped: all requests are answered, the store is checkpointed")]
     private partial void LogStopped();
@@ -16,7 +16,7 @@ internal sealed partial class Programmer
     private partial void LogUnexpected(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning,
-        Message = "the target's high-water mark of ids is {Mark}, but the store's last id is {Last}: the store was lost or is an older "
+        Message = "the target's high-water mark of IDs is {Mark}, but the store's last ID is {Last}: the store was lost or is an older "
             + "copy; numbering continues after the mark")]
     private partial void LogBehindTarget(uint last, uint mark);
 

@@ -100,7 +100,8 @@ internal sealed class DeviceIdentity(ApiSettings files)
         {
             throw Refuse(
                 certificateFile,
-                $"{authoritiesFile} does not lead to it ({verifier.ChainStatus.FirstOrDefault().StatusInformation.Trim()})",
+                $"it does not chain to an authority in {authoritiesFile} "
+                    + $"({verifier.ChainStatus.FirstOrDefault().StatusInformation.Trim()})",
                 "give the authority that signed it with --ca");
         }
 

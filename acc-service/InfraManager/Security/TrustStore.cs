@@ -199,7 +199,7 @@ internal sealed partial class TrustStore
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CertificateFileException(
-                key, file, $"cannot be read: {e.Message}", "make it readable for the user that runs inframanager");
+                key, file, $"cannot be read: {e.Message}", "make it readable by the user that runs inframanager");
         }
     }
 

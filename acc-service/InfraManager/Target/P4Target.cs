@@ -119,7 +119,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         catch (P4RuntimeException e) when (e.Code == StatusCode.Internal && !_traits.TakesPorts)
         {
             throw new P4RuntimeException(
-                e.Code, $"{e.Message}; {_traits.Name} accepts a pipeline only after its ports exist, a power of two of them (Target:Ports)",
+                e.Code, $"{e.Message}; {_traits.Name} accepts a pipeline only after its ports exist; their number must be a power of two "
+                    + "(Target:Ports)",
                 e);
         }
 

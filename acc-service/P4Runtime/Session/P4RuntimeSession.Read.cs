@@ -24,7 +24,7 @@ public sealed partial class P4RuntimeSession
     public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema? table = null, CancellationToken cancellationToken = default)
     {
         var pipeline = table?.Pipeline ?? Pipeline
-            ?? throw new InvalidOperationException("all tables can be read only after EnsurePipelineAsync");
+            ?? throw new InvalidOperationException("all tables can be read only after EnsurePipelineAsync or FetchPipelineAsync");
         return ReadTablesAsync(table is null ? [.. pipeline.Tables.Where(t => !t.IsConst)] : [table], cancellationToken);
     }
 

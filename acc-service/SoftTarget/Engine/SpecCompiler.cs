@@ -81,7 +81,7 @@ internal sealed partial class SpecCompiler
 
         if (!Enumerable.Range(start, count).Any(i => _code[i].Op is Opcode.Tx or Opcode.TxImmediate or Opcode.Drop))
         {
-            throw new SpecException(document.ApplyLine, "the apply block has no tx");
+            throw new SpecException(document.ApplyLine, "the apply block has neither tx nor drop");
         }
 
         if (_code[^1].Op is not (Opcode.Tx or Opcode.TxImmediate or Opcode.Drop or Opcode.Jump))
@@ -99,7 +99,7 @@ internal sealed partial class SpecCompiler
         if (!Enumerable.Range(start, _code.Count - start).Any(
             i => _code[i].Op is Opcode.Return or Opcode.Tx or Opcode.TxImmediate or Opcode.Drop))
         {
-            throw raw.Head.Error($"action '{SpecLexer.Shorten(raw.Name)}' has neither return nor tx");
+            throw raw.Head.Error($"action '{SpecLexer.Shorten(raw.Name)}' has no return, tx or drop");
         }
 
         _code.Add(new Instruction { Op = Opcode.Fault });

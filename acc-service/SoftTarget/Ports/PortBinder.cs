@@ -173,7 +173,7 @@ internal sealed partial class PortBinder : IDisposable
         _epoll.Add(_monitor.Handle, EpollEvents.Read, MonitorToken);
         _lastProblem = "";
         _fault = PortFault.None;
-        LogNamespaceOpen(_logger, _path ?? "the process's own");
+        LogNamespaceOpen(_logger, _path ?? "of the process");
         foreach (var port in _table.Ports.Values)
         {
             TryBind(port);

@@ -31,6 +31,34 @@
         held.apply(); \
     }
 
+// The flow of which the packet may be an answer.
+#define FIND_ANSWERED_FLOW \
+    hdr.slot.of_server = 1; \
+    hdr.flow.compare = 0; \
+    if (meta.protocol != PROTOCOL_TCP && meta.protocol != PROTOCOL_SCTP) { \
+        hdr.slot.due = DUE_ANSWER; \
+        if (meta.protocol == PROTOCOL_UDP) { \
+            meta.expiry = EXPIRE_120; \
+        } \
+    } \
+    if (replies.apply().hit) { \
+        hdr.flow.found = 1; \
+        if (hdr.back.frontend_id != 0) { \
+            frontends.apply(); \
+        } else { \
+            meta.service_ip = meta.remote_ip; \
+            meta.service_port = meta.remote_port; \
+        } \
+    } \
+    if (hdr.flow.found == 0) { \
+        if (meta.protocol != PROTOCOL_TCP && meta.protocol != PROTOCOL_SCTP) { \
+            hdr.slot.due = DUE_NOT; \
+            if (meta.protocol == PROTOCOL_UDP) { \
+                meta.expiry = EXPIRE_KEEP; \
+            } \
+        } \
+    }
+
 // One digit of bucket = hash * buckets / 2^16, the highest of ten first: the target has no multiplication.
 #define NEXT_DIGIT \
     meta.bucket = meta.bucket << 1; \
@@ -41,6 +69,7 @@
     }
 
                     meta.plan = PLAN_NONE;
+                    hdr.leaving.exempt = 0;
                     hdr.flow.starts = 1;
                     meta.expiry = EXPIRE_KEEP;
                     meta.new_expiry = EXPIRE_30;
@@ -113,37 +142,40 @@
                             meta.local_ip = meta.service_ip;
                             meta.local_port = meta.service_port;
                             endpoints.apply();
+                            hdr.leaving.pool = POOL_NONE;
                             if (meta.endpoint_id != 0 || meta.outside == 1) {
-                                hdr.slot.of_server = 1;
-                                hdr.flow.compare = 0;
-                                if (meta.protocol != PROTOCOL_TCP && meta.protocol != PROTOCOL_SCTP) {
-                                    hdr.slot.due = DUE_ANSWER;
-                                    if (meta.protocol == PROTOCOL_UDP) {
-                                        meta.expiry = EXPIRE_120;
+                                FIND_ANSWERED_FLOW
+                            }
+                            if (hdr.flow.found == 0) {
+                                if (hdr.icmp.isValid()) {
+                                    // An echo reply without its request starts no flow. (A later fragment that is known and not a
+                                    // reply follows its first fragment: out.)
+                                    if (hdr.icmp.type != ICMP_ECHO_REQUEST) {
+                                        meta.protocol = 0;
                                     }
                                 }
-                                if (replies.apply().hit) {
-                                    hdr.flow.found = 1;
-                                    if (hdr.back.frontend_id != 0) {
-                                        frontends.apply();
-                                    } else {
-                                        meta.service_ip = meta.remote_ip;
-                                        meta.service_port = meta.remote_port;
-                                    }
-                                }
-                                if (hdr.flow.found == 0) {
-                                    if (meta.protocol != PROTOCOL_TCP && meta.protocol != PROTOCOL_SCTP) {
-                                        hdr.slot.due = DUE_NOT;
-                                        if (meta.protocol == PROTOCOL_UDP) {
-                                            meta.expiry = EXPIRE_KEEP;
-                                        }
+                                if (meta.port_class == CLASS_POD && meta.protocol != 0) {
+                                    hdr.leaving.ip = meta.service_ip;
+                                    outgoing.apply();
+                                    if (hdr.leaving.pool != POOL_NONE && meta.protocol != PROTOCOL_ICMP) {
+                                        // A flow that was opened directly to the pod before it was a backend, or while it is none.
+                                        meta.endpoint_id = 0;
+                                        FIND_ANSWERED_FLOW
                                     }
                                 }
                             }
                             if (hdr.flow.found == 1) {
                                 if (hdr.back.frontend_id == 0 && meta.local_ip == hdr.back.client_ip && meta.local_port == hdr.back.client_port) {
-                                    // The flow went directly to its backend: nothing to rewrite.
+                                    // The flow went directly to its server: nothing to rewrite.
                                     hdr.flow.found = 0;
+                                    if (hdr.fragment.isValid() && meta.port_class == CLASS_POD) {
+                                        hdr.leaving.ip = meta.local_ip;
+                                        outgoing.apply();
+                                        if (hdr.leaving.pool != POOL_NONE) {
+                                            // Its later fragments must be exempt from masquerading too.
+                                            hdr.leaving.exempt = 1;
+                                        }
+                                    }
                                 } else {
                                     // Both entries are kept as long as packets arrive from either side.
                                     meta.client_ip = hdr.back.client_ip;
@@ -165,29 +197,29 @@
                                     meta.remote_port = meta.client_port;
                                 }
                             } else {
-                                hdr.leaving.pool = POOL_NONE;
-                                if (hdr.icmp.isValid()) {
-                                    // An echo reply without its request starts no flow. (A later fragment that is known and not a
-                                    // reply follows its first fragment: out.)
-                                    if (hdr.icmp.type != ICMP_ECHO_REQUEST) {
-                                        meta.protocol = 0;
-                                    }
-                                }
-                                if (meta.port_class == CLASS_POD && meta.protocol != 0) {
-                                    hdr.leaving.ip = meta.service_ip;
-                                    outgoing.apply();
-                                }
                                 if (hdr.leaving.pool != POOL_NONE) {
                                     meta.plan = PLAN_MASQUERADE;
                                     hdr.flow.frontend_id = 0;
                                     meta.backend_id = 0;
                                     hdr.flow.frontend_pool = hdr.leaving.pool;
                                 } else if (meta.protocol != PROTOCOL_ICMP && meta.protocol != 0) {
-                                    // ---- Directly to a backend: tracked, so that no service flow uses the same return path.
+                                    // ---- Directly to a backend: tracked, so that no service flow uses the same return path. From
+                                    // ---- outside to any pod: tracked if the pod's answers would otherwise be masqueraded.
                                     meta.remote_ip = meta.service_ip;
                                     meta.remote_port = meta.service_port;
                                     endpoints.apply();
-                                    if (meta.endpoint_id != 0) {
+                                    if (meta.endpoint_id == 0 && meta.port_class == CLASS_UPLINK) {
+                                        hdr.leaving.ip = meta.client_ip;
+                                        outgoing.apply();
+                                        if (hdr.leaving.pool != POOL_NONE) {
+                                            hdr.leaving.pool = POOL_NONE;
+                                            if (pods.apply().hit) {
+                                                hdr.leaving.exempt = 1;
+                                            }
+                                        }
+                                    }
+                                    if (meta.endpoint_id != 0 || hdr.leaving.exempt == 1) {
+                                        hdr.leaving.exempt = 0;
                                         meta.plan = PLAN_DIRECT;
                                         hdr.flow.frontend_id = 0;
                                         hdr.flow.frontend_pool = POOL_NONE;

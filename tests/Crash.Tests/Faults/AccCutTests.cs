@@ -39,7 +39,9 @@ public sealed class AccCutTests
         }
 
         // Everything that does not need the ACC works; ADD reports the problem well before the runtime's timeout.
-        Assert.True(await Lab.PingAsync(kept.Namespace, node.PermanentPods[0].Address), "traffic does not need the link to the ACC");
+        Assert.True(
+            await Lab.PingAsync(kept.Namespace, node.PermanentPods[0].Address),
+            "a pod has no connectivity while the link to the ACC is down");
         AssertTryAgainLater(await lab.PluginAsync("ADD", new Pod("late", node.Namespaces[2], "late")));
         Assert.Equal(0, (await lab.PluginAsync("DEL", new Pod("late", node.Namespaces[2], "late"))).ExitCode);
         Assert.Equal(0, (await lab.PluginAsync("DEL", leaving)).ExitCode);

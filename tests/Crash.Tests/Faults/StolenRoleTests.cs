@@ -8,7 +8,7 @@ namespace ACCOffload.Crash.Tests.Faults;
 public sealed class StolenRoleTests
 {
     [Fact]
-    public async Task A_backup_acknowledges_nothing_and_repairs_the_tables_as_primary()
+    public async Task A_backup_rejects_an_attach_and_repairs_the_tables_as_primary()
     {
         Needs.Lab();
         await using var node = await RpcNode.StartAsync();

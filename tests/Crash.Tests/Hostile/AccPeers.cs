@@ -185,7 +185,7 @@ internal sealed class AccPeers : IDisposable
             }
         }
 
-        return $"a new connection of the legitimate agent was closed three times: {last!.Status}";
+        return $"a new connection from the legitimate client failed three times: {last!.Status}";
     }
 
     private static IEnumerable<Exception> Causes(Exception? e)
@@ -259,7 +259,7 @@ internal sealed class AccPeers : IDisposable
         // acceptance.
         await stream.WriteAsync(Preface, limit.Token);
         return await stream.ReadAsync(new byte[64], limit.Token) > 0
-            ? "the ACC speaks HTTP/2 to a peer without a certificate of its CA"
+            ? "the ACC speaks HTTP/2 to a peer without a certificate from its CA"
             : null;
     }
 
@@ -297,7 +297,7 @@ internal sealed class AccPeers : IDisposable
         ulong epoch = random.Next(3) switch { 0 => ulong.MaxValue, 1 => 1UL << 63, _ => 0 };
         return RefusedAsync(
             c => c.AttachAsync(Attach(random, $"10.244.1.{random.Next(250, 254)}", epoch, ulong.MaxValue), Options(end)).ResponseAsync,
-            $"an Attach of epoch {epoch}, which was never issued, succeeded");
+            $"an Attach with epoch {epoch}, which was never issued, succeeded");
     }
 
     private Task<string?> BogusSyncAsync(Random random, CancellationToken end)
@@ -308,7 +308,7 @@ internal sealed class AccPeers : IDisposable
             request.Attachments.Add(Attach(random, $"10.244.{random.Next(256)}.{random.Next(256)}", ulong.MaxValue, ulong.MaxValue));
         }
 
-        return RefusedAsync(c => c.SyncAsync(request, Options(end)).ResponseAsync, "a Sync of an epoch that was never issued succeeded");
+        return RefusedAsync(c => c.SyncAsync(request, Options(end)).ResponseAsync, "a Sync with an epoch that was never issued succeeded");
     }
 
     private async Task<string?> MalformedAsync(Random random, CancellationToken end)

@@ -90,7 +90,7 @@ internal sealed class LeakWatch
         _largestWal = Math.Max(_largestWal, file.Length);
         if (file.Length > WalLimit)
         {
-            Problem ??= $"{file.FullName} has {file.Length} bytes, beyond {WalLimit}";
+            Problem ??= $"{file.FullName} has {file.Length} bytes, more than {WalLimit}";
         }
     }
 

@@ -41,7 +41,7 @@ public sealed class K8sLimitsTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Registers_are_not_written_with_two_immediates()
+    public void Only_the_first_register_array_is_written_with_two_immediates()
     {
         // DPDK executes such an instruction on the program's first array, whichever one it names.
         var first = _spec.Lines.First(l => l is ["regarray", ..])[1];

@@ -20,10 +20,10 @@ internal static class PlainNetlink
             }
 
             var attributes = Attributes(body, 16);
+            // The last address counts: one of another length after an Ethernet address discards it.
             var mac = Last(attributes, 1) is { Length: 6 } six
                 ? string.Join(':', six.Select(b => b.ToString("x2", null)))
                 : "00:00:00:00:00:00";
-            // The last address counts: one of another length after an Ethernet address discards it.
             var mtu = Last(attributes, 4) is { } m ? Math.Min(BitConverter.ToUInt32(m), int.MaxValue) : 0;
             var kind = attributes.Where(a => a.Type == 18).SelectMany(a => Attributes(a.Value, 0)).LastOrDefault(a => a.Type == 1).Value;
             yield return $"{BitConverter.ToInt32(body, 4)} {Text(Last(attributes, 3))} {mac} {mtu} {(body[8] & 1) != 0} {Text(kind)} "

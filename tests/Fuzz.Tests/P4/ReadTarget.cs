@@ -145,7 +145,7 @@ internal sealed class ReadTarget() : FuzzTarget("p4-read")
                 found = null;
             }
 
-            FuzzFailure.Unless(found == expected, $"read {found ?? "nothing"}, expected {expected ?? "nothing"}");
+            FuzzFailure.Unless(found == expected, $"read {found ?? "an error"}, expected {expected ?? "an error"}");
             return found is not null;
         }
 

@@ -145,7 +145,7 @@ internal sealed class ConnectionTarget() : FuzzTarget("connections")
                 return;
             }
             byte[] preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, 0, 0, 0, 4, 0, 0, 0, 0, 0];
-            _last = $"a {(own ? "own" : "foreign")} certificate and then ";
+            _last = $"{(own ? "this" : "another")} node's certificate and then ";
             switch (dice.Below(own ? 4 : 6))
             {
                 case 0:

@@ -52,8 +52,8 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         var processes = await ProcessesAsync(node);
         var again = (await node.UpAsync()).MustSucceed();
         Assert.DoesNotContain("started", again.Output);
-        Assert.Contains("ACC: its certificate holds", again.Output);
-        Assert.Contains("HOST: its certificate holds", again.Output);
+        Assert.Contains("ACC: its certificate is still valid", again.Output);
+        Assert.Contains("HOST: its certificate is still valid", again.Output);
         Assert.Equal(processes, await ProcessesAsync(node));
         await PingAsync(node);
 

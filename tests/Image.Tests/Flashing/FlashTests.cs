@@ -169,7 +169,7 @@ public sealed class FlashTests : IAsyncLifetime
         var change = $$"""case "$*" in *seek=1*) "$real" "$@" && cat {{disk.Path}} >/dev/null && printf x | "$real" of={{disk.File}} bs=1 seek={{(44 * MiB) + 5}} conv=notrunc status=none; exit ;; esac""";
         var run = await FlashWithAsync(change, "--yes", Image, disk.Path);
         Assert.NotEqual(0, run.ExitCode);
-        Assert.Contains("does not give back what was written", run.Error);
+        Assert.Contains("does not return what was written", run.Error);
         Assert.DoesNotContain("accoffload-esp", (await Shell.RunAsync(null, "sfdisk", ["--dump", disk.Path])).Output);
     }
 

@@ -86,7 +86,7 @@ internal sealed class CleanRoot : IAsyncDisposable
         foreach (var line in found.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var parts = line.Split('\t', 2);
-            if (IgnoredPaths.Any(book => (parts[0] + "/").StartsWith(book, StringComparison.Ordinal)))
+            if (IgnoredPaths.Any(ignored => (parts[0] + "/").StartsWith(ignored, StringComparison.Ordinal)))
             {
                 continue;
             }

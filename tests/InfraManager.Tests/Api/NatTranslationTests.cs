@@ -202,7 +202,7 @@ public sealed class NatTranslationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_refusal_of_the_programmer_is_returned()
+    public async Task A_refusal_by_the_programmer_is_returned()
     {
         _api.Core.Refusal = IntentException.AlreadyExists("ports[0].frontends[0]", "10.96.0.10:80/TCP belongs to service default/web");
         var e = await Assert.ThrowsAsync<RpcException>(async () => await _client.NatTranslationAddAsync(Web("10.244.1.2")));

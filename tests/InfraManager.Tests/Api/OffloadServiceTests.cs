@@ -51,7 +51,7 @@ public sealed class OffloadServiceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Host_ports_are_taken_over_and_counted_in_the_answer()
+    public async Task Host_ports_are_passed_on_and_counted_in_the_reply()
     {
         var request = Requests.Attach();
         request.HostPorts.Add(new PortMapping { Protocol = 6, Port = 8080, PodPort = 80 });

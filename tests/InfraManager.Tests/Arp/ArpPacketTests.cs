@@ -49,7 +49,7 @@ public sealed class ArpPacketTests
     [InlineData("02:00:00:00:00:77", "10.244.0.1")]
     [InlineData(Pod, "169.254.1.1")]
     [InlineData(Pod, "10.244.0.99")]
-    public void A_sender_with_addresses_of_no_endpoint_is_not_answered(string mac, string ip)
+    public void A_sender_whose_addresses_match_no_endpoint_is_not_answered(string mac, string ip)
     {
         var frame = Frame(1, mac, ip, "169.254.1.1");
         byte[] before = [.. frame];

@@ -18,7 +18,7 @@ public sealed class CtlSharesTests : IAsyncLifetime
 {
     private const string Note =
         "A count is reset by the first new flow after its period (unanswered 60 s, datagrams 120 s, connections 12 h, clients 12 h, "
-        + "fragmented 30 s) or of a new pod at the port; until then the old count is shown.";
+        + "fragmented 30 s), or by the first flow of a new pod at the port; until then the old count is shown.";
 
     private ApiFixture _api = null!;
 

@@ -43,7 +43,7 @@ public sealed class PrepareTests : IDisposable
     }
 
     [Fact]
-    public async Task An_interface_that_the_target_has_not_made_yet_is_no_failure()
+    public async Task An_interface_that_the_target_has_not_made_yet_is_not_an_error()
     {
         Needs.Root();
         var json = Uplink($"/run/netns/{_uplink}").Set("Target:Kind", "external").Set("Node:Uplink:Exception:Interface", "none0");

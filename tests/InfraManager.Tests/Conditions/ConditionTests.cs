@@ -122,7 +122,7 @@ public sealed class ConditionTests
     }
 
     [Fact]
-    public async Task Policy_messages_without_effect_are_a_notice_of_ctl_status()
+    public async Task Policy_messages_without_effect_are_reported_as_a_notice_by_ctl_status()
     {
         await using var api = await ApiFixture.StartAsync();
         using var channel = api.Connect(api.Pki.IssueHost());

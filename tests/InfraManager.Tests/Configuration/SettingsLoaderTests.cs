@@ -230,7 +230,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("{ \"Node\": {\n \"Name\": oops } }", ":2:")]
     [InlineData("", "is not valid JSON")]
     [InlineData("""{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":{"a":1}}}}}}}}}""", "is not valid JSON")]
-    public void A_wrong_value_is_one_line_with_file_key_value_and_reason(string json, string expected)
+    public void A_wrong_value_is_reported_in_one_line_with_file_key_value_and_reason(string json, string expected)
     {
         var e = Assert.Throws<ConfigurationException>(() => Load(json));
         var error = Assert.Single(e.Errors, x => x.ToString().Contains(expected, StringComparison.Ordinal));
@@ -262,7 +262,7 @@ public sealed class SettingsLoaderTests : IDisposable
 
     [Theory]
     [MemberData(nameof(ScalarKeys))]
-    public void A_value_of_another_kind_is_reported_once_together_with_other_errors(string key)
+    public void A_value_of_the_wrong_type_is_reported_once_together_with_other_errors(string key)
     {
         var json = new JsonObject { ["Node"] = new JsonObject { ["PodRanges"] = new JsonArray("10.244.1.0/24") }, ["X"] = 1 };
         var path = key.Split(':');

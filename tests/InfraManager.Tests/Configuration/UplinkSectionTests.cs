@@ -38,8 +38,8 @@ public sealed class UplinkSectionTests : IDisposable
 
     [Theory]
     [InlineData(""" "Addresses": ["192.0.2.10"] """, "Node:Uplink:Addresses[0] = \"192.0.2.10\": has no prefix length")]
-    [InlineData(""" "Addresses": ["192.0.2.0/24"] """, "Node:Uplink:Addresses[0] = \"192.0.2.0/24\": is its network's own or broadcast")]
-    [InlineData(""" "Addresses": ["192.0.2.255/24"] """, "is its network's own or broadcast address")]
+    [InlineData(""" "Addresses": ["192.0.2.0/24"] """, "Node:Uplink:Addresses[0] = \"192.0.2.0/24\": is its network's address")]
+    [InlineData(""" "Addresses": ["192.0.2.255/24"] """, "is its network's address or broadcast address")]
     [InlineData(""" "Addresses": ["224.0.0.5/24"] """, "is not a unicast address")]
     [InlineData(""" "Addresses": ["::1/64"] """, "is not a unicast address")]
     [InlineData(""" "Addresses": ["::ffff:192.0.2.10/120"] """, "is not a unicast address")]
@@ -50,7 +50,7 @@ public sealed class UplinkSectionTests : IDisposable
     [InlineData(""" "Addresses": ["192.0.2.10/24"], "Routes": ["10.0.0.0/8 via 02:00:00:00:00:01", "0.0.0.0/0 via 192.0.3.1"] """,
         "Node:Uplink:Routes[1] = \"0.0.0.0/0 via 192.0.3.1\": has a next hop that is not in the network of any")]
     [InlineData(""" "Addresses": ["192.0.2.10/24"], "Routes": ["0.0.0.0/0 via 192.0.2.10"] """, "has one of the node's own addresses")]
-    [InlineData(""" "Addresses": ["192.0.2.10/24"], "Routes": ["0.0.0.0/0 via fe80::1"] """, "has a next hop of another IP version")]
+    [InlineData(""" "Addresses": ["192.0.2.10/24"], "Routes": ["0.0.0.0/0 via fe80::1"] """, "has a next hop of a different IP version")]
     [InlineData(""" "Addresses": ["192.0.2.10/24"], "Routes": ["::/0 via fe80::1"] """, "is not in the network of any")]
     [InlineData(""" "Addresses": ["192.0.2.10/24"], "Routes": ["0.0.0.0/0 via x"] """, "has neither a MAC address nor an IP address")]
     [InlineData(""" "Addresses": ["192.0.2.10/24"], "MaxNeighbors": 8193 """, "Node:Uplink:MaxNeighbors = \"8193\": is too large")]

@@ -337,7 +337,7 @@ public sealed class ProcessTests : IDisposable
         await Eventually.TrueAsync(async () => (string?)(await TryCtlAsync("status"))?["targetState"] == "primary",
             () => $"primary: {_log}");
         await Eventually.TrueAsync(async () => Ports(await TryCtlAsync("status")) is { } ports && (bool)ports["preventsAdds"]!,
-            () => $"the ports are named: {_log}");
+            () => $"the Ports condition prevents ADDs: {_log}");
         var status = JsonNode.Parse(await CtlAsync("status"))!;
         Assert.Equal((false, false), ((bool)status["ready"]!, (bool)status["canAttach"]!));
         Assert.Contains("EPERM", (string)Ports(status)!["reason"]!, StringComparison.Ordinal);

@@ -58,7 +58,7 @@ public sealed class KubeconfigReaderTests : IDisposable
     [InlineData("client-certificate-data: eHg=", "user.client-key: missing")]
     [InlineData("client-certificate-data: eHg=, client-key-data: eHg=", "user.client-certificate: cannot be used with its key")]
     [InlineData("client-certificate-data: \"%\"", "user.client-certificate-data: not valid base64")]
-    public void An_unusable_user_is_rejected_by_entry(string user, string expected) =>
+    public void An_unusable_user_is_rejected_with_the_name_of_its_entry(string user, string expected) =>
         AssertRejected(Config("server: https://192.0.2.1", user), expected);
 
     [Theory]
@@ -71,7 +71,7 @@ public sealed class KubeconfigReaderTests : IDisposable
     [InlineData("server: https://192.0.2.1, certificate-authority: /nonexistent/ca.crt",
         "cluster.certificate-authority: no such file: /nonexistent/ca.crt")]
     [InlineData("server: https://192.0.2.1, certificate-authority-data: eHg=", "cluster.certificate-authority: contains no certificate")]
-    public void An_unusable_cluster_is_rejected_by_entry(string cluster, string expected) =>
+    public void An_unusable_cluster_is_rejected_with_the_name_of_its_entry(string cluster, string expected) =>
         AssertRejected(Config(cluster, "token: t"), expected);
 
     [Theory]

@@ -59,7 +59,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_kind_that_an_older_API_server_does_not_have_has_no_objects_and_is_no_failure()
+    public async Task A_kind_that_an_older_API_server_does_not_have_has_no_objects_and_is_not_an_error()
     {
         var asked = 0;
         Server.Intercept = async context =>
@@ -116,7 +116,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task An_expired_version_is_listed_again_and_missing_objects_go_only_when_the_list_is_complete(bool asEvent)
+    public async Task An_expired_version_causes_a_new_list_and_missing_objects_go_only_when_the_list_is_complete(bool asEvent)
     {
         Server.GoneAsEvent = asEvent;
         for (var i = 0; i < 5; i++)
@@ -365,7 +365,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_version_unknown_to_the_server_is_listed_again()
+    public async Task A_version_unknown_to_the_server_causes_a_new_list()
     {
         Server.Put(Kube.Web("10.96.0.1", "a"));
         await StartAsync();

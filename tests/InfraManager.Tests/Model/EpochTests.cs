@@ -41,7 +41,7 @@ public class EpochTests
             Refused(epoch);
         }
 
-        Assert.Contains("the current epoch is 2 of agent b", Refused(1).Message, StringComparison.Ordinal);
+        Assert.Contains("the current epoch is 2 (agent b)", Refused(1).Message, StringComparison.Ordinal);
         Assert.Empty(_model.Endpoints.Values);
         _judge.Attach(TestNode.Pod(1, 1, epoch: 2), _context);
         // Repeats are checked too: an agent that has lost its epoch must notice it.

@@ -43,7 +43,7 @@ public sealed class HostPortTests
     }
 
     [Fact]
-    public void An_unchanged_repetition_changes_nothing_and_a_changed_port_moves()
+    public void A_repeated_request_changes_nothing_and_a_changed_port_replaces_the_old_one()
     {
         Attach(Pod(1, Web));
         var before = Assert.Single(_model.Services.Values);
@@ -67,7 +67,7 @@ public sealed class HostPortTests
     [InlineData("192.0.2.10", "127.0.0.1", false)]
     [InlineData("::", "0.0.0.0", false)]
     [InlineData("::", null, true)]
-    public void The_later_of_two_pods_with_one_host_port_is_refused(string? first, string? second, bool conflicts)
+    public void The_later_of_two_pods_with_the_same_host_port_is_refused(string? first, string? second, bool conflicts)
     {
         Attach(Pod(1, At(first)) with { PodNamespace = "default" });
         var later = Pod(2, new HostPort(ProtocolType.Udp, 8080, 80, null), At(second));
@@ -79,7 +79,7 @@ public sealed class HostPortTests
 
         var e = Refused(IntentError.AlreadyExists, later);
         Assert.Equal("host_ports[1]", e.Field);
-        Assert.EndsWith("is a host port of pod default/pod-1 already", e.Message, StringComparison.Ordinal);
+        Assert.EndsWith("is already a host port of pod default/pod-1", e.Message, StringComparison.Ordinal);
         Assert.Equal(1, _model.Endpoints.Count);
         Admit(TestNode.Detach(Pod(1)));
         Attach(later);
@@ -122,7 +122,7 @@ public sealed class HostPortTests
     [InlineData("192.0.2.99", "host port 192.0.2.99:8080/TCP is not served: 192.0.2.99 is not one of the node's addresses")]
     [InlineData("::", "host port [::]:8080/TCP is not served: this pipeline carries IPv4 only")]
     [InlineData("fd00::1", "host port [fd00::1]:8080/TCP is not served: this pipeline carries IPv4 only")]
-    public void A_pod_whose_host_port_is_elsewhere_is_attached_and_the_reason_is_shown(string address, string problem)
+    public void A_pod_whose_host_port_cannot_be_served_is_attached_and_the_reason_is_shown(string address, string problem)
     {
         Attach(Pod(1, Web with { Address = IPAddress.Parse(address) }));
         Assert.Empty(Served());
@@ -132,7 +132,7 @@ public sealed class HostPortTests
     }
 
     [Fact]
-    public void A_mapping_for_one_address_goes_before_one_for_all()
+    public void A_mapping_for_one_address_takes_precedence_over_one_for_all()
     {
         Attach(Pod(1, Web, Web with { PodPort = 81, Address = IPAddress.Parse("192.0.2.10") }));
         Assert.Equal(["192.0.2.10:8080/TCP -> 10.244.0.1:81"], Served());
@@ -149,7 +149,7 @@ public sealed class HostPortTests
     }
 
     [Fact]
-    public void Undo_takes_the_service_back_with_the_pod()
+    public void Undo_restores_the_service_with_the_pod()
     {
         Attach(Pod(1, Web));
         var before = Assert.Single(_model.Services.Values);

@@ -20,7 +20,7 @@ public sealed class ServiceBoundsTests
     }
 
     [Fact]
-    public void Twenty_thousand_ports_and_the_largest_slice_are_accepted()
+    public void Twenty_thousand_ports_or_backends_are_accepted()
     {
         ServiceRules.Check(
             TestService.Of(

@@ -164,7 +164,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task A_restart_writes_nothing_except_to_delete_foreign_rows()
+    public async Task A_restart_writes_nothing_except_to_correct_foreign_and_changed_rows()
     {
         await using var harness = await StartAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));

@@ -152,7 +152,7 @@ public sealed class PackageLimitsTests
     }
 
     [Fact]
-    public void IDs_of_a_package_are_not_reused_after_a_change_to_our_own_pipeline()
+    public void IDs_of_a_package_are_not_reused_after_a_switch_to_our_own_pipeline()
     {
         var model = new NetworkModel();
         var package = new ServiceAdmission(model, TestNode.Settings with { Profile = PipelineProfiles.Dpdk2401 });

@@ -25,7 +25,7 @@ public sealed class DrainTests
         await Task.Delay(100);
         Assert.Single(Backends(core, 2));
         core.Time.Shift = TimeSpan.FromSeconds(ServicePlanner.MaxDrainSeconds + 1);
-        await core.UntilAsync(() => Backends(core, 2).Length == 0, "the backend ends");
+        await core.UntilAsync(() => Backends(core, 2).Length == 0, "the backend is deleted");
         await core.SettledAsync();
         Assert.Equal(ServiceTables.Expect([TestService.Of(1, TestService.RemotePod(1))]), ServiceTables.Render(core.Target.Rows));
         // And it does not come back.

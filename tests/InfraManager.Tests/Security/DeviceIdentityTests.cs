@@ -81,7 +81,7 @@ public sealed class DeviceIdentityTests : IDisposable
         using var stranger = new TestPki(DateTimeOffset.UtcNow, "CN=Another CA");
         File.WriteAllText(At("stranger.crt"), stranger.Authority.ExportCertificatePem());
         Issue("good.crt", "urn:accoffload:role:acc");
-        await RefusedAsync("does not lead to it", "good.crt", "stranger.crt");
+        await RefusedAsync("does not chain to an authority", "good.crt", "stranger.crt");
 
         File.WriteAllText(At("text.crt"), "no certificate");
         await RefusedAsync("it contains no certificate", "text.crt", "authority.crt");

@@ -15,7 +15,7 @@ public sealed class AffinityClockTests
     [InlineData(5, 500)]
     [InlineData(125, 12_500)]
     [InlineData(10_800, 1_080_000)]
-    public void Affinity_ends_between_its_timeout_and_a_tenth_later(int seconds, int tolerance)
+    public void Affinity_ends_at_its_timeout_or_shortly_after(int seconds, int tolerance)
     {
         var seen = Run(seconds, stalls: false);
         var (early, late) = Ends(seen, AffinityClass.MaxAge(seconds));

@@ -121,7 +121,7 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task The_tables_follow_the_steps_forwards_and_backwards(string name)
+    public async Task The_services_follow_the_steps_forwards_and_backwards(string name)
     {
         var steps = Sequences[name];
         await StartAsync(steps[0].Cluster);
@@ -135,7 +135,7 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task The_tables_follow_the_steps_without_pauses(string name)
+    public async Task The_services_follow_the_steps_without_pauses(string name)
     {
         var steps = Sequences[name];
         await StartAsync(steps[0].Cluster);
@@ -158,7 +158,7 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task The_tables_follow_the_steps_despite_lost_connections_and_expired_history(string name)
+    public async Task The_services_follow_the_steps_despite_lost_connections_and_expired_history(string name)
     {
         var steps = Sequences[name];
         await StartAsync(steps[0].Cluster);

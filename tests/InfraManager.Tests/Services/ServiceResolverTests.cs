@@ -56,7 +56,7 @@ public sealed class ServiceResolverTests
     public void A_service_without_endpoints_refuses_clients() => Expect("web 10.96.0.10:80/TCP -> refuse", Web);
 
     [Fact]
-    public void Services_and_slices_of_no_proxy_or_another_one_are_ignored()
+    public void Services_and_slices_that_are_not_for_this_proxy_are_ignored()
     {
         var slice = Kube.WebSlice("s", Kube.Endpoint("10.244.1.2"));
         Expect("none", Web.With("spec.clusterIP", "None").With("spec.clusterIPs", new JsonArray("None")), slice);
@@ -258,7 +258,7 @@ public sealed class ServiceResolverTests
     }
 
     [Fact]
-    public void An_address_of_the_host_interface_is_the_node()
+    public void An_address_of_the_host_interface_belongs_to_the_node()
     {
         var context = ServiceContext.Of(TestNode.Settings);
         Assert.All(TestNode.Settings.NodeAddresses.Concat(TestNode.Settings.HostAddresses), a => Assert.True(context.IsOwn(a)));

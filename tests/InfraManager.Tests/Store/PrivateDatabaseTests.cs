@@ -27,7 +27,7 @@ public sealed class PrivateDatabaseTests : IDisposable
     }
 
     [Fact]
-    public void Every_commit_is_synced_and_one_process_has_the_database()
+    public void Every_commit_is_synced_and_the_database_is_locked_exclusively()
     {
         PrivateDatabase.Create(Database);
         using var connection = PrivateDatabase.Open(Database, Timeout);

@@ -101,7 +101,7 @@ internal sealed class Oracle
         var succeeded = call.IsCompletedSuccessfully;
         if (!EpochIsDoubtful && EpochOf(intent) is { } epoch && epoch != Epoch)
         {
-            Assert.False(succeeded, $"a request of epoch {epoch} was accepted; the current epoch is {Epoch}");
+            Assert.False(succeeded, $"a request with epoch {epoch} was accepted; the current epoch is {Epoch}");
             return;
         }
 

@@ -66,7 +66,7 @@ public sealed class ServiceManagerTests : IDisposable
     [InlineData("x", null, false)]
     [InlineData("1000000", "1", false)]
     [InlineData("1000000", "", true)]
-    public void The_watchdog_of_another_process_is_ignored(string? microseconds, string? pid, bool watched)
+    public void Only_a_valid_watchdog_interval_for_this_process_is_used(string? microseconds, string? pid, bool watched)
     {
         Environment.SetEnvironmentVariable("WATCHDOG_USEC", microseconds);
         Environment.SetEnvironmentVariable("WATCHDOG_PID", pid);

@@ -10,7 +10,7 @@ namespace ACCOffload.InfraManager.Tests.Target;
 public sealed partial class FaithfulTargetTests
 {
     /// <summary>Which rows refer to which, by a value that both have.</summary>
-    private static readonly (string From, string To, string By)[] Ways =
+    private static readonly (string From, string To, string By)[] References =
     [
         ("services", "frontends", "frontend_id"), ("services", "buckets", "set_id"), ("buckets", "backends", "backend_id"),
         ("pods", "port_class", "port"),
@@ -50,19 +50,19 @@ public sealed partial class FaithfulTargetTests
             // Packets that need a row are held while it is replaced. The ID mark, of kind 3, holds nothing.
             if (!rows.Any(r => r.Key.Table == "held" && Convert.FromBase64String(r.Value["kind"])[^1] != 3))
             {
-                Assert.All(Ways, w => Assert.Empty(Astray(rows, w.From, w.To, w.By)));
+                Assert.All(References, r => Assert.Empty(Dangling(rows, r.From, r.To, r.By)));
             }
         }
 
-        Assert.All(Ways, w => Assert.Contains(updates, u => u.Name.EndsWith(w.From, StringComparison.Ordinal)));
+        Assert.All(References, r => Assert.Contains(updates, u => u.Name.EndsWith(r.From, StringComparison.Ordinal)));
     }
 
-    private static IEnumerable<string> Astray(Dictionary<(string Table, string Key), Dictionary<string, string>> rows, string from,
+    private static IEnumerable<string> Dangling(Dictionary<(string Table, string Key), Dictionary<string, string>> rows, string from,
         string to, string by)
     {
         HashSet<string> there = [.. rows.Where(r => r.Key.Table == to).Select(r => r.Value[by])];
         return rows.Where(r => r.Key.Table == from && r.Value.TryGetValue(by, out var value) && !there.Contains(value))
-            .Select(r => $"{from} {r.Key.Key} leads to {to} {r.Value[by]}");
+            .Select(r => $"{from} {r.Key.Key} refers to {to} {r.Value[by]}");
     }
 
     /// <summary>A row's fields and parameters by name.</summary>

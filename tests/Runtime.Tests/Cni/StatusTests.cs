@@ -150,10 +150,10 @@ public sealed class StatusTests
 
         foreach (var code in new[] { 50, 51 })
         {
-            var failure = new JsonObject { ["cniVersion"] = "1.1.0", ["code"] = code, ["msg"] = "the server is away" };
+            var failure = new JsonObject { ["cniVersion"] = "1.1.0", ["code"] = code, ["msg"] = "the server is down" };
             GcTests.WriteIpam(runtime, "ipam-status",
                 log, $"[ $CNI_COMMAND != STATUS ] || {{ echo '{failure.ToJsonString()}'; exit 1; }}\n");
-            Assert.Contains("server is away", (await runtime.RunAsync("STATUS", configuration)).Failed(code).Text,
+            Assert.Contains("server is down", (await runtime.RunAsync("STATUS", configuration)).Failed(code).Text,
                 StringComparison.Ordinal);
         }
 

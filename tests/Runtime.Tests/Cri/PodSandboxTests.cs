@@ -118,7 +118,7 @@ public sealed class PodSandboxTests
         Assert.Equal((0, "web\n"), await containerd.Cri.ShellAsync(client.Container, Ask));
         var refused = await Assert.ThrowsAsync<RpcException>(
             () => containerd.Cri.RunSandboxAsync("other", new PortMapping { HostPort = 18088, ContainerPort = 80 }));
-        Assert.Contains("18088/TCP is a host port of pod default/web already", refused.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("18088/TCP is already a host port of pod default/web", refused.Status.Detail, StringComparison.Ordinal);
 
         await containerd.Cri.RemoveSandboxAsync(web.Sandbox);
         Assert.NotEqual(0, (await containerd.Cri.ShellAsync(client.Container, Ask)).ExitCode);

@@ -123,7 +123,7 @@ public sealed class ApiServerTests(NodeFixture fixture) : IClassFixture<NodeFixt
     }
 
     [Fact]
-    public async Task Slow_responses_and_broken_connections_end_in_the_cluster_state()
+    public async Task The_tables_match_the_cluster_after_slow_responses_and_broken_connections()
     {
         Needs.Lab();
         var random = new Random(7);

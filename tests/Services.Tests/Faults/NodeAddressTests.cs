@@ -77,7 +77,7 @@ public sealed class NodeAddressTests : IAsyncLifetime
         _node.Api.Delete(Kube.Services, "default/web");
         await Eventually.TrueAsync(
             async () => (await RouteToOwnPortAsync()).StartsWith("local", StringComparison.Ordinal),
-            "the rule of the port outside the range is gone");
+            "the rule for the port outside the range is gone");
     }
 
     [Fact]

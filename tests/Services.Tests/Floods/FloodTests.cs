@@ -27,7 +27,7 @@ public sealed class FloodTests(ITestOutputHelper output)
 
     [Fact]
     public Task Forged_data_packets_of_a_pod_do_not_affect_others() => RunAsync(
-        "one pod: 150,000 SYNs, each with data behind it",
+        "one pod: 150,000 SYNs, each followed by data",
         (node, mac) => (node.Pods[1].Namespace, Frames(mac, Number(node.Pods[1].Address), [Frame.Syn, Frame.Ack | Frame.Psh], 150_000)),
         pods: true);
 

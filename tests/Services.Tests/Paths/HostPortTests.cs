@@ -20,8 +20,8 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         {
             await node.AnswersAsync(client, ProtocolType.Tcp, Web, "11:8080");
             await node.AnswersAsync(client, ProtocolType.Udp, Web, "11:9090");
-            Assert.True((await client.AskTcpAsync(Web)).SourceKept, "the pod sees another address than the client's");
-            Assert.True((await client.AskUdpAsync(Web)).SourceKept, "the pod sees another address than the client's");
+            Assert.True((await client.AskTcpAsync(Web)).SourceKept, "the pod sees an address other than the client's");
+            Assert.True((await client.AskUdpAsync(Web)).SourceKept, "the pod sees an address other than the client's");
         }
 
         // The pod itself: the replies have to pass through the pipeline, so it sees another address.
@@ -47,7 +47,7 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         var (pod, refused) = await node.TryAddPodAsync(13, null, Mapping(18443, ServiceNode.Port));
         Assert.Equal(7, (int?)JsonNode.Parse(refused.Output)!["code"]);
         Assert.Contains("runtimeConfig.portMappings is refused", refused.Output, StringComparison.Ordinal);
-        Assert.Contains("18443/TCP is a host port of pod default/pod12 already", refused.Output, StringComparison.Ordinal);
+        Assert.Contains("18443/TCP is already a host port of pod default/pod12", refused.Output, StringComparison.Ordinal);
         await node.Lab.RemoveNamespaceAsync(pod.Namespace);
         await node.AnswersAsync(node.ExternalClient, ProtocolType.Tcp, Web, "12:8080");
 

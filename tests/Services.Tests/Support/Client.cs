@@ -73,7 +73,7 @@ internal sealed class Client(string netns, string? address = null, int port = 0)
         }
         catch (OperationCanceledException)
         {
-            Assert.Fail($"{to}: none of {length} bytes came back in time: packets are lost at the link with the small MTU");
+            Assert.Fail($"{to}: not all of {length} bytes came back in time: packets are lost at the link with the small MTU");
         }
     }
 

@@ -57,7 +57,7 @@ public class ParserTests
         { "regarray q size x initval 0", 1, "not a number" },
         { "metarray k size 1", 1, "duplicate meter array" },
         { "action nop args none {\n return\n}", 1, "duplicate action" },
-        { "action b args none {\n mov m.x 1\n}", 1, "neither return nor tx" },
+        { "action b args none {\n mov m.x 1\n}", 1, "no return, tx or drop" },
         { "action b args none {\n rx m.port\n return\n}", 2, "not allowed in an action" },
         { "action b args none {\n mov m.x t.port\n return\n}", 2, "neither a field nor a number" },
         { "action b args instanceof a_t {\n mov m.x t.wide\n return\n}", 2, "can't move 128 bits to 8" },
@@ -83,7 +83,7 @@ public class ParserTests
         { "selector s {\n group_id m.port\n member_id m.port\n n_groups_max 1\n"
             + " n_members_per_group_max 1\n selector {\n  m.x\n  e.dst\n }\n}", 8, "is not a field" },
         { "apply {\n tx 1\n}", 1, "must begin with rx" },
-        { "apply {\n rx m.port\n}", 1, "has no tx" },
+        { "apply {\n rx m.port\n}", 1, "neither tx nor drop" },
         { "apply {\n rx m.port\n tx 1\n mov m.x 1\n}", 4, "must end with" },
         { "apply {\n rx m.port\n jmp NOWHERE\n tx 1\n}", 3, "no label 'NOWHERE'" },
         { "apply {\n rx m.port\n A : A : tx 1\n}", 3, "duplicate label" },

@@ -388,7 +388,7 @@ public class TableTests
     }
 
     [Fact]
-    public void Hit_miss_and_the_action_that_ran_can_be_jumped_on()
+    public void Jumps_can_depend_on_a_hit_a_miss_or_the_action_that_ran()
     {
         var bench = new SpecBench(Program + """
             apply {

@@ -114,7 +114,7 @@ public sealed partial class FailingLinkTests : IDisposable
 
     private async Task OnlyOutputIsLostAsync()
     {
-        Assert.True(_lost.TryTake(out var lost, TimeSpan.FromSeconds(20)), "the port lost its link");
+        Assert.True(_lost.TryTake(out var lost, TimeSpan.FromSeconds(20)), "no port lost its link");
         Assert.Same(_output, lost);
         Assert.False(_output.IsBound);
         _dataPlane.Bind(_output, PacketPort.Open(_ports, "b"));

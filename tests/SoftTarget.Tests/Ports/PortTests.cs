@@ -65,7 +65,7 @@ public sealed class PortTests
         var end = DateTime.UtcNow.AddSeconds(20);
         while ((await StateAsync(target, "a"))["in-pkts"].UintVal < 3)
         {
-            Assert.True(DateTime.UtcNow < end, "frame 3 arrived");
+            Assert.True(DateTime.UtcNow < end, "frame 3 did not arrive");
         }
 
         await target.Client.WriteAsync(TargetClient.Insert(Forward(1, 2)));

@@ -231,7 +231,7 @@ internal sealed partial class ApiServerClient(
     [LoggerMessage(EventId = 4001, Level = LogLevel.Information, Message = "Using API server {Server} from kubeconfig {Kubeconfig}")]
     private partial void LogConfigured(Uri server, string kubeconfig);
 
-    [LoggerMessage(EventId = 4002, Level = LogLevel.Warning, Message = "{Problem}; the settings read before stay in use")]
+    [LoggerMessage(EventId = 4002, Level = LogLevel.Warning, Message = "{Problem}; the previous settings stay in use")]
     private partial void LogNotReloaded(string problem);
 }
 

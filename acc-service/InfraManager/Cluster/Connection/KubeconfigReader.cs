@@ -37,7 +37,7 @@ internal sealed class KubeconfigReader
         }
         catch (FormatException e)
         {
-            throw Invalid("", e.Message, "provide a kubeconfig such as rootfs/kubernetes/make-kubeconfig writes");
+            throw Invalid("", e.Message, "provide a kubeconfig like the one that rootfs/kubernetes/make-kubeconfig writes");
         }
         var name = contextName.Length > 0 ? contextName : Text(root, "current-context", "");
         if (name is null)
@@ -259,7 +259,7 @@ internal sealed class KubeconfigReader
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new KubeconfigException(
-                source, entry, $"{file} cannot be read: {e.Message}", "make it readable for the user that runs inframanager");
+                source, entry, $"{file} cannot be read: {e.Message}", "make it readable by the user that runs inframanager");
         }
     }
 

@@ -91,10 +91,12 @@ internal sealed partial class NodeController : IDisposable
     private partial void LogApplied(string addresses, string podRanges, string serviceRanges);
 
     [LoggerMessage(EventId = 4202, Level = LogLevel.Warning,
-        Message = "The cluster's addresses and ranges of this node are not in effect: {Problem}; retrying, the last ones stay in use")]
+        Message = "This node's addresses and ranges from the cluster are not in effect: {Problem}; the last ones stay in use until a retry "
+            + "succeeds")]
     private partial void LogFailed(string problem);
 
-    [LoggerMessage(EventId = 4203, Level = LogLevel.Information, Message = "The cluster's addresses and ranges of this node are in effect")]
+    [LoggerMessage(EventId = 4203, Level = LogLevel.Information,
+        Message = "This node's addresses and ranges from the cluster are in effect")]
     private partial void LogResumed();
 
     /// <summary>Stores the node's addresses and pod ranges, and passes the Node object on to the services, which need its zone.</summary>

@@ -9,7 +9,7 @@ internal static class CtlShares
 {
     // The target resets a count only with a new flow, so a count may be outdated.
     private static readonly string Note =
-        $"A count is reset by the first new flow after its period ({Periods()}) or of a new pod at the port; "
+        $"A count is reset by the first new flow after its period ({Periods()}), or by the first flow of a new pod at the port; "
         + "until then the old count is shown.";
 
     public static void Text(TextWriter writer, ListSharesReply reply)

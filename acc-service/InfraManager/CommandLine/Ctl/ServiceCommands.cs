@@ -25,7 +25,7 @@ internal sealed class ServiceCommands
 
     private readonly Option<int> _nodePort = new("--node-port")
     {
-        Description = "Serve the first port also at the node's addresses",
+        Description = "Also serve the first port at the node's addresses",
         HelpName = "PORT",
     };
 

@@ -144,7 +144,7 @@ internal sealed partial class EndpointAdmission
         var order = new Stack<ListedChange>();
         // Existing endpoints come first, so that a new one never takes their last place. Requests for any pool port come after those that
         // already have one.
-        foreach (var change in changes.OrderBy(c => c.Before is null).ThenBy(c => node.Devices.IsLentTo(c.Spec)))
+        foreach (var change in changes.OrderBy(c => c.Before is null).ThenBy(c => node.Devices.NeedsPoolPort(c.Spec)))
         {
             try
             {

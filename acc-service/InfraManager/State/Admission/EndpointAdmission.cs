@@ -11,9 +11,9 @@ namespace ACCOffload.InfraManager.State.Admission;
 /// </summary>
 internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings node)
 {
-    /// <summary>Lends the pool ports.</summary>
     private readonly EffectiveNode _effective = new(node);
 
+    /// <summary>Lends the pool ports.</summary>
     public PortPool Pool { get; } = new(model, node);
 
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
@@ -158,7 +158,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
     }
 
     /// <summary>Whether the endpoint is unchanged. A placeholder port name always needs a pool port first.</summary>
-    private bool IsUnchanged(EndpointSpec spec, Endpoint existing) => existing.Spec.HasSameContent(spec) && !node.Devices.IsLentTo(spec);
+    private bool IsUnchanged(EndpointSpec spec, Endpoint existing) =>
+        existing.Spec.HasSameContent(spec) && !node.Devices.NeedsPoolPort(spec);
 
     private bool OwnsPort(EndpointSpec spec, Endpoint? existing, AdmissionContext context) =>
         existing is not null && existing.Spec.PortName == spec.PortName
@@ -206,7 +207,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
         }
 
         throw IntentException.Stale("epoch", epoch < agent.Epoch
-            ? $"{epoch} has ended, the current epoch is {agent.Epoch}{(agent.Name.Length > 0 ? $" of agent {agent.Name}" : "")}; call "
+            ? $"{epoch} has ended, the current epoch is {agent.Epoch}{(agent.Name.Length > 0 ? $" (agent {agent.Name})" : "")}; call "
                 + "Begin for a new one"
             : $"{epoch} was never assigned; call Begin to get one (an agent that does not is older than this ACC: update host-stub)");
     }
@@ -273,7 +274,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
             if (model.Endpoints.OtherHolderOf(spec.HostPorts[i], self, other) is { } taker)
             {
                 throw IntentException.AlreadyExists(
-                    $"host_ports[{i}]", $"{spec.HostPorts[i]} is a host port of {taker.Spec.PodText} already");
+                    $"host_ports[{i}]", $"{spec.HostPorts[i]} is already a host port of {taker.Spec.PodText}");
             }
         }
 

@@ -21,7 +21,8 @@ internal static class EndpointRules
     private static readonly SearchValues<char> AgentNameChars =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 
-    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field; UNAVAILABLE while the node's pod ranges are not
+    /// known.</exception>
     public static void Check(EndpointSpec spec, NodeSettings node)
     {
         CheckKey(spec.Key);
@@ -92,7 +93,7 @@ internal static class EndpointRules
         {
             if (sync.Attachments[i].Node != sync.Node || sync.Attachments[i].Origin != ApiOrigin.Offload)
             {
-                throw IntentException.Invalid($"attachments[{i}]", "belongs to another node or API than the Sync");
+                throw IntentException.Invalid($"attachments[{i}]", "belongs to a different node or API than the Sync");
             }
         }
     }

@@ -16,7 +16,7 @@ internal sealed class PortPool(NetworkModel model, NodeSettings node)
 
     /// <summary>The spec with the pool port that the attachment already has; unchanged when it has none.</summary>
     public EndpointSpec Keep(EndpointSpec spec, Endpoint? existing) =>
-        node.Devices.IsLentTo(spec) && existing is { Spec: { Device: DeviceKind.Tap, PortName: var held } }
+        node.Devices.NeedsPoolPort(spec) && existing is { Spec: { Device: DeviceKind.Tap, PortName: var held } }
             && node.Devices.Pool.Contains(held)
             ? spec with { PortName = held }
             : spec;
@@ -25,7 +25,7 @@ internal sealed class PortPool(NetworkModel model, NodeSettings node)
     /// <exception cref="IntentException">RESOURCE_EXHAUSTED: all pool ports are in use.</exception>
     public EndpointSpec Lend(EndpointSpec spec)
     {
-        if (!node.Devices.IsLentTo(spec))
+        if (!node.Devices.NeedsPoolPort(spec))
         {
             return spec;
         }

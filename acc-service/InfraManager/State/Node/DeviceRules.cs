@@ -59,7 +59,7 @@ internal sealed record DeviceRules
     /// <summary>
     /// Whether the attachment is to get a free pool port: its agent generated a placeholder name. Once a port is lent, the spec names it.
     /// </summary>
-    public bool IsLentTo(EndpointSpec spec) => UsesPool(spec) && AgentPortName.Is(spec.PortName);
+    public bool NeedsPoolPort(EndpointSpec spec) => UsesPool(spec) && AgentPortName.Is(spec.PortName);
 
     /// <exception cref="IntentException">PERMISSION_DENIED, or INVALID_ARGUMENT for a port that the target cannot provide; names the
     /// field.</exception>
@@ -75,7 +75,7 @@ internal sealed record DeviceRules
             throw Denied("device.port_name", $"{spec.PortName} is not among Devices:Ports of the ACC's configuration");
         }
 
-        if (UsesPool(spec) && !IsLentTo(spec) && !Pool.Contains(spec.PortName))
+        if (UsesPool(spec) && !NeedsPoolPort(spec) && !Pool.Contains(spec.PortName))
         {
             throw IntentException.Invalid("device.port_name", $"{spec.PortName} is not among Target:Ports of the ACC's configuration");
         }

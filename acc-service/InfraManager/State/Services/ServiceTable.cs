@@ -68,7 +68,7 @@ internal sealed class ServiceTable(StateJournal journal) : StateTable<ServiceKey
             if (port.Backends.FirstOrDefault(b => EndpointIdOf(new(b.Key, port.Protocol, b.Pod)) is var n && n != 0
                 && n != b.EndpointId) is { } backend)
             {
-                return $"backend {backend.Key} of {value.Key} has two endpoint ids";
+                return $"backend {backend.Key} of {value.Key} has two endpoint IDs";
             }
         }
 

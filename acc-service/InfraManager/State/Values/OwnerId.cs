@@ -53,7 +53,7 @@ internal readonly record struct OwnerId
     public override string ToString() => Kind switch
     {
         OwnerKind.Node => "node",
-        OwnerKind.Ids => "ids of services",
+        OwnerKind.Ids => "high-water mark of IDs",
         OwnerKind.Clock => "clock",
         OwnerKind.RemoteNode => $"remote node {Id}",
         OwnerKind.Neighbor => $"neighbor {Id}",

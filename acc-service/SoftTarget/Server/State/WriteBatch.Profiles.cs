@@ -214,7 +214,7 @@ internal sealed partial class WriteBatch
 
             if (!profile.Members.ContainsKey(member.MemberId))
             {
-                return Outcome.NotFound($"{where}: action profile has no member {member.MemberId}");
+                return Outcome.NotFound($"{where}: the action profile has no member {member.MemberId}");
             }
 
             var outcome = CheckMember(where, member.Weight, member.Watch, member.WatchPort);

@@ -40,7 +40,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_event_is_written_in_the_form_of_the_api()
+    public async Task An_event_is_written_in_the_format_that_the_API_expects()
     {
         _recorder.Record(On("web"));
         await WrittenAsync(1);
