@@ -14,7 +14,7 @@ internal sealed class Clients(RealCluster cluster, string @namespace) : IAsyncDi
 
     /// <summary>Requests with a connection each, several per second.</summary>
     public static string Repeat(string url) =>
-        $"while true; do curl -s -m 5 -o /dev/null -w '%{{http_code}} %{{num_connects}} %{{errormsg}}\\n' 'http://{url}'; sleep 0.1; done";
+        $"while true; do curl -s -m 10 -o /dev/null -w '%{{http_code}} %{{num_connects}} %{{errormsg}}\\n' 'http://{url}'; sleep 0.1; done";
 
     /// <summary>Requests over one connection. If it breaks, curl makes another one, which the line says.</summary>
     public static string Keep(string url) =>
