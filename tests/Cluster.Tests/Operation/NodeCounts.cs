@@ -6,13 +6,13 @@ namespace ACCOffload.Cluster.Tests.Operation;
 /// <summary>How much of everything that pods take a node has.</summary>
 internal static class NodeCounts
 {
-    private const string Script = $"""
-        echo "pods $({KubernetesFolder.InMachine}/bin/crictl pods --quiet | wc -l)"
+    private const string Script = $$"""
+        echo "pods $({{KubernetesFolder.InMachine}}/bin/crictl pods --quiet | wc -l)"
         echo "links $(ip -o link | wc -l)"
         echo "port links $(ip -n accoffload-dp -o link | wc -l)"
         echo "namespaces $(ls /run/netns | wc -l)"
         echo "addresses $(ls /var/lib/cni/networks/podnet | grep -c '^[0-9.]*$')"
-        echo "attachments $(host-stub status | awk 'table && NF > 3' | wc -l)"
+        echo "attachments $(host-stub status | awk 'table && NF > 3 { n++ } $1 == "STATE" { table = 1 } END { print n + 0 }')"
         """;
 
     /// <summary>The numbers by their names; rows of the pipeline by their table.</summary>

@@ -7,6 +7,7 @@ namespace ACCOffload.Cluster.Tests.Operation;
 public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : ClusterTest(cluster, output)
 {
     private const string NewAddress = "192.0.2.113";
+    private const int OutsidePort = 8090;
     private const string ReadyPath = "{.status.conditions[?(@.type==\"Ready\")].status}";
 
     [Fact]
@@ -92,16 +93,24 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
             Assert.StartsWith($"{pod}:", await AskAsync(space, node.Number, their), StringComparison.Ordinal);
         }
 
-        Assert.StartsWith($"{node.Address}:", await AskAsync(space, node.Number, ClusterNetwork.Router), StringComparison.Ordinal);
+        await using (LoggedProcess.Start(Cluster.Network.OutsideNamespace, Path.Combine(Cluster.LogFolder("outside"), "node.log"),
+            KubernetesFolder.Program("agnhost"), "netexec", $"--http-port={OutsidePort}", "--udp-port=-1"))
+        {
+            await Eventually.TrueAsync(async () =>
+                await TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{ClusterNetwork.Router}:{OutsidePort}/hostname") is not null,
+                "the server outside answers");
+            Assert.StartsWith($"{node.Address}:", await AskAsync(space, node.Number, ClusterNetwork.Router, OutsidePort), StringComparison.Ordinal);
+        }
+
         await Cluster.DeleteNamespaceAsync(space);
     }
 
     private Task<string> AddressAsync(string space, int node) =>
         Kubectl.GetAsync($"pods --namespace {space} --selector app=web-{node}", "{.items[0].status.podIP}");
 
-    private async Task<string> AskAsync(string space, int node, string address)
+    private async Task<string> AskAsync(string space, int node, string address, int port = 8080)
     {
-        var run = await Kubectl.ExecAsync(space, $"deployment/web-{node}", $"curl -s -m 5 http://{address}:8080/clientip");
+        var run = await Kubectl.ExecAsync(space, $"deployment/web-{node}", $"curl -s -m 5 http://{address}:{port}/clientip");
         return run.MustSucceed().Output.Trim();
     }
 }

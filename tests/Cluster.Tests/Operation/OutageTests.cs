@@ -74,6 +74,7 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
                 await Cluster.Control.StartApiServerAsync();
             }
 
+            // If it was away for long, the controllers take the nodes for dead until kubelet reports again, and their pods leave the services.
             await Cluster.ReadyAsync();
             foreach (var node in Cluster.Nodes)
             {
