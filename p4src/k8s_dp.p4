@@ -186,6 +186,15 @@ control k8s_dp_control(
         }
     }
 
+    // An address of the host that other machines can't answer to.
+    action internal_source() {
+        hdr.work.address = 0;
+        hdr.leaving.internal = 1;
+        if (meta.port_class == CLASS_UPLINK) {
+            meta.drop_reason = DROP_SPOOFED_NODE;
+        }
+    }
+
     action gateway_source() {
         hdr.work.address = 0;
         meta.drop_reason = DROP_SPOOFED_NODE;
@@ -203,6 +212,7 @@ control k8s_dp_control(
         actions = {
             local_source;
             node_source;
+            internal_source;
             gateway_source;
             @defaultonly foreign_source;
         }
@@ -238,6 +248,7 @@ control k8s_dp_control(
         meta.refusal = DROP_NONE;
         meta.port_class = CLASS_UNKNOWN;
         hdr.flow.guarded = 0;
+        hdr.leaving.internal = 0;
         hdr.guard.port = (bit<32>) istd.input_port;
         if (hdr.ipv4.isValid()) {
             header_sum.add(hdr.ipv4);

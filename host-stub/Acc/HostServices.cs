@@ -17,6 +17,25 @@ internal sealed record HostServices(
     IReadOnlyList<(IPAddress? Address, byte Protocol, RulePorts Ports)> Ports,
     bool IsIncomplete)
 {
+    /// <summary>
+    /// Adds the host ports of this node's pods, which the ACC reports a few seconds after it has attached them. It serves them at the
+    /// node's addresses only.
+    /// </summary>
+    public HostServices With(IEnumerable<HostPort> hostPorts)
+    {
+        var added = hostPorts.Where(p => !p.HasOneAddress || NodeAddresses.Contains(p.Address))
+            .Select(p => (Address: (IPAddress?)null, Protocol: (byte)p.Protocol, Ports: new RulePorts(p.Port, p.Port)))
+            .Where(p => !Ports.Any(known => known.Address is null && known.Protocol == p.Protocol
+                && known.Ports.First <= p.Ports.First && known.Ports.Last >= p.Ports.Last))
+            .Distinct().ToList();
+        var room = Math.Max(ProtocolLimits.MaxServicePorts - Ports.Count, 0);
+        return added.Count == 0 ? this : this with
+        {
+            Ports = [.. Ports, .. added.Take(room)],
+            IsIncomplete = IsIncomplete || added.Count > room,
+        };
+    }
+
     /// <summary>Reads the ACC's report; null for a report that is not valid.</summary>
     /// <param name="message">The report.</param>
     /// <param name="problem">The invalid field; empty if there is none.</param>

@@ -35,12 +35,13 @@ internal sealed partial class CniDispatcher
     private readonly StatusOperation _status;
 
     public CniDispatcher(
-        AgentServices services, Remover remover, Reconciler reconciler, AgentConditions conditions, PendingRemovals pending)
+        AgentServices services, Remover remover, Reconciler reconciler, HostInterface host, AgentConditions conditions,
+        PendingRemovals pending)
     {
         _services = services;
         _pending = pending;
         _logger = services.Loggers.CreateLogger(LogFeature.Cni);
-        _add = new AddOperation(services, remover, reconciler);
+        _add = new AddOperation(services, remover, reconciler, host);
         _del = new DelOperation(services, remover);
         _check = new CheckOperation(services);
         _gc = new GcOperation(services, remover);

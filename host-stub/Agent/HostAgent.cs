@@ -66,7 +66,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
         _conditions = new AgentConditions(_services, _store, _host);
         _reconciler = new Reconciler(_services, remover);
         _pending = new PendingRemovals(_services, new DelOperation(_services, remover), PendingDirectories(config));
-        _dispatcher = new CniDispatcher(_services, remover, _reconciler, _conditions, _pending);
+        _dispatcher = new CniDispatcher(_services, remover, _reconciler, _host, _conditions, _pending);
     }
 
     internal AgentServices Services => _services;

@@ -18,7 +18,7 @@ namespace ACCOffload.HostStub.Operations;
 /// ADD. The claim is on disk before anything is created, and is recorded as attached while the pod's routes are added, at the end. After
 /// a restart before that, the agent undoes the attachment; later, the attachment stays until the runtime's DEL.
 /// </summary>
-internal sealed partial class AddOperation(AgentServices services, Remover remover, Reconciler reconciler)
+internal sealed partial class AddOperation(AgentServices services, Remover remover, Reconciler reconciler, HostInterface host)
 {
     /// <summary>How long to wait for an unreachable ACC; the rest of the ADD's time is for the work.</summary>
     private static readonly TimeSpan AccWait = TimeSpan.FromSeconds(5);
@@ -114,6 +114,12 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
                 await OnLinksAsync(times, call.Config.Name, () => AddSourceRouting(pod, index, claim, PodRoutes.Gateways(reply)));
             }
             services.Step("add.recorded");
+            if (claim.HostPorts.Count > 0)
+            {
+                // The host reaches them as soon as the pod runs.
+                await host.RouteHostPortsAsync();
+            }
+
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);
             LogTimes(claim.Key, times);
             AgentInstruments.RecordAdd(times);

@@ -52,6 +52,41 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         }
     }
 
+    /// <summary>
+    /// Leads the host's own traffic to the host ports of attached pods into the pipeline. A failure is reported and retried like any
+    /// other.
+    /// </summary>
+    public async Task RouteHostPortsAsync()
+    {
+        if (!_config.Enabled || !_config.Services)
+        {
+            return;
+        }
+
+        try
+        {
+            var key = AttachmentKey.ForHost(_config.Name);
+            using var holder = await services.Locks.AcquireAsync(key, LockLimit) ?? throw new TimeoutException($"{key} is busy");
+            Report(await services.RunOnHostAsync(RouteServices));
+        }
+        catch (Exception e)
+        {
+            Report(CniException.ReasonOf(e));
+        }
+    }
+
+    private string RouteServices()
+    {
+        using var host = PodNetwork.OpenHost(_config.Name);
+        // Without the interface, the rules come with it.
+        if (host.Find() is { } link)
+        {
+            RouteServices(host, link, PreferredSource(host));
+        }
+
+        return _routingProblem;
+    }
+
     private void Report(string problem)
     {
         if (problem != Interlocked.Exchange(ref _problem, problem) && problem.Length > 0)
@@ -283,6 +318,8 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
             else if (services.Acc.State.Services is { } known)
             {
                 var detourSource = _config.Addresses.Select(a => a.Address).FirstOrDefault(a => a.AddressFamily == _gateway.AddressFamily);
+                known = known.With(services.Claims.All().Where(c => c.State is ClaimState.Attaching or ClaimState.Attached)
+                    .SelectMany(c => c.HostPorts));
                 ServiceRouting.Apply(host, link, _gateway, source, detourSource, WithoutAcc(known), _config.Routes);
                 if (known.IsIncomplete)
                 {

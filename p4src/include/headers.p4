@@ -349,11 +349,12 @@ header choice_t {
 }
 
 // Where traffic of a pod leaves to, and the pool of its source address there. `exempt`: the flow was opened from outside
-// directly to a pod, whose answers keep their source.
+// directly to a pod, whose answers keep their source. `internal`: the host's packet has a source that means nothing to other machines.
 header leaving_t {
     bit<32> ip;
     bit<8>  pool;
     bit<8>  exempt;
+    bit<8>  internal;
 }
 
 // A pool's ports.

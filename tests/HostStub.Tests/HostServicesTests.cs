@@ -1,4 +1,8 @@
+using System.Net;
+using System.Net.Sockets;
 using ACCOffload.HostStub.Acc;
+using ACCOffload.NativeInterop.Addresses;
+using ACCOffload.NativeInterop.Routing;
 using ACCOffload.Protos;
 using Google.Protobuf;
 using Message = ACCOffload.Protos.V1.HostServices;
@@ -54,6 +58,27 @@ public sealed class HostServicesTests
         change(message);
         Assert.Null(HostServices.Of(message, out var problem));
         Assert.Contains(field, problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Host_ports_are_added_at_the_nodes_addresses_unless_they_are_reported()
+    {
+        var node = IPAddress.Parse("192.0.2.2");
+        var services = new HostServices([], [node], [(null, 6, new RulePorts(30000, 32767)), (node, 6, new RulePorts(80, 80))], false);
+        HostPort[] ports =
+        [
+            new(ProtocolType.Tcp, 30080, 80, null), new(ProtocolType.Tcp, 80, 8080, null), new(ProtocolType.Udp, 53, 5353, node),
+            new(ProtocolType.Udp, 53, 5353, node), new(ProtocolType.Tcp, 81, 81, IPAddress.Loopback),
+            new(ProtocolType.Tcp, 82, 82, IPAddress.Any),
+        ];
+        Assert.Equal(
+            [.. services.Ports, (null, 6, new RulePorts(80, 80)), (null, 17, new RulePorts(53, 53)), (null, 6, new RulePorts(82, 82))],
+            services.With(ports).Ports);
+        Assert.False(services.With(ports).IsIncomplete);
+
+        var many = services.With(Enumerable.Range(1000, 300).Select(p => new HostPort(ProtocolType.Tcp, (ushort)p, 80, null)));
+        Assert.Equal(ProtocolLimits.MaxServicePorts, many.Ports.Count);
+        Assert.True(many.IsIncomplete);
     }
 
     private static Prefix ToPrefix(uint length, params byte[] address) => new() { Address = ByteString.CopyFrom(address), Length = length };

@@ -66,6 +66,30 @@ public sealed class MasqueradeTests : IDisposable
     }
 
     [Fact]
+    public void An_internal_address_of_the_host_does_not_reach_backends_on_other_machines()
+    {
+        const uint remote = 0x0AF40205;
+        new Service(_node).Backend(1, remote).Fill(1).Frontend(Service.Address, 80);
+        var seen = _node.Pass(Node.HostPort, Frame.Build(Frame.Tcp, Node.HostAddress, 5000, Service.Address, 80), Node.UplinkPort);
+        AssertFromPool(seen, 40000, 0x1000);
+        Assert.Equal($"{Frame.Text(Service.Address)}:80 > {Frame.Text(Node.HostAddress)}:5000",
+            _node.Pass(Node.UplinkPort, Service.Answer(seen, Frame.Syn | Frame.Ack), Node.HostPort).Path);
+        // The node's own address is answered.
+        var own = _node.Pass(Node.HostPort, Frame.Build(Frame.Tcp, Node.Address, 5001, Service.Address, 80), Node.UplinkPort);
+        Assert.Equal((Node.Address, 5001), (own.Source, own.SourcePort));
+    }
+
+    [Fact]
+    public void A_pod_of_the_node_sees_the_hosts_internal_address()
+    {
+        new Service(_node).Backend(1, _pod).Fill(1).Frontend(Service.Address, 80);
+        var seen = _node.Pass(Node.HostPort, Frame.Build(Frame.Tcp, Node.HostAddress, 5000, Service.Address, 80), 1);
+        Assert.Equal((Node.HostAddress, 5000), (seen.Source, seen.SourcePort));
+        Assert.Equal($"{Frame.Text(Service.Address)}:80 > {Frame.Text(Node.HostAddress)}:5000",
+            _node.Pass(1, Service.Answer(seen, Frame.Syn | Frame.Ack), Node.HostPort).Path);
+    }
+
+    [Fact]
     public void Replies_to_external_clients_return_through_the_node()
     {
         const uint remote = 0x0AF40205;

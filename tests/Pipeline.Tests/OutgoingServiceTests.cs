@@ -87,7 +87,7 @@ public sealed class OutgoingServiceTests : IDisposable
     {
         var service = new Service(_node).Backend(1, External).Fill(1).Frontend(Service.Address, 80)
             .Frontend(Service.Address, 80, outside: true);
-        Assert.Equal(Node.HostAddress, _node.Pass(Node.HostPort, service.To(Node.HostAddress, 5000), Node.UplinkPort).Source);
+        Assert.Equal(Node.Address, _node.Pass(Node.HostPort, service.To(Node.Address, 5000), Node.UplinkPort).Source);
         Assert.Equal(0x09090909u, _node.Pass(Node.UplinkPort, service.To(0x09090909, 5000), Node.UplinkPort).Source);
         new Service(_node, set: 2) { Pool = OwnPool }.Backend(2, External).Fill(2).Frontend(Service.Address, 81);
         AssertMasqueraded(_node.Pass(1, service.To(_pod, 5000, port: 81), Node.UplinkPort), 60000);

@@ -503,12 +503,18 @@
                                     if (meta.port_class == CLASS_HOST) {
                                         meta.pool = POOL_HAIRPIN;
                                     }
-                                } else if (meta.pool == POOL_NONE && meta.port_class == CLASS_POD && meta.plan == PLAN_BALANCE) {
-                                    // A backend outside the cluster sees the pod as any other destination there. One of this node's
-                                    // pods keeps the source: it answers through this pipeline. (`pods` is looked up for the backend,
-                                    // and again for the packet when it is forwarded.)
-                                    hdr.leaving.ip = meta.remote_ip;
-                                    outgoing.apply();
+                                } else if (meta.pool == POOL_NONE && meta.plan == PLAN_BALANCE) {
+                                    // A backend outside the cluster sees the pod as any other destination there, and no backend on
+                                    // another machine sees an internal address of the host. One of this node's pods sees the source: it
+                                    // answers through this pipeline. (`pods` is looked up for the backend, and again for the packet when
+                                    // it is forwarded.)
+                                    hdr.leaving.pool = POOL_NONE;
+                                    if (meta.port_class == CLASS_POD) {
+                                        hdr.leaving.ip = meta.remote_ip;
+                                        outgoing.apply();
+                                    } else if (hdr.leaving.internal == 1) {
+                                        hdr.leaving.pool = POOL_NODE;
+                                    }
                                     if (hdr.leaving.pool != POOL_NONE) {
                                         hdr.leaving.ip = hdr.ipv4.dst_ip;
                                         hdr.ipv4.dst_ip = meta.remote_ip;

@@ -96,7 +96,7 @@ internal static class TableOracle
         yield return $"port_class port={port:x} host_port(port={port:x} gateway_mac={GatewayMac:x})";
         foreach (var address in new[] { host.Address, 0xc0000202 })
         {
-            yield return $"local_sources src_ip={address:x} node_source()";
+            yield return $"local_sources src_ip={address:x} {(address == host.Address ? "internal_source" : "node_source")}()";
             yield return $"routes dst_ip={address:x}/32 to_port(port={port:x} src_mac={GatewayMac:x} dst_mac={host.Mac:x})";
         }
     }

@@ -135,7 +135,8 @@ internal sealed class K8sWorld
                 foreach (var address in endpoint.Addresses)
                 {
                     yield return Route(address, 32);
-                    yield return Row("local_sources", "node_source", [("guard.ip", address)]);
+                    yield return Row(
+                        "local_sources", address == endpoint.Addresses[0] ? "internal_source" : "node_source", [("guard.ip", address)]);
                 }
                 yield return To("to_gateway", Gateway, 32);
                 yield return Row("local_sources", "gateway_source", [("guard.ip", Gateway)]);

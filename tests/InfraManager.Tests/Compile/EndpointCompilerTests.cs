@@ -39,7 +39,7 @@ public class EndpointCompilerTests
         Assert.Equal(
             [
                 "local_sources src_ip=192.0.2.10 -> node_source()",
-                "local_sources src_ip=200.1.1.2 -> node_source()",
+                "local_sources src_ip=200.1.1.2 -> internal_source()",
                 "port_class port=3 -> host_port(port=3, gateway_mac=02:ac:c0:00:00:01)",
                 "routes dst_ip=192.0.2.10/32 -> to_port(port=3, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:13:89)",
                 "routes dst_ip=200.1.1.2/32 -> to_port(port=3, src_mac=02:ac:c0:00:00:01, dst_mac=02:00:00:00:13:89)",

@@ -33,6 +33,7 @@ internal sealed partial class Node : IDisposable
         Put("port_class", "host_port", [HostPort], HostPort, GatewayMac);
         Put("port_class", "uplink_port", [UplinkPort], HostPort, GatewayMac, 0, 0, 0);
         Put("routes", "to_port", [Address], HostPort, GatewayMac, HostMac);
+        Put("routes", "to_port", [HostAddress], HostPort, GatewayMac, HostMac);
         PutPrefix("routes", "to_port", [0], 0, UplinkPort, GatewayMac, UplinkMac);
         PutPrefix("routes", "unassigned", [0x0AF40100], 24);
         PutPrefix("routes", "never_routed", [0], 8);
@@ -41,7 +42,7 @@ internal sealed partial class Node : IDisposable
         Put("routes", "to_gateway", [Gateway]);
         Put("local_sources", "gateway_source", [Gateway]);
         Put("local_sources", "node_source", [Address]);
-        Put("local_sources", "node_source", [HostAddress]);
+        Put("local_sources", "internal_source", [HostAddress]);
         Put("pools", "pool_ports", [254], Gateway, 40000, 0x1000, 0x0FFF);
         Put("pools", "pool_ports", [255], Address, 40000, 0x1000, 0x0FFF);
     }

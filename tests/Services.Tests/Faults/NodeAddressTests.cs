@@ -62,7 +62,7 @@ public sealed class NodeAddressTests : IAsyncLifetime
             ["10.96.0.10:80", $"{ExternalAddress}:80", $"{ServiceNode.NodeAddress}:30080", $"{ServiceNode.NodeAddress}:80"];
         // The agent learns about services with its next probe.
         await Eventually.TrueAsync(
-            async () => (await RouteToOwnPortAsync()).Contains("via 169.254.1.1", StringComparison.Ordinal),
+            async () => (await RouteToOwnPortAsync(80)).Contains("via 169.254.1.1", StringComparison.Ordinal),
             "the rules are there");
         foreach (var address in addresses)
         {
@@ -76,8 +76,24 @@ public sealed class NodeAddressTests : IAsyncLifetime
 
         _node.Api.Delete(Kube.Services, "default/web");
         await Eventually.TrueAsync(
-            async () => (await RouteToOwnPortAsync()).StartsWith("local", StringComparison.Ordinal),
+            async () => (await RouteToOwnPortAsync(80)).StartsWith("local", StringComparison.Ordinal),
             "the rule for the port outside the range is gone");
+    }
+
+    [Fact]
+    public async Task The_host_reaches_a_host_port_from_the_moment_the_pod_is_attached()
+    {
+        Needs.Lab();
+        await Eventually.TrueAsync(
+            async () => (await RouteToOwnPortAsync(80)).Contains("via 169.254.1.1", StringComparison.Ordinal),
+            "the rules are there");
+        await _node.AddPodAsync(3, null, ServiceNode.Mapping(18443, ServiceNode.Port));
+        Assert.Contains("via 169.254.1.1", await RouteToOwnPortAsync(18443), StringComparison.Ordinal);
+        await _node.AnswersAsync(_node.Host, $"{ServiceNode.NodeAddress}:18443", $"3:{ServiceNode.Port}");
+
+        await _node.DeletePodAsync(3);
+        await Eventually.TrueAsync(
+            async () => (await RouteToOwnPortAsync(18443)).StartsWith("local", StringComparison.Ordinal), "the rule is gone");
     }
 
     [Fact]
@@ -91,8 +107,8 @@ public sealed class NodeAddressTests : IAsyncLifetime
         Assert.Equal(("outside", _node.Pods[2].Address), (remote.Server, remote.Seen?.Address.ToString()));
     }
 
-    private async Task<string> RouteToOwnPortAsync() => (await Shell.RunLineAsync(
-        _node.HostNamespace, $"ip route get {ServiceNode.NodeAddress} ipproto tcp dport 80").Succeeded()).Output;
+    private async Task<string> RouteToOwnPortAsync(int port) => (await Shell.RunLineAsync(
+        _node.HostNamespace, $"ip route get {ServiceNode.NodeAddress} ipproto tcp dport {port}").Succeeded()).Output;
 
     private Task AnswersAsync(Client client, string address) =>
         _node.AnswersAsync(client, ProtocolType.Tcp, $"{address}:30080", $"1:{ServiceNode.Port}");

@@ -15,7 +15,7 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     {
         Needs.Lab();
         var node = await fixture.NodeAsync();
-        await node.AddPodAsync(11, null, Mapping(18443, ServiceNode.Port), Mapping(18443, ServiceNode.OtherPort, "udp"));
+        await node.AddPodAsync(11, null, ServiceNode.Mapping(18443, ServiceNode.Port), ServiceNode.Mapping(18443, ServiceNode.OtherPort, "udp"));
         foreach (var client in new[] { node.ExternalClient, node.OtherExternalClient, new Client(node.Pods[1].Namespace) })
         {
             await node.AnswersAsync(client, ProtocolType.Tcp, Web, "11:8080");
@@ -43,8 +43,8 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     {
         Needs.Lab();
         var node = await fixture.NodeAsync();
-        await node.AddPodAsync(12, null, Mapping(18443, ServiceNode.Port));
-        var (pod, refused) = await node.TryAddPodAsync(13, null, Mapping(18443, ServiceNode.Port));
+        await node.AddPodAsync(12, null, ServiceNode.Mapping(18443, ServiceNode.Port));
+        var (pod, refused) = await node.TryAddPodAsync(13, null, ServiceNode.Mapping(18443, ServiceNode.Port));
         Assert.Equal(7, (int?)JsonNode.Parse(refused.Output)!["code"]);
         Assert.Contains("runtimeConfig.portMappings is refused", refused.Output, StringComparison.Ordinal);
         Assert.Contains("18443/TCP is already a host port of pod default/pod12", refused.Output, StringComparison.Ordinal);
@@ -53,7 +53,7 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
 
         // As soon as the first one is gone, the second one can have it.
         await node.DeletePodAsync(12);
-        await node.AddPodAsync(13, null, Mapping(18443, ServiceNode.OtherPort));
+        await node.AddPodAsync(13, null, ServiceNode.Mapping(18443, ServiceNode.OtherPort));
         await node.AnswersAsync(node.ExternalClient, ProtocolType.Tcp, Web, "13:9090");
         await node.DeletePodAsync(13);
     }
@@ -63,7 +63,7 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
     {
         Needs.Lab();
         var node = await fixture.NodeAsync();
-        await node.AddPodAsync(14, null, Mapping(18443, ServiceNode.Port, hostIP: "127.0.0.1"));
+        await node.AddPodAsync(14, null, ServiceNode.Mapping(18443, ServiceNode.Port, hostIP: "127.0.0.1"));
         await node.AnswersAsync(new Client(node.Pods[1].Namespace), $"{node.Pods[14].Address}:{ServiceNode.Port}", "14:8080");
         var service = Assert.Single(await HostPortsAsync(node));
         Assert.Equal("unserved", (string?)service["state"]);
@@ -78,7 +78,7 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         Needs.Lab();
         await using var node = await ServiceNode.StartAsync(pods: 1, separateTarget: true);
         await node.SetClusterAsync(Kube.Web(), Kube.WebSlice("s", Kube.Endpoint(node.Pods[1].Address)));
-        await node.AddPodAsync(2, null, Mapping(18443, ServiceNode.Port));
+        await node.AddPodAsync(2, null, ServiceNode.Mapping(18443, ServiceNode.Port));
         await using var held = await node.ExternalClient.HoldAsync(Web);
         await node.Lab.KillManagerAsync();
         await node.AnswersAsync(node.ExternalClient, ProtocolType.Tcp, Web, "2:8080");
@@ -93,14 +93,6 @@ public sealed class HostPortTests(NodeFixture fixture) : IClassFixture<NodeFixtu
         await node.DeletePodAsync(2);
         await node.AnswersAsync(node.ExternalClient, ProtocolType.Tcp, Web);
     }
-
-    private static JsonObject Mapping(int hostPort, int containerPort, string protocol = "tcp", string hostIP = "") => new()
-    {
-        ["hostPort"] = hostPort,
-        ["containerPort"] = containerPort,
-        ["protocol"] = protocol,
-        ["hostIP"] = hostIP,
-    };
 
     private static async Task<JsonNode[]> HostPortsAsync(ServiceNode node) =>
         [.. (await node.Lab.ControlAsync("services"))["services"]!.AsArray().Select(s => s!)

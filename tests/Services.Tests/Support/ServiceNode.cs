@@ -85,6 +85,15 @@ internal sealed class ServiceNode : IServiceNode
     /// <summary>The node as the API server has it, with this internal address.</summary>
     public static JsonObject Node(string address) => Kube.Node("node-1", "a").WithAddresses([address], "10.244.1.0/24");
 
+    /// <summary>A host port as the runtime passes it.</summary>
+    public static JsonObject Mapping(int hostPort, int containerPort, string protocol = "tcp", string hostIP = "") => new()
+    {
+        ["hostPort"] = hostPort,
+        ["containerPort"] = containerPort,
+        ["protocol"] = protocol,
+        ["hostIP"] = hostIP,
+    };
+
     public Dictionary<int, Pod> Pods { get; } = [];
 
     /// <param name="number">The pod's number.</param>

@@ -87,6 +87,7 @@ internal sealed class EndpointCompiler
     {
         var mac = endpoint.Spec.Mac.Value;
         entries.Add(_portClass.Exact("port", port).Action("host_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
+        var hasNodeAddress = Node.NodeAddresses.Any(a => a.AddressFamily == AddressFamily.InterNetwork);
         foreach (var address in Node.AddressesOf(endpoint.Spec))
         {
             // The pipeline routes IPv4 only, but the configuration may contain addresses of both families.
@@ -98,8 +99,9 @@ internal sealed class EndpointCompiler
             ulong ip = Ipv4.Value(address);
             entries.Add(_routes.Lpm("dst_ip", ip, 32).Action("to_port")
                 .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
-            // Packets from the uplink must not use the node's addresses as their source.
-            entries.Add(_localSources.Exact("src_ip", ip).Action("node_source").Build());
+            // Packets from the uplink must not use the node's addresses as their source. The host's other addresses don't leave the node.
+            var isInternal = hasNodeAddress && !Node.NodeAddresses.Contains(address);
+            entries.Add(_localSources.Exact("src_ip", ip).Action(isInternal ? "internal_source" : "node_source").Build());
         }
     }
 
