@@ -9,7 +9,7 @@ internal static class MachineState
     private static readonly string[] Volatile =
     [
         "/proc", "/sys", "/dev", "/run/systemd", "/run/udev", "/run/log", "/var/log", "/run/containerd", "/var/lib/containerd",
-        "/var/lib/kubelet", "/opt/kubernetes", "/run/xtables.lock",
+        "/var/lib/kubelet", "/var/lib/cni", "/opt/kubernetes", "/run/xtables.lock",
         // Backup and lock files that systemd-sysusers and userdel always leave.
         "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock",
     ];
@@ -17,7 +17,7 @@ internal static class MachineState
     private static readonly string[] Commands =
     [
         "ip -brief link | sed 's/@[^ ]*//'", "ip -brief -4 address | sed 's/@[^ ]*//'", "ip route show table all type unicast", "ip rule",
-        "ls /run/netns", "ip -n accoffload-dp -brief link | sed 's/@[^ ]*//'", "getent passwd", "getent group",
+        "ls /run/netns", "ls /var/lib/cni/networks 2>&1 || true", "ip -n accoffload-dp -brief link | sed 's/@[^ ]*//'", "getent passwd", "getent group",
         "systemctl list-units --no-legend --plain --failed", "systemctl list-unit-files --no-legend | awk '{ print $1, $2 }'",
         "ps -e -o comm= | grep -E '^(inframanager|host-stub)' || true", "nft list ruleset 2>/dev/null | grep -i -E 'accoffload|podnet' || true",
     ];

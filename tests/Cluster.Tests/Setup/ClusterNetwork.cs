@@ -30,6 +30,9 @@ internal sealed class ClusterNetwork : IAsyncDisposable
     /// <summary>The network namespace of a machine that does not belong to the cluster.</summary>
     public string OutsideNamespace => $"{_name}-outside";
 
+    /// <summary>The network namespace of a node that is only a VXLAN device of the kernel.</summary>
+    public string KernelNamespace => $"{_name}-kernel";
+
     private string BridgeNamespace => $"{_name}-net";
 
     public static string NodeAddress(int number) => $"192.0.2.{10 + number}";
