@@ -63,10 +63,11 @@ test: deps-test publish ## Unit, property and integration tests (root for all of
 devices-test: deps-test publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, about 10 minutes under emulation): FRESH=1 DEVICES_MIRROR=
 	@tests/Devices.Tests/run
 
-cluster-test: deps-test publish-$(HOST_RID) ## A real Kubernetes on the product, and its own network tests (root, about an hour): ACCOFFLOAD_KUBERNETES= CLUSTER_FOCUS= CLUSTER_TESTS=
+cluster-test: deps-test publish-$(HOST_RID) ## A real Kubernetes on the product, and its own network tests (root, about an hour): ACCOFFLOAD_KUBERNETES= CLUSTER_FOCUS= CLUSTER_TESTS= CLUSTER_API_AWAY=
 	@rootfs/package/build $(HOST_RID)
 	@dotnet build tests/Cluster.Tests -c Release -v quiet -nologo
-	@ACCOFFLOAD_KUBERNETES="$(ACCOFFLOAD_KUBERNETES)" ACCOFFLOAD_TEST_SUITE_FOCUS="$(CLUSTER_FOCUS)" dotnet test tests/Cluster.Tests -c Release \
+	@ACCOFFLOAD_KUBERNETES="$(ACCOFFLOAD_KUBERNETES)" ACCOFFLOAD_TEST_SUITE_FOCUS="$(CLUSTER_FOCUS)" \
+		ACCOFFLOAD_TEST_API_AWAY_SECONDS="$(CLUSTER_API_AWAY)" dotnet test tests/Cluster.Tests -c Release \
 		--no-build --nologo -v quiet $(if $(CLUSTER_TESTS),--filter FullyQualifiedName~$(CLUSTER_TESTS)) --logger "console;verbosity=detailed"
 
 soak: deps-test publish-$(HOST_RID) ## Load a node and kill its daemons at random while hostile peers attack it; check memory, handles, threads and logs: SOAK_MINUTES=60 SOAK_HOSTILE=0 (root)

@@ -18,9 +18,6 @@ internal sealed class ClusterNetwork : IAsyncDisposable
     public const string Control = "192.0.2.2";
     public const string ControlManagement = "198.51.100.1";
 
-    private const string RouterMac = "02:00:00:00:01:01";
-    private const string ControlMac = "02:00:00:00:01:02";
-
     private readonly string _name = $"cluster-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(2))}";
 
     private ClusterNetwork()
@@ -33,6 +30,9 @@ internal sealed class ClusterNetwork : IAsyncDisposable
     /// <summary>The network namespace of a machine that does not belong to the cluster.</summary>
     public string OutsideNamespace => $"{_name}-outside";
 
+    /// <summary>The network namespace of a node that is only a VXLAN device of the kernel.</summary>
+    public string KernelNamespace => $"{_name}-kernel";
+
     private string BridgeNamespace => $"{_name}-net";
 
     public static string NodeAddress(int number) => $"192.0.2.{10 + number}";
@@ -41,14 +41,10 @@ internal sealed class ClusterNetwork : IAsyncDisposable
 
     public static string NodeMac(int number) => $"02:00:00:00:00:{10 + number}";
 
-    /// <summary>The pods of a node: the controller manager assigns the ranges in the order in which the nodes join.</summary>
-    public static string NodePods(int number) => $"10.244.{number - 1}.0/24";
-
     /// <summary>The network namespace of a node's machine.</summary>
     public string NodeNamespace(int number) => $"{_name}-node-{number}";
 
-    /// <param name="nodes">How many nodes the outside machines know.</param>
-    public static async Task<ClusterNetwork> CreateAsync(int nodes)
+    public static async Task<ClusterNetwork> CreateAsync()
     {
         var network = new ClusterNetwork();
         try
@@ -65,25 +61,15 @@ internal sealed class ClusterNetwork : IAsyncDisposable
                 await IpAsync($"-n {network.BridgeNamespace} link set {bridge} up");
             }
 
-            await network.ConnectAsync(network.ControlNamespace, "eth0", "nodes", "control", ControlMac);
+            await network.ConnectAsync(network.ControlNamespace, "eth0", "nodes", "control");
             await network.ConnectAsync(network.ControlNamespace, "mgmt0", "management", "control-mgmt");
-            await network.ConnectAsync(network.OutsideNamespace, "eth0", "nodes", "outside", RouterMac);
+            await network.ConnectAsync(network.OutsideNamespace, "eth0", "nodes", "outside");
             await IpAsync($"-n {network.ControlNamespace} address add {Control}/24 dev eth0");
             await IpAsync($"-n {network.ControlNamespace} address add {ControlManagement}/24 dev mgmt0");
             await IpAsync($"-n {network.ControlNamespace} route add default via {Router}");
             await IpAsync($"-n {network.OutsideNamespace} address add {Router}/24 dev eth0");
             await IpAsync($"-n {network.OutsideNamespace} address add {FarAddress}/32 dev lo");
             await Shell.RunLineAsync(network.OutsideNamespace, "sysctl -qw net.ipv4.ip_forward=1").Succeeded();
-            foreach (var name in new[] { network.ControlNamespace, network.OutsideNamespace })
-            {
-                // Until the ACC answers ARP on the uplink.
-                for (var number = 1; number <= nodes; number++)
-                {
-                    await IpAsync($"-n {name} neighbour add {NodeAddress(number)} lladdr {NodeMac(number)} dev eth0 nud permanent");
-                    await IpAsync($"-n {name} route add {NodePods(number)} via {NodeAddress(number)}");
-                }
-            }
-
             return network;
         }
         catch
@@ -94,17 +80,23 @@ internal sealed class ClusterNetwork : IAsyncDisposable
     }
 
     /// <summary>cluster-up's parameters for the uplink of a node.</summary>
-    public static string[] UplinkParameters(int number, int nodes)
-    {
-        var routes = new List<string> { $"0.0.0.0/0 via {RouterMac}", $"{Control}/32 via {ControlMac}" };
-        foreach (var other in Enumerable.Range(1, nodes).Where(n => n != number))
-        {
-            routes.Add($"{NodeAddress(other)}/32 via {NodeMac(other)}");
-            routes.Add($"{NodePods(other)} via {NodeMac(other)}");
-        }
+    /// <param name="number">The node.</param>
+    /// <param name="address">Its address there.</param>
+    public static string[] UplinkParameters(int number, string address) =>
+    [
+        "UPLINK_PORT=uplink0", $"UPLINK_MAC={NodeMac(number)}", $"UPLINK_ADDRESSES={address}/24", $"UPLINK_ROUTES=0.0.0.0/0 via {Router}",
+        "HOST_ROUTES=0.0.0.0/0",
+    ];
 
-        return ["UPLINK_PORT=uplink0", $"UPLINK_MAC={NodeMac(number)}", $"UPLINK_ROUTES={string.Join(',', routes)}",
-            "HOST_ROUTES=0.0.0.0/0"];
+    /// <summary>Routes the pods of a node at the machines that do not belong to the cluster.</summary>
+    /// <param name="pods">The node's pod range.</param>
+    /// <param name="address">The node's address; null removes the route.</param>
+    public async Task RoutePodsAsync(string pods, string? address)
+    {
+        foreach (var name in new[] { ControlNamespace, OutsideNamespace })
+        {
+            await IpAsync(address is null ? $"-n {name} route delete {pods}" : $"-n {name} route replace {pods} via {address}");
+        }
     }
 
     /// <summary>Connects a namespace to one of the bridges.</summary>

@@ -78,9 +78,10 @@ internal sealed class ControlPlane : IAsyncDisposable
             () => $"the API server is ready; the end of its log:\n{Tail("kube-apiserver")}", seconds: 180);
     }
 
+    /// <summary>Ends the API server without a farewell to its clients.</summary>
     public async Task StopApiServerAsync()
     {
-        await _apiServer!.StopAsync();
+        await _apiServer!.KillAsync();
         await _apiServer.DisposeAsync();
         _apiServer = null;
     }

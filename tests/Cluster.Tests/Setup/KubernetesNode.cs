@@ -19,6 +19,7 @@ internal sealed class KubernetesNode : IAsyncDisposable
         _runtime = runtime;
         Machine = machine;
         Number = number;
+        Address = ClusterNetwork.NodeAddress(number);
     }
 
     public BootedMachine Machine { get; }
@@ -27,8 +28,11 @@ internal sealed class KubernetesNode : IAsyncDisposable
 
     public string Name => NameOf(Number);
 
+    /// <summary>Its pod range, which the controller manager assigns.</summary>
+    public string Pods { get; private set; } = "";
+
     /// <summary>The node's address, which is its InternalIP.</summary>
-    public string Address => ClusterNetwork.NodeAddress(Number);
+    public string Address { get; private set; }
 
     /// <summary>The network namespace of the machine.</summary>
     public string Namespace => _cluster.Network.NodeNamespace(Number);
@@ -52,6 +56,7 @@ internal sealed class KubernetesNode : IAsyncDisposable
             await machine.OutputAsync("systemctl", "start", "kubelet");
             await Eventually.TrueAsync(async () => (await cluster.Kubectl.TryAsync($"get node {node.Name}")).ExitCode == 0,
                 $"kubelet has registered {node.Name}", seconds: 120);
+            await node.RoutePodsAsync();
             return node;
         }
         catch (Exception e)
@@ -67,19 +72,41 @@ internal sealed class KubernetesNode : IAsyncDisposable
     [
         $"NODE={Name}", $"HOST=root@{Name}", $"ACC=root@{Name}", $"ACC_ADDRESS={ClusterNetwork.NodeManagement(Number)}",
         $"API_SERVER=https://{ClusterNetwork.ControlManagement}:6443", $"HEALTH_CHECK_ADDRESS={Address}",
-        $"EXAMPLE_IMAGE={RealCluster.Busybox}", .. ClusterNetwork.UplinkParameters(Number, RealCluster.MaxNodes), .. parameters,
+        $"EXAMPLE_IMAGE={RealCluster.Busybox}", .. ClusterNetwork.UplinkParameters(Number, Address), .. parameters,
     ]);
 
     /// <summary>Runs cluster-down for this node.</summary>
     public Task<ShellResult> DownAsync(params string[] parameters) =>
         _cluster.RunScriptAsync("cluster-down", [$"NODE={Name}", .. parameters]);
 
-    /// <summary>The status of its InfraManager; null if it does not answer.</summary>
-    public async Task<JsonNode?> StatusAsync()
+    /// <summary>Restarts the ACC: InfraManager and, with it, the pipeline. Returns when its tables are verified.</summary>
+    public async Task RestartAccAsync()
     {
-        var run = await Machine.RunAsync(["inframanager", "ctl", "--json", "status"]);
-        return run.ExitCode == 0 ? JsonNode.Parse(run.Output) : null;
+        await Machine.OutputAsync("systemctl", "restart", "inframanager");
+        await Machine.OutputAsync("inframanager", "ctl", "status", "--wait", "60");
     }
+
+    /// <summary>Gives the node another address; cluster-up for it is the caller's.</summary>
+    public async Task ChangeAddressAsync(string address)
+    {
+        await Machine.OutputAsync("sh", "-ec", $"""
+            ip address add {address}/32 dev lo
+            ip address delete {Address}/32 dev lo
+            sed -i 's/--node-ip={Address}/--node-ip={address}/' /etc/systemd/system/kubelet.service
+            systemctl daemon-reload
+            systemctl restart kubelet
+            """);
+        Address = address;
+        await _cluster.Network.RoutePodsAsync(Pods, address);
+    }
+
+    /// <summary>Removes the route to its pods from the machines outside of the cluster.</summary>
+    public Task UnrouteAsync() => _cluster.Network.RoutePodsAsync(Pods, null);
+
+    /// <summary>What this node's ACC knows of another node; null if it does not know it.</summary>
+    public async Task<JsonNode?> OtherNodeAsync(string name) =>
+        JsonNode.Parse(await Machine.OutputAsync("inframanager", "ctl", "--json", "nodes"))!["nodes"]?.AsArray()
+            .FirstOrDefault(n => (string)n!["name"]! == name);
 
     /// <summary>Writes the logs of everything that runs on the node.</summary>
     public async Task SaveLogsAsync(string folder)
@@ -147,6 +174,13 @@ internal sealed class KubernetesNode : IAsyncDisposable
             ip -n accoffload-dp link set uplink0 up
             systemctl enable --now {RuntimeFiles.Unit(_runtime)}
             """);
+    }
+
+    private async Task RoutePodsAsync()
+    {
+        await Eventually.TrueAsync(async () => (Pods = await _cluster.Kubectl.GetAsync($"node {Name}", "{.spec.podCIDR}")).Length > 0,
+            $"{Name} has a pod range");
+        await _cluster.Network.RoutePodsAsync(Pods, Address);
     }
 
     private async Task ImportImagesAsync()

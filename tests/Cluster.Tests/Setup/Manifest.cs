@@ -11,8 +11,9 @@ internal static class Manifest
     /// <param name="pod">Further lines of the pods' specification, indented by six spaces.</param>
     /// <param name="container">Further lines of the container, indented by ten spaces.</param>
     /// <param name="kind">Their label kind, by which services select them.</param>
+    /// <param name="graceSeconds">How long a pod may take to stop.</param>
     public static string Servers(string @namespace, string name, int replicas, string? node = null, string pod = "", string container = "",
-        string kind = "server") =>
+        string kind = "server", int graceSeconds = 1) =>
         $$"""
         apiVersion: apps/v1
         kind: Deployment
@@ -24,7 +25,7 @@ internal static class Manifest
             metadata: { labels: { app: {{name}}, kind: {{kind}} } }
             spec:
               {{(node is null ? "" : $"nodeName: {node}")}}
-              terminationGracePeriodSeconds: 1
+              terminationGracePeriodSeconds: {{graceSeconds}}
               containers:
                 - name: server
                   image: {{RealCluster.Agnhost}}
@@ -33,6 +34,28 @@ internal static class Manifest
                   readinessProbe: { httpGet: { path: /hostname, port: 8080 }, periodSeconds: 1 }
         {{container}}
         {{pod}}
+        ---
+
+        """;
+
+    /// <summary>A deployment of one pod that runs a shell script, which prints what it sees.</summary>
+    public static string Script(string @namespace, string name, string node, string script) =>
+        $$"""
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: { name: {{name}}, namespace: {{@namespace}} }
+        spec:
+          selector: { matchLabels: { app: {{name}} } }
+          template:
+            metadata: { labels: { app: {{name}} } }
+            spec:
+              nodeName: {{node}}
+              terminationGracePeriodSeconds: 1
+              containers:
+                - name: script
+                  image: {{RealCluster.Agnhost}}
+                  imagePullPolicy: Never
+                  command: [sh, -c, {{System.Text.Json.JsonSerializer.Serialize(script)}}]
         ---
 
         """;

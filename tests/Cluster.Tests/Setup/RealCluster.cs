@@ -39,7 +39,7 @@ public sealed class RealCluster : IAsyncLifetime
 
         try
         {
-            Network = await ClusterNetwork.CreateAsync(MaxNodes);
+            Network = await ClusterNetwork.CreateAsync();
             Control = await ControlPlane.StartAsync(_folder, Network, Enumerable.Range(1, MaxNodes).Select(KubernetesNode.NameOf));
             for (var number = 1; number <= FirstNodes; number++)
             {
@@ -48,7 +48,7 @@ public sealed class RealCluster : IAsyncLifetime
             }
 
             await Kubectl.ApplyAsync(File.ReadAllText(Repository.At("tests/Cluster.Tests/Setup/coredns.yaml")));
-            await Kubectl.RolloutAsync("kube-system", "deployment/coredns");
+            await ReadyAsync();
         }
         catch
         {
@@ -76,6 +76,13 @@ public sealed class RealCluster : IAsyncLifetime
         }
 
         await Shell.RunAsync(null, "rm", ["-rf", "--one-file-system", _folder]);
+    }
+
+    /// <summary>Waits until all nodes are ready, and the cluster's DNS is.</summary>
+    internal async Task ReadyAsync()
+    {
+        await Kubectl.RunAsync("wait --for=condition=Ready nodes --all --timeout=120s", seconds: 130);
+        await Kubectl.RolloutAsync("kube-system", "deployment/coredns");
     }
 
     internal async Task<string> CreateNamespaceAsync()

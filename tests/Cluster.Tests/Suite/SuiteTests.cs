@@ -27,6 +27,9 @@ public sealed class SuiteTests(RealCluster cluster, ITestOutputHelper output) : 
         var all = await SuiteRun.ListAsync(Cluster, focus, folder);
         var excluded = all.Where(t => belongs(t.Name)).Select(t => (t.Name, Reason: exclusions.ReasonFor(t.Name)))
             .Where(t => t.Reason is not null).Select(t => (t.Name, t.Reason!)).ToList();
+        // The suite takes this address for the Internet.
+        await using var far = LoggedProcess.Start(Cluster.Network.OutsideNamespace, Path.Combine(folder, "far.log"),
+            KubernetesFolder.Program("agnhost"), "netexec", "--http-port=53", "--udp-port=-1");
         var ran = await SuiteRun.RunAsync(Cluster, focus, [.. skip, .. exclusions.Patterns], folder);
 
         var table = SuiteTable.Format(ran, excluded, mustPass);

@@ -1,0 +1,116 @@
+using ACCOffload.Cluster.Tests.Setup;
+using ACCOffload.Cluster.Tests.Traffic;
+
+namespace ACCOffload.Cluster.Tests.Operation;
+
+/// <summary>Nodes that join, change and leave.</summary>
+public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : ClusterTest(cluster, output)
+{
+    private const string NewAddress = "192.0.2.113";
+    private const int OutsidePort = 8090;
+    private const string ReadyPath = "{.status.conditions[?(@.type==\"Ready\")].status}";
+
+    [Fact]
+    public async Task Nodes_are_ready_after_cluster_up_alone()
+    {
+        foreach (var node in Cluster.Nodes)
+        {
+            Assert.Equal("True", await Kubectl.GetAsync($"node {node.Name}", ReadyPath));
+            var status = await node.Machine.OutputAsync("inframanager", "ctl", "status");
+            Output.WriteLine(status);
+            Assert.DoesNotContain("failed", status, StringComparison.OrdinalIgnoreCase);
+        }
+    }
+
+    [Fact]
+    public async Task A_node_joins_changes_its_address_and_leaves_without_a_trace()
+    {
+        var rows = new Dictionary<string, SortedDictionary<string, int>>();
+        foreach (var other in Cluster.Nodes)
+        {
+            rows[other.Name] = await NodeCounts.RowsAsync(other);
+        }
+
+        await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, ContainerRuntime.Containerd);
+        Assert.NotEqual("True", await Kubectl.GetAsync($"node {node.Name}", ReadyPath));
+        var before = await MachineState.TakeAsync(node.Machine);
+        try
+        {
+            Output.WriteLine((await node.UpAsync()).MustSucceed().Output);
+            Assert.Equal("True", await Kubectl.GetAsync($"node {node.Name}", ReadyPath));
+            await IsReachedAsync(node);
+
+            await node.ChangeAddressAsync(NewAddress);
+            (await node.UpAsync()).MustSucceed();
+            await IsReachedAsync(node);
+
+            Output.WriteLine((await node.DownAsync("FORCE=1")).MustSucceed().Output);
+            await node.ChangeAddressAsync(ClusterNetwork.NodeAddress(node.Number));
+            await MachineState.IsAgainAsync(node.Machine, before);
+        }
+        catch
+        {
+            await node.SaveLogsAsync(Cluster.LogFolder(nameof(A_node_joins_changes_its_address_and_leaves_without_a_trace)));
+            throw;
+        }
+        finally
+        {
+            await Kubectl.RunAsync($"delete node {node.Name}");
+            await node.UnrouteAsync();
+        }
+
+        foreach (var other in Cluster.Nodes)
+        {
+            await Eventually.TrueAsync(async () => await other.OtherNodeAsync(node.Name) is null, $"{other.Name} forgets {node.Name}");
+            await NodeCounts.AreAgainAsync(other, rows[other.Name], NodeCounts.RowsAsync);
+        }
+    }
+
+    // Others know the node by its address, and its pods are reached from everywhere.
+    private async Task IsReachedAsync(KubernetesNode node)
+    {
+        foreach (var other in Cluster.Nodes)
+        {
+            await Eventually.TrueAsync(async () => (string?)(await other.OtherNodeAsync(node.Name))?["address"] == node.Address
+                && (string?)(await other.OtherNodeAsync(node.Name))?["state"] == "programmed", $"{other.Name} has the route to {node.Name}");
+        }
+
+        var space = await CreateNamespaceAsync();
+        foreach (var each in Cluster.Nodes.Append(node))
+        {
+            await Kubectl.ApplyAsync(Manifest.Servers(space, $"web-{each.Number}", 1, each.Name));
+            await Kubectl.RolloutAsync(space, $"deployment/web-{each.Number}");
+        }
+
+        var pod = await AddressAsync(space, node.Number);
+        Assert.NotNull(await TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{pod}:8080/hostname"));
+        foreach (var other in Cluster.Nodes)
+        {
+            var their = await AddressAsync(space, other.Number);
+            Assert.NotNull(await TrafficPods.AskFromAsync(other.Namespace, $"{pod}:8080/hostname"));
+            Assert.NotNull(await TrafficPods.AskFromAsync(node.Namespace, $"{their}:8080/hostname"));
+            Assert.StartsWith($"{their}:", await AskAsync(space, other.Number, pod), StringComparison.Ordinal);
+            Assert.StartsWith($"{pod}:", await AskAsync(space, node.Number, their), StringComparison.Ordinal);
+        }
+
+        await using (LoggedProcess.Start(Cluster.Network.OutsideNamespace, Path.Combine(Cluster.LogFolder("outside"), "node.log"),
+            KubernetesFolder.Program("agnhost"), "netexec", $"--http-port={OutsidePort}", "--udp-port=-1"))
+        {
+            await Eventually.TrueAsync(async () =>
+                await TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{ClusterNetwork.Router}:{OutsidePort}/hostname") is not null,
+                "the server outside answers");
+            Assert.StartsWith($"{node.Address}:", await AskAsync(space, node.Number, ClusterNetwork.Router, OutsidePort), StringComparison.Ordinal);
+        }
+
+        await Cluster.DeleteNamespaceAsync(space);
+    }
+
+    private Task<string> AddressAsync(string space, int node) =>
+        Kubectl.GetAsync($"pods --namespace {space} --selector app=web-{node}", "{.items[0].status.podIP}");
+
+    private async Task<string> AskAsync(string space, int node, string address, int port = 8080)
+    {
+        var run = await Kubectl.ExecAsync(space, $"deployment/web-{node}", $"curl -s -m 5 http://{address}:{port}/clientip");
+        return run.MustSucceed().Output.Trim();
+    }
+}
