@@ -72,6 +72,16 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public async Task The_network_is_not_taken_from_pods_that_have_it()
+    {
+        var results = Directory.CreateDirectory(At("results")).FullName;
+        File.WriteAllText(Path.Combine(results, "podnet-0123456789ab-eth0"), "{}");
+        var run = await NodeAsync("interface", ("RESULTS", results));
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.Contains("pods still have the network podnet", run.Error);
+    }
+
+    [Fact]
     public async Task Certificates_are_readable_only_by_their_owner()
     {
         (await NodeAsync("certificates")).MustSucceed();
@@ -100,6 +110,20 @@ public sealed class DeployTests : IDisposable
         Assert.NotEqual(0, missing.ExitCode);
         Assert.Contains("has to be given", missing.Error);
         Assert.Contains("no such parameter", (await Shell.RunAsync(null, $"{Deploy}/render", ["host-stub.yaml.in", "IMGE=x"])).Error);
+    }
+
+    [Fact]
+    public async Task A_manifest_with_another_parameter_replaces_the_pods()
+    {
+        var first = await TemplateAsync("MTU=1450");
+        Assert.Equal(first, await TemplateAsync("MTU=1450"));
+        Assert.NotEqual(first, await TemplateAsync("MTU=1400"));
+        Assert.Contains("nodeSelector: { kubernetes.io/hostname: node-1 }",
+            await TemplateAsync("NODE_SELECTOR={ kubernetes.io/hostname: node-1 }"));
+
+        async Task<string> TemplateAsync(string parameter) => (await Shell.RunAsync(null, $"{Deploy}/render",
+            ["host-stub.yaml.in", "IMAGE=x", "ACC_ADDRESS=https://192.0.2.1:50002", "IPAM={}", parameter])).MustSucceed()
+            .Output.Split("  template:\n")[1];
     }
 
     [Fact]
@@ -134,8 +158,9 @@ public sealed class DeployTests : IDisposable
         [.. Directory.EnumerateFileSystemEntries(At("node"), "*", SearchOption.AllDirectories)
             .Select(p => Path.GetRelativePath(At("node"), p)).Order(StringComparer.Ordinal)];
 
-    private Task<ShellResult> NodeAsync(string what) =>
-        Shell.RunAsync(null, $"{Deploy}/node", [what], environment: new Dictionary<string, string>
+    private Task<ShellResult> NodeAsync(string what, params (string Name, string Value)[] more)
+    {
+        var environment = new Dictionary<string, string>
         {
             ["HOST_ROOT"] = At("node"),
             ["SOURCE"] = At("source"),
@@ -146,5 +171,12 @@ public sealed class DeployTests : IDisposable
             ["NETWORK_SOURCE"] = At("network.conflist"),
             ["PKI_DIR"] = "/etc/ours",
             ["CERTIFICATES"] = At("certificates"),
-        });
+        };
+        foreach (var (name, value) in more)
+        {
+            environment[name] = value;
+        }
+
+        return Shell.RunAsync(null, $"{Deploy}/node", [what], environment: environment);
+    }
 }
