@@ -29,10 +29,11 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
     {
         var kind = Enum.Parse<ContainerRuntime>(runtime, ignoreCase: true);
         Needs.NotMissing(kind == ContainerRuntime.Crio ? KubernetesFolder.MissingCrio : null);
+        await Cluster.ReadyAsync();
         var rows = new Dictionary<string, SortedDictionary<string, int>>();
         foreach (var other in Cluster.Nodes)
         {
-            rows[other.Name] = await NodeCounts.RowsAsync(other);
+            rows[other.Name] = await NodeCounts.SettledAsync(other, NodeCounts.RowsAsync);
         }
 
         await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, kind);
