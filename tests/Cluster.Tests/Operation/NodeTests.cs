@@ -24,15 +24,15 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
 
     [Theory]
     [InlineData("containerd")]
-    [InlineData("crio")]
     public async Task A_node_joins_changes_its_address_and_leaves_without_a_trace(string runtime)
     {
         var kind = Enum.Parse<ContainerRuntime>(runtime, ignoreCase: true);
         Needs.NotMissing(kind == ContainerRuntime.Crio ? KubernetesFolder.MissingCrio : null);
+        await Cluster.ReadyAsync();
         var rows = new Dictionary<string, SortedDictionary<string, int>>();
         foreach (var other in Cluster.Nodes)
         {
-            rows[other.Name] = await NodeCounts.RowsAsync(other);
+            rows[other.Name] = await NodeCounts.SettledAsync(other, NodeCounts.RowsAsync);
         }
 
         await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, kind);

@@ -14,10 +14,11 @@ public sealed class PodsTests(RealCluster cluster, ITestOutputHelper output) : C
     [Fact]
     public async Task Thirty_pods_at_once_run_and_leave_nothing()
     {
+        await Cluster.ReadyAsync();
         var before = new Dictionary<string, SortedDictionary<string, int>>();
         foreach (var node in Cluster.Nodes)
         {
-            before[node.Name] = await NodeCounts.TakeAsync(node);
+            before[node.Name] = await NodeCounts.SettledAsync(node, NodeCounts.TakeAsync);
         }
 
         var space = await CreateNamespaceAsync();
