@@ -10,7 +10,7 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// Runs a CNI plugin like a container runtime, in the same way for ours and the reference: a process in the host's namespace with the
+/// Runs a CNI plugin as a container runtime does, ours and the reference in the same way: as a process in the host's namespace with the
 /// configuration on standard input.
 /// </summary>
 internal sealed class CniHarness
@@ -28,7 +28,7 @@ internal sealed class CniHarness
 
     public static CniHarness Ours(Lab lab) => new(lab, lab.At("cni-bin/accoffload"), lab.PluginConfiguration());
 
-    /// <summary>Debian's containernetworking-plugins, with the same IPAM plugin.</summary>
+    /// <summary>The bridge plugin of Debian's containernetworking-plugins, with the same IPAM plugin.</summary>
     public static CniHarness Bridge(Lab lab) => new(lab, $"{Needs.CniPluginFolder}/bridge", new JsonObject
     {
         ["cniVersion"] = "1.0.0",
@@ -70,15 +70,25 @@ internal sealed class CniHarness
             return Process.Start(info)!;
         });
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        var output = process.StandardOutput.ReadToEndAsync(limit.Token);
-        var error = process.StandardError.ReadToEndAsync(limit.Token);
-        await process.StandardInput.WriteAsync(configuration.AsMemory(), limit.Token);
-        process.StandardInput.Close();
-        await process.WaitForExitAsync(limit.Token);
+        var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
+        var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        try
+        {
+            await process.StandardInput.WriteAsync(configuration.AsMemory(), limit.Token);
+            process.StandardInput.Close();
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{_plugin} {command} did not exit within 60 s: {await OutputAsync()}");
+        }
+
         var time = Statistics.Milliseconds(started);
         return process.ExitCode == 0
             ? (time, await output)
-            : throw new InvalidOperationException($"{_plugin} {command}: "
-                + $"{await output}{await error}\n{_lab.Agent?.Log}\n{_lab.Manager?.Log}");
+            : throw new InvalidOperationException($"{_plugin} {command}: {await OutputAsync()}");
+
+        async Task<string> OutputAsync() => $"{await output}{await error}\n{_lab.Agent?.Log}\n{_lab.Manager?.Log}";
     }
 }

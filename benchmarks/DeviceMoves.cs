@@ -13,8 +13,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ACCOffload.Benchmarks;
 
 /// <summary>
-/// Moves a function into a pod and back with the agent's pool and with the ip tool, alternating, on links of the same kind. The hardware is
-/// fake and takes no time, so that only the software is compared. The tool's steps are those of the SR-IOV plugin.
+/// Moves a function into a pod and back, alternately with the agent's pool and with the ip tool. The hardware is fake: the links are veth
+/// ends, and only the rows "on demand" include creating and deleting one. The tool's steps are those of the SR-IOV CNI plugin without the
+/// rename to a temporary name; it also sets the address.
 /// </summary>
 internal static class DeviceMoves
 {
@@ -57,11 +58,11 @@ internal static class DeviceMoves
 
             double add = Statistics.Median(toolAdd), del = Statistics.Median(toolDel);
             report.AddCompared("devices: VF into a pod, pool against ip tool", Statistics.Median(vfAdd), "ms", add);
-            report.AddCompared("devices: VF back", Statistics.Median(vfDel), "ms", del);
+            report.AddCompared("devices: VF back to the host", Statistics.Median(vfDel), "ms", del);
             report.AddCompared("devices: SF into a pod, warm", Statistics.Median(sfAdd), "ms", add);
-            report.AddCompared("devices: SF back", Statistics.Median(sfDel), "ms", del);
+            report.AddCompared("devices: SF back to the host", Statistics.Median(sfDel), "ms", del);
             report.AddCompared("devices: SF into a pod, created on demand by devlink", Statistics.Median(coldAdd), "ms", add);
-            report.AddCompared("devices: SF removed", Statistics.Median(coldDel), "ms", del);
+            report.AddCompared("devices: SF deleted, after creation on demand", Statistics.Median(coldDel), "ms", del);
         }
         finally
         {

@@ -72,7 +72,8 @@ internal static class PodCheck
             foreach (var route in table)
             {
                 if (!present.Any(
-                    p => p.Destination.Equals(route.Destination) && (route.Gateway is null || Equals(p.Gateway, route.Gateway))))
+                    p => p.Destination.Equals(route.Destination) && !p.IsMultipath
+                        && (route.Gateway is null || Equals(p.Gateway, route.Gateway))))
                 {
                     throw Missing($"the route to {route.Destination}{Via(route.Gateway)} is gone", sandbox);
                 }

@@ -55,4 +55,9 @@ public sealed record Route
 
     /// <summary>MTU towards the destination, or null.</summary>
     public int? Mtu { get; init; }
+
+    /// <summary>
+    /// The route has several next hops (ECMP), which are not read: it has neither <see cref="Gateway"/> nor <see cref="InterfaceIndex"/>.
+    /// </summary>
+    public bool IsMultipath { get; init; }
 }

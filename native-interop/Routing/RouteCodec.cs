@@ -36,6 +36,7 @@ internal static class RouteCodec
         var index = 0;
         var metric = 0u;
         var table = (uint)body.Table;
+        var isMultipath = false;
         int? mtu = null;
         while (attributes.MoveNext())
         {
@@ -74,7 +75,8 @@ internal static class RouteCodec
                     attributes.Absorb(metrics);
                     break;
                 case Rtnetlink.RTA_MULTIPATH:
-                    return false;
+                    isMultipath = true;
+                    break;
             }
         }
         var bits = 8 * AttributeReader.AddressLength(body.Family);
@@ -83,7 +85,7 @@ internal static class RouteCodec
             throw NetlinkException.Malformed("read a route", Malformed);
         }
 
-        // The kernel's numbers are unsigned. Nobody asks for a table beyond our range, which other programs may use.
+        // Table ids are unsigned 32-bit; Route.Table is an int. Other programs may use larger ones, but no caller asks for those tables.
         if (table > int.MaxValue)
         {
             return false;
@@ -102,6 +104,7 @@ internal static class RouteCodec
             Metric = (int)Math.Min(metric, int.MaxValue),
             Protocol = body.Protocol,
             Mtu = mtu,
+            IsMultipath = isMultipath,
         };
         return true;
     }

@@ -7,12 +7,17 @@ namespace ACCOffload.NativeInterop.Routing;
 public sealed partial class RouteNetlink
 {
     /// <summary>Adds a route.</summary>
-    /// <param name="route">The route.</param>
+    /// <param name="route">The route, with one next hop.</param>
     /// <param name="replace">Change an existing route with this destination, table and metric instead of failing.</param>
     /// <exception cref="NetlinkException">The route exists (EEXIST), or its gateway is unreachable (ENETUNREACH).</exception>
     public void AddRoute(Route route, bool replace = false)
     {
         ArgumentNullException.ThrowIfNull(route);
+        if (route.IsMultipath)
+        {
+            throw new ArgumentException("a route with several next hops cannot be added", nameof(route));
+        }
+
         var operation = $"add route {Describe(route)}";
         var writer = new MessageWriter(stackalloc byte[MessageWriter.BufferLength], Rtnetlink.RTM_NEWROUTE,
             NetlinkMessage.NLM_F_CREATE | (replace ? NetlinkMessage.NLM_F_REPLACE : NetlinkMessage.NLM_F_EXCL));
@@ -32,7 +37,10 @@ public sealed partial class RouteNetlink
         return _connection.TryExecute(writer.Complete(operation), operation, Errno.ESRCH);
     }
 
-    /// <summary>Unicast routes of one table, of both families, through one link or all links (index 0).</summary>
+    /// <summary>
+    /// Unicast routes of one table, of both families, through one link or all links (index 0). Those with several next hops
+    /// (<see cref="Route.IsMultipath"/>) are listed only for all links.
+    /// </summary>
     public IReadOnlyList<Route> GetRoutes(int index = 0, int table = Route.MainTable)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);

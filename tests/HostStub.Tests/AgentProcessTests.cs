@@ -10,7 +10,7 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.HostStub.Tests;
 
 /// <summary>`host-stub agent` and `host-stub status` as processes.</summary>
-public sealed class AgentProcessTests
+public sealed class AgentProcessTests(ITestOutputHelper console)
 {
     private static string Program => Programs.HostStub;
 
@@ -29,23 +29,29 @@ public sealed class AgentProcessTests
         start.Environment["NOTIFY_SOCKET"] = lab.At("notify.sock");
         start.Environment["WATCHDOG_USEC"] = "200000";
         using var process = Process.Start(start)!;
-        using var ending = new Killer(process);
         var output = new StringBuilder();
-        process.OutputDataReceived += (_, e) =>
+        using var ending = new Ending(process, () => console.WriteLine(Output()));
+        process.OutputDataReceived += Collect;
+        process.ErrorDataReceived += Collect;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        void Collect(object sender, DataReceivedEventArgs e)
         {
             lock (output)
             {
                 output.AppendLine(e.Data);
             }
-        };
-        process.BeginOutputReadLine();
-        bool Said(string text)
+        }
+
+        string Output()
         {
             lock (output)
             {
-                return output.ToString().Contains(text, StringComparison.Ordinal);
+                return output.ToString();
             }
         }
+
+        bool Said(string text) => Output().Contains(text, StringComparison.Ordinal);
 
         await ReceiveAsync(notify, "READY=1");
         await ReceiveAsync(notify, "WATCHDOG=1");
@@ -131,8 +137,8 @@ public sealed class AgentProcessTests
         Assert.Contains("is it running?", error, StringComparison.Ordinal);
     }
 
-    // Also when the test fails.
-    private sealed class Killer(Process process) : IDisposable
+    // Kills the process if it still runs, and shows its output if the test fails.
+    private sealed class Ending(Process process, Action show) : IDisposable
     {
         public void Dispose()
         {
@@ -140,6 +146,8 @@ public sealed class AgentProcessTests
             {
                 process.Kill();
             }
+
+            show();
         }
     }
 

@@ -171,6 +171,19 @@ public sealed class ServiceRoutingTests : IDisposable
         Assert.Contains("dev peer0", (await LinesAsync("ip route show 10.200.0.0/16")).Single(), StringComparison.Ordinal);
     }
 
+    // The kernel accepts a second route to the destination if its metric differs, and prefers ours.
+    [Theory]
+    [InlineData("10.200.0.0/16 dev peer0 metric 50")]
+    [InlineData("10.200.0.0/16 metric 50 nexthop dev peer0 nexthop dev acc0")]
+    public async Task A_service_range_with_a_route_of_another_metric_gets_no_route(string route)
+    {
+        Needs.Root();
+        await Shell.RunLineAsync(_name, $"ip route add {route}").Succeeded();
+        var before = await LinesAsync("ip route show 10.200.0.0/16");
+        Apply(Services);
+        Assert.Equal(before, await LinesAsync("ip route show 10.200.0.0/16"));
+    }
+
     [Theory]
     [InlineData("blackhole 10.200.0.0/16")]
     [InlineData("unreachable 10.200.0.0/16")]

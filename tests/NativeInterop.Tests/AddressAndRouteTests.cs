@@ -114,6 +114,28 @@ public sealed class AddressAndRouteTests
         Assert.Equal(int.MaxValue, found.Metric);
     }
 
+    [Theory]
+    [InlineData("10.9.0.0/16 metric 50 nexthop dev x0 nexthop dev x1 weight 2")]
+    [InlineData("fd00:9::/64 metric 50 nexthop via fd00:1::1 dev x0 nexthop via fd00:2::1 dev x1")]
+    public async Task Multipath_routes_are_listed_for_all_links_and_can_be_deleted(string route)
+    {
+        Needs.Root();
+        using var a = new TestNamespace();
+        var link = UpVeth(a, "x0");
+        a.Route.AddAddress(link.Index, IPAddress.Parse("fd00:1::7"), 64);
+        a.Route.AddAddress(link.PeerIndex, IPAddress.Parse("fd00:2::7"), 64);
+        await Shell.RunAsync(null, "ip", ["-n", a.Name, "route", "add", .. route.Split(' ')]).Succeeded();
+
+        var found = Assert.Single(a.Route.GetRoutes(), r => r.Metric == 50);
+        Assert.Equal((true, null, 0), (found.IsMultipath, found.Gateway, found.InterfaceIndex));
+        Assert.Equal(IPNetwork.Parse(route.Split(' ')[0]), found.Destination);
+        Assert.DoesNotContain(a.Route.GetRoutes(link.Index), r => r.Metric == 50);
+        Assert.Throws<ArgumentException>(() => a.Route.AddRoute(found, replace: true));
+
+        Assert.True(a.Route.DeleteRoute(found));
+        Assert.DoesNotContain(a.Route.GetRoutes(), r => r.Metric == 50);
+    }
+
     [Fact]
     public void Tables_are_kept_apart()
     {

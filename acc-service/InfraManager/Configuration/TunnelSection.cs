@@ -29,7 +29,7 @@ internal static class TunnelSection
             Port = port,
             Mac = reader.Value<MacAddress?>(
                 "Node:Vxlan:Mac", "", NodeParsers.OptionalMac,
-                "give a unicast MAC address, or \"\" for the one that follows from the node's name"),
+                "give a unicast MAC address, or \"\" for the one derived from the node's name"),
         };
     }
 }

@@ -116,6 +116,7 @@ internal sealed partial class Programmer
             {
                 AddsRefused = run.AddsRefused,
                 IsForeignPort = _device.IsForeignPort,
+                ProblemOfPort = _device.ProblemOfPort,
                 KnownFailure = key => run.FailureOf(index, key),
                 Changed = (owner, key) => run.Changed(index, owner, key),
                 Progress = Progress,

@@ -22,4 +22,8 @@ internal sealed record ClientCertificate(byte[] Leaf, IReadOnlyList<byte[]> Othe
 /// <param name="Subject">The subject of the certificate, for the log.</param>
 /// <param name="Fingerprint">SHA-256 of the certificate, upper-case hex.</param>
 /// <param name="NotAfter">When the first certificate of its chain expires.</param>
-internal sealed record ClientIdentity(string Node, string Subject, string Fingerprint, DateTimeOffset NotAfter);
+internal sealed record ClientIdentity(string Node, string Subject, string Fingerprint, DateTimeOffset NotAfter)
+{
+    /// <summary>When the first of the revocation lists that cover the chain expires.</summary>
+    public DateTimeOffset RevocationKnownUntil { get; init; } = DateTimeOffset.MaxValue;
+}

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace ACCOffload.InfraManager.Security;
 
 /// <summary>
-/// The established connections on the mutual TLS port. Closes those whose certificate becomes invalid: by a changed bundle or revocation
-/// list, or by expiry.
+/// The established connections on the mutual TLS port. Closes those whose certificate is no longer accepted: because the bundle or a
+/// revocation list changed, or because a certificate of the chain or a revocation list expired.
 /// </summary>
 internal sealed partial class PeerConnections : IDisposable
 {
@@ -32,7 +32,7 @@ internal sealed partial class PeerConnections : IDisposable
     public void Remove(PeerConnection connection) => _connections.TryRemove(connection, out _);
 
     /// <summary>
-    /// The identity for a request on the connection; null if its certificate is no longer valid, and the connection is closed.
+    /// The client's identity for a request on the connection. If its certificate is no longer accepted: null, and the connection is closed.
     /// </summary>
     public ClientIdentity? Admit(PeerConnection connection)
     {

@@ -93,14 +93,15 @@ internal sealed class TrustSnapshot
             try
             {
                 var trusted = chain.Build(leaf);
-                refusal = (trusted ? null : Explain(chain, leaf, now)) ?? CheckUsage(leaf) ?? CheckRevocation(chain, now);
+                var listed = DateTimeOffset.MaxValue;
+                refusal = (trusted ? null : Explain(chain, leaf, now)) ?? CheckUsage(leaf) ?? CheckRevocation(chain, now, out listed);
                 if (refusal is not null)
                 {
                     return null;
                 }
 
                 var notAfter = chain.ChainElements.Min(e => new DateTimeOffset(e.Certificate.NotAfter));
-                return identify(leaf, notAfter, out refusal);
+                return identify(leaf, notAfter, out refusal) is { } identity ? identity with { RevocationKnownUntil = listed } : null;
             }
             finally
             {
@@ -172,8 +173,12 @@ internal sealed class TrustSnapshot
     /// Checks each certificate of the chain against the list of its issuer. If lists are configured, an issuer without a current one is not
     /// trusted.
     /// </summary>
-    private string? CheckRevocation(X509Chain chain, DateTimeOffset now)
+    /// <param name="chain">The chain.</param>
+    /// <param name="now">The current time.</param>
+    /// <param name="until">When the first of these lists expires.</param>
+    private string? CheckRevocation(X509Chain chain, DateTimeOffset now, out DateTimeOffset until)
     {
+        until = DateTimeOffset.MaxValue;
         if (_revocations is null)
         {
             return null;
@@ -194,10 +199,13 @@ internal sealed class TrustSnapshot
                 return i == 0 ? "the certificate is revoked" : $"the certificate of {certificate.Subject} is revoked";
             }
 
-            if (lists.TrueForAll(l => l.NextUpdate < now))
+            var end = lists.Max(l => l.NextUpdate ?? DateTimeOffset.MaxValue);
+            if (end < now)
             {
-                return $"the revocation list of {issuer.Subject} expired on {lists.Max(l => l.NextUpdate):u}";
+                return $"the revocation list of {issuer.Subject} expired on {end:u}";
             }
+
+            until = end < until ? end : until;
         }
         return null;
     }

@@ -247,7 +247,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         if (!_traits.TakesPorts)
         {
             throw new P4RuntimeException(
-                StatusCode.FailedPrecondition, $"{_traits.Name} accepts no ports at run time, and {port.Name} is not in Target:Ports; use "
+                StatusCode.Unimplemented, $"{_traits.Name} accepts no ports at run time, and {port.Name} is not in Target:Ports; use "
                     + "device kind tap to get one of those");
         }
 

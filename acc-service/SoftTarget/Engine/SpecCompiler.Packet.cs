@@ -39,7 +39,7 @@ internal sealed partial class SpecCompiler
                 break;
             case "mirror":
                 Count(line, 3, "mirror SLOT SESSION");
-                Emit(Fields(Opcode.Mirror, NoHeader(line, tokens[1], "slot"), NoHeader(line, tokens[2], "session")));
+                Emit(Fields(Opcode.Mirror, NonHeaderWord(line, tokens[1], "slot"), NonHeaderWord(line, tokens[2], "session")));
                 break;
             case "recirculate":
                 Count(line, 1, "recirculate");
@@ -47,7 +47,7 @@ internal sealed partial class SpecCompiler
                 break;
             case "recircid":
                 Count(line, 2, "recircid m.FIELD");
-                Emit(Fields(Opcode.PassId, _scope.MetadataWord(line, tokens[1], "pass")));
+                Emit(Fields(Opcode.PassId, _scope.MetadataWord(line, tokens[1], "pass ID")));
                 break;
             case "extract":
                 TranslateExtract(line);
@@ -55,13 +55,13 @@ internal sealed partial class SpecCompiler
             case "lookahead":
                 Count(line, 2, "lookahead h.HEADER");
                 OnlyInApply(line);
-                var looked = _scope.Header(line, tokens[1]);
-                if (looked.Type.IsVariable)
+                var lookaheadHeader = _scope.Header(line, tokens[1]);
+                if (lookaheadHeader.Type.IsVariable)
                 {
-                    throw line.Error($"header '{looked.Name}' has a variable width");
+                    throw line.Error($"header '{lookaheadHeader.Name}' has a variable width");
                 }
 
-                Emit(new Instruction { Op = Opcode.Lookahead, Index = looked.Index, Extra = looked.Type.Bytes });
+                Emit(new Instruction { Op = Opcode.Lookahead, Index = lookaheadHeader.Index, Extra = lookaheadHeader.Type.Bytes });
                 break;
             default:
                 Count(line, 2, line.Keyword + " h.HEADER");
@@ -96,7 +96,7 @@ internal sealed partial class SpecCompiler
         Emit(Fields(Opcode.ExtractVariable, length) with { Index = header.Index, Extra = header.Type.MinimumBytes });
     }
 
-    private Operand NoHeader(SpecLine line, string name, string what)
+    private Operand NonHeaderWord(SpecLine line, string name, string what)
     {
         var operand = _scope.Word(line, name, Arguments, what);
         return operand.IsHeader ? throw line.Error($"{what} can't be a header field") : operand;

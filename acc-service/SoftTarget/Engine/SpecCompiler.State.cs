@@ -159,7 +159,7 @@ internal sealed partial class SpecCompiler
         var colors = Fields(Opcode.Nop, colorOut);
         if (_scope.TryField(tokens[4], Arguments, out _))
         {
-            var colorIn = NoHeader(line, tokens[4], "color in");
+            var colorIn = NonHeaderWord(line, tokens[4], "color in");
             Emit(colors with { StructB = (ushort)colorIn.Struct, OffsetB = colorIn.Offset, CodeB = colorIn.Code });
         }
         else

@@ -69,7 +69,7 @@ public sealed class SwxTable
     /// <summary>Whether the default action is constant.</summary>
     public bool DefaultIsConst { get; internal init; }
 
-    /// <summary>Size in the specification.</summary>
+    /// <summary>Maximum number of entries; may be 0 for a table without a key.</summary>
     public long Size { get; internal init; }
 
     /// <inheritdoc/>
@@ -103,7 +103,9 @@ public sealed class SwxSelector
     /// <summary>Number of groups; ids are below it.</summary>
     public int GroupsMax { get; internal init; }
 
-    /// <summary>Maximum number of members in a group.</summary>
+    /// <summary>
+    /// Maximum number of members in a group. The P4Runtime server enforces it exactly; the engine rounds it up to a power of two.
+    /// </summary>
     public int MembersMax { get; internal init; }
 
     /// <inheritdoc/>

@@ -18,7 +18,8 @@ public sealed class EncapsulationTests(RealCluster cluster, EncapsulatedNodes no
             Assert.Equal("tunnel", (string?)(await node.OtherNodeAsync(other.Name))?["path"]);
             var (own, their) = (await nodes.AddressAsync(node.Number), await nodes.AddressAsync(other.Number));
             Assert.Equal(own, Source(await nodes.AskFromPodAsync(node.Number, $"{their}:8080/clientip")));
-            Assert.Equal(node.Address, Source(await EncapsulatedNodes.AskFromAsync(node.Namespace, node.Address, $"{their}:8080/clientip")));
+            Assert.Equal(node.Address,
+                Source(await EncapsulatedNodes.AskFromAsync(node.Namespace, node.Address, $"{their}:8080/clientip")));
             var text = new string('x', ManyBytes);
             Assert.Equal(text, await nodes.AskFromPodAsync(node.Number, $"{their}:8080/echo?msg={text}"));
         }

@@ -9,16 +9,16 @@ namespace ACCOffload.Cluster.Tests.Operation;
 /// </summary>
 internal sealed class Clients(RealCluster cluster, string @namespace) : IAsyncDisposable
 {
+    private const string Options = "-s -o /dev/null -w '%{http_code} %{num_connects} %{errormsg}\\n'";
+
     private readonly Dictionary<string, BackgroundProcess> _outside = [];
     private readonly List<string> _pods = [];
 
     /// <summary>Requests with a connection each, several per second.</summary>
-    public static string Repeat(string url) =>
-        $"while true; do curl -s -m 10 -o /dev/null -w '%{{http_code}} %{{num_connects}} %{{errormsg}}\\n' 'http://{url}'; sleep 0.1; done";
+    public static string Repeat(string url) => $"while true; do curl -m 10 {Options} 'http://{url}'; sleep 0.1; done";
 
     /// <summary>Requests over one connection. If it breaks, curl makes another one, which the line says.</summary>
-    public static string Keep(string url) =>
-        $"exec stdbuf -oL curl -s -m 60 --rate 3/s -o /dev/null -w '%{{http_code}} %{{num_connects}} %{{errormsg}}\\n' 'http://{url}?[1-1000000]'";
+    public static string Keep(string url) => $"exec stdbuf -oL curl -m 60 --rate 3/s {Options} 'http://{url}?[1-1000000]'";
 
     /// <summary>Starts a client in a pod.</summary>
     public async Task StartInPodAsync(string name, int node, string script)

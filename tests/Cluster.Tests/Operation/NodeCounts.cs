@@ -35,6 +35,21 @@ internal static class NodeCounts
             tables.ToDictionary(t => $"rows of {(string)t!["name"]!}", t => t!["rows"]?.AsArray().Count ?? 0), StringComparer.Ordinal);
     }
 
+    /// <summary>The numbers, once they have not changed for some seconds.</summary>
+    public static async Task<SortedDictionary<string, int>> SettledAsync(KubernetesNode node,
+        Func<KubernetesNode, Task<SortedDictionary<string, int>>> take)
+    {
+        var counts = await take(node);
+        await Eventually.TrueAsync(async () =>
+        {
+            await Task.Delay(TimeSpan.FromSeconds(3));
+            var before = counts;
+            counts = await take(node);
+            return counts.SequenceEqual(before);
+        }, $"the numbers of {node.Name} settle");
+        return counts;
+    }
+
     /// <summary>Waits until a node has the same numbers as before.</summary>
     public static async Task AreAgainAsync(KubernetesNode node, SortedDictionary<string, int> before,
         Func<KubernetesNode, Task<SortedDictionary<string, int>>> take)

@@ -22,16 +22,20 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
         }
     }
 
-    [Fact]
-    public async Task A_node_joins_changes_its_address_and_leaves_without_a_trace()
+    [Theory]
+    [InlineData("containerd")]
+    public async Task A_node_joins_changes_its_address_and_leaves_without_a_trace(string runtime)
     {
+        var kind = Enum.Parse<ContainerRuntime>(runtime, ignoreCase: true);
+        Needs.NotMissing(kind == ContainerRuntime.Crio ? KubernetesFolder.MissingCrio : null);
+        await Cluster.ReadyAsync();
         var rows = new Dictionary<string, SortedDictionary<string, int>>();
         foreach (var other in Cluster.Nodes)
         {
-            rows[other.Name] = await NodeCounts.RowsAsync(other);
+            rows[other.Name] = await NodeCounts.SettledAsync(other, NodeCounts.RowsAsync);
         }
 
-        await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, ContainerRuntime.Containerd);
+        await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, kind);
         Assert.NotEqual("True", await Kubectl.GetAsync($"node {node.Name}", ReadyPath));
         var before = await MachineState.TakeAsync(node.Machine);
         try
@@ -71,8 +75,9 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
     {
         foreach (var other in Cluster.Nodes)
         {
-            await Eventually.TrueAsync(async () => (string?)(await other.OtherNodeAsync(node.Name))?["address"] == node.Address
-                && (string?)(await other.OtherNodeAsync(node.Name))?["state"] == "programmed", $"{other.Name} has the route to {node.Name}");
+            await Eventually.TrueAsync(async () => await other.OtherNodeAsync(node.Name) is { } known
+                && (string?)known["address"] == node.Address && (string?)known["state"] == "programmed",
+                $"{other.Name} has the route to {node.Name}");
         }
 
         var space = await CreateNamespaceAsync();
@@ -96,10 +101,11 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
         await using (LoggedProcess.Start(Cluster.Network.OutsideNamespace, Path.Combine(Cluster.LogFolder("outside"), "node.log"),
             KubernetesFolder.Program("agnhost"), "netexec", $"--http-port={OutsidePort}", "--udp-port=-1"))
         {
-            await Eventually.TrueAsync(async () =>
-                await TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{ClusterNetwork.Router}:{OutsidePort}/hostname") is not null,
+            var url = $"{ClusterNetwork.Router}:{OutsidePort}/hostname";
+            await Eventually.TrueAsync(async () => await TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, url) is not null,
                 "the server outside answers");
-            Assert.StartsWith($"{node.Address}:", await AskAsync(space, node.Number, ClusterNetwork.Router, OutsidePort), StringComparison.Ordinal);
+            var source = await AskAsync(space, node.Number, ClusterNetwork.Router, OutsidePort);
+            Assert.StartsWith($"{node.Address}:", source, StringComparison.Ordinal);
         }
 
         await Cluster.DeleteNamespaceAsync(space);

@@ -74,7 +74,7 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
                 await Cluster.Control.StartApiServerAsync();
             }
 
-            // If it was away for long, the controllers take the nodes for dead until kubelet reports again, and their pods leave the services.
+            // If it was away for long, the controllers take the nodes for dead until kubelet reports again: their pods leave the services.
             await Cluster.ReadyAsync();
             foreach (var node in Cluster.Nodes)
             {
@@ -127,5 +127,6 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
 
     // All pods of the cluster, and how often their containers were restarted.
     private Task<string> PodsAsync() =>
-        Kubectl.GetAsync("pods --all-namespaces", "{range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}");
+        Kubectl.GetAsync("pods --all-namespaces",
+            "{range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}");
 }

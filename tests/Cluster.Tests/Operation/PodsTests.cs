@@ -8,13 +8,17 @@ public sealed class PodsTests(RealCluster cluster, ITestOutputHelper output) : C
     private const int ManyPods = 30;
     private const int Replicas = 10;
 
+    // Kubernetes removes a terminating pod from its services while the hook waits.
+    private const string PreStop = "          lifecycle: { preStop: { sleep: { seconds: 10 } } }";
+
     [Fact]
     public async Task Thirty_pods_at_once_run_and_leave_nothing()
     {
+        await Cluster.ReadyAsync();
         var before = new Dictionary<string, SortedDictionary<string, int>>();
         foreach (var node in Cluster.Nodes)
         {
-            before[node.Name] = await NodeCounts.TakeAsync(node);
+            before[node.Name] = await NodeCounts.SettledAsync(node, NodeCounts.TakeAsync);
         }
 
         var space = await CreateNamespaceAsync();
@@ -40,9 +44,8 @@ public sealed class PodsTests(RealCluster cluster, ITestOutputHelper output) : C
     public async Task A_rolling_update_of_ten_pods_fails_no_request()
     {
         var space = await CreateNamespaceAsync();
-        // Kubernetes removes a terminating pod from its services while the hook waits.
         await Kubectl.ApplyAsync(
-            Manifest.Servers(space, "web", Replicas, container: "          lifecycle: { preStop: { sleep: { seconds: 10 } } }", graceSeconds: 20)
+            Manifest.Servers(space, "web", Replicas, container: PreStop, graceSeconds: 20)
             + Manifest.Service(space, "web", "app: web", "type: NodePort"));
         await Kubectl.RolloutAsync(space, "deployment/web", seconds: 300);
         var address = await Kubectl.GetAsync($"service web --namespace {space}", "{.spec.clusterIP}");

@@ -6,6 +6,9 @@ namespace ACCOffload.Cluster.Tests.Setup;
 /// <summary>An image archive of <see cref="KubernetesFolder"/>.</summary>
 internal static class ImageArchive
 {
+    // The folders of CRI-O's storage.
+    private const string Storage = "/var/lib/containers/storage+/run/containers/storage";
+
     private static readonly string InMachine = $"{KubernetesFolder.InMachine}/images";
 
     /// <summary>The command by which a node's runtime takes an archive.</summary>
@@ -17,7 +20,7 @@ internal static class ImageArchive
             : [.. (await NamesAsync(archive)).Select(name => new[]
             {
                 "env", $"LD_LIBRARY_PATH={KubernetesFolder.InMachine}/lib", $"{KubernetesFolder.InMachine}/bin/skopeo", "copy",
-                $"oci-archive:{file}:{name}", $"containers-storage:[overlay]{name}",
+                $"oci-archive:{file}:{name}", $"containers-storage:[overlay@{Storage}]{name}",
             })];
     }
 

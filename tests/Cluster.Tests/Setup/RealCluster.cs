@@ -78,11 +78,11 @@ public sealed class RealCluster : IAsyncLifetime
         await Shell.RunAsync(null, "rm", ["-rf", "--one-file-system", _folder]);
     }
 
-    /// <summary>Waits until all nodes are ready, and the cluster's DNS is.</summary>
+    /// <summary>Waits until all nodes are ready, and all deployments are available, the cluster's DNS among them.</summary>
     internal async Task ReadyAsync()
     {
         await Kubectl.RunAsync("wait --for=condition=Ready nodes --all --timeout=120s", seconds: 130);
-        await Kubectl.RolloutAsync("kube-system", "deployment/coredns");
+        await Kubectl.RunAsync("wait --for=condition=Available deployments --all --all-namespaces --timeout=120s", seconds: 130);
     }
 
     internal async Task<string> CreateNamespaceAsync()

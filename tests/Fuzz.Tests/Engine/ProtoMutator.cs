@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace ACCOffload.Fuzz.Tests.Engine;
 
 /// <summary>
@@ -100,13 +102,26 @@ internal static class ProtoMutator
                 bytes.AddRange(Write(fields[(at + 1)..]));
                 return [.. bytes];
             default:
-                fields[at] = field.WireType == Delimited
-                    ? field with { Payload = Text(dice, field.Payload) }
-                    : field with { Number = dice.OneIn(3) ? field.Number + (ulong)(long)dice.Between(-2, 2) : dice.OddNumber() };
+                fields[at] = field.WireType switch
+                {
+                    Delimited => field with { Payload = Text(dice, field.Payload) },
+                    Varint => field with { Number = Number(dice, field.Number) },
+                    // Little-endian; Write cuts it to the field's size.
+                    _ => field with { Payload = BitConverter.GetBytes(Number(dice, Fixed(field.Payload))) },
+                };
                 break;
         }
 
         return Write(fields);
+    }
+
+    private static ulong Number(Dice dice, ulong old) => dice.OneIn(3) ? old + (ulong)(long)dice.Between(-2, 2) : dice.OddNumber();
+
+    private static ulong Fixed(ReadOnlySpan<byte> payload)
+    {
+        Span<byte> number = stackalloc byte[sizeof(ulong)];
+        payload[..Math.Min(payload.Length, number.Length)].CopyTo(number);
+        return BinaryPrimitives.ReadUInt64LittleEndian(number);
     }
 
     private static byte[] Text(Dice dice, byte[] old) => dice.Below(4) switch

@@ -52,15 +52,15 @@ public sealed class ServiceCompilerTests
                 "buckets bucket=0 set_id=9 -> bucket_backend(backend_id=1)",
                 "buckets bucket=1 set_id=8 -> bucket_backend(backend_id=3)",
                 "services outside=0 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, succession=0, pool=0, "
-                + "affinity=4, max_age=94500, ranges_id=0)",
+                + "affinity=4, max_age=91350, ranges_id=0)",
                 "services outside=0 ip=192.0.2.10 port=30080 protocol=6 -> refuse(frontend_id=7, pool=1)",
                 "services outside=0 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=8, buckets=2, succession=0, "
-                + "pool=0, affinity=4, max_age=94500, ranges_id=11)",
+                + "pool=0, affinity=4, max_age=91350, ranges_id=11)",
                 "services outside=1 ip=10.96.0.1 port=80 protocol=6 -> balance(frontend_id=5, set_id=8, buckets=2, succession=0, pool=1, "
-                + "affinity=4, max_age=94500, ranges_id=0)",
+                + "affinity=4, max_age=91350, ranges_id=0)",
                 "services outside=1 ip=192.0.2.10 port=30080 protocol=6 -> drop_new(frontend_id=7, pool=1)",
                 "services outside=1 ip=203.0.113.5 port=80 protocol=6 -> balance(frontend_id=6, set_id=9, buckets=1, succession=0, "
-                + "pool=0, affinity=4, max_age=94500, ranges_id=11)",
+                + "pool=0, affinity=4, max_age=91350, ranges_id=11)",
                 "source_ranges ranges_id=11 -> in_range()",
                 "source_ranges ranges_id=11 src_ip=198.51.100.0/24 -> in_range()",
             ],
@@ -87,12 +87,12 @@ public sealed class ServiceCompilerTests
     [Theory]
     [InlineData(0, 0, 0)]
     [InlineData(1, 1, 1_300)]
-    [InlineData(7, 1, 7_351)]
-    [InlineData(8, 2, 8_402)]
-    [InlineData(125, 5, 131_252)]
-    [InlineData(10800, 6, 11_340_000)]
-    [InlineData(40000, 8, 42_000_001)]
-    [InlineData(86400, 8, 90_720_000)]
+    [InlineData(7, 1, 7_300)]
+    [InlineData(8, 2, 8_300)]
+    [InlineData(125, 5, 126_875)]
+    [InlineData(10800, 6, 10_962_000)]
+    [InlineData(40000, 8, 40_600_000)]
+    [InlineData(86400, 8, 87_696_000)]
     public void Entries_of_clients_outlive_their_affinity(int seconds, int number, uint maxAge)
     {
         Assert.Equal(number, AffinityClass.Of(seconds));

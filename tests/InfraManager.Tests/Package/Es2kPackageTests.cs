@@ -8,7 +8,7 @@ using P4.Config.V1;
 
 namespace ACCOffload.InfraManager.Tests.Package;
 
-/// <summary>The package that release 24.01 ships for the E2100, behind a strict server.</summary>
+/// <summary>Profile es2k-24.01 against a strict server with a P4Info that is reconstructed from release 24.01.</summary>
 public sealed class Es2kPackageTests
 {
     private const string GatewayMac = "400000314";
@@ -128,7 +128,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task UDP_has_its_own_flag_table_and_host_backends_are_reached_through_the_host_vport()
+    public async Task UDP_services_use_set_vip_flag_and_reach_host_backends_through_the_host_vport()
     {
         await using var harness = await StartAsync();
         await harness.SetAsync(new ServiceSpec(TestService.Key(3), [TestService.Port(3, ProtocolType.Udp, 53, TestService.Host(5353))]));
@@ -164,7 +164,7 @@ public sealed class Es2kPackageTests
     }
 
     [Fact]
-    public async Task A_restart_writes_nothing_except_to_correct_foreign_and_changed_rows()
+    public async Task A_restart_corrects_only_unknown_and_modified_rows_of_the_managed_tables()
     {
         await using var harness = await StartAsync();
         await harness.AttachAsync(PackageHarness.Pod(1));
@@ -178,7 +178,7 @@ public sealed class Es2kPackageTests
         await harness.CloseAsync();
         harness.Server.Drift((tables, info) =>
         {
-            // A row of a pod of the previous manager, a row written by whoever set up the machine, and a changed row.
+            // An unknown row of a managed table, a row of a table that is not managed, and a modified row.
             tables.Apply(Row(info, "arp_to_port_table", [[10, 244, 9, 9]], "set_dest_vport", [[0x30]]));
             tables.Apply(Row(info, "comms_channel_table", [[3], [2]], "send", [[9]]));
             tables.Apply(Row(info, "arp_to_port_table", [[10, 244, 0, 1]], "set_dest_vport", [[0x31]], P4.V1.Update.Types.Type.Modify));
@@ -217,12 +217,12 @@ public sealed class Es2kPackageTests
     [Theory]
     [InlineData("table", "tx_balance", "has no table 'k8s_dp_control.tx_balance'")]
     [InlineData("action", "set_default_lb_dest", "table tx_balance has no action 'k8s_dp_control.set_default_lb_dest'")]
-    [InlineData("param", "set_dest_mac_vport", "action set_dest_mac_vport of table ipv4_to_port_table_tx has 1 parameters, expected 2")]
+    [InlineData("param", "set_dest_mac_vport", "action set_dest_mac_vport of table ipv4_to_port_table_tx has 1 parameter(s), expected 2")]
     [InlineData("width", "set_source_ip",
         "parameter 1 (arg0) of action set_source_ip of table rx_src_ip is 8 bits wide, expected at least 24")]
     [InlineData("key", "rx_src_ip", "table rx_src_ip has no match field 'hdrs.l4_port[meta.common.depth].sport'")]
     [InlineData("kind", "arp_to_port_table", "table arp_to_port_table matches hdrs.arp.tpa as Lpm, expected an exact match")]
-    public async Task A_different_pipeline_is_refused_with_the_name_of_the_missing_object(string what, string name, string text)
+    public async Task A_different_pipeline_is_refused_with_a_message_that_names_the_mismatch(string what, string name, string text)
     {
         var info = PackageInfo.Es2k();
         var table = info.Tables.FirstOrDefault(t => t.Preamble.Alias == name);

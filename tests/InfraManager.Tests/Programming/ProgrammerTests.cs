@@ -317,6 +317,34 @@ public class ProgrammerTests
         await core.UntilAsync(() => target.Ports.Count == 1, "tap1 removed");
     }
 
+    [Theory]
+    // The first leaves the outcome open, the second does not.
+    [InlineData(StatusCode.Unavailable, StatusCode.Unavailable)]
+    [InlineData(StatusCode.PermissionDenied, StatusCode.Internal)]
+    public async Task A_port_that_cannot_be_looked_up_is_not_taken_for_one_of_ours(StatusCode code, StatusCode error)
+    {
+        var target = new FakeTarget { CanList = false };
+        target.AddForeignPort("tap1");
+        target.AddForeignPort("tap2");
+        await using var core = await CoreHarness.StartAsync(target);
+        target.FailsLookup = name => name == "tap1" ? code : StatusCode.OK;
+        var (first, second) = (TestNode.Pod(1, 1) with { PortName = "tap1" }, TestNode.Pod(2, 2) with { PortName = "tap2" });
+
+        // The other ports of the batch are looked up nevertheless.
+        var outcome = await core.SyncAsync(TestNode.Sync(9, first, second));
+        var failure = Assert.Single(outcome.Failures);
+        Assert.Equal((1, TestNode.Key(1), error), (outcome.Added, failure.Key, (StatusCode)failure.Error.Code));
+        Assert.Contains("whether port tap1 exists already", failure.Error.Message, StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(first with { Sequence = 10 }));
+        Assert.Equal(error, (StatusCode)refused.Code);
+
+        target.FailsLookup = _ => StatusCode.OK;
+        await core.AttachAsync(first with { Sequence = 11 });
+        await core.DetachAsync(first, 12);
+        await core.DetachAsync(second, 13);
+        Assert.Equal(["tap1", "tap2"], target.Ports.Keys.Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task A_full_queue_refuses_immediately_and_a_stop_completes_all_requests()
     {

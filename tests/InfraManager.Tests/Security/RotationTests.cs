@@ -120,6 +120,28 @@ public sealed class RotationTests
         await Eventually.TrueAsync(() => api.Log.Matching("the revocation list of CN=Test CA expired").Any(), "the reason is reported");
     }
 
+    [Fact]
+    public async Task Live_connections_are_closed_when_the_revocation_list_expires()
+    {
+        var time = new ShiftedTime();
+        await using var api = await ApiFixture.StartAsync(time, revocation: true);
+        using var certificate = api.Pki.IssueHost(notAfter: time.GetUtcNow().AddDays(30));
+        using var channel = api.Connect(certificate);
+        await new Offload.OffloadClient(channel).StatusAsync(new StatusRequest());
+        time.Shift = TimeSpan.FromDays(8);
+        await Eventually.TrueAsync(() => api.Server.Connections == 0 && api.Log.Matching("Closed").Any(), "the connection is closed");
+        Assert.Contains(
+            "the revocation list of CN=Test CA expired on", Assert.Single(api.Log.Matching("Closed")), StringComparison.Ordinal);
+        await TlsMatrixTests.AssertRefusedAsync(channel);
+
+        // With a new list, the client can connect again.
+        api.WriteRevocations();
+        await Eventually.TrueAsync(() => api.Log.Matching("Certificates reloaded").Any(), "the new list is loaded");
+        using var second = api.Connect(certificate);
+        await new Offload.OffloadClient(second).StatusAsync(new StatusRequest());
+        Assert.Single(api.Log.Matching("Closed"));
+    }
+
     private static Task PresentedAsync(ApiFixture api, X509Certificate2 client, X509Certificate2 server) => Eventually.TrueAsync(
         async () =>
         {

@@ -84,6 +84,9 @@ internal sealed class FakeTarget : ITarget
 
     public Func<string, StatusCode> RefusesPort { get; set; } = _ => StatusCode.OK;
 
+    /// <summary>Returns the status code of a port's lookup; any but OK fails it.</summary>
+    public Func<string, StatusCode> FailsLookup { get; set; } = _ => StatusCode.OK;
+
     public int Writes { get; private set; }
 
     public int Updates { get; private set; }
@@ -255,6 +258,11 @@ internal sealed class FakeTarget : ITarget
     public Task<uint?> FindPortAsync(string name, CancellationToken cancellationToken)
     {
         ThrowIfAway();
+        if (FailsLookup(name) is var code and not StatusCode.OK)
+        {
+            throw new P4RuntimeException(code, "not looked up");
+        }
+
         return Task.FromResult<uint?>(Ports.TryGetValue(name, out var id) ? id : null);
     }
 

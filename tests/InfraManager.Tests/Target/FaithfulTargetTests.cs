@@ -237,6 +237,8 @@ public sealed partial class FaithfulTargetTests : IAsyncDisposable
         var refused = await Assert.ThrowsAsync<IntentException>(() => AttachAsync(1, TestNode.PortName(1)));
 
         Assert.Contains("use device kind tap to get one of those", refused.Message, StringComparison.Ordinal);
+        // Not a code that asks the agent to try again.
+        Assert.Equal(IntentError.InvalidArgument, refused.Code);
         Assert.Equal(0, _programmer.Status.Endpoints);
     }
 

@@ -13,7 +13,7 @@ public sealed class DeviceFuzzTests
 {
     private static readonly DevlinkHandle Device = DevlinkHandle.Pci("0000:01:00.0");
 
-    // Attribute types that the codecs parse, with values of the right sizes, some nested, some damaged.
+    // Types in and around the ranges that the codecs parse. The values' sizes are independent of the type.
     private static readonly Gen<int> Types = Gen.OneOf(Gen.Int[0, 30], Gen.Int[60, 80], Gen.Int[96, 106], Gen.Int[125, 170]);
 
     private static readonly Gen<byte[]> Values = Gen.OneOf(Gen.Byte.Array[1], Gen.Byte.Array[2], Gen.Byte.Array[4], Gen.Byte.Array[6],
@@ -37,7 +37,7 @@ public sealed class DeviceFuzzTests
     private static readonly Gen<byte> Commands = OneOf<byte>(1, 3, 4, 5, 7, 8, 29, 51, 76, 200);
 
     [Fact]
-    public void Devlink_answers_return_objects_or_netlink_errors() =>
+    public void Devlink_replies_are_parsed_or_rejected() =>
         Gen.Select(Gen.Int[0, 6], Commands, Attributes, Gen.Int[0, 3]).Sample((method, command, attributes, cut) =>
     {
         byte[] payload = [command, 1, 0, 0, .. attributes];
@@ -104,7 +104,7 @@ public sealed class DeviceFuzzTests
     }, iter: 2_000);
 
     [Fact]
-    public void Notifications_are_events_or_losses() =>
+    public void Notifications_are_read_or_reported_as_lost() =>
         Gen.Select(OneOf(ScriptedSockets.Family, 2, 3, 0x10), Commands, Attributes).Array[1, 4].Sample(messages =>
     {
         using var kernel = new ScriptedKernel();

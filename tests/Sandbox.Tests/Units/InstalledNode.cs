@@ -6,8 +6,8 @@ using ACCOffload.TestKit.Processes;
 namespace ACCOffload.Sandbox.Tests.Units;
 
 /// <summary>
-/// A machine with the published binaries, the units and the configuration of rootfs installed as by a package, and pods added as by a
-/// runtime.
+/// A machine on which the published binaries and the units and configuration of rootfs are installed as a package would, and pods are added
+/// as a container runtime would.
 /// </summary>
 internal sealed class InstalledNode : IAsyncDisposable
 {
@@ -18,6 +18,8 @@ internal sealed class InstalledNode : IAsyncDisposable
     private const string Plugin = "/opt/cni/bin/accoffload";
 
     private readonly Dictionary<string, JsonNode> _results = [];
+
+    // The device kinds of all pods whose namespaces exist, also of those whose ADD failed.
     private readonly Dictionary<string, string> _kinds = [];
 
     private InstalledNode(BootedMachine machine) => Machine = machine;
@@ -43,7 +45,7 @@ internal sealed class InstalledNode : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Machine.DisposeAsync();
 
-    /// <summary>The path of a drop-in by which a test may change a unit; <see cref="RestoreAsync"/> removes it.</summary>
+    /// <summary>The path of the drop-in with which a test changes a unit; <see cref="RestoreAsync"/> removes it.</summary>
     public static string TestDropIn(string unit) => $"/run/systemd/system/{unit}.d/trial.conf";
 
     /// <summary>Restores the shipped units, starts them and removes all pods.</summary>
@@ -59,13 +61,13 @@ internal sealed class InstalledNode : IAsyncDisposable
         await Machine.OutputAsync("systemctl", "reset-failed");
         await Machine.OutputAsync("systemctl", changed ? "restart" : "start", Manager, Agent);
         await ReadyAsync();
-        foreach (var pod in _results.Keys.ToArray())
+        foreach (var pod in _kinds.Keys.ToArray())
         {
             await RemovePodAsync(pod);
         }
     }
 
-    /// <summary>Waits until the units run and the ACC knows the agent's attachments.</summary>
+    /// <summary>Waits until STATUS succeeds and InfraManager is reconciled and has at least one endpoint.</summary>
     public Task ReadyAsync() => Eventually.TrueAsync(
         async () => (await CniAsync("STATUS", "none")).ExitCode == 0 && await StatusAsync() is { } status && (bool)status["reconciled"]!
             && (int)status["endpoints"]! >= 1,
@@ -86,8 +88,8 @@ internal sealed class InstalledNode : IAsyncDisposable
     /// <summary>Creates a pod's network namespace, runs ADD like a runtime and returns the pod's address.</summary>
     public async Task<string> AddPodAsync(string pod, string kind = "veth")
     {
-        _kinds[pod] = kind;
         await Machine.OutputAsync("ip", "netns", "add", pod);
+        _kinds[pod] = kind;
         var run = await CniAsync("ADD", pod);
         Assert.True(run.ExitCode == 0, $"ADD {pod}: {run.Output}{run.Error}");
         _results[pod] = JsonNode.Parse(run.Output)!;
@@ -106,6 +108,7 @@ internal sealed class InstalledNode : IAsyncDisposable
         Assert.True(run.ExitCode == 0, $"DEL {pod}: {run.Output}");
         await Machine.OutputAsync("ip", "netns", "delete", pod);
         _results.Remove(pod);
+        _kinds.Remove(pod);
     }
 
     /// <summary>

@@ -9,8 +9,9 @@ using ACCOffload.TestKit.Packets;
 namespace ACCOffload.Services.Tests.Floods;
 
 /// <summary>
-/// A flood of flows only harms its sender: new connections of others succeed during and after it. Each client connects
-/// sequentially, so every connection has its own port and a new entry.
+/// A flood of flows uses up only the share of the port that it comes from: new connections through other ports succeed during and after
+/// it. Each client opens its connections one after the other and closes them first, so their ports stay in TIME_WAIT, and every connection
+/// has its own port and a new entry.
 /// </summary>
 public sealed class FloodTests(ITestOutputHelper output)
 {
@@ -26,28 +27,28 @@ public sealed class FloodTests(ITestOutputHelper output)
         pods: true);
 
     [Fact]
-    public Task Forged_data_packets_of_a_pod_do_not_affect_others() => RunAsync(
-        "one pod: 150,000 SYNs, each followed by data",
+    public Task Forged_ACKs_of_a_pod_do_not_affect_others() => RunAsync(
+        "one pod: 150,000 SYNs, each followed by an ACK",
         (node, mac) => (node.Pods[1].Namespace, Frames(mac, Number(node.Pods[1].Address), [Frame.Syn, Frame.Ack | Frame.Psh], 150_000)),
         pods: true);
 
     [Fact]
-    public Task Datagram_flows_of_a_pod_do_not_affect_others() => RunAsync(
-        "one pod: 300,000 flows of datagrams",
+    public Task UDP_flows_of_a_pod_do_not_affect_others() => RunAsync(
+        "one pod: 300,000 UDP flows",
         (node, mac) =>
         (node.Pods[1].Namespace,
             Each(300_000, i => Frame.Build(Frame.Udp, Number(node.Pods[1].Address), Port(i), Number(Address), (ushort)(80 + (i / 60_000)))
             .From(mac, Gateway).Bytes)), pods: true);
 
     [Fact]
-    public Task Forged_external_connections_do_not_affect_others() => RunAsync(
-        "outside: 15,000 SYNs with forged addresses to a node port",
-        (node, _) => (node.OutsideNamespace, Forged(15_000)), outside: true, full: false);
+    public Task Spoofed_external_connections_do_not_affect_others() => RunAsync(
+        "outside: 15,000 SYNs with spoofed source addresses to a node port",
+        (node, _) => (node.OutsideNamespace, Spoofed(15_000)), outside: true, full: false);
 
     [Fact]
-    public Task Many_forged_external_connections_do_not_affect_others() => RunAsync(
-        "outside: 300,000 SYNs with forged addresses to a node port",
-        (node, _) => (node.OutsideNamespace, Forged(300_000)), pods: true);
+    public Task Many_spoofed_external_connections_do_not_affect_others() => RunAsync(
+        "outside: 300,000 SYNs with spoofed source addresses to a node port",
+        (node, _) => (node.OutsideNamespace, Spoofed(300_000)), pods: true);
 
     [Fact]
     public Task Masqueraded_flows_of_a_pod_do_not_affect_others() => RunAsync(
@@ -86,7 +87,7 @@ public sealed class FloodTests(ITestOutputHelper output)
 
         var (netns, sent) = frames(node, PodEnd.Of(node.Pods[1].Namespace, node.Pods[1].Address).Mac.Value);
         List<(string Who, int During, int After)> results = [];
-        // Clients on the flooded link would lose frames in its queue, so a flood of their link is sent only once and soon ends.
+        // Clients on the flooded link lose frames in its queue, so their link is flooded only once, which takes a moment.
         await using (var running = Flood.Start(netns, sent, repeat: !outside))
         {
             foreach (var (who, client, to) in others)
@@ -159,7 +160,7 @@ public sealed class FloodTests(ITestOutputHelper output)
         }
     }
 
-    private static IEnumerable<byte[]> Forged(int flows) => Each(flows, i => Frame.Build(
+    private static IEnumerable<byte[]> Spoofed(int flows) => Each(flows, i => Frame.Build(
         Frame.Tcp, 0x0B000001 + (uint)i, 5000, Number(ServiceNode.NodeAddress), NodePort).From(0x02005E005301, 0x02005E005399).Bytes);
 
     private static IEnumerable<byte[]> Each(int count, Func<int, byte[]> frame) => Enumerable.Range(0, count).Select(frame);

@@ -131,6 +131,26 @@ public sealed class PipelineConfigTests
     public Task A_context_that_does_not_parse_is_refused()
         => Refuse("context.json", c => c.P4DeviceConfig = TestPipeline.Device(Pipeline.Spec, "{"u8.ToArray()));
 
+    [Theory]
+    [InlineData("null", "null")]
+    [InlineData("""{"tables": null}""", "$.tables")]
+    [InlineData("""{"tables": [null]}""", "tables[0]")]
+    [InlineData("""{"tables": [{"name": null}]}""", "$.tables[0].name")]
+    [InlineData("""{"tables": [{"name": "t", "actions": [{"name": "a"}, null]}]}""", "table t: actions[1]")]
+    [InlineData("""{"externs": [null]}""", "externs[0]")]
+    public async Task A_context_with_null_is_refused_by_field(string context, string naming)
+    {
+        await Refuse(naming, Change);
+        await Refuse("p4_device_config: context.json: ", Change);
+
+        void Change(ForwardingPipelineConfig c) =>
+            c.P4DeviceConfig = TestPipeline.Device(Pipeline.Spec, System.Text.Encoding.UTF8.GetBytes(context));
+    }
+
+    [Fact]
+    public Task A_table_without_a_preamble_is_refused()
+        => Refuse("a table has no preamble", c => c.P4Info.Tables.First(t => t.ImplementationId != 0).Preamble = null);
+
     [Fact]
     public Task A_table_that_the_spec_lacks_is_refused_by_name()
         => RefuseSpec("table route", spec => spec.Replace("table route", "table rout", StringComparison.Ordinal));

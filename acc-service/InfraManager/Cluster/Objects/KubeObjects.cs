@@ -108,7 +108,7 @@ internal sealed record NodeObject(ObjectName Name, string Uid, string ResourceVe
     /// <summary>Value of the label <c>topology.kubernetes.io/zone</c>; empty without one.</summary>
     public string Zone { get; init; } = "";
 
-    /// <summary>The addresses of type InternalIP, of both families, in the cluster's order.</summary>
+    /// <summary>The addresses of type InternalIP, of both families, in the order of <c>status.addresses</c>.</summary>
     public IReadOnlyList<IPAddress> InternalAddresses { get; init; } = [];
 
     /// <summary><c>spec.podCIDRs</c>: at most one range per family, none if another component allocates addresses.</summary>

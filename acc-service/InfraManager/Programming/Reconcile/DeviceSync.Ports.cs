@@ -14,6 +14,7 @@ internal sealed partial class DeviceSync
     private readonly HashSet<string> _foreign = [];
     private readonly HashSet<string> _orphans = [];
     private readonly HashSet<string> _attempted = [];
+    private readonly Dictionary<string, IntentException> _notLookedUp = [];
 
     /// <summary>Called with the name of each port that was removed from the target.</summary>
     public required Action<string> PortRemoved { get; init; }
@@ -27,6 +28,12 @@ internal sealed partial class DeviceSync
     public bool IsForeignPort(string name) => _foreign.Contains(name);
 
     /// <summary>
+    /// Why it is not known whether the port existed on the target before; null if it is known. Such a port cannot be added, because it
+    /// would be taken for ours and be removed later.
+    /// </summary>
+    public IntentException? ProblemOfPort(string name) => _notLookedUp.GetValueOrDefault(name);
+
+    /// <summary>
     /// Returns and clears the ports that were requested since the last call, successfully or not, and that no endpoint uses. Pool ports are
     /// excluded: they stay for the next attachment.
     /// </summary>
@@ -37,13 +44,25 @@ internal sealed partial class DeviceSync
         return stray;
     }
 
-    /// <summary>Checks whether these ports exist already without being created by us, so that they are never removed as ours.</summary>
+    /// <summary>
+    /// Looks up which of these ports already exist on the target and are not ours, so that they are never removed. Those that could not be
+    /// looked up have a <see cref="ProblemOfPort"/> until the next call.
+    /// </summary>
     public async Task FindForeignPortsAsync(IEnumerable<string> names, CancellationToken cancellationToken)
     {
+        _notLookedUp.Clear();
+        DeviceLostException? silent = null;
         foreach (var name in names)
         {
             if (AgentPortName.Is(name) || _ports.ContainsKey(name) || _model.PortRemovals.ContainsKey(name))
             {
+                continue;
+            }
+
+            if (silent is not null)
+            {
+                // Each of the others would take as long.
+                _notLookedUp.Add(name, NotLookedUp(name, IntentError.Unavailable, silent));
                 continue;
             }
 
@@ -55,12 +74,19 @@ internal sealed partial class DeviceSync
                     _foreign.Add(name);
                 }
             }
-            catch (Exception e) when (e is P4RuntimeException or DeviceLostException)
+            catch (P4RuntimeException e)
             {
-                // The same failure is reported when the port is needed.
-                return;
+                _notLookedUp.Add(name, NotLookedUp(name, ErrorOf(e.Code), e));
+            }
+            catch (DeviceLostException e)
+            {
+                silent = IsSilence(e.InnerException) ? e : null;
+                _notLookedUp.Add(name, NotLookedUp(name, IntentError.Unavailable, e));
             }
         }
+
+        static IntentException NotLookedUp(string name, IntentError code, Exception e) =>
+            new(code, $"the target did not tell whether port {name} exists already: {e.Message}");
     }
 
     /// <summary>Removes unused ports. A failure is logged and retried later.</summary>
@@ -145,15 +171,7 @@ internal sealed partial class DeviceSync
                 catch (P4RuntimeException e)
                 {
                     LogPortRefused(some[i].Spec.PortName, e.Message);
-                    var refusal = new IntentException(
-                        e.Code switch
-                        {
-                            StatusCode.ResourceExhausted => IntentError.ResourceExhausted,
-                            // The target cannot open its link at the moment, which is not the request's fault.
-                            StatusCode.FailedPrecondition => IntentError.Unavailable,
-                            _ => IntentError.Internal,
-                        },
-                        $"the target refused port {some[i].Spec.PortName}: {e.Message}");
+                    var refusal = new IntentException(ErrorOf(e.Code), $"the target refused port {some[i].Spec.PortName}: {e.Message}");
                     foreach (var endpoint in byPort[some[i].Spec.PortName])
                     {
                         refusals[OwnerId.OfEndpoint(endpoint.Id)] = refusal;
@@ -176,7 +194,7 @@ internal sealed partial class DeviceSync
     }
 
     /// <exception cref="P4RuntimeException">The target definitely refused the call.</exception>
-    /// <exception cref="DeviceLostException">There was no answer, or its outcome is unknown.</exception>
+    /// <exception cref="DeviceLostException">There was no answer, or one that leaves the outcome unknown.</exception>
     private async Task<T> PortCallAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(_options.PortLimit, _time);
@@ -199,6 +217,20 @@ internal sealed partial class DeviceSync
                     : $"no answer to a port call within {_options.PortLimit.TotalSeconds:0.#} s", e);
         }
     }
+
+    // The call ended at its limit, or at the shutdown.
+    private static bool IsSilence(Exception? cause) =>
+        cause is OperationCanceledException or P4RuntimeException { Code: StatusCode.Cancelled or StatusCode.DeadlineExceeded };
+
+    private static IntentError ErrorOf(StatusCode code) => code switch
+    {
+        StatusCode.ResourceExhausted => IntentError.ResourceExhausted,
+        // The target cannot open its link at the moment, which is not the request's fault.
+        StatusCode.FailedPrecondition => IntentError.Unavailable,
+        // Trying again does not help: the target has no such ports.
+        StatusCode.Unimplemented => IntentError.InvalidArgument,
+        _ => IntentError.Internal,
+    };
 
     private static bool IsDefinite(StatusCode code) => code is StatusCode.InvalidArgument or StatusCode.NotFound or StatusCode.AlreadyExists
         or StatusCode.PermissionDenied or StatusCode.ResourceExhausted or StatusCode.FailedPrecondition or StatusCode.OutOfRange

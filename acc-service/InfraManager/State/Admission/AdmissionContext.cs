@@ -11,6 +11,9 @@ internal sealed class AdmissionContext
     /// <summary>Whether a port existed on the target before and is therefore not ours to remove.</summary>
     public Func<string, bool> IsForeignPort { get; init; } = static _ => false;
 
+    /// <summary>Why it is not known whether a port existed on the target before; null if it is known.</summary>
+    public Func<string, IntentException?> ProblemOfPort { get; init; } = static _ => null;
+
     /// <summary>Why an attachment of the current Sync is known to fail because the target refused it; null if it is not.</summary>
     public Func<AttachmentKey, IntentException?> KnownFailure { get; init; } = static _ => null;
 

@@ -151,6 +151,7 @@ internal sealed partial class EndpointAdmission
                 change.Spec = Pool.Lend(change.Spec);
                 CheckFree(change.Spec, null, null);
                 CheckRoom(change.Spec, change.Before is null);
+                CheckPortIsKnown(change.Spec, change.Before, context);
                 change.Now = new Endpoint(change.Before?.Id ?? model.Endpoints.NextId(), change.Spec,
                     OwnsPort(change.Spec, change.Before, context));
                 model.Endpoints.Put(change.Now);

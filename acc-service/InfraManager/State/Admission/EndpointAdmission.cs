@@ -139,6 +139,7 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
             throw refused;
         }
 
+        CheckPortIsKnown(spec, superseded is { OwnsPort: true } ? superseded : existing, context);
         if (superseded is not null)
         {
             Remove(superseded);
@@ -160,6 +161,16 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
     /// <summary>Whether the endpoint is unchanged. A placeholder port name always needs a pool port first.</summary>
     private bool IsUnchanged(EndpointSpec spec, Endpoint existing) =>
         existing.Spec.HasSameContent(spec) && !node.Devices.NeedsPoolPort(spec);
+
+    // If it is not known whether the port existed before, only a former holder, the pool or a pending removal tells whose it is.
+    private void CheckPortIsKnown(EndpointSpec spec, Endpoint? former, AdmissionContext context)
+    {
+        if (former?.Spec.PortName != spec.PortName && !node.Devices.Pool.Contains(spec.PortName)
+            && !model.PortRemovals.ContainsKey(spec.PortName) && context.ProblemOfPort(spec.PortName) is { } problem)
+        {
+            throw problem;
+        }
+    }
 
     private bool OwnsPort(EndpointSpec spec, Endpoint? existing, AdmissionContext context) =>
         existing is not null && existing.Spec.PortName == spec.PortName

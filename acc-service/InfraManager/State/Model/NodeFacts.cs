@@ -9,7 +9,7 @@ namespace ACCOffload.InfraManager.State.Model;
 /// The node as the cluster describes it. It is stored, so that a restart does not depend on the API server; configured values take
 /// precedence.
 /// </summary>
-/// <param name="Addresses">The Node's internal addresses, of both families, in the cluster's order.</param>
+/// <param name="Addresses">The Node's InternalIP addresses, of both families, in the order of <c>status.addresses</c>.</param>
 /// <param name="PodRanges">The ranges of the node's pods (<c>spec.podCIDRs</c>).</param>
 /// <param name="ServiceRanges">The cluster's service ranges (ServiceCIDR objects).</param>
 internal sealed record NodeFacts(

@@ -21,7 +21,7 @@ internal sealed record TunnelSettings
     /// <summary>The UDP port of all nodes; the pipeline knows 4789 (IANA) and 8472 (Linux, flannel).</summary>
     public int Port { get; init; } = DefaultPort;
 
-    /// <summary>This node's MAC address within the tunnel; null: the one that follows from its name.</summary>
+    /// <summary>This node's MAC address within the tunnel; null to use the one derived from its name.</summary>
     public MacAddress? Mac { get; init; }
 
     /// <summary>The MAC address that Calico gives a node without another one: 'f' and five bytes of the SHA-1 of its name.</summary>

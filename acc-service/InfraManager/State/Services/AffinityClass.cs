@@ -2,12 +2,15 @@ namespace ACCOffload.InfraManager.State.Services;
 
 /// <summary>
 /// What the pipeline needs to know about a session affinity timeout; see "Session affinity" in docs/programming.md. A client's affinity
-/// never ends early, and at most a tenth (or half a second) late.
+/// never ends early, and at most a thirtieth (or half a second) late.
 /// </summary>
 internal static class AffinityClass
 {
     // The learner's timeouts in p4src; 0: one that is not used.
     private static readonly int[] Kept = [10, 30, 60, 120, 300, 43200, 0, 97200];
+
+    // Kubernetes' own tests wait 5 s longer than a timeout of 125 s.
+    private const int TicksInTimeout = 200;
 
     private static readonly TimeSpan ShortestTick = TimeSpan.FromMilliseconds(100);
 
@@ -28,7 +31,7 @@ internal static class AffinityClass
     /// <summary>How often the clock must be advanced for this timeout.</summary>
     public static TimeSpan Tick(int seconds)
     {
-        var tick = TimeSpan.FromMilliseconds(Math.Ceiling(seconds * 1000.0 / 60));
+        var tick = TimeSpan.FromMilliseconds(Math.Ceiling(seconds * 1000.0 / TicksInTimeout));
         return tick > ShortestTick ? tick : ShortestTick;
     }
 }

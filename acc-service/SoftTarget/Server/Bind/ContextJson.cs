@@ -12,7 +12,31 @@ internal sealed class ContextJson
 
     /// <exception cref="JsonException">The text is not a context.json.</exception>
     public static ContextJson Parse(ReadOnlySpan<byte> json)
-        => JsonSerializer.Deserialize(json, ContextJsonContext.Default.ContextJson) ?? new ContextJson();
+    {
+        var context = JsonSerializer.Deserialize(json, ContextJsonContext.Default.ContextJson) ?? throw new JsonException("it is null");
+        RefuseNull(context.Tables, "tables");
+        RefuseNull(context.Externs, "externs");
+        foreach (var table in context.Tables)
+        {
+            RefuseNull(table.MatchKeyFields, $"table {table.Name}: match_key_fields");
+            RefuseNull(table.Actions, $"table {table.Name}: actions");
+            RefuseNull(table.ActionDataTableRefs, $"table {table.Name}: action_data_table_refs");
+            RefuseNull(table.SelectionTableRefs, $"table {table.Name}: selection_table_refs");
+        }
+
+        return context;
+    }
+
+    // The serializer checks properties, but not the elements of lists.
+    private static void RefuseNull<T>(List<T> list, string name)
+        where T : class
+    {
+        var at = list.FindIndex(e => e is null);
+        if (at >= 0)
+        {
+            throw new JsonException($"{name}[{at}] is null");
+        }
+    }
 }
 
 internal sealed class ContextTable
@@ -56,6 +80,6 @@ internal sealed class ContextExtern
     public string TargetName { get; set; } = "";
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(ContextJson))]
 internal sealed partial class ContextJsonContext : JsonSerializerContext;

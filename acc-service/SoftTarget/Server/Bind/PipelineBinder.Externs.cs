@@ -13,7 +13,7 @@ internal sealed partial class PipelineBinder
         var name = NameOf(profile.Preamble);
         var user = _info.Tables.FirstOrDefault(t => t.ImplementationId == profile.Preamble?.Id)
             ?? throw new PipelineException($"action profile {name} implements no table of p4info");
-        var context = _names.Table(user.Preamble);
+        var context = _names.Table(user.Preamble ?? throw new PipelineException("p4info: a table has no preamble"));
         var members = Find(
             context?.ActionDataTableRefs.Select(r => SpecNames.Last(r.Name)), SpecNames.ForPreamble(profile.Preamble), _program.FindTable)
             ?? throw new PipelineException($"action profile {name}: its member table is not in the .spec");

@@ -10,8 +10,10 @@ using P4.V1;
 namespace ACCOffload.SoftTarget.Server.Bind;
 
 /// <summary>
-/// Binds P4Info to the engine's program. The compiler's context.json maps P4 names to names in the .spec; names that it lacks are matched
-/// by their last component. Any mismatch is rejected with the name of the object: writing entries to the wrong field would be worse.
+/// Binds P4Info to the engine's program. Objects are found by the names that the compiler's context.json gives them in the .spec, or else
+/// by names that the compiler derives (<see cref="SpecNames"/>); match fields by their positions in context.json, or else in the order of
+/// P4Info; parameters by name, or else in order. Whatever does not fit in number or width is rejected with the name of the object: writing
+/// entries to the wrong field would be worse.
 /// </summary>
 internal sealed partial class PipelineBinder
 {
@@ -92,7 +94,7 @@ internal sealed partial class PipelineBinder
         }
         catch (DecoderFallbackException e)
         {
-            throw new PipelineException("p4_device_config: the .spec is not text", e);
+            throw new PipelineException("p4_device_config: the .spec is not valid UTF-8", e);
         }
     }
 

@@ -56,7 +56,7 @@ internal sealed class PackageTable
             if (parameters.Length != bits.Length)
             {
                 throw new P4InfoException(
-                    $"action {action} of table {table.Alias} has {parameters.Length} parameters, expected {bits.Length}");
+                    $"action {action} of table {table.Alias} has {parameters.Length} parameter(s), expected {bits.Length}");
             }
 
             for (var i = 0; i < bits.Length; i++)
