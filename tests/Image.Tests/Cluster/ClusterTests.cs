@@ -63,7 +63,8 @@ public sealed class ClusterTests(BuiltPackages packages, ITestOutputHelper outpu
         Assert.False(Directory.Exists(node.State));
         Assert.Contains("nothing to do", (await node.DownAsync()).MustSucceed().Output);
 
-        Task<string> RouteAsync(params string[] to) => node.Machine.OutputAsync(["ip", "route", "get", .. to]);
+        // Without a route the machine has none at all, and the command fails.
+        async Task<string> RouteAsync(params string[] to) => (await node.Machine.RunAsync(["ip", "route", "get", .. to])).Output;
     }
 
     [Fact]
