@@ -1,6 +1,5 @@
 using ACCOffload.Cluster.Tests.Operation;
 using ACCOffload.Cluster.Tests.Setup;
-using ACCOffload.Cluster.Tests.Traffic;
 
 namespace ACCOffload.Cluster.Tests.Deploy;
 
@@ -54,16 +53,16 @@ public sealed class DaemonSetTests(RealCluster cluster, ITestOutputHelper output
         await Kubectl.RolloutAsync(space, "deployment/web");
         await Kubectl.RolloutAsync(space, "deployment/far");
         var pods = (await Kubectl.GetAsync($"pods --namespace {space} --selector app=web", "{.items[*].status.podIP}")).Split(' ');
-        var service = await Kubectl.GetAsync($"service web --namespace {space}", "{.spec.clusterIP}");
-        var port = await Kubectl.GetAsync($"service web --namespace {space}", "{.spec.ports[0].nodePort}");
+        var service = await Kubectl.ClusterAddressAsync(space, "web");
+        var port = await Kubectl.NodePortAsync(space, "web");
         foreach (var target in pods.Select(p => $"{p}:8080").Append(service))
         {
             foreach (var client in new[] { "deployment/web", "deployment/far" })
             {
-                (await Kubectl.ExecAsync(space, client, $"curl -s -m 5 http://{target}/hostname")).MustSucceed();
+                Assert.NotNull(await Kubectl.AskFromPodAsync(space, client, $"{target}/hostname"));
             }
 
-            Assert.NotNull(await TrafficPods.AskFromAsync(node.Namespace, $"{target}/hostname"));
+            Assert.NotNull(await Requests.AskFromAsync(node.Namespace, $"{target}/hostname"));
         }
 
         await using var clients = new Clients(Cluster, space);
@@ -73,7 +72,7 @@ public sealed class DaemonSetTests(RealCluster cluster, ITestOutputHelper output
         clients.StartOutside("outside", Clients.Repeat($"{node.Address}:{port}/hostname"));
         clients.StartOutside("outside-keep", Clients.Keep($"{node.Address}:{port}/hostname"));
         await clients.WaitForOutsideAsync("outside-keep", 5);
-        var running = await RunningAsync(space);
+        var running = await Kubectl.RestartsAsync($"--namespace {space}");
         await daemonSet.RestartAsync();
         // A pod that is added afterwards is served as well.
         await Kubectl.RunAsync($"scale deployment/web --namespace {space} --replicas=3");
@@ -85,12 +84,7 @@ public sealed class DaemonSetTests(RealCluster cluster, ITestOutputHelper output
         Assert.Equal(names.Order(), logs.Keys.Order());
         Assert.All(logs, l => Assert.True(l.Value is { Failures: [], Succeeded: > 0 }, $"{l.Key}: {l.Value}"));
         Assert.All(logs.Where(l => l.Key.EndsWith("keep", StringComparison.Ordinal)), l => Assert.Equal(1, l.Value.Connections));
-        Assert.Subset(await RunningAsync(space), running);
+        Assert.Subset(await Kubectl.RestartsAsync($"--namespace {space}"), running);
         await Cluster.DeleteNamespaceAsync(space);
     }
-
-    // The pods, and how often their containers were restarted.
-    private async Task<HashSet<string>> RunningAsync(string space) =>
-        [.. (await Kubectl.GetAsync($"pods --namespace {space}",
-            "{range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}")).Split('\n')];
 }

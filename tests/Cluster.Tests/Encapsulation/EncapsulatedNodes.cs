@@ -1,5 +1,4 @@
 using ACCOffload.Cluster.Tests.Setup;
-using ACCOffload.TestKit.Processes;
 
 namespace ACCOffload.Cluster.Tests.Encapsulation;
 
@@ -47,20 +46,9 @@ public sealed class EncapsulatedNodes(RealCluster cluster) : IAsyncLifetime
     }
 
     /// <summary>The address of the server of a node.</summary>
-    internal Task<string> AddressAsync(int node) =>
-        cluster.Kubectl.GetAsync($"pods --namespace {Namespace} --selector app=web-{node}", "{.items[0].status.podIP}");
+    internal Task<string> AddressAsync(int node) => cluster.Kubectl.PodAddressAsync(Namespace, $"web-{node}");
 
     /// <summary>What a server answers to the pod of a node; null if it does not.</summary>
-    internal async Task<string?> AskFromPodAsync(int node, string url)
-    {
-        var run = await cluster.Kubectl.ExecAsync(Namespace, $"deployment/web-{node}", $"curl -s -m 5 'http://{url}'");
-        return run.ExitCode == 0 ? run.Output.Trim() : null;
-    }
-
-    /// <summary>What a server answers to a process in a network namespace with a source address; null if it does not.</summary>
-    internal static async Task<string?> AskFromAsync(string netns, string source, string url)
-    {
-        var run = await Shell.RunAsync(netns, "curl", ["-s", "-m", "5", "--interface", source, $"http://{url}"]);
-        return run.ExitCode == 0 ? run.Output.Trim() : null;
-    }
+    internal Task<string?> AskFromPodAsync(int node, string url) =>
+        cluster.Kubectl.AskFromPodAsync(Namespace, $"deployment/web-{node}", url);
 }

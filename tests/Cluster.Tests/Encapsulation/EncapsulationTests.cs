@@ -17,9 +17,9 @@ public sealed class EncapsulationTests(RealCluster cluster, EncapsulatedNodes no
             var other = Cluster.Nodes.Single(n => n != node);
             Assert.Equal("tunnel", (string?)(await node.OtherNodeAsync(other.Name))?["path"]);
             var (own, their) = (await nodes.AddressAsync(node.Number), await nodes.AddressAsync(other.Number));
-            Assert.Equal(own, Source(await nodes.AskFromPodAsync(node.Number, $"{their}:8080/clientip")));
+            Assert.Equal(own, Requests.SourceOf(await nodes.AskFromPodAsync(node.Number, $"{their}:8080/clientip")));
             Assert.Equal(node.Address,
-                Source(await EncapsulatedNodes.AskFromAsync(node.Namespace, node.Address, $"{their}:8080/clientip")));
+                Requests.SourceOf(await Requests.AskFromAsync(node.Namespace, $"{their}:8080/clientip", node.Address)));
             var text = new string('x', ManyBytes);
             Assert.Equal(text, await nodes.AskFromPodAsync(node.Number, $"{their}:8080/echo?msg={text}"));
         }
@@ -35,13 +35,10 @@ public sealed class EncapsulationTests(RealCluster cluster, EncapsulatedNodes no
             await Eventually.TrueAsync(async () => (string?)(await node.OtherNodeAsync(KernelNode.Name))?["state"] == "programmed",
                 $"{node.Name} has the route to {KernelNode.Name}");
             var own = await nodes.AddressAsync(node.Number);
-            Assert.Equal(own, Source(await nodes.AskFromPodAsync(node.Number, $"{KernelNode.Pod}:8080/clientip")));
-            Assert.Equal(KernelNode.Pod, Source(await kernel.AskFromPodAsync($"{own}:8080/clientip")));
+            Assert.Equal(own, Requests.SourceOf(await nodes.AskFromPodAsync(node.Number, $"{KernelNode.Pod}:8080/clientip")));
+            Assert.Equal(KernelNode.Pod, Requests.SourceOf(await kernel.AskFromPodAsync($"{own}:8080/clientip")));
             Assert.Equal(text, await nodes.AskFromPodAsync(node.Number, $"{KernelNode.Pod}:8080/echo?msg={text}"));
             Assert.Equal(text, await kernel.AskFromPodAsync($"{own}:8080/echo?msg={text}"));
         }
     }
-
-    /// <summary>The address in an answer to /clientip, which has a port as well.</summary>
-    private static string? Source(string? answer) => answer?.Split(':')[0];
 }

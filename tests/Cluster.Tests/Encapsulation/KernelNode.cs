@@ -43,7 +43,7 @@ internal sealed class KernelNode : IAsyncDisposable
     }
 
     /// <summary>What a server answers to its pod; null if it does not.</summary>
-    public Task<string?> AskFromPodAsync(string url) => EncapsulatedNodes.AskFromAsync(Namespace, Pod, url);
+    public Task<string?> AskFromPodAsync(string url) => Requests.AskFromAsync(Namespace, url, Pod);
 
     public async ValueTask DisposeAsync()
     {

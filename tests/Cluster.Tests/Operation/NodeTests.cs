@@ -1,5 +1,4 @@
 using ACCOffload.Cluster.Tests.Setup;
-using ACCOffload.Cluster.Tests.Traffic;
 
 namespace ACCOffload.Cluster.Tests.Operation;
 
@@ -88,12 +87,12 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
         }
 
         var pod = await AddressAsync(space, node.Number);
-        Assert.NotNull(await TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{pod}:8080/hostname"));
+        Assert.NotNull(await Requests.AskFromAsync(Cluster.Network.OutsideNamespace, $"{pod}:8080/hostname"));
         foreach (var other in Cluster.Nodes)
         {
             var their = await AddressAsync(space, other.Number);
-            Assert.NotNull(await TrafficPods.AskFromAsync(other.Namespace, $"{pod}:8080/hostname"));
-            Assert.NotNull(await TrafficPods.AskFromAsync(node.Namespace, $"{their}:8080/hostname"));
+            Assert.NotNull(await Requests.AskFromAsync(other.Namespace, $"{pod}:8080/hostname"));
+            Assert.NotNull(await Requests.AskFromAsync(node.Namespace, $"{their}:8080/hostname"));
             Assert.StartsWith($"{their}:", await AskAsync(space, other.Number, pod), StringComparison.Ordinal);
             Assert.StartsWith($"{pod}:", await AskAsync(space, node.Number, their), StringComparison.Ordinal);
         }
@@ -102,7 +101,7 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
             KubernetesFolder.Program("agnhost"), "netexec", $"--http-port={OutsidePort}", "--udp-port=-1"))
         {
             var url = $"{ClusterNetwork.Router}:{OutsidePort}/hostname";
-            await Eventually.TrueAsync(async () => await TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, url) is not null,
+            await Eventually.TrueAsync(async () => await Requests.AskFromAsync(Cluster.Network.OutsideNamespace, url) is not null,
                 "the server outside answers");
             var source = await AskAsync(space, node.Number, ClusterNetwork.Router, OutsidePort);
             Assert.StartsWith($"{node.Address}:", source, StringComparison.Ordinal);
@@ -111,12 +110,8 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
         await Cluster.DeleteNamespaceAsync(space);
     }
 
-    private Task<string> AddressAsync(string space, int node) =>
-        Kubectl.GetAsync($"pods --namespace {space} --selector app=web-{node}", "{.items[0].status.podIP}");
+    private Task<string> AddressAsync(string space, int node) => Kubectl.PodAddressAsync(space, $"web-{node}");
 
-    private async Task<string> AskAsync(string space, int node, string address, int port = 8080)
-    {
-        var run = await Kubectl.ExecAsync(space, $"deployment/web-{node}", $"curl -s -m 5 http://{address}:{port}/clientip");
-        return run.MustSucceed().Output.Trim();
-    }
+    private Task<string?> AskAsync(string space, int node, string address, int port = 8080) =>
+        Kubectl.AskFromPodAsync(space, $"deployment/web-{node}", $"{address}:{port}/clientip");
 }

@@ -15,7 +15,7 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
         var (space, clients) = await StartAsync();
         await using (clients)
         {
-            var pods = await PodsAsync();
+            var pods = await Kubectl.RestartsAsync("--all-namespaces");
             foreach (var node in Cluster.Nodes)
             {
                 var other = Cluster.Nodes.Single(n => n != node);
@@ -37,7 +37,7 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
                 });
             }
 
-            Assert.Equal(pods, await PodsAsync());
+            Assert.Equal(pods, await Kubectl.RestartsAsync("--all-namespaces"));
         }
 
         await Cluster.DeleteNamespaceAsync(space);
@@ -49,7 +49,7 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
         var (space, clients) = await StartAsync();
         await using (clients)
         {
-            var pods = await PodsAsync();
+            var pods = await Kubectl.RestartsAsync("--all-namespaces");
             var before = await clients.ReadAllAsync();
             await Cluster.Control.StopApiServerAsync();
             try
@@ -84,7 +84,7 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
             var logs = await clients.ReadAllAsync();
             Output.WriteLine(Format(logs));
             Assert.All(logs, l => Assert.True(l.Value.Succeeded > before[l.Key].Succeeded, $"{l.Key}: {l.Value}"));
-            Assert.Equal(pods, await PodsAsync());
+            Assert.Equal(pods, await Kubectl.RestartsAsync("--all-namespaces"));
         }
 
         await Cluster.DeleteNamespaceAsync(space);
@@ -112,8 +112,8 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
             await Kubectl.ApplyAsync(Manifest.Servers(space, name, 1, node.Name)
                 + Manifest.Service(space, name, $"app: {name}", "type: NodePort, externalTrafficPolicy: Local"));
             await Kubectl.RolloutAsync(space, $"deployment/{name}");
-            var address = await Kubectl.GetAsync($"service {name} --namespace {space}", "{.spec.clusterIP}");
-            var port = await Kubectl.GetAsync($"service {name} --namespace {space}", "{.spec.ports[0].nodePort}");
+            var address = await Kubectl.ClusterAddressAsync(space, name);
+            var port = await Kubectl.NodePortAsync(space, name);
             await clients.StartInPodAsync($"pod-{node.Number}", node.Number, Clients.Repeat($"{address}/hostname"));
             await clients.StartInPodAsync($"pod-keep-{node.Number}", node.Number, Clients.Keep($"{address}/hostname"));
             clients.StartOutside($"outside-{node.Number}", Clients.Repeat($"{node.Address}:{port}/hostname"));
@@ -124,9 +124,4 @@ public sealed class OutageTests(RealCluster cluster, ITestOutputHelper output) :
 
         return (space, clients);
     }
-
-    // All pods of the cluster, and how often their containers were restarted.
-    private Task<string> PodsAsync() =>
-        Kubectl.GetAsync("pods --all-namespaces",
-            "{range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}");
 }

@@ -48,8 +48,8 @@ public sealed class PodsTests(RealCluster cluster, ITestOutputHelper output) : C
             Manifest.Servers(space, "web", Replicas, container: PreStop, graceSeconds: 20)
             + Manifest.Service(space, "web", "app: web", "type: NodePort"));
         await Kubectl.RolloutAsync(space, "deployment/web", seconds: 300);
-        var address = await Kubectl.GetAsync($"service web --namespace {space}", "{.spec.clusterIP}");
-        var port = await Kubectl.GetAsync($"service web --namespace {space}", "{.spec.ports[0].nodePort}");
+        var address = await Kubectl.ClusterAddressAsync(space, "web");
+        var port = await Kubectl.NodePortAsync(space, "web");
         var old = await PodsAsync(space);
 
         await using var clients = new Clients(Cluster, space);

@@ -28,6 +28,22 @@ internal sealed class Kubectl(string netns, string kubeconfig)
     public async Task<string> GetAsync(string line, string path) =>
         (await TryAsync([.. $"get {line}".Split(' '), "-o", $"jsonpath={path}"]).Succeeded()).Output.TrimEnd();
 
+    /// <summary>The address of the first pod with a label app.</summary>
+    public Task<string> PodAddressAsync(string @namespace, string app) =>
+        GetAsync($"pods --namespace {@namespace} --selector app={app}", "{.items[0].status.podIP}");
+
+    public Task<string> ClusterAddressAsync(string @namespace, string service) =>
+        GetAsync($"service {service} --namespace {@namespace}", "{.spec.clusterIP}");
+
+    public Task<string> NodePortAsync(string @namespace, string service) =>
+        GetAsync($"service {service} --namespace {@namespace}", "{.spec.ports[0].nodePort}");
+
+    /// <summary>A line for each pod: its UID, and how often its containers were restarted.</summary>
+    /// <param name="scope">Such as --namespace NAME or --all-namespaces.</param>
+    public async Task<HashSet<string>> RestartsAsync(string scope) =>
+        [.. (await GetAsync($"pods {scope}",
+            "{range .items[*]}{.metadata.uid} {.status.containerStatuses[*].restartCount}{\"\\n\"}{end}")).Split('\n')];
+
     /// <summary>Runs a shell command in a pod (or in one of a deployment).</summary>
     public Task<ShellResult> ExecAsync(string @namespace, string pod, string command, int seconds = 60) =>
         TryAsync(["exec", "--namespace", @namespace, pod, "--", "sh", "-c", command], seconds: seconds);

@@ -25,6 +25,19 @@ internal static class RuntimeFiles
                 break;
         }
 
+        // The program has the unit's name.
+        machine.Write($"etc/systemd/system/{Unit(runtime)}.service", $"""
+            [Service]
+            Type=notify
+            {Environment}
+            ExecStart={KubernetesFolder.InMachine}/bin/{Unit(runtime)}
+            KillMode=process
+            Delegate=yes
+            LimitNOFILE=65536
+            TasksMax=infinity
+            [Install]
+            WantedBy=multi-user.target
+            """);
         machine.Write("etc/crictl.yaml", $"runtime-endpoint: unix://{Socket(runtime)}\n");
     }
 
@@ -79,18 +92,6 @@ internal static class RuntimeFiles
               [plugins.'io.containerd.cri.v1.runtime'.cni]
                 bin_dirs = ['/opt/cni/bin']
             """);
-        machine.Write("etc/systemd/system/containerd.service", $"""
-            [Service]
-            Type=notify
-            {Environment}
-            ExecStart={KubernetesFolder.InMachine}/bin/containerd
-            KillMode=process
-            Delegate=yes
-            LimitNOFILE=65536
-            TasksMax=infinity
-            [Install]
-            WantedBy=multi-user.target
-            """);
     }
 
     private static void InstallCrio(BootedMachine machine)
@@ -127,17 +128,5 @@ internal static class RuntimeFiles
         File.SetUnixFileMode(machine.At("usr/local/bin/runc-without-adjustment"),
             UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
             | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
-        machine.Write("etc/systemd/system/crio.service", $"""
-            [Service]
-            Type=notify
-            {Environment}
-            ExecStart={KubernetesFolder.InMachine}/bin/crio
-            KillMode=process
-            Delegate=yes
-            LimitNOFILE=65536
-            TasksMax=infinity
-            [Install]
-            WantedBy=multi-user.target
-            """);
     }
 }

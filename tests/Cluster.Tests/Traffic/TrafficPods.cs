@@ -66,26 +66,13 @@ public sealed class TrafficPods(RealCluster cluster) : IAsyncLifetime
     /// <summary>The address of the server of a node.</summary>
     internal Task<string> AddressAsync(int node) => AddressAsync($"web-{node}");
 
-    internal Task<string> AddressAsync(string app) =>
-        cluster.Kubectl.GetAsync($"pods --namespace {Namespace} --selector app={app}", "{.items[0].status.podIP}");
+    internal Task<string> AddressAsync(string app) => cluster.Kubectl.PodAddressAsync(Namespace, app);
 
-    internal Task<string> ClusterAddressAsync(string service) =>
-        cluster.Kubectl.GetAsync($"service {service} --namespace {Namespace}", "{.spec.clusterIP}");
+    internal Task<string> ClusterAddressAsync(string service) => cluster.Kubectl.ClusterAddressAsync(Namespace, service);
 
-    internal Task<string> NodePortAsync(string service) =>
-        cluster.Kubectl.GetAsync($"service {service} --namespace {Namespace}", "{.spec.ports[0].nodePort}");
+    internal Task<string> NodePortAsync(string service) => cluster.Kubectl.NodePortAsync(Namespace, service);
 
     /// <summary>What a server answers to the pod of a node; null if it does not.</summary>
-    internal async Task<string?> AskFromPodAsync(int node, string url)
-    {
-        var run = await cluster.Kubectl.ExecAsync(Namespace, $"deployment/web-{node}", $"curl -s -m 5 http://{url}");
-        return run.ExitCode == 0 ? run.Output.Trim() : null;
-    }
-
-    /// <summary>What a server answers to a process in a network namespace; null if it does not.</summary>
-    internal static async Task<string?> AskFromAsync(string netns, string url)
-    {
-        var run = await Shell.RunAsync(netns, "curl", ["-s", "-m", "5", $"http://{url}"]);
-        return run.ExitCode == 0 ? run.Output.Trim() : null;
-    }
+    internal Task<string?> AskFromPodAsync(int node, string url) =>
+        cluster.Kubectl.AskFromPodAsync(Namespace, $"deployment/web-{node}", url);
 }

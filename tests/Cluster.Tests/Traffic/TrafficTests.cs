@@ -25,7 +25,7 @@ public sealed class TrafficTests(RealCluster cluster, TrafficPods pods, ITestOut
             foreach (var number in new[] { 1, 2 })
             {
                 Assert.Equal(node.Address,
-                    await SourceAsync(TrafficPods.AskFromAsync(node.Namespace, $"{await pods.AddressAsync(number)}:8080/clientip")));
+                    await SourceAsync(Requests.AskFromAsync(node.Namespace, $"{await pods.AddressAsync(number)}:8080/clientip")));
             }
         }
     }
@@ -37,7 +37,7 @@ public sealed class TrafficTests(RealCluster cluster, TrafficPods pods, ITestOut
         foreach (var node in Cluster.Nodes)
         {
             await BothAnswerAsync(() => pods.AskFromPodAsync(node.Number, $"{service}/hostname"));
-            await BothAnswerAsync(() => TrafficPods.AskFromAsync(node.Namespace, $"{service}/hostname"));
+            await BothAnswerAsync(() => Requests.AskFromAsync(node.Namespace, $"{service}/hostname"));
         }
     }
 
@@ -68,7 +68,7 @@ public sealed class TrafficTests(RealCluster cluster, TrafficPods pods, ITestOut
         foreach (var app in new[] { "web-1", "web-2", TrafficPods.Plain })
         {
             var url = $"{await pods.AddressAsync(app)}:8080/clientip";
-            Assert.Equal(ClusterNetwork.Router, await SourceAsync(TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, url)));
+            Assert.Equal(ClusterNetwork.Router, await SourceAsync(Requests.AskFromAsync(Cluster.Network.OutsideNamespace, url)));
         }
     }
 
@@ -79,12 +79,12 @@ public sealed class TrafficTests(RealCluster cluster, TrafficPods pods, ITestOut
         var local = await pods.NodePortAsync("node-port-local");
         foreach (var node in Cluster.Nodes)
         {
-            await BothAnswerAsync(() => TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{node.Address}:{port}/hostname"));
+            await BothAnswerAsync(() => Requests.AskFromAsync(Cluster.Network.OutsideNamespace, $"{node.Address}:{port}/hostname"));
             Assert.Equal(ClusterNetwork.Router,
-                await SourceAsync(TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{node.Address}:{local}/clientip")));
+                await SourceAsync(Requests.AskFromAsync(Cluster.Network.OutsideNamespace, $"{node.Address}:{local}/clientip")));
             foreach (var from in Cluster.Nodes)
             {
-                await BothAnswerAsync(() => TrafficPods.AskFromAsync(from.Namespace, $"{node.Address}:{port}/hostname"));
+                await BothAnswerAsync(() => Requests.AskFromAsync(from.Namespace, $"{node.Address}:{port}/hostname"));
                 await BothAnswerAsync(() => pods.AskFromPodAsync(from.Number, $"{node.Address}:{port}/hostname"));
             }
         }
@@ -93,11 +93,11 @@ public sealed class TrafficTests(RealCluster cluster, TrafficPods pods, ITestOut
     [Fact]
     public async Task An_external_address_is_served_for_everybody()
     {
-        await BothAnswerAsync(() => TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{TrafficPods.ExternalAddress}/hostname"));
+        await BothAnswerAsync(() => Requests.AskFromAsync(Cluster.Network.OutsideNamespace, $"{TrafficPods.ExternalAddress}/hostname"));
         foreach (var node in Cluster.Nodes)
         {
             await BothAnswerAsync(() => pods.AskFromPodAsync(node.Number, $"{TrafficPods.ExternalAddress}/hostname"));
-            await BothAnswerAsync(() => TrafficPods.AskFromAsync(node.Namespace, $"{TrafficPods.ExternalAddress}/hostname"));
+            await BothAnswerAsync(() => Requests.AskFromAsync(node.Namespace, $"{TrafficPods.ExternalAddress}/hostname"));
         }
     }
 
@@ -105,16 +105,15 @@ public sealed class TrafficTests(RealCluster cluster, TrafficPods pods, ITestOut
     public async Task A_load_balancers_address_keeps_the_clients_address_with_the_policy_Local()
     {
         Assert.Equal(ClusterNetwork.Router,
-            await SourceAsync(TrafficPods.AskFromAsync(Cluster.Network.OutsideNamespace, $"{TrafficPods.BalancedAddress}/clientip")));
+            await SourceAsync(Requests.AskFromAsync(Cluster.Network.OutsideNamespace, $"{TrafficPods.BalancedAddress}/clientip")));
         foreach (var node in Cluster.Nodes)
         {
             Assert.NotNull(await pods.AskFromPodAsync(node.Number, $"{TrafficPods.BalancedAddress}/hostname"));
-            Assert.NotNull(await TrafficPods.AskFromAsync(node.Namespace, $"{TrafficPods.BalancedAddress}/hostname"));
+            Assert.NotNull(await Requests.AskFromAsync(node.Namespace, $"{TrafficPods.BalancedAddress}/hostname"));
         }
     }
 
-    /// <summary>The address in an answer to /clientip, which has a port as well.</summary>
-    private static async Task<string?> SourceAsync(Task<string?> answer) => (await answer)?.Split(':')[0];
+    private static async Task<string?> SourceAsync(Task<string?> answer) => Requests.SourceOf(await answer);
 
     private static async Task BothAnswerAsync(Func<Task<string?>> ask)
     {
