@@ -114,10 +114,10 @@ internal sealed partial class AddOperation(AgentServices services, Remover remov
                 await OnLinksAsync(times, call.Config.Name, () => AddSourceRouting(pod, index, claim, PodRoutes.Gateways(reply)));
             }
             services.Step("add.recorded");
-            if (claim.HostPorts.Count > 0)
+            if (claim.HostPorts.Count > 0 && services.Config.HostInterface.Services)
             {
                 // The host reaches them as soon as the pod runs.
-                await host.RouteHostPortsAsync();
+                await host.EnsureAsync();
             }
 
             LogAdded(claim.Key, claim.PodNamespace, claim.PodName, string.Join(", ", addresses.AsEnumerable()), reply.Port);

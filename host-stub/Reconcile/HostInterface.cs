@@ -52,41 +52,6 @@ internal sealed partial class HostInterface(AgentServices services, Remover remo
         }
     }
 
-    /// <summary>
-    /// Leads the host's own traffic to the host ports of attached pods into the pipeline. A failure is reported and retried like any
-    /// other.
-    /// </summary>
-    public async Task RouteHostPortsAsync()
-    {
-        if (!_config.Enabled || !_config.Services)
-        {
-            return;
-        }
-
-        try
-        {
-            var key = AttachmentKey.ForHost(_config.Name);
-            using var holder = await services.Locks.AcquireAsync(key, LockLimit) ?? throw new TimeoutException($"{key} is busy");
-            Report(await services.RunOnHostAsync(RouteServices));
-        }
-        catch (Exception e)
-        {
-            Report(CniException.ReasonOf(e));
-        }
-    }
-
-    private string RouteServices()
-    {
-        using var host = PodNetwork.OpenHost(_config.Name);
-        // Without the interface, the rules come with it.
-        if (host.Find() is { } link)
-        {
-            RouteServices(host, link, PreferredSource(host));
-        }
-
-        return _routingProblem;
-    }
-
     private void Report(string problem)
     {
         if (problem != Interlocked.Exchange(ref _problem, problem) && problem.Length > 0)
