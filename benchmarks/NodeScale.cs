@@ -42,7 +42,8 @@ internal static class NodeScale
         }
 
         api.Compact();
-        Configure(lab, api, pki);
+        BenchNode.Watch(lab, api, pki);
+        lab.ChangeManagerConfig(SetUplink);
         await lab.StartTargetAsync();
 
         var started = Stopwatch.GetTimestamp();
@@ -119,21 +120,16 @@ internal static class NodeScale
     private static JsonObject Node(int number) => Kube.Node(NameOf(number), "a").WithAddresses(
         [$"10.200.{(number / 250) + 1}.{number % 250}"], $"10.{128 + (number / 256)}.{number % 256}.0/24");
 
-    private static void Configure(Lab lab, FakeApiServer api, TestPki pki)
+    private static void SetUplink(JsonNode configuration)
     {
-        File.WriteAllText(lab.At("kubeconfig"), KubeconfigText.Of(api.Address, pki.Authority));
-        lab.ChangeManagerConfig(c =>
+        configuration["Node"]!["ClusterRanges"] = new JsonArray("10.128.0.0/9");
+        configuration["Node"]!["Uplink"] = new JsonObject
         {
-            c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = lab.At("kubeconfig") };
-            c["Node"]!["ClusterRanges"] = new JsonArray("10.128.0.0/9");
-            c["Node"]!["Uplink"] = new JsonObject
-            {
-                ["Port"] = "uplink0",
-                ["Mac"] = "02:00:00:00:00:01",
-                ["Addresses"] = new JsonArray("10.200.0.1/16"),
-                ["Routes"] = new JsonArray("0.0.0.0/0 via 10.200.0.2"),
-            };
-        });
+            ["Port"] = "uplink0",
+            ["Mac"] = "02:00:00:00:00:01",
+            ["Addresses"] = new JsonArray("10.200.0.1/16"),
+            ["Routes"] = new JsonArray("0.0.0.0/0 via 10.200.0.2"),
+        };
     }
 
     private sealed record Measured(double Fill, double Entries, double ChangeUpdates, double ChangeTime, double Resident, double Restart);

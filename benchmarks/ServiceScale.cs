@@ -50,7 +50,7 @@ internal static class ServiceScale
         }
         // Drop the history, which no watch needs and which would slow down garbage collection.
         api.Compact();
-        Configure(lab, api, pki);
+        BenchNode.Watch(lab, api, pki);
         await lab.StartTargetAsync();
 
         var started = Stopwatch.GetTimestamp();
@@ -112,12 +112,6 @@ internal static class ServiceScale
 
     private static string Address(int endpoint,
         int generation) => $"10.{128 + (generation * 2) + (endpoint / 65_536)}.{endpoint / 256 % 256}.{endpoint % 256}";
-
-    private static void Configure(Lab lab, FakeApiServer api, TestPki pki)
-    {
-        File.WriteAllText(lab.At("kubeconfig"), KubeconfigText.Of(api.Address, pki.Authority));
-        lab.ChangeManagerConfig(c => c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = lab.At("kubeconfig") });
-    }
 
     private sealed record Measured(
         double Fill, double Entries, double ChangeUpdates, double ChangeTime, double Resident, double Restart, double ResidentAfterRestart);

@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Text.Json.Nodes;
 using ACCOffload.Protos.V1;
+using ACCOffload.TestKit.Certificates;
+using ACCOffload.TestKit.Cluster;
 using ACCOffload.TestKit.Labs;
 using Google.Protobuf;
 using Grpc.Core;
@@ -20,6 +23,13 @@ internal static class BenchNode
         await Parallel.ForEachAsync(
             Enumerable.Range(0, endpoints), new ParallelOptions { MaxDegreeOfParallelism = parallel },
             async (i, cancellation) => await client.AttachAsync(Request(i, epoch), deadline: Deadline(), cancellationToken: cancellation));
+    }
+
+    /// <summary>Lets InfraManager watch an API server from its next start.</summary>
+    public static void Watch(Lab lab, FakeApiServer api, TestPki pki)
+    {
+        File.WriteAllText(lab.At("kubeconfig"), KubeconfigText.Of(api.Address, pki.Authority));
+        lab.ChangeManagerConfig(c => c["Kubernetes"] = new JsonObject { ["Kubeconfig"] = lab.At("kubeconfig") });
     }
 
     /// <summary>Waits for a status that satisfies the condition.</summary>
