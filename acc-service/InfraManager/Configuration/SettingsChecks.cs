@@ -9,7 +9,7 @@ namespace ACCOffload.InfraManager.Configuration;
 internal static class SettingsChecks
 {
     /// <summary>
-    /// Adds an error to the reader for each contradiction it finds. Once there is an error, most of the later checks are skipped.
+    /// Adds an error to the reader for each contradiction. If the reader has an error already, only the pod ranges are checked.
     /// </summary>
     public static void Check(ConfigurationReader reader, Settings settings)
     {

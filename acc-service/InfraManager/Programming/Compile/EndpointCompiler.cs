@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
@@ -87,11 +86,11 @@ internal sealed class EndpointCompiler
     {
         var mac = endpoint.Spec.Mac.Value;
         entries.Add(_portClass.Exact("port", port).Action("host_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
-        var hasNodeAddress = Node.NodeAddresses.Any(a => a.AddressFamily == AddressFamily.InterNetwork);
+        var hasNodeAddress = Node.NodeAddresses.Any(Ipv4.Is);
         foreach (var address in Node.AddressesOf(endpoint.Spec))
         {
             // The pipeline routes IPv4 only, but the configuration may contain addresses of both families.
-            if (address.AddressFamily != AddressFamily.InterNetwork)
+            if (!Ipv4.Is(address))
             {
                 continue;
             }

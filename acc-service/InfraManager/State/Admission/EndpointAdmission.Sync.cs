@@ -255,12 +255,9 @@ internal sealed partial class EndpointAdmission
         var holders = spec.Addresses.Select(model.Endpoints.HolderOf)
             .Concat(spec.HostPorts.Select(p => model.Endpoints.OtherHolderOf(p, before.Id, before.Id)))
             .Append(spec.Kind == EndpointKind.Host ? model.Endpoints.Host : null);
-        foreach (var holder in holders)
+        foreach (var holder in holders.OfType<Endpoint>())
         {
-            if (holder is not null)
-            {
-                yield return holder;
-            }
+            yield return holder;
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
@@ -9,5 +8,5 @@ namespace ACCOffload.InfraManager.Programming.Compile.Package;
 internal static class PackageAddresses
 {
     public static IEnumerable<ulong> Of(EndpointSpec spec, NodeSettings node) =>
-        node.AddressesOf(spec).Where(a => a.AddressFamily == AddressFamily.InterNetwork).Select(a => (ulong)Ipv4.Value(a));
+        node.AddressesOf(spec).Where(Ipv4.Is).Select(a => (ulong)Ipv4.Value(a));
 }
