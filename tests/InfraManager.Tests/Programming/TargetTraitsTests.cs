@@ -20,7 +20,7 @@ public class TargetTraitsTests
         await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.AttachAsync(TestNode.Pod(2, 1));
-        core.Target.Log.Clear();
+        core.Target.ClearLog();
 
         // The same address behind another port: some rows change their action's parameters.
         await core.AttachAsync(TestNode.Pod(1, 2, mac: 7));
@@ -45,7 +45,7 @@ public class TargetTraitsTests
         await using var core = await StartAsync();
         await core.AttachAsync(TestNode.Pod(1, 1));
         await core.SettledAsync();
-        core.Target.Log.Clear();
+        core.Target.ClearLog();
         core.Target.Refuses = u => u.Entry.Table.Alias == "held" && u.Kind == UpdateKind.Insert ? answer : StatusCode.OK;
 
         await Assert.ThrowsAsync<IntentException>(() => core.AttachAsync(TestNode.Pod(1, 2, mac: 7)));

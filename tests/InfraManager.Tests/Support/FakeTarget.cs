@@ -53,6 +53,7 @@ internal sealed class FakeTarget : ITarget
     private readonly Lock _gate = new();
     private readonly Dictionary<EntryKey, Entry> _rows = [];
     private readonly Dictionary<string, uint> _ports = [];
+    private readonly List<EntryUpdate> _log = [];
     private readonly Random _random = new(1);
     private TargetConnection _connection = new(SessionState.Primary, "", 1);
     private uint _nextPort = 1;
@@ -79,8 +80,17 @@ internal sealed class FakeTarget : ITarget
     /// <summary>Whether an update is acknowledged with OK but not applied.</summary>
     public Func<EntryUpdate, bool> Forgets { get; set; } = _ => false;
 
-    /// <summary>The updates of all Writes, in order.</summary>
-    public List<EntryUpdate> Log { get; } = [];
+    /// <summary>The updates of all Writes so far, in order. A copy: the programmer may be writing.</summary>
+    public IReadOnlyList<EntryUpdate> Log
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _log];
+            }
+        }
+    }
 
     public Func<string, StatusCode> RefusesPort { get; set; } = _ => StatusCode.OK;
 
@@ -140,6 +150,14 @@ internal sealed class FakeTarget : ITarget
             _ports.Clear();
             _hasPipeline = false;
             _nextPort += 7;
+        }
+    }
+
+    public void ClearLog()
+    {
+        lock (_gate)
+        {
+            _log.Clear();
         }
     }
 
@@ -377,7 +395,7 @@ internal sealed class FakeTarget : ITarget
                 return new WriteResult(WriteOutcome.Rejected, StatusCode.FailedPrecondition, "no pipeline", []);
             }
 
-            Log.AddRange(all);
+            _log.AddRange(all);
             int[] order = [.. Enumerable.Range(0, all.Length)];
             _random.Shuffle(order);
             foreach (var i in order)
