@@ -90,6 +90,25 @@ public sealed class AffinityTests : IDisposable
     }
 
     [Fact]
+    public void A_client_whose_affinity_ended_does_not_always_get_its_former_backend()
+    {
+        // Eight backends, thirty choices: all alike by chance once in 10^26.
+        HashSet<uint> seen = [];
+        for (var i = 0; i < 30; i++)
+        {
+            var backend = Connect(1);
+            // From now on it has affinity again, for connections from every port.
+            Assert.Equal(backend, Connect(1));
+            Assert.Equal(backend, Connect(1, 443));
+            seen.Add(backend);
+            Pass(Timeout * 1.05);
+        }
+
+        Assert.InRange(seen.Count, 3, 8);
+        Assert.Equal(1, _node.Learned("affinities"));
+    }
+
+    [Fact]
     public void Packets_of_a_connection_do_not_renew_affinity()
     {
         var first = Connect(1);

@@ -329,6 +329,11 @@
                                                 if (meta.backend_state != BACKEND_ELIGIBLE) {
                                                     hdr.flow.moves = MOVES_CLIENT;
                                                 }
+                                            } else if (hdr.choice.sticky == STICKY_AGED) {
+                                                // By its address alone, the client would get the same backend again and again.
+                                                hdr.hashed.client_port = meta.client_port;
+                                                meta.hash = flow_hash.get_hash(hdr.hashed);
+                                                hdr.choice.hash = (bit<32>) meta.hash;
                                             }
                                         }
                                         if (meta.backend_state != BACKEND_ELIGIBLE && meta.drop_reason == DROP_NONE) {
