@@ -23,6 +23,7 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
 
     [Theory]
     [InlineData("containerd")]
+    [InlineData("crio")]
     public async Task A_node_joins_changes_its_address_and_leaves_without_a_trace(string runtime)
     {
         var kind = Enum.Parse<ContainerRuntime>(runtime, ignoreCase: true);

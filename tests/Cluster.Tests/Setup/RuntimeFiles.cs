@@ -110,6 +110,7 @@ internal static class RuntimeFiles
             [crio.runtime.runtimes.runc]
             runtime_path = "/usr/local/bin/runc-without-adjustment"
             monitor_path = "{KubernetesFolder.InMachine}/bin/conmon"
+            monitor_env = ["PATH={KubernetesFolder.InMachine}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH={KubernetesFolder.InMachine}/lib"]
             [crio.network]
             plugin_dirs = ["/opt/cni/bin"]
             [crio.nri]
