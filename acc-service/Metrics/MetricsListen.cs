@@ -11,6 +11,9 @@ public static class MetricsListen
     /// <summary>What to do about an invalid address.</summary>
     public const string Remedy = "give address:port such as 127.0.0.1:50097, or \"\" for none";
 
+    /// <summary>The role in the certificate of a scraper, without the common prefix.</summary>
+    public const string ClientRole = "metrics";
+
     /// <summary>Reads the address; null if metrics are not served.</summary>
     public static IPEndPoint? Read(ConfigurationReader reader) => reader.Value<IPEndPoint?>(Key, "", Parsers.OptionalEndPoint, Remedy);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.Http;
 
 namespace ACCOffload.Metrics;
 
@@ -11,7 +12,7 @@ public sealed record ScrapeOptions(IPEndPoint Listen, string Source)
     /// TLS requirements for each new connection; null for no TLS, which is allowed on loopback addresses only. If it throws, the connection
     /// is refused.
     /// </summary>
-    public Func<ScrapeTerms>? Terms { get; init; }
+    public Func<HttpTerms>? Terms { get; init; }
 
     /// <summary>
     /// Called for refused connections: address, subject of the certificate or empty, whether the certificate is the reason, and why.

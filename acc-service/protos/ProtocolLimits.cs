@@ -52,6 +52,11 @@ public static class ProtocolLimits
     /// </summary>
     public const int MaxServicePorts = 256;
 
+    /// <summary>
+    /// Maximum number of services whose health check the host answers: the size of the default node port range of Kubernetes.
+    /// </summary>
+    public const int MaxHealthChecks = 2768;
+
     /// <summary>Maximum bytes of an agent's name.</summary>
     public const int MaxAgentNameBytes = 64;
 }

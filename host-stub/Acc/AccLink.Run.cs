@@ -178,12 +178,16 @@ internal sealed partial class AccLink
                 Version = reply.Version,
                 Endpoints = reply.Endpoints,
                 Services = services ?? _state.Services,
+                Healthy = reply.Healthy,
+                LastAnswer = _time.GetUtcNow(),
                 Conditions = [.. reply.Conditions.Select(c => new AgentCondition(c.Name, c.Ok, c.Reason, c.PreventsAdds))],
                 Reason = _open is null ? _state.Reason : reply.Reason,
                 UnusableSince = _open is not null && reply.Ready ? null : _state.UnusableSince ?? _time.GetUtcNow(),
                 EverUsable = _state.EverUsable || (_open is not null && reply.Ready),
             };
         }
+
+        Answered(services);
     }
 
     /// <returns>Null for none, or for an invalid one.</returns>

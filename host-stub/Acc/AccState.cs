@@ -36,6 +36,12 @@ internal sealed record AccState
     /// </summary>
     public HostServices? Services { get; init; }
 
+    /// <summary>The ACC reports that it applies changes of services.</summary>
+    public bool Healthy { get; init; }
+
+    /// <summary>When the ACC last answered; null if never.</summary>
+    public DateTimeOffset? LastAnswer { get; init; }
+
     /// <summary>Since when no ADD can succeed; null while it can.</summary>
     public DateTimeOffset? UnusableSince { get; init; }
 

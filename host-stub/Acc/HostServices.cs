@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Sockets;
+using ACCOffload.HealthChecks;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
 using ACCOffload.Protos;
@@ -10,11 +12,13 @@ namespace ACCOffload.HostStub.Acc;
 /// <param name="Ranges">The service ranges.</param>
 /// <param name="NodeAddresses">The node's addresses.</param>
 /// <param name="Ports">The ports that belong to services, at one address; without an address, at every address of the node.</param>
+/// <param name="HealthChecks">The health checks that load balancers make at the node's addresses.</param>
 /// <param name="IsIncomplete">There is more than the ACC reports.</param>
 internal sealed record HostServices(
     IReadOnlyList<IPNetwork> Ranges,
     IReadOnlyList<IPAddress> NodeAddresses,
     IReadOnlyList<(IPAddress? Address, byte Protocol, RulePorts Ports)> Ports,
+    IReadOnlyList<HealthCheck> HealthChecks,
     bool IsIncomplete)
 {
     /// <summary>
@@ -43,7 +47,8 @@ internal sealed record HostServices(
     {
         problem = "";
         if (message.Ranges.Count > ProtocolLimits.MaxServiceRanges || message.Ports.Count > ProtocolLimits.MaxServicePorts
-            || message.NodeAddresses.Count > ProtocolLimits.MaxServicePorts)
+            || message.NodeAddresses.Count > ProtocolLimits.MaxServicePorts
+            || message.HealthChecks.Count > ProtocolLimits.MaxHealthChecks)
         {
             problem = "host_services has too many items";
             return null;
@@ -74,13 +79,50 @@ internal sealed record HostServices(
             return null;
         }
 
+        if (message.HealthChecks.Any(c => c.Port is 0 or > 65535 || c.Ready > int.MaxValue
+            || c.Namespace.Length > ProtocolLimits.MaxNameBytes || c.Name.Length > ProtocolLimits.MaxNameBytes))
+        {
+            problem = "host_services.health_checks has an item that is not a health check";
+            return null;
+        }
+
+        HealthCheck[] checks =
+            [.. message.HealthChecks.Select(c => new HealthCheck(c.Namespace, c.Name, (ushort)c.Port, (int)c.Ready))];
+        var ports = message.Ports.Select(p => (
+            Address: p.Address.IsEmpty ? null : new IPAddress(p.Address.Span),
+            Protocol: (byte)p.Protocol,
+            Ports: new RulePorts((ushort)p.First, (ushort)p.Last))).ToList();
         return new HostServices(
-            ranges,
-            [.. message.NodeAddresses.Select(a => new IPAddress(a.Span))],
-            [.. message.Ports.Select(p => (
-                p.Address.IsEmpty ? null : new IPAddress(p.Address.Span),
-                (byte)p.Protocol,
-                new RulePorts((ushort)p.First, (ushort)p.Last)))],
-            message.Incomplete);
+            ranges, [.. message.NodeAddresses.Select(a => new IPAddress(a.Span))], LeaveOut(ports, checks), checks, message.Incomplete);
+    }
+
+    // The host itself answers health checks, so that it must reach their ports without the pipeline. As far as there is room for the
+    // ranges that remain.
+    private static List<(IPAddress? Address, byte Protocol, RulePorts Ports)> LeaveOut(
+        List<(IPAddress? Address, byte Protocol, RulePorts Ports)> ports, IEnumerable<HealthCheck> checks)
+    {
+        foreach (var port in checks.Select(c => c.Port))
+        {
+            var index = ports.FindIndex(p => p.Address is null && p.Protocol == (byte)ProtocolType.Tcp
+                && p.Ports.First <= port && port <= p.Ports.Last);
+            if (index < 0 || ports.Count >= ProtocolLimits.MaxServicePorts)
+            {
+                continue;
+            }
+
+            var whole = ports[index];
+            ports.RemoveAt(index);
+            if (whole.Ports.First < port)
+            {
+                ports.Insert(index++, whole with { Ports = new RulePorts(whole.Ports.First, (ushort)(port - 1)) });
+            }
+
+            if (port < whole.Ports.Last)
+            {
+                ports.Insert(index, whole with { Ports = new RulePorts((ushort)(port + 1), whole.Ports.Last) });
+            }
+        }
+
+        return ports;
     }
 }

@@ -32,6 +32,7 @@ internal sealed partial class HostAgent : IAsyncDisposable
     private readonly CniDispatcher _dispatcher;
     private RequestServer? _server;
     private AgentMetrics? _metrics;
+    private HostHealthChecks? _healthChecks;
     private Task _maintenance = Task.CompletedTask;
     private Task _removing = Task.CompletedTask;
     private Task _pendingRemovals = Task.CompletedTask;
@@ -101,6 +102,11 @@ internal sealed partial class HostAgent : IAsyncDisposable
         {
             agent._removing = await agent._reconciler.StartAsync();
             await agent._host.EnsureAsync();
+            if (config.HostInterface is { Enabled: true, Services: true })
+            {
+                agent._healthChecks = new HostHealthChecks(agent._services);
+            }
+
             agent._services.Acc.Start();
             agent._pending.Prepare();
             agent._metrics = AgentMetrics.Start(agent._services, agent._conditions);
@@ -152,6 +158,11 @@ internal sealed partial class HostAgent : IAsyncDisposable
         await _removing;
         await _pendingRemovals;
         await _services.Acc.DisposeAsync();
+        if (_healthChecks is not null)
+        {
+            await _healthChecks.DisposeAsync();
+        }
+
         _store.Dispose();
         _dataPlane.Dispose();
         _stop.Dispose();

@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Configuration;
+using ACCOffload.Http;
 using ACCOffload.Metrics;
 
 namespace ACCOffload.HostStub.Monitoring;
@@ -11,7 +12,7 @@ namespace ACCOffload.HostStub.Monitoring;
 /// </summary>
 internal sealed class ScraperTrust
 {
-    private const string Role = $"urn:accoffload:role:{ScrapeTerms.ClientRole}";
+    private const string Role = $"urn:accoffload:role:{MetricsListen.ClientRole}";
 
     private readonly Lock _lock = new();
     private readonly AccCredentialMemory _memory;
@@ -33,7 +34,7 @@ internal sealed class ScraperTrust
 
     /// <summary>The requirements for a new connection.</summary>
     /// <exception cref="AccException">Neither the files nor the previous ones can be used.</exception>
-    public ScrapeTerms Terms()
+    public HttpTerms Terms()
     {
         lock (_lock)
         {
@@ -42,7 +43,7 @@ internal sealed class ScraperTrust
                 _credentials = _memory.Load();
             }
 
-            return new ScrapeTerms(
+            return new HttpTerms(
                 _credentials.Client, AccPeerCheck.Policy(_credentials.Authorities, AccPeerCheck.ClientAuthentication), Judge);
         }
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.HealthChecks;
 using ACCOffload.HostStub.Acc;
 using ACCOffload.NativeInterop.Addresses;
 using ACCOffload.NativeInterop.Routing;
@@ -7,6 +8,7 @@ using ACCOffload.Protos;
 using Google.Protobuf;
 using Message = ACCOffload.Protos.V1.HostServices;
 using Prefix = ACCOffload.Protos.V1.Prefix;
+using ReportedCheck = ACCOffload.Protos.V1.HealthCheck;
 using ServicePorts = ACCOffload.Protos.V1.ServicePorts;
 
 namespace ACCOffload.HostStub.Tests;
@@ -20,12 +22,30 @@ public sealed class HostServicesTests
         message.Ranges.Add(ToPrefix(12, 10, 96, 0, 0));
         message.NodeAddresses.Add(ByteString.CopyFrom(192, 0, 2, 2));
         message.Ports.Add(new ServicePorts { Protocol = 132, First = 30000, Last = 32767 });
+        message.HealthChecks.Add(new ReportedCheck { Namespace = "default", Name = "web", Port = 31999, Ready = 2 });
         var read = HostServices.Of(message, out var problem)!;
         Assert.Equal("", problem);
         Assert.Equal("10.96.0.0/12", Assert.Single(read.Ranges).ToString());
         Assert.Equal("192.0.2.2", Assert.Single(read.NodeAddresses).ToString());
         Assert.Equal("(, 132, 30000-32767)", Assert.Single(read.Ports).ToString());
+        Assert.Equal(new HealthCheck("default", "web", 31999, 2), Assert.Single(read.HealthChecks));
         Assert.True(read.IsIncomplete);
+    }
+
+    [Fact]
+    public void Ports_of_health_checks_which_the_host_answers_do_not_belong_in_the_pipeline()
+    {
+        var message = new Message();
+        message.Ports.Add(new ServicePorts { Protocol = 6, First = 30000, Last = 32767 });
+        message.Ports.Add(new ServicePorts { Protocol = 17, First = 30000, Last = 32767 });
+        foreach (var port in new[] { 31999u, 30000u, 32767u, 30002u, 80u })
+        {
+            message.HealthChecks.Add(new ReportedCheck { Namespace = "default", Name = $"web-{port}", Port = port });
+        }
+
+        Assert.Equal(
+            ["6:30001-30001", "6:30003-31998", "6:32000-32766", "17:30000-32767"],
+            HostServices.Of(message, out _)!.Ports.Select(p => $"{p.Protocol}:{p.Ports.First}-{p.Ports.Last}"));
     }
 
     public static TheoryData<string, Action<Message>> Invalid => new()
@@ -42,6 +62,15 @@ public sealed class HostServicesTests
         },
         { "ports", m => m.Ports.Add(new ServicePorts { Protocol = 6, First = 2, Last = 1 }) },
         { "ports", m => m.Ports.Add(new ServicePorts { Protocol = 6, First = 1, Last = 65536 }) },
+        { "health_checks", m => m.HealthChecks.Add(new ReportedCheck { Port = 0 }) },
+        { "health_checks", m => m.HealthChecks.Add(new ReportedCheck { Port = 65536 }) },
+        { "health_checks", m => m.HealthChecks.Add(new ReportedCheck { Port = 1, Ready = uint.MaxValue }) },
+        { "health_checks", m => m.HealthChecks.Add(new ReportedCheck { Port = 1, Name = new string('x', 257) }) },
+        {
+            "too many items",
+            m => m.HealthChecks.AddRange(
+                Enumerable.Repeat(new ReportedCheck { Port = 1 }, ProtocolLimits.MaxHealthChecks + 1))
+        },
         {
             "too many items",
             m => m.Ports.AddRange(
@@ -64,7 +93,7 @@ public sealed class HostServicesTests
     public void Host_ports_are_added_at_the_nodes_addresses_unless_they_are_reported()
     {
         var node = IPAddress.Parse("192.0.2.2");
-        var services = new HostServices([], [node], [(null, 6, new RulePorts(30000, 32767)), (node, 6, new RulePorts(80, 80))], false);
+        var services = new HostServices([], [node], [(null, 6, new RulePorts(30000, 32767)), (node, 6, new RulePorts(80, 80))], [], false);
         HostPort[] ports =
         [
             new(ProtocolType.Tcp, 30080, 80, null), new(ProtocolType.Tcp, 80, 8080, null), new(ProtocolType.Udp, 53, 5353, node),

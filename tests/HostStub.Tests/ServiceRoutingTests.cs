@@ -23,6 +23,7 @@ public sealed class ServiceRoutingTests : IDisposable
             (null, 6, new RulePorts(30000, 32767)), (null, 17, new RulePorts(30000, 32767)), (null, 6, new RulePorts(8080, 8080)),
             (IPAddress.Parse("198.51.100.7"), 6, new RulePorts(443, 443)),
         ],
+        [],
         false);
 
     private readonly string _name = $"acct-{Guid.NewGuid():N}";

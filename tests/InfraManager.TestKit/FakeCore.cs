@@ -24,6 +24,8 @@ internal sealed class FakeCore : IProgrammer
 
     public IntentException? Refusal { get; set; }
 
+    public bool IsHealthy { get; set; } = true;
+
     public List<EndpointView> StoredEndpoints { get; } = [];
 
     public bool Ready { get; set; } = true;

@@ -67,7 +67,17 @@ internal sealed class HostServicesReport(IProgrammer core)
         var room = ProtocolLimits.MaxServicePorts - Protocols.Length;
         report.Ports.AddRange(ports.OrderBy(p => p.Address?.ToString(), StringComparer.Ordinal).ThenBy(p => p.Protocol).ThenBy(p => p.Port)
             .Take(room).Select(p => ToPorts(p.Address, p.Protocol, p.Port, p.Port)));
-        report.Incomplete = node.VirtualRanges.Count > ProtocolLimits.MaxServiceRanges || ports.Count > room;
+        var checks = services.Values.Select(s => s.State.Spec).Where(s => s.HealthCheckNodePort > 0).ToList();
+        report.HealthChecks.AddRange(checks.OrderBy(s => s.Key.Namespace, StringComparer.Ordinal)
+            .ThenBy(s => s.Key.Name, StringComparer.Ordinal).Take(ProtocolLimits.MaxHealthChecks).Select(s => new HealthCheck
+            {
+                Namespace = s.Key.Namespace,
+                Name = s.Key.Name,
+                Port = s.HealthCheckNodePort,
+                Ready = (uint)s.ReadyHere,
+            }));
+        report.Incomplete = node.VirtualRanges.Count > ProtocolLimits.MaxServiceRanges || ports.Count > room
+            || checks.Count > ProtocolLimits.MaxHealthChecks;
         return report;
     }
 

@@ -103,6 +103,7 @@ internal sealed class OffloadService(
             Epoch = core.Status.Agent.Epoch,
             HostEndpoint = HostEndpointOf(caller),
             HostServices = _hostServices.Current,
+            Healthy = core.IsHealthy,
         };
         reply.Conditions.AddRange(current.All.Select(c => c.ToProto()));
         return Task.FromResult(reply);

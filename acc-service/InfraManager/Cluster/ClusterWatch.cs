@@ -1,3 +1,4 @@
+using ACCOffload.HealthChecks;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Events;
 using ACCOffload.InfraManager.Cluster.Nodes;
@@ -51,7 +52,9 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _controller = new ServiceController(index, programmer, time, logger);
         if (healthChecks is not null)
         {
-            _controller.Applied += healthChecks.Update;
+            _controller.Applied += (key, spec) => healthChecks.Set((key.Namespace, key.Name), spec is { HealthCheckNodePort: > 0 }
+                ? new HealthCheck(key.Namespace, key.Name, spec.HealthCheckNodePort, spec.ReadyHere)
+                : null);
         }
 
         _events = new EventRecorder(_client, node.Name, time, logger);

@@ -1,8 +1,8 @@
 using ACCOffload.Daemon;
+using ACCOffload.HealthChecks;
 using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Cluster.Connection;
-using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
@@ -176,9 +176,13 @@ internal sealed partial class ServiceComposer
     {
         var logger = _loggers.CreateLogger(Features.Kubernetes);
         // While the programmer is stuck, no backend can be reported healthy.
-        var health = _settings.Services.HealthCheckAddress is { } address
-            ? new HealthCheckServer(address, () => programmer.IsHealthy, _loggers, logger)
-            : null;
+        HealthCheckServer? health = null;
+        if (_settings.Services.HealthCheckAddress is { } address)
+        {
+            health = new HealthCheckServer(() => programmer.IsHealthy, logger);
+            health.SetAddresses([address]);
+        }
+
         return new ClusterWatch(
             _settings.Kubernetes, _settings.Node, programmer, health, new ApiServerOptions(), _time, logger);
     }

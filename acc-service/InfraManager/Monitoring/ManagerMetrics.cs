@@ -6,6 +6,7 @@ using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Target;
+using ACCOffload.Http;
 using ACCOffload.Metrics;
 
 namespace ACCOffload.InfraManager.Monitoring;
@@ -111,8 +112,8 @@ internal sealed class ManagerMetrics : IAsyncDisposable
         }
     }
 
-    private static ScrapeTerms TermsOf(TrustSnapshot trust, DateTimeOffset now) =>
+    private static HttpTerms TermsOf(TrustSnapshot trust, DateTimeOffset now) =>
         new(
             trust.Server, trust.ChainPolicy(now),
-            (certificate, chain) => trust.RefusalOf(ClientCertificate.From(certificate, chain), ScrapeTerms.ClientRole, now));
+            (certificate, chain) => trust.RefusalOf(ClientCertificate.From(certificate, chain), MetricsListen.ClientRole, now));
 }

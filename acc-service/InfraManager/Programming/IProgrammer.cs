@@ -14,6 +14,9 @@ internal interface IProgrammer
     /// <summary>A consistent snapshot after the last batch; queue and connection are current.</summary>
     ProgrammerStatus Status { get; }
 
+    /// <summary>Whether changes are being applied: the loop runs and is not stuck.</summary>
+    bool IsHealthy { get; }
+
     /// <summary>The endpoints after the last batch, oldest first.</summary>
     IReadOnlyList<EndpointView> Endpoints { get; }
 

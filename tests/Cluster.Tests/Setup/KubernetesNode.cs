@@ -71,7 +71,7 @@ internal sealed class KubernetesNode : IAsyncDisposable
     public Task<ShellResult> UpAsync(params string[] parameters) => _cluster.RunScriptAsync("cluster-up",
     [
         $"NODE={Name}", $"HOST=root@{Name}", $"ACC=root@{Name}", $"ACC_ADDRESS={ClusterNetwork.NodeManagement(Number)}",
-        $"API_SERVER=https://{ClusterNetwork.ControlManagement}:6443", $"HEALTH_CHECK_ADDRESS={Address}",
+        $"API_SERVER=https://{ClusterNetwork.ControlManagement}:6443",
         $"EXAMPLE_IMAGE={RealCluster.Busybox}", .. ClusterNetwork.UplinkParameters(Number, Address), .. parameters,
     ]);
 

@@ -116,12 +116,16 @@ internal static class RuntimeFiles
             [crio.nri]
             enable_nri = false
             """);
-        // A machine without CAP_SYS_RESOURCE can't have the negative OOM score that CRI-O asks for.
+        // A machine without CAP_SYS_RESOURCE can't have the negative OOM score that CRI-O asks for, nor limits of a cgroup controller that
+        // it lacks.
         machine.Write("usr/local/bin/runc-without-adjustment", $"""
             #!/bin/sh
             previous=
             for argument in "$@"; do
-                case $previous in --bundle | -b) sed -i 's/"oomScoreAdj": *-[0-9]*/"oomScoreAdj": 0/' "$argument/config.json" ;; esac
+                case $previous in
+                    --bundle | -b) sed -z -i -e 's/"oomScoreAdj": *-[0-9]*/"oomScoreAdj": 0/g' \
+                        -e 's/"hugepageLimits": *\[[^]]*\]/"hugepageLimits": []/g' "$argument/config.json" ;;
+                esac
                 previous=$argument
             done
             exec {KubernetesFolder.InMachine}/bin/runc "$@"

@@ -43,6 +43,8 @@ internal sealed class AdmissionCore : IProgrammer
 
     public NetworkModel Model { get; } = new();
 
+    public bool IsHealthy => true;
+
     public ProgrammerStatus Status { get; } = new()
     {
         Ready = true,

@@ -13,6 +13,8 @@ internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
 {
     private readonly Lock _lock = new();
 
+    public bool IsHealthy => inner.IsHealthy;
+
     public ProgrammerStatus Status => inner.Status;
 
     public IReadOnlyList<EndpointView> Endpoints => Do(() => inner.Endpoints);

@@ -56,6 +56,20 @@ public sealed class HostServicesReportTests
         Assert.Equal(ProtocolLimits.MaxServicePorts, report.Ports.Count);
     }
 
+    [Fact]
+    public void Health_checks_are_reported_with_the_ready_backends_here()
+    {
+        foreach (var (number, port, ready) in new[] { (2, 31999, 2), (1, 0, 0), (3, 30001, 0) })
+        {
+            var spec = new ServiceSpec(TestService.Key(number), []) { HealthCheckNodePort = (ushort)port, ReadyHere = ready };
+            _core.StoredServices[spec.Key] = new ServiceView(new ServiceState((uint)number, spec, [], []), true);
+        }
+
+        Assert.Equal(
+            [$"{TestService.Key(2)} 31999 2", $"{TestService.Key(3)} 30001 0"],
+            new HostServicesReport(_core).Current.HealthChecks.Select(c => $"{c.Namespace}/{c.Name} {c.Port} {c.Ready}"));
+    }
+
     private void Add(int number, ProtocolType protocol, params string[] frontends)
     {
         var port = TestService.Port(number, protocol, 80) with

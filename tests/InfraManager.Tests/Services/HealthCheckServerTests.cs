@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using ACCOffload.InfraManager.Cluster.Services;
-using ACCOffload.InfraManager.State.Services;
+using ACCOffload.HealthChecks;
 using ACCOffload.TestKit.Logging;
 
 namespace ACCOffload.InfraManager.Tests.Services;
@@ -9,7 +8,7 @@ namespace ACCOffload.InfraManager.Tests.Services;
 /// <summary>Health checks as kube-proxy 1.31 answers them.</summary>
 public sealed class HealthCheckServerTests
 {
-    private static readonly ServiceKey Key = new("default", "web");
+    private static readonly (string, string) Key = ("default", "web");
 
     [Fact]
     public async Task Reports_whether_this_node_has_a_ready_backend_and_follows_the_service()
@@ -18,50 +17,63 @@ public sealed class HealthCheckServerTests
         using var client = new HttpClient();
         using var stop = new CancellationTokenSource();
         var healthy = true;
-        await using var server = new HealthCheckServer(IPAddress.Loopback, () => healthy, log, log.CreateLogger("Kubernetes"));
+        await using var server = new HealthCheckServer(() => healthy, log.CreateLogger("Kubernetes"));
+        server.SetAddresses([IPAddress.Loopback]);
         var running = Task.Run(() => server.RunAsync(stop.Token));
         var (first, second) = (FreePort(), FreePort());
 
-        server.Update(Key, Spec(first, 2));
+        server.Set(Key, Check(first, 2));
         await Eventually.TrueAsync(() => IsServedAsync(first), "no listener");
         Assert.Equal((HttpStatusCode.OK, Body(2, healthy: true), "2"), await AskAsync(first));
-        server.Update(Key, Spec(first, 0));
+        server.Set(Key, Check(first, 0));
         await Eventually.TrueAsync(async () => (await AskAsync(first)).Code == HttpStatusCode.ServiceUnavailable, "still ready");
-        server.Update(Key, Spec(first, 1));
+        server.Set(Key, Check(first, 1));
         await Eventually.TrueAsync(async () => (await AskAsync(first)).Code == HttpStatusCode.OK, "not ready");
         healthy = false;
         Assert.Equal((HttpStatusCode.ServiceUnavailable, Body(1, healthy: false), "1"), await AskAsync(first));
         healthy = true;
 
-        server.Update(Key, Spec(second, 1));
+        server.Set(Key, Check(second, 1));
         await Eventually.TrueAsync(() => IsServedAsync(second), "not moved");
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(second)).Code);
         await Assert.ThrowsAsync<HttpRequestException>(() => AskAsync(first));
         // A service that is added and removed at once leaves no listener open.
-        server.Update(new ServiceKey("default", "short"), Spec(first, 1) with { Key = new ServiceKey("default", "short") });
-        server.Update(new ServiceKey("default", "short"), null);
-        server.Update(Key, null);
+        server.Set(("default", "short"), Check(first, 1) with { Name = "short" });
+        server.Set(("default", "short"), null);
+        server.Set(Key, null);
         await Eventually.TrueAsync(async () => !await IsServedAsync(first) && !await IsServedAsync(second), "still served");
 
         using var taken = new TcpListener(IPAddress.Loopback, first);
         taken.Start();
-        server.Update(Key, Spec(first, 1));
+        server.Set(Key, Check(first, 1));
         await Eventually.TrueAsync(() => log.Matching("Cannot serve the health check").Any(), "no log line");
+        // It is served as soon as the other program has gone.
+        taken.Stop();
+        await Eventually.TrueAsync(() => IsServedAsync(first), "not retried");
+        Assert.Single(log.Matching("Cannot serve the health check"));
+
+        // All at once, as host-stub's agent sets them.
+        server.Replace([IPAddress.Loopback, IPAddress.Parse("127.0.0.2")], [Check(second, 3)]);
+        await Eventually.TrueAsync(async () => await IsServedAsync(second) && await IsServedAsync(second, "127.0.0.2"), "not replaced");
+        Assert.False(await IsServedAsync(first));
+        server.Replace([IPAddress.Parse("127.0.0.2")], [Check(second, 3)]);
+        await Eventually.TrueAsync(async () => !await IsServedAsync(second), "still at the former address");
+        Assert.True(await IsServedAsync(second, "127.0.0.2"));
         await stop.CancelAsync();
         await running;
 
-        async Task<(HttpStatusCode Code, string Body, string Weight)> AskAsync(int port)
+        async Task<(HttpStatusCode Code, string Body, string Weight)> AskAsync(int port, string address = "127.0.0.1")
         {
-            using var response = await client.GetAsync(new Uri($"http://127.0.0.1:{port}/"));
+            using var response = await client.GetAsync(new Uri($"http://{address}:{port}/"));
             var weight = response.Headers.GetValues("X-Load-Balancing-Endpoint-Weight").Single();
             return (response.StatusCode, await response.Content.ReadAsStringAsync(), weight);
         }
 
-        async Task<bool> IsServedAsync(int port)
+        async Task<bool> IsServedAsync(int port, string address = "127.0.0.1")
         {
             try
             {
-                await AskAsync(port);
+                await AskAsync(port, address);
                 return true;
             }
             catch (HttpRequestException)
@@ -77,7 +89,7 @@ public sealed class HealthCheckServerTests
         }
     }
 
-    private static ServiceSpec Spec(int port, int ready) => new(Key, []) { HealthCheckNodePort = (ushort)port, ReadyHere = ready };
+    private static HealthCheck Check(int port, int ready) => new("default", "web", (ushort)port, ready);
 
     private static int FreePort()
     {

@@ -22,6 +22,8 @@ internal sealed class RecordingServices : IProgrammer
 
     public IReadOnlyDictionary<ServiceKey, ServiceView> Services => _services;
 
+    public bool IsHealthy => true;
+
     public ProgrammerStatus Status => throw new NotSupportedException();
 
     public IReadOnlyList<EndpointView> Endpoints => [];

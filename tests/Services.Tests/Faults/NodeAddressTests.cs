@@ -97,6 +97,39 @@ public sealed class NodeAddressTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Load_balancers_check_health_at_the_nodes_address()
+    {
+        Needs.Lab();
+        var service = Kube.Service("lb", "10.96.0.11", ("tcp", "TCP", 80, 30081)).With("spec.type", "LoadBalancer")
+            .With("spec.externalTrafficPolicy", "Local").With("spec.healthCheckNodePort", 31999);
+        // The host answers machines outside through the pipeline, as with HostInterface:Routes.
+        await Shell.RunAsync(_node.HostNamespace, "ip", ["route", "add", $"{Outside.ClientAddress}/32", "via", "169.254.1.1", "dev",
+            "accoffload0", "onlink"]).Succeeded();
+        await _node.SetClusterAsync(service, Slice(Kube.Endpoint(_node.Pods[1].Address)));
+        await HealthIsAsync("HTTP/1.1 200 OK", "\"localEndpoints\":1");
+        await _node.SetClusterAsync(service, Slice(Kube.Endpoint(Outside.RemotePod, "node-2")));
+        await HealthIsAsync("HTTP/1.1 503 Service Unavailable", "\"localEndpoints\":0");
+
+        JsonObject Slice(JsonObject endpoint) => Kube.Slice("lb-1", "lb", [("tcp", "TCP", ServiceNode.Port)], endpoint);
+
+        // From outside, from a pod, and from the node itself.
+        async Task HealthIsAsync(params string[] expected)
+        {
+            foreach (var (name, client) in new[] { ("the node", _node.Host), ("a pod", _node.From(2)), ("outside", _node.ExternalClient) })
+            {
+                var answer = "";
+                await Eventually.TrueAsync(
+                    async () =>
+                    {
+                        answer = await client.GetAsync($"{ServiceNode.NodeAddress}:31999");
+                        return expected.All(e => answer.Contains(e, StringComparison.Ordinal));
+                    },
+                    () => $"{string.Join(", ", expected)} for {name}; the response is {answer}");
+            }
+        }
+    }
+
+    [Fact]
     public async Task Pods_keep_their_address_within_the_cluster_and_get_the_nodes_outside()
     {
         Needs.Lab();

@@ -1,13 +1,13 @@
 using System.Buffers;
 using System.Text;
 
-namespace ACCOffload.Metrics;
+namespace ACCOffload.Http;
 
 /// <summary>The head of an HTTP/1.1 request, limited to the parts used here.</summary>
 /// <param name="Method">As sent.</param>
 /// <param name="Path">Without the query.</param>
 /// <param name="Accept">All Accept headers.</param>
-internal sealed record ScrapeRequest(string Method, string Path, string Accept)
+public sealed record HttpRequestHead(string Method, string Path, string Accept)
 {
     /// <summary>Maximum length of the head.</summary>
     public const int MaxBytes = 8 << 10;
@@ -15,7 +15,7 @@ internal sealed record ScrapeRequest(string Method, string Path, string Accept)
     private static ReadOnlySpan<byte> End => "\r\n\r\n"u8;
 
     /// <summary>Reads a head; null if the client closes the connection early, or if the head is invalid or too long.</summary>
-    public static async Task<ScrapeRequest?> ReadAsync(Stream stream, CancellationToken cancellationToken)
+    public static async Task<HttpRequestHead?> ReadAsync(Stream stream, CancellationToken cancellationToken)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(MaxBytes);
         try
@@ -45,7 +45,7 @@ internal sealed record ScrapeRequest(string Method, string Path, string Accept)
     }
 
     /// <summary>Returns null if the text is not a valid head.</summary>
-    internal static ScrapeRequest? Parse(string head)
+    internal static HttpRequestHead? Parse(string head)
     {
         var lines = head.Split("\r\n");
         var first = lines[0].Split(' ');
@@ -69,6 +69,6 @@ internal sealed record ScrapeRequest(string Method, string Path, string Accept)
             }
         }
         var query = target.IndexOf('?', StringComparison.Ordinal);
-        return new ScrapeRequest(method, query < 0 ? target : target[..query], accept.ToString());
+        return new HttpRequestHead(method, query < 0 ? target : target[..query], accept.ToString());
     }
 }

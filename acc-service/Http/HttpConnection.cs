@@ -6,12 +6,12 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
-namespace ACCOffload.Metrics;
+namespace ACCOffload.Http;
 
-/// <summary>A connection of a scraper: a TLS handshake if configured, one request and its response, within a time limit.</summary>
-internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, MetricExporter exporter)
+/// <summary>A connection: a TLS handshake if configured, one request and its response, within a time limit.</summary>
+internal sealed class HttpConnection(Socket socket, HttpServerOptions options)
 {
-    // For the whole connection. Scrapers usually wait ten seconds.
+    // For the whole connection. Clients that scrape metrics or check health usually wait at most ten seconds.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
     private volatile bool _closed;
@@ -74,7 +74,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         }
     }
 
-    private SslServerAuthenticationOptions TermsOf(ScrapeTerms terms) => new()
+    private SslServerAuthenticationOptions TermsOf(HttpTerms terms) => new()
     {
         ServerCertificateContext = terms.Server,
         EnabledSslProtocols = SslProtocols.Tls13,
@@ -88,7 +88,7 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
         AllowTlsResume = false,
     };
 
-    private bool Judge(ScrapeTerms terms, X509Certificate? certificate, X509Chain? chain)
+    private bool Judge(HttpTerms terms, X509Certificate? certificate, X509Chain? chain)
     {
         _judged = true;
         var refusal = certificate is X509Certificate2 presented ? terms.Judge(presented, chain) : "it presented no certificate";
@@ -102,23 +102,16 @@ internal sealed class ScrapeConnection(Socket socket, ScrapeOptions options, Met
 
     private async Task AnswerAsync(Stream stream, CancellationToken cancellationToken)
     {
-        var request = await ScrapeRequest.ReadAsync(stream, cancellationToken);
-        var format = ExpositionFormats.Negotiate(request?.Accept ?? "");
-        var (status, type, body) = request switch
-        {
-            null => ("400 Bad Request", "text/plain; charset=utf-8", "not an HTTP/1.1 request\n"u8.ToArray()),
-            { Path: not "/metrics" } => ("404 Not Found", "text/plain; charset=utf-8", "metrics are at /metrics\n"u8.ToArray()),
-            { Method: not ("GET" or "HEAD") } => ("405 Method Not Allowed", "text/plain; charset=utf-8", "GET only\n"u8.ToArray()),
-            _ => ("200 OK", ExpositionFormats.ContentType(format), await exporter.ScrapeAsync(format, cancellationToken)),
-        };
-        var length = body.Length.ToString(CultureInfo.InvariantCulture);
-        var allow = status.StartsWith("405", StringComparison.Ordinal) ? "Allow: GET, HEAD\r\n" : "";
-        var head = $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {length}\r\n{allow}"
+        var request = await HttpRequestHead.ReadAsync(stream, cancellationToken);
+        var answer = await options.Answer(request, cancellationToken);
+        var length = answer.Body.Length.ToString(CultureInfo.InvariantCulture);
+        var further = answer.Header.Length > 0 ? $"{answer.Header}\r\n" : "";
+        var head = $"HTTP/1.1 {answer.Status}\r\nContent-Type: {answer.ContentType}\r\nContent-Length: {length}\r\n{further}"
             + "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancellationToken);
         if (request?.Method != "HEAD")
         {
-            await stream.WriteAsync(body, cancellationToken);
+            await stream.WriteAsync(answer.Body, cancellationToken);
         }
 
         await stream.FlushAsync(cancellationToken);
