@@ -1,4 +1,4 @@
-namespace ACCOffload.InfraManager.State.Policy.Evaluation;
+namespace ACCOffload.InfraManager.State.Policy.Rules;
 
 /// <summary>Whether something holds, where not everything is known. The order matters: AND is the minimum, OR the maximum.</summary>
 internal enum Certainty
