@@ -68,6 +68,11 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
     /// <summary>Adds the rows of new port classes in every group, before a port points to them.</summary>
     public void Split(IReadOnlyCollection<(PortClass Class, PortClass Origin)> created, List<RowChange> changes)
     {
+        if (created.Count == 0)
+        {
+            return;
+        }
+
         foreach (var group in AllGroups())
         {
             foreach (var (portClass, origin) in created)
@@ -80,12 +85,17 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
             }
         }
 
-        Rehash(created.Count);
+        Rehash();
     }
 
     /// <summary>Removes the rows of port classes that no port points to.</summary>
     public void Merge(IReadOnlyCollection<PortClass> dead, List<RowChange> changes)
     {
+        if (dead.Count == 0)
+        {
+            return;
+        }
+
         foreach (var group in AllGroups())
         {
             foreach (var portClass in dead)
@@ -98,7 +108,7 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
             }
         }
 
-        Rehash(dead.Count);
+        Rehash();
     }
 
     private void AddGroup(PolicySet set, SetCompiler compiler, PeerClass peerClass, List<RowChange> changes)
@@ -152,13 +162,7 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
     }
 
     // The functions are keys, and they have changed.
-    private void Rehash(int changed)
-    {
-        if (changed > 0)
-        {
-            _groups = _groups.Values.ToDictionary(g => g.Function);
-        }
-    }
+    private void Rehash() => _groups = _groups.Values.ToDictionary(g => g.Function);
 
     private uint NextNumber(GroupFunction function)
     {
