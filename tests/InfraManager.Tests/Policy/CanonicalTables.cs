@@ -2,7 +2,7 @@ using ACCOffload.InfraManager.State.Policy.Classes;
 
 namespace ACCOffload.InfraManager.Tests.Policy;
 
-/// <summary>The rows with what their numbers stand for instead of the numbers, so that the tables of two compilers can be compared.</summary>
+/// <summary>The rows with what their numbers stand for instead of the numbers, to compare the tables of two compilers.</summary>
 internal static class CanonicalTables
 {
     public static List<string> Of(PolicyTables tables, PolicyCompiler compiler)

@@ -116,7 +116,8 @@ public sealed class ChangeSequenceTests
     {
         var verdicts = new Dictionary<(string Endpoint, PolicyDirection Direction, PolicyPacket Packet), PolicyVerdict?>();
         var peers = packets.Select(p => p.Peer).Distinct().ToDictionary(a => a, world.Tables.PeerClass);
-        var ports = packets.Select(p => (p.Protocol, p.Port)).Distinct().ToDictionary(p => p, p => world.Tables.PortClass(p.Protocol, p.Port));
+        var ports = packets.Select(p => (p.Protocol, p.Port)).Distinct()
+            .ToDictionary(p => p, p => world.Tables.PortClass(p.Protocol, p.Port));
         foreach (var binding in world.Tables.Rows.OfType<BindingRow>())
         {
             foreach (var packet in packets)

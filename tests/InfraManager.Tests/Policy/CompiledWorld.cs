@@ -6,6 +6,8 @@ namespace ACCOffload.InfraManager.Tests.Policy;
 /// <summary>A compiler with a random model, and the tables that it writes.</summary>
 internal sealed class CompiledWorld
 {
+    private static readonly PolicyNet[] PodRanges = [PolicyNet.Parse("10.0.0.0/28"), PolicyNet.Parse("fd00::/124")];
+
     private CompiledWorld(RandomWorld random) => Random = random;
 
     public RandomWorld Random { get; }
@@ -36,7 +38,7 @@ internal sealed class CompiledWorld
 
         if (random.Chance(0.7))
         {
-            compiler.SetPodRanges([PolicyNet.Parse("10.0.0.0/28"), PolicyNet.Parse("fd00::/124")]);
+            compiler.SetPodRanges(PodRanges);
         }
 
         foreach (var id in RandomWorld.PolicyIds)
@@ -71,7 +73,7 @@ internal sealed class CompiledWorld
             6 => Compiler.SetEndpoint(endpoint, Random.Chance(0.5) ? null : Random.Endpoint(endpoint)),
             7 => Compiler.SetNets(set, Random.Nets(3)),
             8 => Random.Chance(0.2) ? Compiler.SetNets(set, null) : Compiler.SetNets(set, Random.Nets(1)),
-            9 => Compiler.SetPodRanges(Random.Chance(0.5) ? [] : Random.Nets(2)),
+            9 => Compiler.SetPodRanges(Random.Chance(0.5) ? [] : Random.Chance(0.5) ? PodRanges : Random.Nets(2)),
             _ => Compiler.SetPeer(Random.Pick(RandomWorld.Addresses), Random.Chance(0.2) ? null : Random.Membership()),
         };
     }

@@ -99,7 +99,8 @@ public sealed class NetpolTruthTableTests
     }
 
     private static bool IsLike(string pod, string pattern) =>
-        pattern == "*" || pattern == pod || (pattern.EndsWith("/*", StringComparison.Ordinal) && pod.StartsWith(pattern[..^1], StringComparison.Ordinal));
+        pattern == "*" || pattern == pod
+        || (pattern.EndsWith("/*", StringComparison.Ordinal) && pod.StartsWith(pattern[..^1], StringComparison.Ordinal));
 
     private static LabelSet Labels((string Key, string Value) own, JsonNode? more) => LabelSet.Of(
         [new(own.Key, own.Value), .. (more?.AsObject() ?? []).Select(l => new KeyValuePair<string, string>(l.Key, (string)l.Value!))]);

@@ -51,6 +51,22 @@ public sealed class PolicyCompilerTests
     }
 
     [Fact]
+    public void A_known_pod_is_never_unknown_while_the_pod_ranges_change()
+    {
+        Write(_compiler.SetPeer(Peer, PeerMembership.None));
+        Bind(true, "deny");
+        IReadOnlyCollection<PolicyNet> none = [], ranges = [PolicyNet.Parse("10.0.0.0/24")];
+        foreach (var change in (IReadOnlyCollection<PolicyNet>[])[none, ranges, none])
+        {
+            foreach (var step in _compiler.SetPodRanges(change))
+            {
+                _tables.Apply(step);
+                Assert.True(Judge()!.Value.IsAllowed, $"after {step}");
+            }
+        }
+    }
+
+    [Fact]
     public void An_endpoint_keeps_its_tables_while_a_policy_is_missing_and_a_new_one_is_closed()
     {
         Write(_compiler.SetPeer(Peer, PeerMembership.Of(["clients"], [])));
@@ -74,8 +90,8 @@ public sealed class PolicyCompilerTests
         Write(_compiler.SetPeer(Peer, PeerMembership.Of(["clients"], [])));
         Bind(false, "allow");
 
-        var changes = Write(_compiler.SetPolicy("allow",
-            Ingress("allow web", PolicyAction.Allow, new RuleMatch { Peer = InClients(), Protocol = IpProtocol.Tcp, Ports = [new(80, 80)] })));
+        var web = new RuleMatch { Peer = InClients(), Protocol = IpProtocol.Tcp, Ports = [new(80, 80)] };
+        var changes = Write(_compiler.SetPolicy("allow", Ingress("allow web", PolicyAction.Allow, web)));
 
         var flip = changes.ToList().FindIndex(c => c.Row is BindingRow);
         Assert.Contains(changes.Take(flip), c => c is { Kind: RowChangeKind.Insert, Row: GroupRow });

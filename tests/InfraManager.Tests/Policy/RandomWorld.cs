@@ -62,7 +62,8 @@ internal sealed class RandomWorld(int seed)
     public PolicyNet Net()
     {
         var address = Pick(Addresses);
-        return PolicyNet.Around(address, address.IsIpv4 ? 96 + Pick([0, 8, 16, 24, 28, 29, 30, 31, 32]) : Pick([0, 8, 64, 112, 124, 126, 128]));
+        return PolicyNet.Around(
+            address, address.IsIpv4 ? 96 + Pick([0, 8, 16, 24, 28, 29, 30, 31, 32]) : Pick([0, 8, 64, 112, 124, 126, 128]));
     }
 
     public PolicyPacket Packet()
@@ -99,8 +100,10 @@ internal sealed class RandomWorld(int seed)
         .Select(i => new PolicyRule($"{name} {i}", Action(), Match()))];
 
     private PolicyAction Action() => Pick(
-        [PolicyAction.Allow, PolicyAction.Allow, PolicyAction.Allow, PolicyAction.Deny, PolicyAction.Deny, PolicyAction.Pass, PolicyAction.Log,
-            PolicyAction.Unknown]);
+    [
+        PolicyAction.Allow, PolicyAction.Allow, PolicyAction.Allow, PolicyAction.Deny, PolicyAction.Deny, PolicyAction.Pass,
+        PolicyAction.Log, PolicyAction.Unknown,
+    ]);
 
     private RuleMatch Match()
     {

@@ -1,6 +1,6 @@
 namespace ACCOffload.InfraManager.State.Policy.Classes;
 
-/// <summary>The facts about addresses that the policy sets of this node use. Two addresses alike in all of them are one peer class.</summary>
+/// <summary>The facts about addresses that the sets of this node use. Addresses alike in all of them are one peer class.</summary>
 internal sealed class AtomTable
 {
     private readonly Dictionary<AtomKey, Atom> _atoms = [];

@@ -11,6 +11,6 @@ internal sealed class NetCell
     /// <summary>Sorted: the IDs of all atoms that hold in the block, those of larger blocks included.</summary>
     public SequenceOf<int> Atoms { get; set; }
 
-    /// <summary>The class that its row names; null before it has a row. A single address has none: its row is one of <c>peers</c>.</summary>
+    /// <summary>The class that its row names; null without a row. A single address has a row of <c>peers</c> instead.</summary>
     public PeerClass? Class { get; set; }
 }

@@ -91,7 +91,7 @@ internal sealed class PeerClassifier(PolicyModel model, AtomTable atoms, uint fi
     /// <summary>Gives addresses and blocks the classes that they now belong to.</summary>
     /// <param name="addresses">Those that may be concerned, beside those in the blocks.</param>
     /// <param name="nets">Blocks that came, went, or have other atoms.</param>
-    /// <param name="isAlike">Sets in force judge the old and the new class alike, so that a class that moves whole keeps its number.</param>
+    /// <param name="isAlike">Sets in force judge the old and the new class alike, so one that moves whole keeps its number.</param>
     private PeerMoves Repoint(IEnumerable<PolicyAddress> addresses, HashSet<PolicyNet> nets, bool isAlike)
     {
         var points = new List<PeerPoint>();

@@ -124,14 +124,14 @@ internal sealed class PolicyCompiler
 
         Apply(_peers.Move(address), changes);
         changes.AddRange(Rebind(EndpointsOf(_namedPorts.Remove(former?.NamedPorts ?? []))));
-        changes.AddRange(Rebind(Model.Endpoints.Where(e => AsksOwn(e.Value) && e.Value.Addresses.Contains(address)).Select(e => e.Key)));
+        changes.AddRange(Rebind(Model.Endpoints.Where(e => e.Value.Addresses.Contains(address) && AsksOwn(e.Value)).Select(e => e.Key)));
         return changes;
     }
 
     /// <summary>
     /// Declares a set with the blocks among its members; with null, the set is gone. Its other members are set by address, and each is a
-    /// change of its own. Where a rule asks for the endpoint's own sets, too, a block that holds the endpoint and its peers changes them one
-    /// after the other.
+    /// change of its own. Where a rule asks for the endpoint's own sets, too, a block that holds the endpoint and its peers changes them
+    /// one after the other.
     /// </summary>
     public IReadOnlyList<RowChange> SetNets(string set, IReadOnlyCollection<PolicyNet>? nets)
     {
@@ -292,7 +292,7 @@ internal sealed class PolicyCompiler
     private IEnumerable<(PolicyDirection Direction, SetKey? Key, EndpointPolicy? Policy)> Wanted(string id)
     {
         var policy = Model.Endpoints.GetValueOrDefault(id);
-        var missing = policy is null ? null : Model.MissingReference(policy);
+        var missing = policy is { IsActive: true } ? Model.MissingReference(policy) : null;
         _unresolved.Remove(id);
         if (missing is not null)
         {
@@ -314,7 +314,8 @@ internal sealed class PolicyCompiler
     {
         if (!endpoint.IsActive || missing is not null)
         {
-            return new SetKey(direction, [], false, endpoint.IsActive ? EndpointPolicy.UnresolvedRule : EndpointPolicy.InactiveRule, [], []);
+            var reason = endpoint.IsActive ? EndpointPolicy.UnresolvedRule : EndpointPolicy.InactiveRule;
+            return new SetKey(direction, [], false, reason, [], []);
         }
 
         var policy = endpoint.Of(direction);

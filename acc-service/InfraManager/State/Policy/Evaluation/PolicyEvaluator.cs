@@ -37,7 +37,8 @@ internal static class PolicyEvaluator
         List<(TierPolicies Tier, List<PolicyRule> Rules)> Tiers(bool withStaged) =>
         [
             .. policy.Tiers
-                .Select(t => (Tier: t, Policies: t.Policies.Select(id => model.Policies[id]).Where(p => withStaged || !p.IsStaged).ToList()))
+                .Select(t => (Tier: t, Policies: t.Policies.Select(id => model.Policies[id])
+                    .Where(p => withStaged || !p.IsStaged).ToList()))
                 .Where(t => t.Policies.Count > 0)
                 .Select(t => (t.Tier, t.Policies.SelectMany(p => p.Of(direction)).ToList())),
         ];

@@ -32,7 +32,12 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         Put(_namespaces, name, record);
         var changes = new List<RowChange>();
         SetPeers(_pods.Values.Where(p => p.Namespace == name), changes);
-        Select(changes);
+        // A NetworkPolicy is of the namespace itself, whatever its labels.
+        if (_clusterPolicies.Count > 0)
+        {
+            Select(changes);
+        }
+
         return changes;
     }
 
@@ -124,7 +129,9 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     private NamespaceRecord NamespaceOf(PodRecord pod) =>
         _namespaces.GetValueOrDefault(pod.Namespace) ?? new NamespaceRecord(pod.Namespace, new LabelSet([]));
 
-    /// <summary>Which policies apply to which local pods: new sets and policies first, then all endpoints at once, then what is left.</summary>
+    /// <summary>
+    /// Which policies apply to which local pods: new sets and policies first, then all endpoints at once; then the rest is removed.
+    /// </summary>
     private void Select(List<RowChange> changes)
     {
         var local = _pods.Values.Where(p => p.IsLocal && IsPeer(p)).ToList();
