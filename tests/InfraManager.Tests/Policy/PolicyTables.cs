@@ -99,12 +99,13 @@ internal sealed class PolicyTables
         return set == 0 ? null : Judge(compiler, direction, set, PeerClass(packet.Peer), PortClass(packet.Protocol, packet.Port));
     }
 
+    /// <summary>The rule is empty for the default of a group that came and went within one change.</summary>
     public PolicyVerdict Judge(PolicyCompiler compiler, PolicyDirection direction, uint set, uint peerClass, uint portClass)
     {
         var group = Find(new GroupRow(direction, set, peerClass, 0))?.Group ?? set;
         return Find(new VerdictRow(group, portClass, default)) is { Verdict: var verdict }
             ? new PolicyVerdict(verdict.IsAllowed, compiler.Rules[verdict.Rule], verdict.IsLogged, compiler.Rules[verdict.WouldDrop])
-            : new PolicyVerdict((group & 1) == 1, _defaults[group], false);
+            : new PolicyVerdict((group & 1) == 1, _defaults.GetValueOrDefault(group, ""), false);
     }
 
     private T? Find<T>(T pattern) where T : PolicyRow => _rows.TryGetValue((typeof(T), pattern.Key), out var row) ? (T)row : null;
