@@ -1,0 +1,173 @@
+namespace ACCOffload.InfraManager.State.Policy.Classes;
+
+/// <summary>The sets in force, their groups, and the rows of the group tables and of <c>verdicts</c>.</summary>
+internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassifier ports, uint firstNumber)
+{
+    private const uint Allows = 1;
+
+    private readonly Dictionary<SetKey, PolicySet> _sets = [];
+    private readonly Dictionary<PolicySet, (SetCompiler Compiler, int Version)> _compilers = [];
+    private Dictionary<GroupFunction, PolicyGroup> _groups = [];
+    private uint _next = firstNumber;
+
+    public IReadOnlyCollection<PolicySet> Sets => _sets.Values;
+
+    /// <summary>The groups that sets share; each set has one of its own, too.</summary>
+    public IReadOnlyCollection<PolicyGroup> Groups => _groups.Values;
+
+    public PolicySet? Find(SetKey key) => _sets.GetValueOrDefault(key);
+
+    /// <summary>Compiles a set, and adds its rows.</summary>
+    public PolicySet Add(SetKey key, FlatPolicy policy, List<RowChange> changes)
+    {
+        var compiler = new SetCompiler(policy, atoms, ports);
+        var function = compiler.Judge([]);
+        var set = new PolicySet(key, policy, new PolicyGroup(NextNumber(function), function));
+        AddVerdicts(set.Own, changes);
+        _sets.Add(key, set);
+        _compilers.Add(set, (compiler, ports.Version));
+        foreach (var peerClass in peers.Classes)
+        {
+            AddGroup(set, compiler, peerClass, changes);
+        }
+
+        return set;
+    }
+
+    /// <summary>Removes a set without bindings, with its rows.</summary>
+    public void Remove(PolicySet set, List<RowChange> changes)
+    {
+        _sets.Remove(set.Key);
+        _compilers.Remove(set);
+        foreach (var peerClass in set.Groups.Keys.ToList())
+        {
+            RemoveGroup(set, peerClass, changes);
+        }
+
+        RemoveVerdicts(set.Own, changes);
+    }
+
+    /// <summary>Adds the rows of a new peer class in every set, before an address points to it.</summary>
+    public void Add(PeerClass peerClass, List<RowChange> changes)
+    {
+        foreach (var set in _sets.Values)
+        {
+            AddGroup(set, CompilerOf(set), peerClass, changes);
+        }
+    }
+
+    /// <summary>Removes the rows of a peer class that no address points to.</summary>
+    public void Remove(PeerClass peerClass, List<RowChange> changes)
+    {
+        foreach (var set in _sets.Values.Where(s => s.Groups.ContainsKey(peerClass.Number)))
+        {
+            RemoveGroup(set, peerClass.Number, changes);
+        }
+    }
+
+    /// <summary>Adds the rows of new port classes in every group, before a port points to them.</summary>
+    public void Split(IReadOnlyCollection<(PortClass Class, PortClass Origin)> created, List<RowChange> changes)
+    {
+        if (created.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var group in AllGroups())
+        {
+            foreach (var (portClass, origin) in created)
+            {
+                if (group.Function.Split(portClass.Number, origin.Number))
+                {
+                    changes.Add(RowChange.Insert(new VerdictRow(
+                        group.Number, portClass.Number, group.Function.At(portClass.Number))));
+                }
+            }
+        }
+
+        Rehash();
+    }
+
+    /// <summary>Removes the rows of port classes that no port points to.</summary>
+    public void Merge(IReadOnlyCollection<PortClass> dead, List<RowChange> changes)
+    {
+        if (dead.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var group in AllGroups())
+        {
+            foreach (var portClass in dead)
+            {
+                var verdict = group.Function.At(portClass.Number);
+                if (group.Function.Remove(portClass.Number))
+                {
+                    changes.Add(RowChange.Delete(new VerdictRow(group.Number, portClass.Number, verdict)));
+                }
+            }
+        }
+
+        Rehash();
+    }
+
+    private void AddGroup(PolicySet set, SetCompiler compiler, PeerClass peerClass, List<RowChange> changes)
+    {
+        var function = compiler.Judge(peerClass.Atoms);
+        if (function.Equals(set.Own.Function))
+        {
+            return;
+        }
+
+        if (!_groups.TryGetValue(function, out var group))
+        {
+            group = new PolicyGroup(NextNumber(function), function);
+            _groups.Add(function, group);
+            AddVerdicts(group, changes);
+        }
+
+        group.Rows++;
+        set.Groups.Add(peerClass.Number, group);
+        changes.Add(RowChange.Insert(new GroupRow(set.Direction, set.Number, peerClass.Number, group.Number)));
+    }
+
+    private void RemoveGroup(PolicySet set, uint peerClass, List<RowChange> changes)
+    {
+        set.Groups.Remove(peerClass, out var group);
+        changes.Add(RowChange.Delete(new GroupRow(set.Direction, set.Number, peerClass, group!.Number)));
+        if (--group.Rows == 0)
+        {
+            _groups.Remove(group.Function);
+            RemoveVerdicts(group, changes);
+        }
+    }
+
+    private static void AddVerdicts(PolicyGroup group, List<RowChange> changes) => changes.AddRange(group.Function.Cells
+        .Select(c => RowChange.Insert(new VerdictRow(group.Number, c.Key, c.Value))));
+
+    private static void RemoveVerdicts(PolicyGroup group, List<RowChange> changes) => changes.AddRange(group.Function.Cells
+        .Select(c => RowChange.Delete(new VerdictRow(group.Number, c.Key, c.Value))));
+
+    private IEnumerable<PolicyGroup> AllGroups() => _sets.Values.Select(s => s.Own).Concat(_groups.Values);
+
+    // A compiler keeps its functions, and these change with the port classes.
+    private SetCompiler CompilerOf(PolicySet set)
+    {
+        if (!_compilers.TryGetValue(set, out var known) || known.Version != ports.Version)
+        {
+            _compilers[set] = known = (new SetCompiler(set.Policy, atoms, ports), ports.Version);
+        }
+
+        return known.Compiler;
+    }
+
+    // The functions are keys, and they have changed.
+    private void Rehash() => _groups = _groups.Values.ToDictionary(g => g.Function);
+
+    private uint NextNumber(GroupFunction function)
+    {
+        var number = _next;
+        _next += 2;
+        return function.Default.IsAllowed ? number | Allows : number;
+    }
+}

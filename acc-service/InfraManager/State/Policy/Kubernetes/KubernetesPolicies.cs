@@ -1,0 +1,275 @@
+using ACCOffload.InfraManager.State.Policy.Classes;
+using ACCOffload.InfraManager.State.Policy.Rules;
+using ACCOffload.InfraManager.State.Values;
+
+namespace ACCOffload.InfraManager.State.Policy.Kubernetes;
+
+/// <summary>
+/// Feeds the compiler from objects of the Kubernetes API. Only policies that select a pod of this node, and the sets that these name, are
+/// in the model. Each method returns the rows to write, in order.
+/// </summary>
+internal sealed class KubernetesPolicies(PolicyCompiler compiler)
+{
+    private const string AdminTier = "Admin";
+    private const string NetworkPolicyTier = "NetworkPolicy";
+    private const string BaselineTier = "Baseline";
+
+    private readonly Dictionary<string, NamespaceRecord> _namespaces = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PodRecord> _pods = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (NetworkPolicyRecord Record, TranslatedPolicy Translated)> _policies = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (ClusterPolicyRecord Record, TranslatedPolicy Translated)> _clusterPolicies =
+        new(StringComparer.Ordinal);
+
+    // The IDs in the model, by the key of the object. A changed policy gets a new ID, so that all of it takes effect in one step.
+    private readonly Dictionary<string, (string Id, TranslatedPolicy Policy)> _active = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PodSet> _podSets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PortNameSet> _portSets = new(StringComparer.Ordinal);
+    private long _generation;
+
+    /// <summary>Sets or, with null, removes a namespace.</summary>
+    public IReadOnlyList<RowChange> SetNamespace(string name, NamespaceRecord? record)
+    {
+        Put(_namespaces, name, record);
+        var changes = new List<RowChange>();
+        SetPeers(_pods.Values.Where(p => p.Namespace == name), changes);
+        // A NetworkPolicy is of the namespace itself, whatever its labels.
+        if (_clusterPolicies.Count > 0)
+        {
+            Select(changes);
+        }
+
+        return changes;
+    }
+
+    /// <summary>Sets or, with null, removes a pod.</summary>
+    /// <param name="key">Namespace and name.</param>
+    /// <param name="pod">The pod.</param>
+    public IReadOnlyList<RowChange> SetPod(string key, PodRecord? pod) => SetPods([(key, pod)]);
+
+    /// <summary>Sets or removes several pods; at a start, all: the policies of local ones are compiled once.</summary>
+    public IReadOnlyList<RowChange> SetPods(IReadOnlyCollection<(string Key, PodRecord? Pod)> pods)
+    {
+        var changes = new List<RowChange>();
+        var former = pods.Select(p => _pods.GetValueOrDefault(p.Key)).OfType<PodRecord>().ToList();
+        foreach (var (key, pod) in pods)
+        {
+            Put(_pods, key, pod);
+        }
+
+        SetPeers(pods.Select(p => p.Pod).OfType<PodRecord>(), changes);
+        if (former.Any(p => p.IsLocal) || pods.Any(p => p.Pod?.IsLocal == true))
+        {
+            Select(changes);
+        }
+
+        var left = former.Where(IsPeer).SelectMany(p => p.Addresses).ToHashSet();
+        if (left.Count > 0)
+        {
+            left.ExceptWith(_pods.Values.Where(IsPeer).SelectMany(p => p.Addresses));
+        }
+
+        foreach (var address in left)
+        {
+            changes.AddRange(compiler.SetPeer(address, null));
+        }
+
+        return changes;
+    }
+
+    /// <summary>Sets or, with null, removes a NetworkPolicy.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT: names the field.</exception>
+    public IReadOnlyList<RowChange> SetNetworkPolicy(string key, NetworkPolicyRecord? policy)
+    {
+        if (policy is null)
+        {
+            _policies.Remove(key);
+        }
+        else
+        {
+            _policies[key] = (policy, PolicyTranslator.Translate(policy));
+        }
+
+        var changes = new List<RowChange>();
+        Select(changes);
+        return changes;
+    }
+
+    /// <summary>Sets or, with null, removes a ClusterNetworkPolicy.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT: names the field.</exception>
+    public IReadOnlyList<RowChange> SetClusterPolicy(string name, ClusterPolicyRecord? policy)
+    {
+        if (policy is null)
+        {
+            _clusterPolicies.Remove(name);
+        }
+        else
+        {
+            _clusterPolicies[name] = (policy, PolicyTranslator.Translate(policy));
+        }
+
+        var changes = new List<RowChange>();
+        Select(changes);
+        return changes;
+    }
+
+    private static void Put<T>(Dictionary<string, T> table, string key, T? value) where T : class
+    {
+        if (value is null)
+        {
+            table.Remove(key);
+        }
+        else
+        {
+            table[key] = value;
+        }
+    }
+
+    private static bool IsPeer(PodRecord pod) => !pod.IsHostNetwork && !pod.IsFinished;
+
+    private NamespaceRecord NamespaceOf(PodRecord pod) =>
+        _namespaces.GetValueOrDefault(pod.Namespace) ?? new NamespaceRecord(pod.Namespace, new LabelSet([]));
+
+    /// <summary>
+    /// Which policies apply to which local pods: new sets and policies first, then all endpoints at once; then the rest is removed.
+    /// </summary>
+    private void Select(List<RowChange> changes)
+    {
+        var local = _pods.Values.Where(p => p.IsLocal && IsPeer(p)).ToList();
+        var wanted = new Dictionary<string, TranslatedPolicy>(StringComparer.Ordinal);
+        foreach (var (key, (record, translated)) in _policies)
+        {
+            if (local.Any(p => Selects(record, p)))
+            {
+                wanted.Add(PolicyKey(record), translated);
+            }
+        }
+
+        foreach (var (name, (record, translated)) in _clusterPolicies)
+        {
+            if (local.Any(p => Selects(record, p)))
+            {
+                wanted.Add(PolicyKey(record), translated);
+            }
+        }
+
+        var podSets = wanted.Values.SelectMany(p => p.PodSets).DistinctBy(s => s.Id).ToDictionary(s => s.Id, StringComparer.Ordinal);
+        var portSets = wanted.Values.SelectMany(p => p.PortSets).DistinctBy(s => s.Id).ToDictionary(s => s.Id, StringComparer.Ordinal);
+        var newSets = podSets.Keys.Concat(portSets.Keys).Where(s => !_podSets.ContainsKey(s) && !_portSets.ContainsKey(s)).ToList();
+        var oldSets = _podSets.Keys.Concat(_portSets.Keys).Where(s => !podSets.ContainsKey(s) && !portSets.ContainsKey(s)).ToList();
+        foreach (var set in newSets)
+        {
+            _ = podSets.TryGetValue(set, out var pods) ? _podSets.TryAdd(set, pods) : _portSets.TryAdd(set, portSets[set]);
+            changes.AddRange(compiler.SetNets(set, []));
+        }
+
+        if (newSets.Count > 0)
+        {
+            SetPeers(_pods.Values, changes);
+        }
+
+        var former = new List<string>();
+        foreach (var (key, policy) in wanted)
+        {
+            if (_active.TryGetValue(key, out var active) && ReferenceEquals(active.Policy, policy))
+            {
+                continue;
+            }
+
+            if (active.Id is not null)
+            {
+                former.Add(active.Id);
+            }
+
+            var id = $"{key}@{++_generation}";
+            _active[key] = (id, policy);
+            changes.AddRange(compiler.SetPolicy(id, policy.Rules));
+        }
+
+        foreach (var key in _active.Keys.Where(k => !wanted.ContainsKey(k)).ToList())
+        {
+            former.Add(_active[key].Id);
+            _active.Remove(key);
+        }
+
+        Bind(local, changes);
+        former.ForEach(id => changes.AddRange(compiler.SetPolicy(id, null)));
+        foreach (var set in oldSets)
+        {
+            _podSets.Remove(set);
+            _portSets.Remove(set);
+        }
+
+        if (oldSets.Count > 0)
+        {
+            SetPeers(_pods.Values, changes);
+            oldSets.ForEach(s => changes.AddRange(compiler.SetNets(s, null)));
+        }
+    }
+
+    private void Bind(List<PodRecord> local, List<RowChange> changes)
+    {
+        var endpoints = local.Select(p => (Id: p.Key, Policy: (EndpointPolicy?)new EndpointPolicy(
+                p.Addresses, PolicyOf(p, PolicyDirection.Ingress), PolicyOf(p, PolicyDirection.Egress))))
+            .Where(e => compiler.Model.Endpoints.GetValueOrDefault(e.Id) != e.Policy).ToList();
+        var isLocal = local.Select(p => p.Key).ToHashSet(StringComparer.Ordinal);
+        endpoints.AddRange(compiler.Model.Endpoints.Keys.Where(e => !isLocal.Contains(e)).Select(e => (e, (EndpointPolicy?)null)));
+        if (endpoints.Count > 0)
+        {
+            changes.AddRange(compiler.SetEndpoints(endpoints));
+        }
+    }
+
+    private DirectionPolicy PolicyOf(PodRecord pod, PolicyDirection direction)
+    {
+        var network = _policies.Values.Select(p => p.Record)
+            .Where(p => Selects(p, pod) && (direction == PolicyDirection.Ingress ? p.HasIngress : p.HasEgress))
+            .OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => _active[PolicyKey(p)].Id).ToList();
+        TierPolicies[] tiers =
+        [
+            new(AdminTier, PolicyAction.Pass, Cluster(isBaseline: false)),
+            new(NetworkPolicyTier, PolicyAction.Deny, [.. network]),
+            new(BaselineTier, PolicyAction.Pass, Cluster(isBaseline: true)),
+        ];
+        return new DirectionPolicy([.. tiers.Where(t => t.Policies.Count > 0)], IsOpen: true);
+
+        SequenceOf<string> Cluster(bool isBaseline) =>
+        [
+            .. _clusterPolicies.Values.Select(p => p.Record)
+                .Where(p => p.IsBaseline == isBaseline && Selects(p, pod)
+                    && (direction == PolicyDirection.Ingress ? p.Ingress : p.Egress).Count > 0)
+                .OrderBy(p => p.Priority).ThenBy(p => p.Name, StringComparer.Ordinal)
+                .Select(p => _active[PolicyKey(p)].Id),
+        ];
+    }
+
+    private static string PolicyKey(NetworkPolicyRecord policy) => $"NetworkPolicy {policy.Key}";
+
+    private static string PolicyKey(ClusterPolicyRecord policy) => $"ClusterNetworkPolicy {policy.Name}";
+
+    private static bool Selects(NetworkPolicyRecord policy, PodRecord pod) =>
+        policy.Namespace == pod.Namespace && policy.Pods.Matches(pod.Labels);
+
+    private bool Selects(ClusterPolicyRecord policy, PodRecord pod) =>
+        policy.Namespaces.Matches(NamespaceOf(pod).Labels) && policy.Pods.Matches(pod.Labels);
+
+    private void SetPeers(IEnumerable<PodRecord> pods, List<RowChange> changes)
+    {
+        var known = new Dictionary<PodIdentity, PeerMembership>();
+        foreach (var pod in pods.Where(IsPeer))
+        {
+            var identity = PodIdentity.Of(pod);
+            if (!known.TryGetValue(identity, out var membership))
+            {
+                var ofPod = NamespaceOf(pod);
+                known.Add(identity, membership = PeerMembership.Of(
+                    _podSets.Where(s => s.Value.Contains(ofPod, pod.Labels)).Select(s => s.Key),
+                    _portSets.Values.SelectMany(s => s.PortsOf(pod))));
+            }
+
+            foreach (var address in pod.Addresses)
+            {
+                changes.AddRange(compiler.SetPeer(address, membership));
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+namespace ACCOffload.InfraManager.State.Policy.Kubernetes;
+
+/// <summary>What policy needs of a Namespace.</summary>
+internal sealed record NamespaceRecord(string Name, LabelSet Labels);
