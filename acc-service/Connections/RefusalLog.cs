@@ -35,6 +35,10 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
         {
             LogFull(LineBudget.MaxLines, LineBudget.Window.TotalMinutes);
         }
+        else if (reason is RefusalReason.Failure)
+        {
+            LogFailedAgain(peer, name, text, verdict.Suppressed);
+        }
         else if (verdict.Suppressed == 0)
         {
             LogRefused(level, peer, name, text);
@@ -50,6 +54,11 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
 
     [LoggerMessage(EventId = 2021, Message = "Refused {Peer} ({Who}): {Reason} ({Times} more in the last few minutes were not logged)")]
     private partial void LogRefusedAgain(LogLevel level, string peer, string who, string reason, long times);
+
+    [LoggerMessage(
+        EventId = 2024, Level = LogLevel.Error,
+        Message = "A request of {Peer} ({Who}) failed again: {Reason} ({Times} more in the last few minutes were not logged)")]
+    private partial void LogFailedAgain(string peer, string who, string reason, long times);
 
     [LoggerMessage(
         EventId = 2022, Level = LogLevel.Warning,

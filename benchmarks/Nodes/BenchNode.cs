@@ -11,10 +11,10 @@ using Grpc.Core;
 
 namespace ACCOffload.Benchmarks.Nodes;
 
-/// <summary>Helpers for a node whose endpoints are attached without a host.</summary>
+/// <summary>A node that runs without the agent: the benchmark attaches its endpoints itself.</summary>
 internal static class BenchNode
 {
-    /// <summary>Attaches endpoints without creating links; the target waits for their ports.</summary>
+    /// <summary>Attaches endpoints without creating their links; their ports on the target wait for the links.</summary>
     public static async Task AttachAsync(Lab lab, int endpoints, int parallel)
     {
         using var channel = Channels.Offload(lab);

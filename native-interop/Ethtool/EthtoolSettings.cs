@@ -31,5 +31,5 @@ public static partial class EthtoolSettings
     /// <summary>The active features of a link in the calling thread's namespace, by the kernel's names.</summary>
     /// <exception cref="LinuxException">There is no such link (ENODEV).</exception>
     public static IReadOnlyList<string> GetActiveFeatures(string interfaceName) =>
-        Active(InterfaceName.Checked(interfaceName, nameof(interfaceName)));
+        Active(InterfaceName.Checked(interfaceName));
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace ACCOffload.NativeInterop.Syscalls;
@@ -28,7 +29,7 @@ public static class InterfaceName
         return true;
     }
 
-    internal static string Checked(string? name, string parameter = "name") =>
+    internal static string Checked(string? name, [CallerArgumentExpression(nameof(name))] string parameter = "") =>
         IsValid(name) ? name! : throw new ArgumentException(
             $"invalid interface name '{name}': 1 to {MaxLength} bytes without '/', ':', '%' or white space", parameter);
 

@@ -21,13 +21,13 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
             return node;
         }
 
+        var refusal = $"the certificate is for node {identity.Node}; this ACC serves only node {node}";
         refusals.Refused(
             PeerName.Of(context.GetHttpContext().Connection.RemoteIpAddress),
             identity.Subject,
             RefusalReason.Node,
-            $"the certificate is for node {identity.Node} and does not allow changing the endpoints of node {node}");
-        throw new RpcException(new Status(
-            StatusCode.PermissionDenied, $"the certificate is for node {identity.Node}; this ACC serves only node {node}"));
+            refusal);
+        throw new RpcException(new Status(StatusCode.PermissionDenied, refusal));
     }
 
     /// <summary>Runs a call and converts every exception to an <see cref="RpcException"/> with a code and one line.</summary>
@@ -67,7 +67,7 @@ internal sealed partial class RpcGuard(string node, RefusalLog refusals, ILogger
         }
         else
         {
-            refusals.Refused(PeerOf(context), SubjectOf(context), RefusalReason.Failure, $"{context.Method} failed: {exception.Message}");
+            refusals.Refused(PeerOf(context), SubjectOf(context), RefusalReason.Failure, $"{context.Method}: {exception.Message}");
         }
     }
 

@@ -11,7 +11,7 @@ using ACCOffload.TestKit.Cluster;
 namespace ACCOffload.InfraManager.Tests.Services;
 
 /// <summary>
-/// The desired state of a Service with its slices on node-1 (192.0.2.10, zone a). The expectations follow the kube-proxy documentation of
+/// The desired state of a Service with its slices on node-1 (192.0.2.10, zone a). The expectations follow the Kubernetes documentation of
 /// v1.31: "Virtual IPs and Service Proxies", "Service", "Service Internal Traffic Policy", "Topology Aware Routing", "EndpointSlices",
 /// KEP-1669 and KEP-1860.
 /// </summary>
@@ -48,7 +48,7 @@ public sealed class ServiceResolverTests
     }
 
     [Fact]
-    public void With_publishNotReadyAddresses_the_readiness_of_the_slice_counts() => Expect(
+    public void With_publishNotReadyAddresses_the_ready_condition_in_the_slice_counts() => Expect(
         "web 10.96.0.10:80/TCP -> 10.244.1.2:8080",
         Web.With("spec.publishNotReadyAddresses", true), Kube.WebSlice("s", Kube.Endpoint("10.244.1.2", ready: true, serving: false)));
 

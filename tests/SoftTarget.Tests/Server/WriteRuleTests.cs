@@ -7,7 +7,7 @@ using UpdateType = P4.V1.Update.Types.Type;
 
 namespace ACCOffload.SoftTarget.Tests.Server;
 
-/// <summary>The specification's rules for table entries, one test per rule.</summary>
+/// <summary>The P4Runtime specification's rules for table entries.</summary>
 public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<ConformanceFixture>
 {
     private static readonly TestPipeline Pipeline = TestPipeline.Conformance;
@@ -242,7 +242,7 @@ public sealed class WriteRuleTests(ConformanceFixture fixture) : IClassFixture<C
         Fails(StatusCode.InvalidArgument, "parameter port is missing", Bridge(Number(11), Pipeline.Do("forward")));
 
     [Fact]
-    public Task Parameter_too_many() =>
+    public Task Unknown_parameter() =>
         Fails(StatusCode.InvalidArgument, "no parameter 2", Bridge(Number(11), Pipeline.Do("forward", 1, 2)));
 
     [Fact]
