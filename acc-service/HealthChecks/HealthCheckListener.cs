@@ -10,7 +10,7 @@ namespace ACCOffload.HealthChecks;
 /// <summary>Answers the health check of one service at one address. Whatever is asked, the answer is the same.</summary>
 internal sealed class HealthCheckListener : IAsyncDisposable
 {
-    // Clients are outside of the cluster.
+    // Clients are outside the cluster, so connections are limited.
     private const int MaxConnections = 64;
 
     private readonly HealthCheck _check;
@@ -41,7 +41,7 @@ internal sealed class HealthCheckListener : IAsyncDisposable
     {
         if (request is null)
         {
-            return ValueTask.FromResult(HttpAnswer.Line("400 Bad Request", "not an HTTP/1.1 request"));
+            return ValueTask.FromResult(HttpAnswer.Line("400 Bad Request", "the request is invalid or too long"));
         }
 
         var ready = _ready;

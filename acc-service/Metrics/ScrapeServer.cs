@@ -66,7 +66,7 @@ public sealed partial class ScrapeServer : IAsyncDisposable
         var format = ExpositionFormats.Negotiate(request?.Accept ?? "");
         return request switch
         {
-            null => HttpAnswer.Line("400 Bad Request", "not an HTTP/1.1 request"),
+            null => HttpAnswer.Line("400 Bad Request", "the request is invalid or too long"),
             { Path: not "/metrics" } => HttpAnswer.Line("404 Not Found", "metrics are at /metrics"),
             { Method: not ("GET" or "HEAD") } => HttpAnswer.Line("405 Method Not Allowed", "GET only") with { Header = "Allow: GET, HEAD" },
             _ => new HttpAnswer("200 OK", ExpositionFormats.ContentType(format), await _exporter.ScrapeAsync(format, cancellationToken)),

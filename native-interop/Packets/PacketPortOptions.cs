@@ -8,7 +8,10 @@ public sealed record PacketPortOptions
     /// <summary>Receive all packets on the link, not only those for its own address.</summary>
     public bool Promiscuous { get; init; } = true;
 
-    /// <summary>Receive frames of this EtherType only; 0 for all. VLAN-tagged frames are received with 0 only.</summary>
+    /// <summary>
+    /// Receive frames of this EtherType only; 0 for all. With an EtherType, a VLAN-tagged frame that no VLAN link takes is matched by its
+    /// inner EtherType and received without its tag.
+    /// </summary>
     public ushort EtherType { get; init; }
 
     /// <summary>

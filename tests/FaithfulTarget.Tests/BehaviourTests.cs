@@ -16,7 +16,7 @@ public sealed class BehaviourTests
     }
 
     [Fact]
-    public async Task Without_behaviours_the_target_follows_the_specification()
+    public async Task Without_behaviours_the_target_accepts_what_the_real_one_refuses()
     {
         await using var fixture = await TargetFixture.StartAsync(FaithfulBehaviours.None);
         await fixture.Client.BidAsync();

@@ -6,7 +6,9 @@ namespace ACCOffload.FaithfulTarget;
 /// </summary>
 public sealed record FaithfulBehaviours
 {
-    /// <summary>All behaviours off: a target that follows the specification.</summary>
+    /// <summary>
+    /// All behaviours off: a target that also accepts what the real one refuses, such as a Write of a controller that is not the primary.
+    /// </summary>
     public static FaithfulBehaviours None { get; } = new()
     {
         ParsesDeviceConfig = false,

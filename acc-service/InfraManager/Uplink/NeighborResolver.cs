@@ -78,7 +78,7 @@ internal sealed partial class NeighborResolver
     /// <summary>Keeps the neighbours as they are until the next <see cref="Attach"/>.</summary>
     public void Detach() => (_links, _monitor, _index) = (null, null, 0);
 
-    /// <summary>Takes what has happened, asks the kernel what has to be asked, and reports changes.</summary>
+    /// <summary>Reads pending neighbour events, sends the requests that are due to the kernel, and reports changes.</summary>
     /// <returns>When to call again at the latest.</returns>
     /// <exception cref="LinuxException">The neighbours cannot be read.</exception>
     public TimeSpan Step()
@@ -201,7 +201,7 @@ internal sealed partial class NeighborResolver
 
             var all = _table.TakeSnapshot();
             _hasSnapshot = true;
-            LogSnapshot(all.Count);
+            LogSnapshot(_table.ResolvedCount);
             _sink.Replace(all);
         }
 
@@ -224,7 +224,7 @@ internal sealed partial class NeighborResolver
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
-    [LoggerMessage(EventId = 5101, Level = LogLevel.Information, Message = "Neighbours on the uplink: {Count}")]
+    [LoggerMessage(EventId = 5101, Level = LogLevel.Information, Message = "Resolved neighbours on the uplink: {Count}")]
     private partial void LogSnapshot(int count);
 
     [LoggerMessage(EventId = 5102, Level = LogLevel.Debug, Message = "Neighbour {Address} is at {Mac}")]

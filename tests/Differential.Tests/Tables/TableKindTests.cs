@@ -159,7 +159,7 @@ public sealed class TableKindTests(ITestOutputHelper output)
         for (var i = 1 + dice.Below(7); i > 0; i--)
         {
             var id = (uint)dice.Below(membersMax);
-            // The sum of the weights, divided by their greatest common divisor, must not exceed the group's size.
+            // The sum of the weights, reduced as DPDK reduces them (SelectorStore.Normalize), must not exceed the group's size.
             members[id] = new SwxMember(id, dice.Pick<uint>(1, 1, 1, 2));
         }
         if (dice.Percent(50) && members.Count < 4)
