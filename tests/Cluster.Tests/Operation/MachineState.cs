@@ -9,8 +9,8 @@ internal static class MachineState
     private static readonly string[] Volatile =
     [
         "/proc", "/sys", "/dev", "/run/systemd", "/run/udev", "/run/log", "/var/log", "/run/containerd", "/var/lib/containerd",
-        "/var/lib/kubelet", "/var/lib/crio", "/var/lib/containers", "/run/containers", "/run/crio", "/run/runc", "/run/crun", "/run/utsns", "/run/ipcns",
-        "/run/userns", "/var/lib/cni", "/opt/kubernetes", "/run/xtables.lock",
+        "/var/lib/kubelet", "/var/lib/crio", "/var/lib/containers", "/run/containers", "/run/crio", "/run/runc", "/run/crun",
+        "/run/utsns", "/run/ipcns", "/run/userns", "/var/lib/cni", "/opt/kubernetes", "/run/xtables.lock",
         // Backup and lock files that systemd-sysusers and userdel always leave.
         "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/.pwd.lock",
     ];

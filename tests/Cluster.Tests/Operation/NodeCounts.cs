@@ -35,6 +35,12 @@ internal static class NodeCounts
             tables.ToDictionary(t => $"rows of {(string)t!["name"]!}", t => t!["rows"]?.AsArray().Count ?? 0), StringComparer.Ordinal);
     }
 
+    /// <summary>Waits until kubelet has removed the sandboxes of former pods, which it keeps for a while.</summary>
+    public static Task ForgottenAsync(KubernetesNode node) => Eventually.TrueAsync(
+        async () => (await node.Machine.OutputAsync($"{KubernetesFolder.InMachine}/bin/crictl", "pods", "--state", "NotReady", "--quiet"))
+            .Length == 0,
+        $"{node.Name} has no sandboxes of former pods", seconds: 180);
+
     /// <summary>The numbers, once they have not changed for some seconds.</summary>
     public static async Task<SortedDictionary<string, int>> SettledAsync(KubernetesNode node,
         Func<KubernetesNode, Task<SortedDictionary<string, int>>> take)

@@ -18,6 +18,7 @@ public sealed class PodsTests(RealCluster cluster, ITestOutputHelper output) : C
         var before = new Dictionary<string, SortedDictionary<string, int>>();
         foreach (var node in Cluster.Nodes)
         {
+            await NodeCounts.ForgottenAsync(node);
             before[node.Name] = await NodeCounts.SettledAsync(node, NodeCounts.TakeAsync);
         }
 
