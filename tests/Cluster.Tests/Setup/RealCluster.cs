@@ -78,11 +78,17 @@ public sealed class RealCluster : IAsyncLifetime
         await Shell.RunAsync(null, "rm", ["-rf", "--one-file-system", _folder]);
     }
 
-    /// <summary>Waits until all nodes are ready, and all deployments are available, the cluster's DNS among them.</summary>
+    /// <summary>
+    /// Waits until all nodes are ready, all deployments are available, the cluster's DNS among them, and nothing is left of former tests.
+    /// </summary>
     internal async Task ReadyAsync()
     {
         await Kubectl.RunAsync("wait --for=condition=Ready nodes --all --timeout=120s", seconds: 130);
         await Kubectl.RunAsync("wait --for=condition=Available deployments --all --all-namespaces --timeout=120s", seconds: 130);
+        // The suite deletes its namespaces without waiting.
+        await Eventually.TrueAsync(
+            async () => !(await Kubectl.RunAsync("get namespaces --no-headers")).Contains("Terminating", StringComparison.Ordinal),
+            "no namespace is being deleted", seconds: 180);
     }
 
     internal async Task<string> CreateNamespaceAsync()
