@@ -63,7 +63,7 @@ test: deps-test publish ## Unit, property and integration tests (root for all of
 devices-test: deps-test publish-linux-x64 ## Pods with SR-IOV functions and devlink on Debian's kernel in a test VM (root, about 10 minutes under emulation): FRESH=1 DEVICES_MIRROR=
 	@tests/Devices.Tests/run
 
-cluster-test: deps-test publish-$(HOST_RID) ## A real Kubernetes on the product, and its own network tests (root, about an hour): ACCOFFLOAD_KUBERNETES= CLUSTER_FOCUS= CLUSTER_TESTS= CLUSTER_API_AWAY=
+cluster-test: deps-test publish-$(HOST_RID) ## A real Kubernetes on the product, and its own network tests (root, about 40 minutes): ACCOFFLOAD_KUBERNETES= CLUSTER_FOCUS= CLUSTER_TESTS= CLUSTER_API_AWAY=
 	@rootfs/package/build $(HOST_RID)
 	@dotnet build tests/Cluster.Tests -c Release -v quiet -nologo
 	@ACCOFFLOAD_KUBERNETES="$(ACCOFFLOAD_KUBERNETES)" ACCOFFLOAD_TEST_SUITE_FOCUS="$(CLUSTER_FOCUS)" \
