@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using ACCOffload.Http;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
@@ -6,7 +7,6 @@ using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Target;
-using ACCOffload.Http;
 using ACCOffload.Metrics;
 
 namespace ACCOffload.InfraManager.Monitoring;
