@@ -70,6 +70,37 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
         }
     }
 
+    // (The rows are not counted: former pods that nobody saw terminate drain for hours.)
+    [Fact]
+    public async Task A_node_that_loses_its_power_serves_again()
+    {
+        await Cluster.ReadyAsync();
+        await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, ContainerRuntime.Containerd);
+        try
+        {
+            (await node.UpAsync()).MustSucceed();
+            await IsReachedAsync(node);
+            await node.RestartAsync();
+            await Eventually.TrueAsync(
+                async () => (await node.Machine.RunAsync(["inframanager", "ctl", "status"])).Output.Contains(node.Name, StringComparison.Ordinal),
+                "its ACC runs again", seconds: 60);
+            await node.Machine.OutputAsync("inframanager", "ctl", "status", "--wait", "60");
+            await Cluster.ReadyAsync();
+            await IsReachedAsync(node);
+            (await node.DownAsync("FORCE=1")).MustSucceed();
+        }
+        catch
+        {
+            await node.SaveLogsAsync(Cluster.LogFolder(nameof(A_node_that_loses_its_power_serves_again)));
+            throw;
+        }
+        finally
+        {
+            await Kubectl.RunAsync($"delete node {node.Name}");
+            await node.UnrouteAsync();
+        }
+    }
+
     // Others know the node by its address, and its pods are reached from everywhere.
     private async Task IsReachedAsync(KubernetesNode node)
     {

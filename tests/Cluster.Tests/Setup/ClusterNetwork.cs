@@ -41,6 +41,9 @@ internal sealed class ClusterNetwork : IAsyncDisposable
 
     public static string NodeMac(int number) => $"02:00:00:00:00:{10 + number}";
 
+    /// <summary>The MAC of its link to the management network. Fixed, so that a restarted machine is as it was.</summary>
+    public static string NodeManagementMac(int number) => $"02:00:00:00:01:{10 + number}";
+
     /// <summary>The network namespace of a node's machine.</summary>
     public string NodeNamespace(int number) => $"{_name}-node-{number}";
 

@@ -86,6 +86,15 @@ internal sealed class KubernetesNode : IAsyncDisposable
         await Machine.OutputAsync("inframanager", "ctl", "status", "--wait", "60");
     }
 
+    /// <summary>Cuts the machine's power and boots it: its units start by themselves, and its pods anew.</summary>
+    public async Task RestartAsync()
+    {
+        await Shell.RunAsync(null, "ip", ["netns", "delete", Namespace]).Succeeded();
+        await Machine.RestartAsync();
+        await ConnectAsync();
+        await Machine.OutputAsync("systemctl", "start", "kubelet");
+    }
+
     /// <summary>Gives the node another address; cluster-up for it is the caller's.</summary>
     public async Task ChangeAddressAsync(string address)
     {
@@ -162,14 +171,14 @@ internal sealed class KubernetesNode : IAsyncDisposable
     {
         File.WriteAllText(_cluster.LeaderFile(Name), Machine.Leader);
         await Shell.RunAsync(null, "ip", ["netns", "attach", Namespace, Machine.Leader]).Succeeded();
-        await _cluster.Network.ConnectAsync(Namespace, "mgmt0", "management", $"{Name}-mgmt");
+        await _cluster.Network.ConnectAsync(Namespace, "mgmt0", "management", $"{Name}-mgmt", ClusterNetwork.NodeManagementMac(Number));
         await _cluster.Network.ConnectAsync(Namespace, "uplink0", "nodes", Name, ClusterNetwork.NodeMac(Number));
         await Machine.OutputAsync("sh", "-ec", $"""
             ip link set lo up
             ip address add {Address}/32 dev lo
             ip address add {ClusterNetwork.NodeManagement(Number)}/24 dev mgmt0
             sysctl -qw net.ipv4.ip_forward=1
-            ip netns add accoffload-dp
+            ip netns list | grep -q '^accoffload-dp' || ip netns add accoffload-dp
             ip link set uplink0 netns accoffload-dp
             ip -n accoffload-dp link set uplink0 up
             systemctl enable --now {RuntimeFiles.Unit(_runtime)}

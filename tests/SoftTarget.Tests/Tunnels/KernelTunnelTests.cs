@@ -54,10 +54,21 @@ public sealed class KernelTunnelTests
         Assert.Contains("Time to live exceeded", expired.Output, StringComparison.Ordinal);
     }
 
+    // Without a loss, in one of three attempts: on a busy machine, a socket of the target can overflow.
     private static async Task PingAsync(string netns, string to, string options)
     {
-        var result = await Shell.RunLineAsync(netns, $"ping -W 5 {options} {to}");
-        Assert.True(result.ExitCode == 0 && result.Output.Contains(" 0% packet loss", StringComparison.Ordinal),
-            $"{netns}: ping {options} {to}\n{result.Output}{result.Error}");
+        var failures = "";
+        for (var attempt = 0; attempt < 3; attempt++)
+        {
+            var result = await Shell.RunLineAsync(netns, $"ping -W 5 {options} {to}");
+            if (result.ExitCode == 0 && result.Output.Contains(" 0% packet loss", StringComparison.Ordinal))
+            {
+                return;
+            }
+
+            failures += $"{netns}: ping {options} {to}\n{result.Output}{result.Error}\n";
+        }
+
+        Assert.Fail(failures);
     }
 }

@@ -120,7 +120,20 @@ public sealed class BootedMachine : IAsyncDisposable
     /// <summary>Runs a program in the booted machine and returns its output without trailing whitespace.</summary>
     public async Task<string> OutputAsync(params string[] command) => (await RunAsync(command).Succeeded()).Output.TrimEnd();
 
+    /// <summary>Cuts the power and boots again. Its network namespace is a new one.</summary>
+    public async Task RestartAsync()
+    {
+        await HaltAsync();
+        await StartAsync();
+    }
+
     public async ValueTask DisposeAsync()
+    {
+        await HaltAsync();
+        await Shell.RunAsync(null, "rm", ["-rf", "--one-file-system", Root], limit: TimeSpan.FromMinutes(3));
+    }
+
+    private async Task HaltAsync()
     {
         if (_nspawn is not null)
         {
@@ -136,9 +149,10 @@ public sealed class BootedMachine : IAsyncDisposable
             }
 
             await _nspawn.DisposeAsync();
+            (_nspawn, _leader) = (null, "");
         }
+
         _groups.Remove();
-        await Shell.RunAsync(null, "rm", ["-rf", "--one-file-system", Root], limit: TimeSpan.FromMinutes(3));
     }
 
     private async Task StartAsync()
