@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Policy.Rules;
 
@@ -28,7 +29,7 @@ internal readonly record struct PolicyAddress(UInt128 Bits) : IComparable<Policy
     }
 
     /// <exception cref="FormatException">It is not an address.</exception>
-    public static PolicyAddress Parse(string text) => Of(IPAddress.Parse(text));
+    public static PolicyAddress Parse(string text) => Of(IpText.Parse(text));
 
     public IPAddress ToIPAddress()
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.State.Policy.Rules;
 
@@ -36,7 +37,7 @@ internal readonly record struct PolicyNet(PolicyAddress First, int Length) : ICo
     public static PolicyNet Host(PolicyAddress address) => new(address, Bits);
 
     /// <exception cref="FormatException">It is not a network in CIDR notation.</exception>
-    public static PolicyNet Parse(string text) => Of(IPNetwork.Parse(text));
+    public static PolicyNet Parse(string text) => Of(IpText.ParseNetwork(text));
 
     public bool Contains(PolicyAddress address) => address.IsIpv4 == IsIpv4 && (address.Bits & Mask(Length)) == First.Bits;
 
