@@ -30,35 +30,32 @@ internal sealed partial class RefusalLog(TimeProvider time, ILogger logger)
             return;
         }
 
-        var level = reason is RefusalReason.Request ? LogLevel.Information : LogLevel.Warning;
+        var (level, outcome) = reason switch
+        {
+            RefusalReason.Request => (LogLevel.Information, "Refused"),
+            RefusalReason.Failure => (LogLevel.Error, "Failed again for"),
+            _ => (LogLevel.Warning, "Refused"),
+        };
         if (verdict.Fate == LineFate.Last)
         {
             LogFull(LineBudget.MaxLines, LineBudget.Window.TotalMinutes);
         }
-        else if (reason is RefusalReason.Failure)
-        {
-            LogFailedAgain(peer, name, text, verdict.Suppressed);
-        }
         else if (verdict.Suppressed == 0)
         {
-            LogRefused(level, peer, name, text);
+            LogRefused(level, outcome, peer, name, text);
         }
         else
         {
-            LogRefusedAgain(level, peer, name, text, verdict.Suppressed);
+            LogRefusedAgain(level, outcome, peer, name, text, verdict.Suppressed);
         }
     }
 
-    [LoggerMessage(EventId = 2020, Message = "Refused {Peer} ({Who}): {Reason}")]
-    private partial void LogRefused(LogLevel level, string peer, string who, string reason);
-
-    [LoggerMessage(EventId = 2021, Message = "Refused {Peer} ({Who}): {Reason} ({Times} more in the last few minutes were not logged)")]
-    private partial void LogRefusedAgain(LogLevel level, string peer, string who, string reason, long times);
+    [LoggerMessage(EventId = 2020, Message = "{Outcome} {Peer} ({Who}): {Reason}")]
+    private partial void LogRefused(LogLevel level, string outcome, string peer, string who, string reason);
 
     [LoggerMessage(
-        EventId = 2024, Level = LogLevel.Error,
-        Message = "A request of {Peer} ({Who}) failed again: {Reason} ({Times} more in the last few minutes were not logged)")]
-    private partial void LogFailedAgain(string peer, string who, string reason, long times);
+        EventId = 2021, Message = "{Outcome} {Peer} ({Who}): {Reason} ({Times} more in the last few minutes were not logged)")]
+    private partial void LogRefusedAgain(LogLevel level, string outcome, string peer, string who, string reason, long times);
 
     [LoggerMessage(
         EventId = 2022, Level = LogLevel.Warning,

@@ -13,23 +13,21 @@ internal sealed class HealthCheckListener : IAsyncDisposable
     // Clients are outside the cluster, so connections are limited.
     private const int MaxConnections = 64;
 
-    private readonly HealthCheck _check;
     private readonly Func<bool> _isHealthy;
     private readonly HttpServer _server;
-    private volatile int _ready;
+    private volatile HealthCheck _check;
 
     private HealthCheckListener(IPEndPoint address, HealthCheck check, Func<bool> isHealthy)
     {
         _check = check;
         _isHealthy = isHealthy;
-        _ready = check.Ready;
         _server = HttpServer.Start(new HttpServerOptions(address, AnswerAsync) { MaxConnections = MaxConnections });
     }
 
-    /// <summary>The number of addresses with ready backends on this node.</summary>
-    public int Ready
+    /// <summary>The latest state of the service.</summary>
+    public HealthCheck Check
     {
-        set => _ready = value;
+        set => _check = value;
     }
 
     /// <exception cref="SocketException">The address can't be bound.</exception>
@@ -44,25 +42,25 @@ internal sealed class HealthCheckListener : IAsyncDisposable
             return ValueTask.FromResult(HttpAnswer.Line("400 Bad Request", "the request is invalid or too long"));
         }
 
-        var ready = _ready;
+        var check = _check;
         var healthy = _isHealthy();
         var body = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(body))
         {
             writer.WriteStartObject();
             writer.WriteStartObject("service");
-            writer.WriteString("namespace", _check.Namespace);
-            writer.WriteString("name", _check.Name);
+            writer.WriteString("namespace", check.Namespace);
+            writer.WriteString("name", check.Name);
             writer.WriteEndObject();
-            writer.WriteNumber("localEndpoints", ready);
+            writer.WriteNumber("localEndpoints", check.Ready);
             writer.WriteBoolean("serviceProxyHealthy", healthy);
             writer.WriteEndObject();
         }
 
-        return ValueTask.FromResult(new HttpAnswer(ready > 0 && healthy ? "200 OK" : "503 Service Unavailable", "application/json",
+        return ValueTask.FromResult(new HttpAnswer(check.Ready > 0 && healthy ? "200 OK" : "503 Service Unavailable", "application/json",
             body.WrittenMemory)
         {
-            Header = $"X-Load-Balancing-Endpoint-Weight: {ready.ToString(CultureInfo.InvariantCulture)}",
+            Header = $"X-Load-Balancing-Endpoint-Weight: {check.Ready.ToString(CultureInfo.InvariantCulture)}",
         });
     }
 }

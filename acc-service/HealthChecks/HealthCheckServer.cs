@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.Protos;
 
 namespace ACCOffload.HealthChecks;
 
@@ -11,9 +12,6 @@ namespace ACCOffload.HealthChecks;
 /// <param name="logger">Receives what is served, and what can't be.</param>
 public sealed partial class HealthCheckServer(Func<bool> isHealthy, ILogger logger) : IAsyncDisposable
 {
-    /// <summary>Maximum number of services: the size of the default node port range of Kubernetes.</summary>
-    public const int MaxChecks = 2768;
-
     // For an address that the machine does not have yet, or a port that another program uses.
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
 
@@ -27,31 +25,32 @@ public sealed partial class HealthCheckServer(Func<bool> isHealthy, ILogger logg
     private bool _isOver;
 
     /// <summary>Sets the addresses to listen on.</summary>
-    public void SetAddresses(IReadOnlyList<IPAddress> addresses) => Change(() => _addresses = addresses);
+    public void SetAddresses(IReadOnlyList<IPAddress> addresses)
+    {
+        lock (_lock)
+        {
+            _addresses = addresses;
+            Signal();
+        }
+    }
 
     /// <summary>Sets, or removes, the check of one service.</summary>
     public void Set((string Namespace, string Name) service, HealthCheck? check)
     {
         lock (_lock)
         {
-            // Most services have no health check and never had one.
-            if (check is null && !_checks.ContainsKey(service))
-            {
-                return;
-            }
-        }
-
-        Change(() =>
-        {
-            if (check is null)
-            {
-                _checks.Remove(service);
-            }
-            else
+            if (check is not null)
             {
                 _checks[service] = check;
             }
-        });
+            else if (!_checks.Remove(service))
+            {
+                // Most services have no health check and never had one.
+                return;
+            }
+
+            Signal();
+        }
     }
 
     /// <summary>Replaces the addresses and all checks.</summary>
@@ -63,7 +62,11 @@ public sealed partial class HealthCheckServer(Func<bool> isHealthy, ILogger logg
             all[(check.Namespace, check.Name)] = check;
         }
 
-        Change(() => (_addresses, _checks) = (addresses, all));
+        lock (_lock)
+        {
+            (_addresses, _checks) = (addresses, all);
+            Signal();
+        }
     }
 
     /// <summary>Opens and closes listeners until cancelled.</summary>
@@ -94,15 +97,12 @@ public sealed partial class HealthCheckServer(Func<bool> isHealthy, ILogger logg
         _changed.Dispose();
     }
 
-    private void Change(Action change)
+    // Under the lock, so that the count stays below its maximum.
+    private void Signal()
     {
-        lock (_lock)
+        if (_changed.CurrentCount == 0)
         {
-            change();
-            if (_changed.CurrentCount == 0)
-            {
-                _changed.Release();
-            }
+            _changed.Release();
         }
     }
 
@@ -125,7 +125,7 @@ public sealed partial class HealthCheckServer(Func<bool> isHealthy, ILogger logg
         {
             if (_listeners.TryGetValue(place, out var listener))
             {
-                listener.Ready = check.Ready;
+                listener.Check = check;
                 continue;
             }
 
@@ -150,17 +150,17 @@ public sealed partial class HealthCheckServer(Func<bool> isHealthy, ILogger logg
     {
         lock (_lock)
         {
-            var isOver = _checks.Count > MaxChecks;
+            var isOver = _checks.Count > ProtocolLimits.MaxHealthChecks;
             if (isOver && !_isOver)
             {
-                LogTooMany(_checks.Count, MaxChecks);
+                LogTooMany(_checks.Count, ProtocolLimits.MaxHealthChecks);
             }
 
             _isOver = isOver;
 
             // The same ones each time.
             return _checks.Values.OrderBy(c => c.Namespace, StringComparer.Ordinal).ThenBy(c => c.Name, StringComparer.Ordinal)
-                .Take(MaxChecks)
+                .Take(ProtocolLimits.MaxHealthChecks)
                 .SelectMany(c => _addresses.Distinct().Select(a => (Check: c, EndPoint: new IPEndPoint(a, c.Port))))
                 .ToDictionary(p => new Place(p.Check.Namespace, p.Check.Name, p.EndPoint), p => p.Check);
         }

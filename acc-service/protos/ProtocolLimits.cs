@@ -53,7 +53,7 @@ public static class ProtocolLimits
     public const int MaxServicePorts = 256;
 
     /// <summary>
-    /// Maximum number of services whose health check the host answers: the size of the default node port range of Kubernetes.
+    /// Maximum number of services whose health checks are answered: the size of the default node port range of Kubernetes.
     /// </summary>
     public const int MaxHealthChecks = 2768;
 

@@ -187,7 +187,7 @@ internal sealed partial class AccLink
             };
         }
 
-        Answered(services);
+        Answered();
     }
 
     /// <returns>Null for none, or for an invalid one.</returns>

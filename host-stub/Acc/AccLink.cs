@@ -63,8 +63,8 @@ internal sealed partial class AccLink : IAsyncDisposable
     /// </summary>
     public Func<IReadOnlyList<AttachRequest>, Task> Adopt { get; set; } = static _ => Task.CompletedTask;
 
-    /// <summary>Called after each answer to a probe, with what it says about services; null for an ACC that says nothing.</summary>
-    public Action<HostServices?> Answered { get; set; } = static _ => { };
+    /// <summary>Called after each answer to a probe, which is in <see cref="State"/>.</summary>
+    public Action Answered { get; set; } = static () => { };
 
     /// <summary>Why the current certificate files can't be used, naming the file; empty while they can.</summary>
     public string CertificateProblem => _credentials.Problem;

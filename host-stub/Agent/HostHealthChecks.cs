@@ -1,5 +1,4 @@
 using ACCOffload.HealthChecks;
-using ACCOffload.HostStub.Acc;
 using ACCOffload.HostStub.Attachments;
 using ACCOffload.HostStub.Logging;
 
@@ -17,7 +16,6 @@ internal sealed class HostHealthChecks : IAsyncDisposable
     private readonly HealthCheckServer _server;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
-    private HostServices? _latest;
 
     public HostHealthChecks(AgentServices services)
     {
@@ -27,25 +25,21 @@ internal sealed class HostHealthChecks : IAsyncDisposable
         services.Acc.Answered = Update;
     }
 
+    /// <summary>Stops answering. To be called after the link to the ACC has ended.</summary>
     public async ValueTask DisposeAsync()
     {
-        _services.Acc.Answered = static _ => { };
         await _stop.CancelAsync();
         await _running;
         await _server.DisposeAsync();
         _stop.Dispose();
     }
 
-    private void Update(HostServices? services)
+    private void Update()
     {
-        if (services is null || (_latest is { } latest && latest.NodeAddresses.SequenceEqual(services.NodeAddresses)
-            && latest.HealthChecks.SequenceEqual(services.HealthChecks)))
+        if (_services.Acc.State.Services is { } services)
         {
-            return;
+            _server.Replace(services.NodeAddresses, services.HealthChecks);
         }
-
-        _latest = services;
-        _server.Replace(services.NodeAddresses, services.HealthChecks);
     }
 
     private bool IsHealthy()

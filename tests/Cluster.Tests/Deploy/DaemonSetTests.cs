@@ -15,34 +15,27 @@ public sealed class DaemonSetTests(RealCluster cluster, ITestOutputHelper output
     }
 
     [Fact]
-    public async Task A_DaemonSet_serves_a_node_through_a_restart_and_leaves_without_a_trace()
-    {
-        await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, ContainerRuntime.Containerd);
-        var daemonSet = new HostStubDaemonSet(Cluster, node, _pki);
-        try
+    public Task A_DaemonSet_serves_a_node_through_a_restart_and_leaves_without_a_trace() =>
+        WithNodeAsync(ContainerRuntime.Containerd, async node =>
         {
-            await AccByHand.StartAsync(Cluster, node, _pki);
-            var before = await MachineState.TakeAsync(node.Machine);
+            var daemonSet = new HostStubDaemonSet(Cluster, node, _pki);
+            try
+            {
+                await AccByHand.StartAsync(Cluster, node, _pki);
+                var before = await MachineState.TakeAsync(node.Machine);
 
-            await daemonSet.InstallAsync();
-            await ServesAsync(node, daemonSet);
+                await daemonSet.InstallAsync();
+                await ServesAsync(node, daemonSet);
 
-            await daemonSet.UninstallAsync();
-            await MachineState.IsAgainAsync(node.Machine, before);
-            Assert.DoesNotContain(AccByHand.HostAddress, await node.Machine.OutputAsync("inframanager", "ctl", "endpoints"));
-        }
-        catch
-        {
-            await node.SaveLogsAsync(Cluster.LogFolder(nameof(A_DaemonSet_serves_a_node_through_a_restart_and_leaves_without_a_trace)));
-            throw;
-        }
-        finally
-        {
-            await daemonSet.RemoveObjectsAsync();
-            await Kubectl.RunAsync($"delete node {node.Name}");
-            await node.UnrouteAsync();
-        }
-    }
+                await daemonSet.UninstallAsync();
+                await MachineState.IsAgainAsync(node.Machine, before);
+                Assert.DoesNotContain(AccByHand.HostAddress, await node.Machine.OutputAsync("inframanager", "ctl", "endpoints"));
+            }
+            finally
+            {
+                await daemonSet.RemoveObjectsAsync();
+            }
+        });
 
     private async Task ServesAsync(KubernetesNode node, HostStubDaemonSet daemonSet)
     {

@@ -35,11 +35,10 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
             rows[other.Name] = await NodeCounts.SettledAsync(other, NodeCounts.RowsAsync);
         }
 
-        await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, kind);
-        Assert.NotEqual("True", await Kubectl.GetAsync($"node {node.Name}", ReadyPath));
-        var before = await MachineState.TakeAsync(node.Machine);
-        try
+        await WithNodeAsync(kind, async node =>
         {
+            Assert.NotEqual("True", await Kubectl.GetAsync($"node {node.Name}", ReadyPath));
+            var before = await MachineState.TakeAsync(node.Machine);
             Output.WriteLine((await node.UpAsync()).MustSucceed().Output);
             Assert.Equal("True", await Kubectl.GetAsync($"node {node.Name}", ReadyPath));
             await IsReachedAsync(node);
@@ -51,21 +50,12 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
             Output.WriteLine((await node.DownAsync("FORCE=1")).MustSucceed().Output);
             await node.ChangeAddressAsync(ClusterNetwork.NodeAddress(node.Number));
             await MachineState.IsAgainAsync(node.Machine, before);
-        }
-        catch
-        {
-            await node.SaveLogsAsync(Cluster.LogFolder(nameof(A_node_joins_changes_its_address_and_leaves_without_a_trace)));
-            throw;
-        }
-        finally
-        {
-            await Kubectl.RunAsync($"delete node {node.Name}");
-            await node.UnrouteAsync();
-        }
+        });
 
+        var name = KubernetesNode.NameOf(RealCluster.FirstNodes + 1);
         foreach (var other in Cluster.Nodes)
         {
-            await Eventually.TrueAsync(async () => await other.OtherNodeAsync(node.Name) is null, $"{other.Name} forgets {node.Name}");
+            await Eventually.TrueAsync(async () => await other.OtherNodeAsync(name) is null, $"{other.Name} forgets {name}");
             await NodeCounts.AreAgainAsync(other, rows[other.Name], NodeCounts.RowsAsync);
         }
     }
@@ -75,8 +65,7 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
     public async Task A_node_that_loses_its_power_serves_again()
     {
         await Cluster.ReadyAsync();
-        await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, ContainerRuntime.Containerd);
-        try
+        await WithNodeAsync(ContainerRuntime.Containerd, async node =>
         {
             (await node.UpAsync()).MustSucceed();
             await IsReachedAsync(node);
@@ -88,17 +77,7 @@ public sealed class NodeTests(RealCluster cluster, ITestOutputHelper output) : C
             await Cluster.ReadyAsync();
             await IsReachedAsync(node);
             (await node.DownAsync("FORCE=1")).MustSucceed();
-        }
-        catch
-        {
-            await node.SaveLogsAsync(Cluster.LogFolder(nameof(A_node_that_loses_its_power_serves_again)));
-            throw;
-        }
-        finally
-        {
-            await Kubectl.RunAsync($"delete node {node.Name}");
-            await node.UnrouteAsync();
-        }
+        });
     }
 
     // Others know the node by its address, and its pods are reached from everywhere.

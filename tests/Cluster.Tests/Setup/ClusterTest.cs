@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace ACCOffload.Cluster.Tests.Setup;
 
 /// <summary>A test on the shared cluster. It is skipped where there is no Kubernetes, and saves all logs when it fails.</summary>
@@ -34,6 +36,27 @@ public abstract class ClusterTest : IAsyncDisposable
         }
 
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Lets a further machine be a node. If that fails, its logs are saved; at the end it has left the cluster.</summary>
+    private protected async Task WithNodeAsync(
+        ContainerRuntime runtime, Func<KubernetesNode, Task> use, [CallerMemberName] string test = "")
+    {
+        await using var node = await KubernetesNode.StartAsync(Cluster, RealCluster.FirstNodes + 1, runtime);
+        try
+        {
+            await use(node);
+        }
+        catch
+        {
+            await node.SaveLogsAsync(Cluster.LogFolder(test));
+            throw;
+        }
+        finally
+        {
+            await Kubectl.RunAsync($"delete node {node.Name}");
+            await node.UnrouteAsync();
+        }
     }
 
     /// <summary>Creates a namespace in the cluster, which is deleted at the end of the test.</summary>

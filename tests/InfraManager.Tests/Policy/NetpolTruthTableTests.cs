@@ -6,7 +6,7 @@ using ACCOffload.InfraManager.State.Policy.Rules;
 
 namespace ACCOffload.InfraManager.Tests.Policy;
 
-/// <summary>The truth tables of Kubernetes' own tests of NetworkPolicy: who reaches whom under which policies.</summary>
+/// <summary>The truth tables of Kubernetes' end-to-end tests of NetworkPolicy: which pods reach which.</summary>
 public sealed class NetpolTruthTableTests
 {
     private static readonly JsonArray Cases =

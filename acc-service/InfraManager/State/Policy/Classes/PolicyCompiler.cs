@@ -71,7 +71,7 @@ internal sealed class PolicyCompiler
             return [];
         }
 
-        Put(Model.Policies, id, policy);
+        Model.Policies.SetOrRemove(id, policy);
         _versions[id] = ++_version;
         return Rebind(Model.Endpoints.Where(e => Uses(e.Value, id)).Select(e => e.Key));
     }
@@ -90,7 +90,7 @@ internal sealed class PolicyCompiler
 
         foreach (var (id, policy) in endpoints)
         {
-            Put(Model.Endpoints, id, policy);
+            Model.Endpoints.SetOrRemove(id, policy);
         }
 
         return Rebind(endpoints.Select(e => e.Id));
@@ -165,18 +165,6 @@ internal sealed class PolicyCompiler
         }
 
         return changes;
-    }
-
-    private static void Put<T>(Dictionary<string, T> table, string id, T? value) where T : class
-    {
-        if (value is null)
-        {
-            table.Remove(id);
-        }
-        else
-        {
-            table[id] = value;
-        }
     }
 
     private static bool Uses(EndpointPolicy endpoint, string policy) =>
@@ -272,13 +260,9 @@ internal sealed class PolicyCompiler
             }
         }
 
-        foreach (var set in left.Where(s => s.Uses == 0))
-        {
-            _sets.Remove(set, changes);
-        }
-
-        // What no set asks for any more.
         var gone = left.Where(s => s.Uses == 0).ToList();
+        gone.ForEach(s => _sets.Remove(s, changes));
+        // What no set asks for any more.
         var atoms = gone.SelectMany(s => s.Policy.Atoms.Values).ToList().FindAll(_atoms.Release);
         if (atoms.Count > 0)
         {

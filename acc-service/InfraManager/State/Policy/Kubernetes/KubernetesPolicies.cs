@@ -16,9 +16,8 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
 
     private readonly Dictionary<string, NamespaceRecord> _namespaces = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PodRecord> _pods = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, (NetworkPolicyRecord Record, TranslatedPolicy Translated)> _policies = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, (ClusterPolicyRecord Record, TranslatedPolicy Translated)> _clusterPolicies =
-        new(StringComparer.Ordinal);
+    private readonly Dictionary<string, KnownPolicy<NetworkPolicyRecord>> _policies = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, KnownPolicy<ClusterPolicyRecord>> _clusterPolicies = new(StringComparer.Ordinal);
 
     // The IDs in the model, by the key of the object. A changed policy gets a new ID, so that all of it takes effect in one step.
     private readonly Dictionary<string, (string Id, TranslatedPolicy Policy)> _active = new(StringComparer.Ordinal);
@@ -29,13 +28,13 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     /// <summary>Sets or, with null, removes a namespace.</summary>
     public IReadOnlyList<RowChange> SetNamespace(string name, NamespaceRecord? record)
     {
-        Put(_namespaces, name, record);
+        _namespaces.SetOrRemove(name, record);
         var changes = new List<RowChange>();
         SetPeers(_pods.Values.Where(p => p.Namespace == name), changes);
         // A NetworkPolicy is of the namespace itself, whatever its labels.
         if (_clusterPolicies.Count > 0)
         {
-            Select(changes);
+            changes.AddRange(Select());
         }
 
         return changes;
@@ -53,13 +52,13 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         var former = pods.Select(p => _pods.GetValueOrDefault(p.Key)).OfType<PodRecord>().ToList();
         foreach (var (key, pod) in pods)
         {
-            Put(_pods, key, pod);
+            _pods.SetOrRemove(key, pod);
         }
 
         SetPeers(pods.Select(p => p.Pod).OfType<PodRecord>(), changes);
         if (former.Any(p => p.IsLocal) || pods.Any(p => p.Pod?.IsLocal == true))
         {
-            Select(changes);
+            changes.AddRange(Select());
         }
 
         var left = former.Where(IsPeer).SelectMany(p => p.Addresses).ToHashSet();
@@ -80,48 +79,20 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     /// <exception cref="IntentException">INVALID_ARGUMENT: names the field.</exception>
     public IReadOnlyList<RowChange> SetNetworkPolicy(string key, NetworkPolicyRecord? policy)
     {
-        if (policy is null)
-        {
-            _policies.Remove(key);
-        }
-        else
-        {
-            _policies[key] = (policy, PolicyTranslator.Translate(policy));
-        }
-
-        var changes = new List<RowChange>();
-        Select(changes);
-        return changes;
+        _policies.SetOrRemove(key, policy is null
+            ? null
+            : new KnownPolicy<NetworkPolicyRecord>(policy, $"NetworkPolicy {policy.Key}", PolicyTranslator.Translate(policy)));
+        return Select();
     }
 
     /// <summary>Sets or, with null, removes a ClusterNetworkPolicy.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT: names the field.</exception>
     public IReadOnlyList<RowChange> SetClusterPolicy(string name, ClusterPolicyRecord? policy)
     {
-        if (policy is null)
-        {
-            _clusterPolicies.Remove(name);
-        }
-        else
-        {
-            _clusterPolicies[name] = (policy, PolicyTranslator.Translate(policy));
-        }
-
-        var changes = new List<RowChange>();
-        Select(changes);
-        return changes;
-    }
-
-    private static void Put<T>(Dictionary<string, T> table, string key, T? value) where T : class
-    {
-        if (value is null)
-        {
-            table.Remove(key);
-        }
-        else
-        {
-            table[key] = value;
-        }
+        _clusterPolicies.SetOrRemove(name, policy is null
+            ? null
+            : new KnownPolicy<ClusterPolicyRecord>(policy, $"ClusterNetworkPolicy {policy.Name}", PolicyTranslator.Translate(policy)));
+        return Select();
     }
 
     private static bool IsPeer(PodRecord pod) => !pod.IsHostNetwork && !pod.IsFinished;
@@ -132,26 +103,14 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     /// <summary>
     /// Which policies apply to which local pods: new sets and policies first, then all endpoints at once; then the rest is removed.
     /// </summary>
-    private void Select(List<RowChange> changes)
+    private List<RowChange> Select()
     {
-        var local = _pods.Values.Where(p => p.IsLocal && IsPeer(p)).ToList();
-        var wanted = new Dictionary<string, TranslatedPolicy>(StringComparer.Ordinal);
-        foreach (var (key, (record, translated)) in _policies)
-        {
-            if (local.Any(p => Selects(record, p)))
-            {
-                wanted.Add(PolicyKey(record), translated);
-            }
-        }
-
-        foreach (var (name, (record, translated)) in _clusterPolicies)
-        {
-            if (local.Any(p => Selects(record, p)))
-            {
-                wanted.Add(PolicyKey(record), translated);
-            }
-        }
-
+        var changes = new List<RowChange>();
+        var local = _pods.Values.Where(p => p.IsLocal && IsPeer(p)).Select(PoliciesOf).ToList();
+        var selected = local.SelectMany(p => p.Keys).ToHashSet(StringComparer.Ordinal);
+        var wanted = _policies.Values.Select(p => (p.Key, p.Translated))
+            .Concat(_clusterPolicies.Values.Select(p => (p.Key, p.Translated)))
+            .Where(p => selected.Contains(p.Key)).ToDictionary(p => p.Key, p => p.Translated, StringComparer.Ordinal);
         var podSets = wanted.Values.SelectMany(p => p.PodSets).DistinctBy(s => s.Id).ToDictionary(s => s.Id, StringComparer.Ordinal);
         var portSets = wanted.Values.SelectMany(p => p.PortSets).DistinctBy(s => s.Id).ToDictionary(s => s.Id, StringComparer.Ordinal);
         var newSets = podSets.Keys.Concat(portSets.Keys).Where(s => !_podSets.ContainsKey(s) && !_portSets.ContainsKey(s)).ToList();
@@ -204,14 +163,16 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
             SetPeers(_pods.Values, changes);
             oldSets.ForEach(s => changes.AddRange(compiler.SetNets(s, null)));
         }
+
+        return changes;
     }
 
-    private void Bind(List<PodRecord> local, List<RowChange> changes)
+    private void Bind(List<PodPolicies> local, List<RowChange> changes)
     {
-        var endpoints = local.Select(p => (Id: p.Key, Policy: (EndpointPolicy?)new EndpointPolicy(
-                p.Addresses, PolicyOf(p, PolicyDirection.Ingress), PolicyOf(p, PolicyDirection.Egress))))
+        var endpoints = local.Select(p => (Id: p.Pod.Key, Policy: (EndpointPolicy?)new EndpointPolicy(
+                p.Pod.Addresses, PolicyOf(p, PolicyDirection.Ingress), PolicyOf(p, PolicyDirection.Egress))))
             .Where(e => compiler.Model.Endpoints.GetValueOrDefault(e.Id) != e.Policy).ToList();
-        var isLocal = local.Select(p => p.Key).ToHashSet(StringComparer.Ordinal);
+        var isLocal = local.Select(p => p.Pod.Key).ToHashSet(StringComparer.Ordinal);
         endpoints.AddRange(compiler.Model.Endpoints.Keys.Where(e => !isLocal.Contains(e)).Select(e => (e, (EndpointPolicy?)null)));
         if (endpoints.Count > 0)
         {
@@ -219,38 +180,43 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         }
     }
 
-    private DirectionPolicy PolicyOf(PodRecord pod, PolicyDirection direction)
+    private DirectionPolicy PolicyOf(PodPolicies policies, PolicyDirection direction)
     {
-        var network = _policies.Values.Select(p => p.Record)
-            .Where(p => Selects(p, pod) && (direction == PolicyDirection.Ingress ? p.HasIngress : p.HasEgress))
-            .OrderBy(p => p.Name, StringComparer.Ordinal).Select(p => _active[PolicyKey(p)].Id).ToList();
         TierPolicies[] tiers =
         [
             new(AdminTier, PolicyAction.Pass, Cluster(isBaseline: false)),
-            new(NetworkPolicyTier, PolicyAction.Deny, [.. network]),
+            new(
+                NetworkPolicyTier, PolicyAction.Deny,
+                [
+                    .. policies.Network.Where(p => direction == PolicyDirection.Ingress ? p.Record.HasIngress : p.Record.HasEgress)
+                        .Select(p => _active[p.Key].Id),
+                ]),
             new(BaselineTier, PolicyAction.Pass, Cluster(isBaseline: true)),
         ];
         return new DirectionPolicy([.. tiers.Where(t => t.Policies.Count > 0)], IsOpen: true);
 
         SequenceOf<string> Cluster(bool isBaseline) =>
         [
-            .. _clusterPolicies.Values.Select(p => p.Record)
-                .Where(p => p.IsBaseline == isBaseline && Selects(p, pod)
-                    && (direction == PolicyDirection.Ingress ? p.Ingress : p.Egress).Count > 0)
-                .OrderBy(p => p.Priority).ThenBy(p => p.Name, StringComparer.Ordinal)
-                .Select(p => _active[PolicyKey(p)].Id),
+            .. policies.Cluster.Where(p => p.Record.IsBaseline == isBaseline
+                    && (direction == PolicyDirection.Ingress ? p.Record.Ingress : p.Record.Egress).Count > 0)
+                .Select(p => _active[p.Key].Id),
         ];
     }
 
-    private static string PolicyKey(NetworkPolicyRecord policy) => $"NetworkPolicy {policy.Key}";
-
-    private static string PolicyKey(ClusterPolicyRecord policy) => $"ClusterNetworkPolicy {policy.Name}";
-
-    private static bool Selects(NetworkPolicyRecord policy, PodRecord pod) =>
-        policy.Namespace == pod.Namespace && policy.Pods.Matches(pod.Labels);
-
-    private bool Selects(ClusterPolicyRecord policy, PodRecord pod) =>
-        policy.Namespaces.Matches(NamespaceOf(pod).Labels) && policy.Pods.Matches(pod.Labels);
+    private PodPolicies PoliciesOf(PodRecord pod)
+    {
+        var ofPod = NamespaceOf(pod).Labels;
+        return new PodPolicies(
+            pod,
+            [
+                .. _policies.Values.Where(p => p.Record.Namespace == pod.Namespace && p.Record.Pods.Matches(pod.Labels))
+                    .OrderBy(p => p.Record.Name, StringComparer.Ordinal),
+            ],
+            [
+                .. _clusterPolicies.Values.Where(p => p.Record.Namespaces.Matches(ofPod) && p.Record.Pods.Matches(pod.Labels))
+                    .OrderBy(p => p.Record.Priority).ThenBy(p => p.Record.Name, StringComparer.Ordinal),
+            ]);
+    }
 
     private void SetPeers(IEnumerable<PodRecord> pods, List<RowChange> changes)
     {
@@ -271,5 +237,15 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
                 changes.AddRange(compiler.SetPeer(address, membership));
             }
         }
+    }
+
+    /// <summary>A policy as the API has it, its key in <see cref="_active"/>, and what it is in the model.</summary>
+    private sealed record KnownPolicy<T>(T Record, string Key, TranslatedPolicy Translated);
+
+    /// <summary>The policies that select a pod, in the order of their tier.</summary>
+    private sealed record PodPolicies(
+        PodRecord Pod, IReadOnlyList<KnownPolicy<NetworkPolicyRecord>> Network, IReadOnlyList<KnownPolicy<ClusterPolicyRecord>> Cluster)
+    {
+        public IEnumerable<string> Keys => Network.Select(p => p.Key).Concat(Cluster.Select(p => p.Key));
     }
 }
