@@ -76,6 +76,12 @@ control k8s_dp_control(
 #include "include/nodes/routes.p4"
 #include "include/nodes/next_hops.p4"
 #include "include/nodes/tunnels.p4"
+#include "include/policy/sets.p4"
+#include "include/policy/peers.p4"
+#include "include/policy/ports.p4"
+#include "include/policy/groups.p4"
+#include "include/policy/verdicts.p4"
+#include "include/policy/flow.p4"
 
     // ---- Class of the port. `port` is the port itself: an ARP reply goes back there, and this target accepts an
     // ---- output port only from a constant or an action parameter.
@@ -83,6 +89,16 @@ control k8s_dp_control(
     action pod_port(PortId_t port, bit<48> gateway_mac) {
         meta.port_class = CLASS_POD;
         meta.gateway_mac = gateway_mac;
+        send_to_port(port);
+    }
+
+    // The sets are the pod's policies; 0: not isolated in this direction. (Other pods do not pay for policy: only these set the flag.)
+    action isolated_pod_port(PortId_t port, bit<48> gateway_mac, bit<32> egress_set, bit<32> ingress_set) {
+        meta.port_class = CLASS_POD;
+        meta.gateway_mac = gateway_mac;
+        hdr.judge.isolated = ISOLATED_HERE;
+        hdr.judge.own_egress = egress_set;
+        hdr.judge.own_ingress = ingress_set;
         send_to_port(port);
     }
 
@@ -119,6 +135,7 @@ control k8s_dp_control(
         }
         actions = {
             pod_port;
+            isolated_pod_port;
             host_port;
             uplink_port;
             exception_port;
@@ -181,6 +198,7 @@ control k8s_dp_control(
     // The node's own addresses: valid except from the uplink. No port may use the gateway's address.
     action node_source() {
         hdr.work.address = 0;
+        meta.from_node = FROM_NODE;
         if (meta.port_class == CLASS_UPLINK) {
             meta.drop_reason = DROP_SPOOFED_NODE;
         }
@@ -189,7 +207,7 @@ control k8s_dp_control(
     // An address of the host that other machines can't answer to.
     action internal_source() {
         hdr.work.address = 0;
-        hdr.leaving.internal = 1;
+        meta.from_node = FROM_INTERNAL;
         if (meta.port_class == CLASS_UPLINK) {
             meta.drop_reason = DROP_SPOOFED_NODE;
         }
@@ -223,12 +241,24 @@ control k8s_dp_control(
     // ---- Forwarding
 
     action to_pod(PortId_t port, bit<48> src_mac, bit<48> dst_mac) {
+        hdr.judge.pod = POD_PLAIN;
+        hdr.ethernet.src_mac = src_mac;
+        hdr.ethernet.dst_mac = dst_mac;
+        send_to_port(port);
+    }
+
+    action to_isolated_pod(PortId_t port, bit<48> src_mac, bit<48> dst_mac, bit<32> egress_set, bit<32> ingress_set) {
+        hdr.judge.pod = POD_ISOLATED;
+        hdr.judge.isolated = hdr.judge.isolated | ISOLATED_THERE;
+        hdr.judge.there_egress = egress_set;
+        hdr.judge.there_ingress = ingress_set;
         hdr.ethernet.src_mac = src_mac;
         hdr.ethernet.dst_mac = dst_mac;
         send_to_port(port);
     }
 
     action no_pod() {
+        hdr.judge.pod = POD_NONE;
     }
 
     table pods {
@@ -237,6 +267,7 @@ control k8s_dp_control(
         }
         actions = {
             to_pod;
+            to_isolated_pod;
             @defaultonly no_pod;
         }
         const default_action = no_pod;
@@ -248,7 +279,8 @@ control k8s_dp_control(
         meta.refusal = DROP_NONE;
         meta.port_class = CLASS_UNKNOWN;
         hdr.flow.guarded = 0;
-        hdr.leaving.internal = 0;
+        meta.from_node = FROM_OTHER;
+        hdr.judge.isolated = 0;
         hdr.guard.port = (bit<32>) istd.input_port;
         if (hdr.ipv4.isValid()) {
             header_sum.add(hdr.ipv4);
@@ -374,21 +406,33 @@ control k8s_dp_control(
 #include "include/fragments/find.p4"
                     if (meta.drop_reason == DROP_NONE) {
                         if (!hdr.quoted.isValid()) {
-#include "include/services/apply.p4"
+#include "include/services/choose.p4"
                         } else {
-#include "include/errors/translate.p4"
+#include "include/errors/find.p4"
+                        }
+#include "include/policy/judge.p4"
+                        if (!hdr.quoted.isValid()) {
+#include "include/services/learn.p4"
+                        } else {
+#include "include/errors/rewrite.p4"
                         }
                     }
                     if (meta.drop_reason == DROP_NONE) {
-                        // RFC 1624. The state is zero: the sum over a whole header.
-                        if (meta.refusal == DROP_NONE) {
-                            header_sum.subtract(hdr.ipv4.checksum);
+                        if (hdr.flow.rewritten == 0) {
                             hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
-                            // The TTL is the upper byte of its word.
-                            hdr.work.wide = 0x0100;
-                            header_sum.subtract(hdr.work.wide);
+                        } else {
+                            if (meta.refusal == DROP_NONE) {
+                                // RFC 1624. The state is zero: the sum over a whole header.
+                                header_sum.subtract(hdr.ipv4.checksum);
+                                hdr.ipv4.ttl = hdr.ipv4.ttl - 1;
+                                // The TTL is the upper byte of its word.
+                                hdr.work.wide = 0x0100;
+                                header_sum.subtract(hdr.work.wide);
+                            }
+                            // Again, after the sums: see above.
+                            pods.apply();
                         }
-                        if (!pods.apply().hit) {
+                        if (hdr.judge.pod == POD_NONE) {
                             hdr.held.kind = HELD_ADDRESS;
                             hdr.held.value = hdr.ipv4.dst_ip;
                             held.apply();
@@ -399,15 +443,23 @@ control k8s_dp_control(
                     }
 #include "include/errors/send.p4"
                     if (meta.drop_reason == DROP_NONE) {
-                        hdr.ipv4.checksum = header_sum.get();
-                        if (meta.refusal != DROP_NONE) {
-                            if (hdr.icmp.isValid()) {
-                                hdr.icmp.checksum = transport_sum.get();
-                            } else {
-                                hdr.tcp.checksum = transport_sum.get();
+                        if (hdr.flow.rewritten == 0) {
+                            // Only the TTL has changed. (By hand, so that `pods` need not be looked up between the sums and here.)
+                            hdr.ipv4.checksum = hdr.ipv4.checksum + 0x0100;
+                            if (hdr.ipv4.checksum < 0x0100) {
+                                hdr.ipv4.checksum = hdr.ipv4.checksum + 1;
+                            } else if (hdr.ipv4.checksum == 0xffff) {
+                                hdr.ipv4.checksum = 0;
                             }
-                        } else if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
-                            if (hdr.quoted_l4.isValid()) {
+                        } else {
+                            hdr.ipv4.checksum = header_sum.get();
+                            if (meta.refusal != DROP_NONE) {
+                                if (hdr.icmp.isValid()) {
+                                    hdr.icmp.checksum = transport_sum.get();
+                                } else {
+                                    hdr.tcp.checksum = transport_sum.get();
+                                }
+                            } else if (hdr.quoted_l4.isValid()) {
                                 hdr.icmp.checksum = transport_sum.get();
                                 hdr.quoted.checksum = quoted_header_sum.get();
                                 if (meta.protocol == PROTOCOL_ICMP) {

@@ -328,6 +328,8 @@ header flow_t {
     bit<8>  collides;
     // The packet is a reply of a tracked flow.
     bit<8>  found;
+    // More than the TTL changes: the packet is translated, or answered.
+    bit<8>  rewritten;
 }
 
 // Selection of a backend.
@@ -349,12 +351,11 @@ header choice_t {
 }
 
 // Where traffic of a pod leaves to, and the pool of its source address there. `exempt`: the flow was opened from outside
-// directly to a pod, whose answers keep their source. `internal`: the host's packet has a source that means nothing to other machines.
+// directly to a pod, whose answers keep their source.
 header leaving_t {
     bit<32> ip;
     bit<8>  pool;
     bit<8>  exempt;
-    bit<8>  internal;
 }
 
 // A pool's ports.
@@ -398,8 +399,64 @@ header share_t {
     bit<32> limit;
 }
 
+// A pod whose policy is not known yet has this set, in either direction. (Even: denied, like a set without rows.)
+const bit<32> SET_PENDING = 0xfffffffe;
+
+const bit<32> VERDICT_DENY = 0;
+const bit<32> VERDICT_ALLOW = 1;
+
+const bit<16> ICMP_ECHO = 0x0800;
+
+// Who began a flow: the sender; the other end; or, by the ports alone, probably the other end.
+const bit<8> BEGAN_SENDER = 0;
+const bit<8> BEGAN_OTHER = 1;
+const bit<8> BEGAN_OTHER_PERHAPS = 2;
+
+// Which of a packet's pods are isolated, combined: that of the port where it came in, and its destination.
+const bit<8> ISOLATED_HERE = 1;
+const bit<8> ISOLATED_THERE = 2;
+
+// What `pods` has for the destination.
+const bit<8> POD_NONE = 0;
+const bit<8> POD_PLAIN = 1;
+const bit<8> POD_ISOLATED = 2;
+
+// Network policy. The sets and the class are in this order, so that the keys of both directions are contiguous.
+header judge_t {
+    // The sets that judge the flow, 0 if none does: of the pod that began it, and of the pod that it goes to.
+    bit<32> egress_set;
+    bit<32> peer_class;
+    bit<32> ingress_set;
+    bit<32> group_id;
+    bit<16> port_number;
+    // The peer that is looked up.
+    bit<32> peer_ip;
+    bit<8>  transport;
+    bit<16> l4_port;
+    // ISOLATED_…: 0 if no policy applies. Nothing else here but `pod` is valid then.
+    bit<8>  isolated;
+    // The sets of the port where the packet came in, if its pod is isolated.
+    bit<32> own_egress;
+    bit<32> own_ingress;
+    // The destination that was looked up last, POD_…, and its sets if it is isolated.
+    bit<8>  pod;
+    bit<32> there_egress;
+    bit<32> there_ingress;
+    // BEGAN_…
+    bit<8>  began;
+    // The source port of the packet as it came in, and the type and code of an ICMP message.
+    bit<16> source_port;
+    bit<16> icmp_kind;
+    bit<32> client;
+    bit<32> server;
+    bit<32> verdict;
+    bit<32> rule_id;
+}
+
 // Data of a learned return path.
 header back_t {
+    // The client is the node itself.
+    bit<8>  from_node;
     bit<32> frontend_id;
     bit<32> backend_id;
     bit<32> client_ip;
@@ -433,6 +490,7 @@ struct headers_t {
     back_t     back;
     slot_t     slot;
     share_t    share;
+    judge_t    judge;
     fragment_t fragment;
     answer_t   answer;
     before_t   before;

@@ -51,6 +51,8 @@ struct metadata_t {
     bit<8>  new_expiry;
     // The period (EXPIRE_…) after which a port's flow count is reset (`shares.p4`).
     bit<8>  period;
+    // Whether the packet's sender is the node itself, with one of its own addresses: FROM_…
+    bit<8>  from_node;
     bit<32> backend_id;
     // The flow's slot (`connections.p4`), 0 if it has none yet.
     bit<32> slot;

@@ -111,6 +111,8 @@ parser packet_parser(
 
     // An echo's identifier takes the place of the client's port.
     state parse_icmp {
+        hdr.judge.setValid();
+        hdr.judge.icmp_kind = pkt.lookahead<bit<16>>();
         pkt.extract(hdr.icmp);
         transition select(hdr.icmp.type) {
             ICMP_ECHO_REQUEST: parse_echo_request;

@@ -9,8 +9,9 @@ namespace ACCOffload.Integration.Tests;
 /// <summary>The P4 source alone defines what the data plane does.</summary>
 public sealed partial class P4TruthTests
 {
-    // The second instruction begins to apply the same decrement to the header's checksum.
-    private const string TtlRule = "add h.ipv4.ttl 0xFF\n\tmov h.work.wide 0x100";
+    // The second one applies the same decrement to the header's checksum, of a packet in which nothing else changes.
+    private const string TtlRule = "add h.ipv4.ttl 0xFF";
+    private const string ChecksumRule = "h.ipv4.checksum 0x100";
 
     /// <summary>`make p4` updates the stamp; a source or artifact that changed without it fails here.</summary>
     [Fact]
@@ -130,8 +131,10 @@ public sealed partial class P4TruthTests
             var spec = Path.Combine(folder.FullName, "k8s_dp.spec");
             var text = await File.ReadAllTextAsync(spec);
             Assert.Contains(TtlRule, text);
-            await File.WriteAllTextAsync(spec,
-                text.Replace(TtlRule, "add h.ipv4.ttl 0xF6\n\tmov h.work.wide 0xA00", StringComparison.Ordinal));
+            Assert.Contains(ChecksumRule, text);
+            await File.WriteAllTextAsync(spec, text
+                .Replace(TtlRule, "add h.ipv4.ttl 0xF6", StringComparison.Ordinal)
+                .Replace(ChecksumRule, "h.ipv4.checksum 0xA00", StringComparison.Ordinal));
 
             await using var lab = await Lab.StartAsync(new LabOptions { PipelineDirectory = folder.FullName });
             var a = await lab.AddPodAsync("a");

@@ -11,7 +11,7 @@ internal static class DropReasons
         "unsupported_ethertype", "ip_options", "malformed", "arp_ignored", "bad_source", "not_for_gateway", "multicast",
         "no_backend", "no_local_backend", "source_range", "no_flow", "masquerade", "service_fragment", "held", "share",
         "tiny_fragment", "overlapping_fragment", "unassigned", "bad_destination", "spoofed_node", "gateway", "too_big", "truncated",
-        "tunnel", "no_neighbor",
+        "tunnel", "no_neighbor", "policy_egress", "policy_ingress", "policy_pending",
     ];
 
     /// <summary>

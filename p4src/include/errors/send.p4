@@ -134,7 +134,7 @@
                                 // As received.
                             } else {
                                 hdr.quoted.ttl = hdr.quoted.ttl + 1;
-                                if (meta.plan != PLAN_NONE || hdr.flow.found == 1) {
+                                if (hdr.flow.rewritten == 1) {
                                     hdr.quoted.dst_ip = hdr.before.dst_ip;
                                     if (hdr.tcp.isValid()) {
                                         hdr.tcp.src_port = hdr.before.src_port;
@@ -147,6 +147,8 @@
                                     }
                                 }
                             }
+
+                            hdr.flow.rewritten = 1;
 
                             // Type and code. The quoted header adds nothing: the sum over a whole header is zero.
                             if (hdr.tcp.isValid()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control's apply block: a later fragment of translated traffic gets the ports of the first
-// fragment. Traffic that is not translated is routed without ports.
+// Part of the main control's apply block: a later fragment gets the ports of the first fragment, if that was learned
+// (`teach.p4`). Other traffic is routed without ports.
 
                 if (hdr.fragment.isValid() && meta.drop_reason == DROP_NONE) {
                     if (hdr.fragment.first == 1) {
@@ -24,6 +24,11 @@
                                     if (hdr.leaving.pool != POOL_NONE) {
                                         meta.drop_reason = DROP_SERVICE_FRAGMENT;
                                     }
+                                }
+                            } else if (meta.protocol != PROTOCOL_TCP && meta.protocol != PROTOCOL_UDP) {
+                                // Like its first fragment, a fragment of another protocol belongs to no flow.
+                                if (meta.protocol != PROTOCOL_ICMP && meta.protocol != PROTOCOL_SCTP) {
+                                    meta.protocol = 0;
                                 }
                             }
                         }

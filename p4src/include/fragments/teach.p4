@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control's apply block: learns the ports from the first fragment of translated traffic, and of answers that are
-// exempt from it. An entry can't be replaced: if another packet had the same identification, their fragments could not be
+// Part of the main control's apply block: learns the ports from the first fragment of translated traffic, of answers that are
+// exempt from it, and of traffic that policy judges. An entry can't be replaced: if another packet had the same identification, their fragments could not be
 // distinguished.
 
-                    if (hdr.fragment.isValid() && meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || hdr.flow.found == 1 || hdr.leaving.exempt == 1)) {
+                    if (hdr.fragment.isValid() && meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || hdr.flow.found == 1 || hdr.leaving.exempt == 1 || hdr.judge.isolated != 0)) {
                         if (hdr.fragment.first == 0) {
                             // An answer requires the layer-4 header.
                             if (meta.refusal != DROP_NONE) {

@@ -32,6 +32,14 @@ public sealed class K8sLimitsTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Keys_of_policy_are_not_copied_to_metadata()
+    {
+        string[] tables = ["peers", "nets", "ports", "port_ranges", "egress_groups", "ingress_groups", "verdicts"];
+        var program = SwxProgram.Parse(TestSettings.Spec("k8s_dp.spec"));
+        Assert.All(tables.SelectMany(t => program.FindTable(t)!.Key), f => Assert.Contains("judge.", f.Name, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Hashes_go_to_the_first_32_bytes_of_the_metadata()
     {
         // DPDK truncates the offset to 8 bits while it is still in bits.

@@ -50,9 +50,10 @@ public sealed class K8sPipelineTests(ITestOutputHelper output)
                 packets.Answer(both.Send(packets.Next()));
             }
             // The direct counters are large: compare them entry by entry, and completely at the end.
-            both.CompareRegisters("service_packets_0", "backend_packets_0");
+            both.CompareRegisters("service_packets_0", "backend_packets_0", "rule_packets_0");
             both.CompareKeyedRegisters("service_packets_0", "services");
             both.CompareKeyedRegisters("backend_packets_0", "backends");
+            both.CompareKeyedRegisters("rule_packets_0", "verdicts");
             both.CompareLookups();
             // Steps are multiples of 16 seconds, so that no learner entry is so close to its deadline that DPDK's rounding matters.
             if (dice.Percent(30))

@@ -22,6 +22,7 @@ internal sealed class K8sWorld
     private readonly HashSet<Endpoint> _attached = [];
     private readonly K8sServices _services;
     private readonly K8sNodes _nodes;
+    private readonly K8sPolicies _policies;
 
     public K8sWorld(Dice dice)
     {
@@ -37,6 +38,7 @@ internal sealed class K8sWorld
         Endpoints.Add(new Endpoint(PortKind.Uplink, UplinkPort, 0x0A00000000F2, [0xC0000263, 0x0AF40205, 0x08080808]));
         _services = new K8sServices(dice, Endpoints);
         _nodes = new K8sNodes(dice, UplinkPort);
+        _policies = new K8sPolicies(dice, Endpoints);
     }
 
     public uint UplinkPort => Pods + 2;
@@ -91,6 +93,7 @@ internal sealed class K8sWorld
         }
         _services.Change(both);
         _nodes.Change(both);
+        _policies.Change(both);
         // Rows of attached endpoints that random changes removed are restored soon, so that most packets are delivered.
         if (_dice.Percent(50))
         {
@@ -119,14 +122,15 @@ internal sealed class K8sWorld
         switch (endpoint.Kind)
         {
             case PortKind.Pod:
-                yield return Row("port_class", "pod_port", [port], ("port", endpoint.Port), ("gateway_mac", GatewayMac));
+                yield return PodRow(
+                    "port_class", "pod_port", "isolated_pod_port", [port], ("port", endpoint.Port), ("gateway_mac", GatewayMac));
                 yield return Row("mac_guard", "allow_mac", [port, ("guard.mac", endpoint.Mac)]);
                 foreach (var address in endpoint.Addresses)
                 {
                     yield return Row("source_guard", "allow_source", [port, ("guard.mac", endpoint.Mac), ("guard.ip", address)]);
                     yield return Row("local_sources", "local_source", [("guard.ip", address)]);
-                    yield return Row(
-                        "pods", "to_pod", [("dst_ip", address)], ("port", endpoint.Port), ("src_mac", GatewayMac),
+                    yield return PodRow(
+                        "pods", "to_pod", "to_isolated_pod", [("dst_ip", address)], ("port", endpoint.Port), ("src_mac", GatewayMac),
                         ("dst_mac", endpoint.Mac));
                 }
                 break;
@@ -157,6 +161,15 @@ internal sealed class K8sWorld
 
         TableEntry Row(string table, string action, (string, ulong)[] key, params (string, ulong)[] arguments)
             => EntryGenerator.Entry(program.FindTable(table)!, program.FindAction(action)!, key, 32, arguments);
+
+        // Sets that are both 0 are rare: the control plane writes the plain action instead.
+        TableEntry PodRow(string table, string plain, string isolated, (string, ulong)[] key, params (string, ulong)[] arguments)
+        {
+            var (egress, ingress) = (_policies.Set(), _policies.Set());
+            return (egress | ingress) == 0 && _dice.Percent(95)
+                ? Row(table, plain, key, arguments)
+                : Row(table, isolated, key, [.. arguments, ("egress_set", egress), ("ingress_set", ingress)]);
+        }
 
         TableEntry Route(uint network, int prefix)
             => To("to_port", network, prefix, ("port", endpoint.Port), ("src_mac", GatewayMac), ("dst_mac", endpoint.Mac));

@@ -29,4 +29,7 @@ internal enum DropReason
     Truncated = 31,
     Tunnel = 32,
     NoNeighbor = 33,
+    PolicyEgress = 34,
+    PolicyIngress = 35,
+    PolicyPending = 36,
 }

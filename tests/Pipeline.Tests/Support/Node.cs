@@ -55,12 +55,26 @@ internal sealed partial class Node : IDisposable
     public uint AddPod(int number)
     {
         var (port, mac, address) = ((ulong)number, PodMac(number), PodAddress(number));
-        Put("port_class", "pod_port", [port], port, GatewayMac);
+        Bind(number);
         Put("mac_guard", "allow_mac", [port, mac]);
         Put("source_guard", "allow_source", [port, mac, address]);
         Put("local_sources", "local_source", [address]);
-        Put("pods", "to_pod", [address], port, GatewayMac, mac);
         return address;
+    }
+
+    /// <summary>Gives a pod its policy sets; 0: not isolated in this direction.</summary>
+    public void Bind(int pod, uint egress = 0, uint ingress = 0)
+    {
+        var port = (ulong)pod;
+        if (egress == 0 && ingress == 0)
+        {
+            Put("port_class", "pod_port", [port], port, GatewayMac);
+            Put("pods", "to_pod", [PodAddress(pod)], port, GatewayMac, PodMac(pod));
+            return;
+        }
+
+        Put("port_class", "isolated_pod_port", [port], port, GatewayMac, egress, ingress);
+        Put("pods", "to_isolated_pod", [PodAddress(pod)], port, GatewayMac, PodMac(pod), egress, ingress);
     }
 
     public static uint PodAddress(int number) => 0x0AF40100u + (uint)number;
@@ -178,8 +192,9 @@ internal sealed partial class Node : IDisposable
             Number(value, field.Bytes, packed.AsSpan(field.Offset));
             if (mask.Length > 0)
             {
-                Number(field.Kind == SwxMatchKind.Lpm && prefix < 32 ? ~(uint.MaxValue >> prefix) : uint.MaxValue, field.Bytes,
-                    mask.AsSpan(field.Offset));
+                var (bits, all) = (8 * field.Bytes, ulong.MaxValue >> (64 - (8 * field.Bytes)));
+                Number(
+                    field.Kind == SwxMatchKind.Lpm && prefix < bits ? all & ~(all >> prefix) : all, field.Bytes, mask.AsSpan(field.Offset));
             }
         }
         return (store, packed, mask);

@@ -74,7 +74,7 @@ public sealed class ServiceTablesTests : IAsyncLifetime
             [0, 0x0A000002, 1000, 0, 0x0A600001, 80, 6], flow.Match.Select(m => m.Exact.Value.Aggregate(0L, (n, b) => (n << 8) | b)));
         var reply = Assert.Single(
             await _target.Client.ReadEntriesAsync(new TableEntry { TableId = Pipeline.Table("replies").Preamble.Id }));
-        Assert.Equal(Pipeline.Do("way_back", 8, 10, 30, 0x0A000002, 1000, 0), reply.Action);
+        Assert.Equal(Pipeline.Do("way_back", 8, 10, 30, 0x0A000002, 1000, 0, 0), reply.Action);
         Assert.Equal(1, await CountAsync(Rows[10]));
         Assert.Equal(0, await CountAsync(Rows[11]));
         Assert.Equal(1, await CountAsync(Rows[3]));
@@ -88,8 +88,8 @@ public sealed class ServiceTablesTests : IAsyncLifetime
         var trace = await _target.Client.SoftTarget.TraceAsync(new TraceRequest { Port = 4094, Packet = ByteString.CopyFrom(Packet) });
         Assert.Equal("controller", trace.Fate);
         Assert.Equal(
-            ["port_class", "local_sources", "services", "flows", "source_ranges", "buckets", "backends", "periods", "periods", "replies",
-                "flows", "pods", "held", "routes"],
+            ["port_class", "local_sources", "services", "flows", "source_ranges", "buckets", "backends", "pods", "periods", "periods",
+                "replies", "flows", "pods", "held", "routes"],
             trace.Steps.Where(s => s.Table.Length > 0).Select(s => s.Table));
         var step = trace.Steps.Single(s => s.Table == "backends");
         Assert.Equal(("to_backend", "backend_id", "0x0a000003"), (step.Action, step.Key[0].Name, step.Params[0].Value));

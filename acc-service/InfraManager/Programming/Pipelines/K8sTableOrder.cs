@@ -7,25 +7,33 @@ namespace ACCOffload.InfraManager.Programming.Pipelines;
 /// <summary>The table order of our own pipeline.</summary>
 internal sealed class K8sTableOrder : TableOrder
 {
+    // A port and the routes to a pod name its policy sets: the rows of policy come first.
+    private const int PortRank = 3;
+
+    private const int HopRank = PortRank + 2;
+
     // A tunnel refers to its neighbour, a row of the same table.
-    private const int TunnelHopRank = 3;
+    private const int TunnelHopRank = PortRank + 3;
 
     // A backend drains only after no more new flows are sent to it.
-    private const int DrainRank = 8;
+    private const int DrainRank = PortRank + 8;
 
     public static K8sTableOrder Instance { get; } = new();
 
     public override int Of(TableSchema table) => table.Alias switch
     {
-        "port_class" => 0,
-        "mac_guard" or "source_guard" or "local_sources" => 1,
-        "next_hops" => OtherRank,
-        "endpoints" => 3,
-        "backends" or "destinations" or "tunnels" => 4,
-        "buckets" or "source_ranges" or "pools" or "routes" => 5,
-        "frontends" or "outgoing" => 6,
-        "services" => 7,
-        _ => OtherRank,
+        "verdicts" => 0,
+        "egress_groups" or "ingress_groups" => 1,
+        "peers" or "nets" or "ports" or "port_ranges" => 2,
+        "port_class" => PortRank,
+        "mac_guard" or "source_guard" or "local_sources" => PortRank + 1,
+        "next_hops" => HopRank,
+        "endpoints" => PortRank + 3,
+        "backends" or "destinations" or "tunnels" => PortRank + 4,
+        "buckets" or "source_ranges" or "pools" or "routes" => PortRank + 5,
+        "frontends" or "outgoing" => PortRank + 6,
+        "services" => PortRank + 7,
+        _ => HopRank,
     };
 
     public override int Of(EntryUpdate update) => update.Entry.Action.Alias switch

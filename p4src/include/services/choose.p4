@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control's apply block: which flow a packet belongs to, where it goes, and the rewriting of both
-// directions. The contract of the tables is in docs/programming.md, "Services in the pipeline".
+// Part of the main control's apply block: which flow a packet belongs to, and where it goes, looked up in `pods`. It learns nothing: first,
+// policy judges the packet (`policy/judge.p4`). The contract of the tables is in docs/programming.md, "Services in the pipeline".
 //
 // Learned entries refer to backends by id. A miss can learn, a hit can't (p4c), so an entry is never replaced. A flow pinned to a
 // backend that accepts no more flows uses its hash in the set's succession, whose buckets change only when their backend
@@ -59,6 +59,14 @@
         } \
     }
 
+// A flow that only `replies` has: nothing is rewritten.
+#define TRACK_DIRECT \
+    hdr.leaving.exempt = 0; \
+    meta.plan = PLAN_DIRECT; \
+    hdr.flow.frontend_id = 0; \
+    hdr.flow.frontend_pool = POOL_NONE; \
+    meta.backend_id = 0;
+
 // One digit of bucket = hash * buckets / 2^16, the highest of ten first: the target has no multiplication.
 #define NEXT_DIGIT \
     meta.bucket = meta.bucket << 1; \
@@ -83,6 +91,7 @@
 
                     hdr.slot.due = DUE_NOT;
                     hdr.slot.changed = 0;
+                    hdr.flow.rewritten = 0;
 
                     // ---- The flow's timeout
                     if (hdr.tcp.isValid()) {
@@ -147,6 +156,21 @@
                                 FIND_ANSWERED_FLOW
                             }
                             if (hdr.flow.found == 0) {
+                                // A packet that is not rewritten is looked up only here. A reply is, once its client is known.
+                                pods.apply();
+                                if (hdr.judge.isolated != 0) {
+                                    hdr.judge.began = BEGAN_SENDER;
+                                    if (hdr.ipv4.src_ip == hdr.ipv4.dst_ip) {
+                                        // A pod to itself: see `policy/sets.p4`.
+                                        hdr.judge.isolated = 0;
+                                    } else if (meta.endpoint_id != 0 || meta.outside == 0) {
+                                        // Who began is known of every flow of an isolated pod, wherever the packet comes from.
+                                        meta.endpoint_id = 0;
+                                        FIND_ANSWERED_FLOW
+                                    }
+                                }
+                            }
+                            if (hdr.flow.found == 0) {
                                 if (hdr.icmp.isValid()) {
                                     // An echo reply without its request starts no flow. (A later fragment that is known and not a
                                     // reply follows its first fragment: out.)
@@ -165,6 +189,7 @@
                                 }
                             }
                             if (hdr.flow.found == 1) {
+                                hdr.judge.source_port = meta.client_port;
                                 if (hdr.back.frontend_id == 0 && meta.local_ip == hdr.back.client_ip && meta.local_port == hdr.back.client_port) {
                                     // The flow went directly to its server: nothing to rewrite.
                                     hdr.flow.found = 0;
@@ -176,6 +201,11 @@
                                             hdr.leaving.exempt = 1;
                                         }
                                     }
+                                    if (meta.endpoint_id != 0 || meta.outside == 1) {
+                                        // Not looked up yet.
+                                        FIND_SETS(hdr.ipv4.dst_ip)
+                                    }
+                                    hdr.judge.began = BEGAN_OTHER;
                                 } else {
                                     // Both entries are kept as long as packets arrive from either side.
                                     meta.client_ip = hdr.back.client_ip;
@@ -195,6 +225,8 @@
                                     meta.local_port = meta.service_port;
                                     meta.remote_ip = meta.client_ip;
                                     meta.remote_port = meta.client_port;
+                                    hdr.before.dst_ip = hdr.ipv4.dst_ip;
+                                    TO_REAL_DESTINATION
                                 }
                             } else {
                                 if (hdr.leaving.pool != POOL_NONE) {
@@ -202,9 +234,18 @@
                                     hdr.flow.frontend_id = 0;
                                     meta.backend_id = 0;
                                     hdr.flow.frontend_pool = hdr.leaving.pool;
-                                } else if (meta.protocol != PROTOCOL_ICMP && meta.protocol != 0) {
+                                } else if (meta.protocol == PROTOCOL_ICMP) {
+                                    // ---- An echo request to or from a pod with a policy: tracked, so that its answer is known.
+                                    if (hdr.judge.isolated != 0) {
+                                        meta.remote_ip = meta.service_ip;
+                                        meta.remote_port = meta.service_port;
+                                        meta.endpoint_id = 0;
+                                        TRACK_DIRECT
+                                    }
+                                } else if (meta.protocol != 0) {
                                     // ---- Directly to a backend: tracked, so that no service flow uses the same return path. From
-                                    // ---- outside to any pod: tracked if the pod's answers would otherwise be masqueraded.
+                                    // ---- outside to any pod: tracked if the pod's answers would otherwise be masqueraded. To or from
+                                    // ---- a pod with a policy: tracked, so that policy knows who began.
                                     meta.remote_ip = meta.service_ip;
                                     meta.remote_port = meta.service_port;
                                     endpoints.apply();
@@ -213,24 +254,37 @@
                                         outgoing.apply();
                                         if (hdr.leaving.pool != POOL_NONE) {
                                             hdr.leaving.pool = POOL_NONE;
-                                            if (pods.apply().hit) {
+                                            if (hdr.judge.pod != POD_NONE) {
                                                 hdr.leaving.exempt = 1;
                                             }
                                         }
                                     }
                                     if (meta.endpoint_id != 0 || hdr.leaving.exempt == 1) {
-                                        hdr.leaving.exempt = 0;
-                                        meta.plan = PLAN_DIRECT;
-                                        hdr.flow.frontend_id = 0;
-                                        hdr.flow.frontend_pool = POOL_NONE;
-                                        meta.backend_id = 0;
+                                        TRACK_DIRECT
+                                    } else if (hdr.judge.isolated != 0) {
+                                        if (hdr.flow.starts == 0) {
+                                            // Nobody saw who began: the pipeline lost its entries, or the connection is older than the
+                                            // pod's first policy. The lower port is probably the server's. The client's next packet
+                                            // makes the entry.
+                                            if (meta.client_port < meta.service_port) {
+                                                hdr.judge.began = BEGAN_OTHER_PERHAPS;
+                                                hdr.judge.source_port = meta.client_port;
+                                                hdr.back.from_node = FROM_OTHER;
+                                            }
+                                        }
+                                        if (hdr.judge.began == BEGAN_SENDER) {
+                                            TRACK_DIRECT
+                                        }
                                     }
                                 }
                             }
                         }
+                    } else {
+                        FIND_SETS(hdr.ipv4.dst_ip)
                     }
 
                     if (meta.plan != PLAN_NONE && meta.drop_reason == DROP_NONE) {
+                        hdr.before.dst_ip = hdr.ipv4.dst_ip;
                         // ---- Where the flow goes: to its previous backend if allowed
                         hdr.flow.pinned = 0;
                         hdr.flow.moves = MOVES_NOT;
@@ -278,11 +332,17 @@
                                         hdr.flow.pinned = 0;
                                     }
                                 }
+                                if (hdr.flow.pinned == 1 && hdr.flow.moves == MOVES_NOT) {
+                                    TO_REAL_DESTINATION
+                                }
+                            } else {
+                                TO_REAL_DESTINATION
                             }
                         }
 
                         // ---- ... or to the backend of a new or moving flow
                         if (meta.plan != PLAN_NONE && (hdr.flow.pinned == 0 || hdr.flow.moves != MOVES_NOT)) {
+                            hdr.choice.sticky = STICKY_KEPT;
                             if (meta.refusal == DROP_NONE) {
                                 hdr.hashed.client_ip = meta.client_ip;
                                 hdr.hashed.client_port = meta.client_port;
@@ -319,7 +379,6 @@
                                     }
                                     if (meta.drop_reason == DROP_NONE) {
                                         meta.backend_state = BACKEND_GONE;
-                                        hdr.choice.sticky = STICKY_KEPT;
                                         if (meta.affinity != 0 && hdr.flow.moves == MOVES_NOT) {
                                             meta.affinity = meta.affinity - 1;
                                             clock.apply();
@@ -404,325 +463,15 @@
                                                 if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE) {
                                                     meta.refusal = DROP_NO_BACKEND;
                                                 }
-                                            } else if (hdr.choice.sticky == STICKY_AGED && meta.refusal == DROP_NONE) {
-                                                meta.at = hdr.choice.slot + CLIENT_SEEN;
-                                                clients.write(meta.at, hdr.choice.now);
-                                                meta.at = hdr.choice.slot + CLIENT_BACKEND;
-                                                clients.write(meta.at, meta.backend_id);
-                                            } else if (hdr.choice.sticky == STICKY_NEW && meta.refusal == DROP_NONE) {
-                                                // A flow that exceeds the share is not learned and uses its hash, as before.
-                                                SHARES_OF_PORT
-                                                READ_SHARE(SHARE_CLIENTS, EXPIRE_43200, known_clients, POD_CLIENTS, NODE_CLIENTS)
-                                                if (hdr.share.count < hdr.share.limit) {
-                                                    hdr.share.count = hdr.share.count + 1;
-                                                    known_clients.write(hdr.guard.port, hdr.share.count);
-                                                    hdr.choice.slot = client_slots.read(0);
-                                                    hdr.choice.slot = hdr.choice.slot + CLIENT_SLOT_WORDS;
-                                                    if (hdr.choice.slot == 0) {
-                                                        hdr.choice.slot = CLIENT_SLOT_WORDS;
-                                                    }
-                                                    client_slots.write(0, hdr.choice.slot);
-                                                    clients.write(hdr.choice.slot, hdr.choice.slot);
-                                                    meta.at = hdr.choice.slot + CLIENT_SEEN;
-                                                    clients.write(meta.at, hdr.choice.now);
-                                                    meta.at = hdr.choice.slot + CLIENT_BACKEND;
-                                                    clients.write(meta.at, meta.backend_id);
-                                                    meta.at = hdr.choice.slot;
-                                                    hdr.flow.learn = 1;
-                                                    affinities.apply();
-                                                }
                                             }
                                         }
                                     }
                                 }
                             }
-
-                            // ---- A new flow counts against its port's share
-                            if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE && hdr.flow.pinned == 0 && meta.slot == 0) {
-                                SHARES_OF_PORT
-                                if (meta.protocol == PROTOCOL_TCP) {
-                                    READ_SHARE(SHARE_CONNECTIONS, EXPIRE_43200, open_connections, POD_CONNECTIONS, NODE_CONNECTIONS)
-                                } else {
-                                    READ_SHARE(SHARE_DATAGRAMS, EXPIRE_120, datagrams, POD_DATAGRAMS, NODE_DATAGRAMS)
+                            if (meta.plan != PLAN_MASQUERADE && meta.plan != PLAN_DIRECT) {
+                                if (meta.drop_reason == DROP_NONE && meta.refusal == DROP_NONE) {
+                                    TO_REAL_DESTINATION
                                 }
-                                if (hdr.share.count >= hdr.share.limit) {
-                                    meta.drop_reason = DROP_SHARE;
-                                } else {
-                                    READ_SHARE(SHARE_UNANSWERED, EXPIRE_60, unanswered, POD_UNANSWERED, NODE_UNANSWERED)
-                                    if (hdr.share.count >= hdr.share.limit) {
-                                        meta.drop_reason = DROP_SHARE;
-                                    } else {
-                                        hdr.share.count = hdr.share.count + 1;
-                                        unanswered.write(hdr.guard.port, hdr.share.count);
-                                    }
-                                }
-                                if (meta.drop_reason == DROP_NONE) {
-                                    meta.slot = slots.read(0);
-                                    meta.slot = meta.slot + SLOT_WORDS;
-                                    if (meta.slot == 0) {
-                                        meta.slot = SLOT_WORDS;
-                                    }
-                                    slots.write(0, meta.slot);
-                                    meta.at = meta.slot + SLOT_STATE;
-                                    hdr.slot.displaced = connections.read(meta.at);
-                                    FORGET_DISPLACED(meta.slot)
-                                    connections.write(meta.slot, meta.slot);
-                                    meta.at = meta.slot + SLOT_PORT;
-                                    connections.write(meta.at, hdr.guard.port);
-                                    if (hdr.tcp.isValid() && hdr.flow.starts == 1) {
-                                        hdr.slot.sent = hdr.tcp.sequence + 1;
-                                        hdr.slot.near = CLIENT_SPOKE;
-                                    } else {
-                                        hdr.slot.sent = 0;
-                                        hdr.slot.near = 0;
-                                    }
-                                    meta.at = meta.slot + SLOT_CLIENT_SENT;
-                                    connections.write(meta.at, hdr.slot.sent);
-                                    meta.at = meta.slot + SLOT_STATE;
-                                    connections.write(meta.at, hdr.slot.near);
-                                } else if (meta.plan == PLAN_DIRECT) {
-                                    // It works without an entry, except alongside a service flow.
-                                    drops.count(meta.drop_reason);
-                                    meta.drop_reason = DROP_NONE;
-                                    meta.plan = PLAN_NONE;
-                                }
-                            }
-                        }
-
-                        // ---- The source that the other end sees
-                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE) {
-                            meta.local_ip = meta.client_ip;
-                            meta.local_port = meta.client_port;
-                            if (hdr.flow.pinned == 0 && meta.plan != PLAN_DIRECT) {
-                                if (meta.client_ip == meta.remote_ip) {
-                                    // A client that is its own backend. Beyond the uplink, it must be able to answer.
-                                    if (meta.port_class == CLASS_POD) {
-                                        meta.pool = POOL_HAIRPIN;
-                                    } else if (meta.pool == POOL_NONE) {
-                                        meta.pool = POOL_NODE;
-                                    }
-                                }
-                                if (hdr.flow.on_host == 1) {
-                                    // The node drops packets with its own source; its answers pass the pipeline anyway.
-                                    meta.pool = POOL_NONE;
-                                    if (meta.port_class == CLASS_HOST) {
-                                        meta.pool = POOL_HAIRPIN;
-                                    }
-                                } else if (meta.pool == POOL_NONE && meta.plan == PLAN_BALANCE) {
-                                    // A backend outside the cluster sees the pod as any other destination there, and no backend on
-                                    // another machine sees an internal address of the host. One of this node's pods sees the source: it
-                                    // answers through this pipeline. (`pods` is looked up for the backend, and again for the packet when
-                                    // it is forwarded.)
-                                    hdr.leaving.pool = POOL_NONE;
-                                    if (meta.port_class == CLASS_POD) {
-                                        hdr.leaving.ip = meta.remote_ip;
-                                        outgoing.apply();
-                                    } else if (hdr.leaving.internal == 1) {
-                                        hdr.leaving.pool = POOL_NODE;
-                                    }
-                                    if (hdr.leaving.pool != POOL_NONE) {
-                                        hdr.leaving.ip = hdr.ipv4.dst_ip;
-                                        hdr.ipv4.dst_ip = meta.remote_ip;
-                                        if (!pods.apply().hit) {
-                                            meta.pool = hdr.leaving.pool;
-                                        }
-                                        hdr.ipv4.dst_ip = hdr.leaving.ip;
-                                    }
-                                }
-                                if (meta.port_class == CLASS_POD && meta.protocol == PROTOCOL_UDP) {
-                                    // As for packets that a pod sends to these ports itself (`nodes/decapsulate.p4`).
-                                    if (meta.remote_port == PORT_VXLAN || meta.remote_port == PORT_VXLAN_LINUX) {
-                                        meta.drop_reason = DROP_TUNNEL;
-                                    }
-                                }
-                            }
-                            if (meta.pool == POOL_OWN) {
-                                meta.local_port = meta.source_port;
-                            } else if (meta.pool != POOL_NONE) {
-                                pools.apply();
-                                if (hdr.flow.pinned == 1) {
-                                    meta.local_port = meta.source_port;
-                                } else if (meta.protocol != PROTOCOL_SCTP && meta.drop_reason == DROP_NONE) {
-                                    hdr.range.attempt = attempts.read(0);
-                                    hdr.range.attempt = hdr.range.attempt + 1;
-                                    attempts.write(0, hdr.range.attempt);
-                                    meta.port_offset = meta.port_offset + hdr.range.attempt;
-                                    PORT_OF_OFFSET
-                                }
-                            }
-                        }
-                        if (meta.refusal == DROP_NONE && meta.drop_reason == DROP_NONE && meta.plan != PLAN_NONE) {
-                            hdr.flow.learn = 1;
-                            replies.apply();
-                            if (hdr.flow.collides == 1 && hdr.flow.pinned == 0) {
-                                if (meta.protocol != PROTOCOL_SCTP) {
-                                    if (meta.pool == POOL_NONE) {
-                                        if (hdr.flow.on_host == 1) {
-                                            meta.pool = POOL_HAIRPIN;
-                                            pools.apply();
-                                        } else {
-                                            meta.pool = POOL_NODE;
-                                            pools.apply();
-                                            meta.pool = POOL_OWN;
-                                            meta.local_ip = meta.client_ip;
-                                        }
-                                    }
-                                    if (meta.drop_reason == DROP_NONE) {
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                        TRY_NEXT_PORT
-                                    }
-                                }
-                            }
-                            if (hdr.flow.collides == 1) {
-                                meta.drop_reason = DROP_MASQUERADE;
-                            } else if (hdr.flow.pinned == 0) {
-                                meta.source_port = meta.local_port;
-                                if (meta.plan != PLAN_DIRECT || meta.pool != POOL_NONE) {
-                                    flows.apply();
-                                } else {
-                                    // Nothing to rewrite.
-                                    meta.plan = PLAN_NONE;
-                                }
-                            }
-                        }
-                    }
-
-                    // ---- The effect of an answer or a close on the port's share
-                    if (hdr.slot.changed == 1) {
-                        FORGET_DISPLACED(hdr.slot.first)
-                        hdr.slot.counted = 0;
-                        hdr.slot.state = hdr.slot.state & COUNTED;
-                        if (hdr.slot.state != COUNTED) {
-                            if (hdr.slot.state >= ESTABLISHED) {
-                                hdr.slot.counted = 1;
-                            }
-                        }
-                        hdr.slot.known = hdr.slot.known & COUNTED;
-                        if (hdr.slot.known != COUNTED) {
-                            if (hdr.slot.known >= ESTABLISHED) {
-                                hdr.slot.counted = hdr.slot.counted + 2;
-                            }
-                        }
-                        meta.at = hdr.slot.first + SLOT_PORT;
-                        if (hdr.slot.counted == 1) {
-                            if (meta.protocol == PROTOCOL_TCP) {
-                                // The client's own packet; the slot may have belonged to another flow.
-                                hdr.share.port = hdr.guard.port;
-                                connections.write(meta.at, hdr.guard.port);
-                                ONE_MORE(open_connections)
-                            } else {
-                                hdr.share.port = connections.read(meta.at);
-                                ONE_MORE(datagrams)
-                            }
-                            ONE_LESS(unanswered)
-                        } else if (hdr.slot.counted == 2) {
-                            hdr.share.port = connections.read(meta.at);
-                            ONE_LESS(open_connections)
-                        }
-                    }
-
-#include "../fragments/teach.p4"
-
-                    // ---- The rewriting, in either direction
-                    if (meta.drop_reason == DROP_NONE && (meta.plan != PLAN_NONE || hdr.flow.found == 1)) {
-                        if (meta.refusal == DROP_NONE) {
-                            if (hdr.tcp.isValid()) {
-                                transport_sum.subtract(hdr.tcp.checksum);
-                                transport_sum.subtract(hdr.tcp.src_port);
-                                transport_sum.subtract(hdr.tcp.dst_port);
-                                hdr.before.src_port = hdr.tcp.src_port;
-                                hdr.before.dst_port = hdr.tcp.dst_port;
-                                hdr.tcp.src_port = meta.local_port;
-                                hdr.tcp.dst_port = meta.remote_port;
-                                transport_sum.add(hdr.tcp.src_port);
-                                transport_sum.add(hdr.tcp.dst_port);
-                            } else if (hdr.udp.isValid()) {
-                                transport_sum.subtract(hdr.udp.checksum);
-                                transport_sum.subtract(hdr.udp.src_port);
-                                transport_sum.subtract(hdr.udp.dst_port);
-                                hdr.before.src_port = hdr.udp.src_port;
-                                hdr.before.dst_port = hdr.udp.dst_port;
-                                hdr.udp.src_port = meta.local_port;
-                                hdr.udp.dst_port = meta.remote_port;
-                                transport_sum.add(hdr.udp.src_port);
-                                transport_sum.add(hdr.udp.dst_port);
-                            }
-                            if (hdr.icmp.isValid()) {
-                                // The identifier takes the place of the requester's port. No pseudo header.
-                                transport_sum.subtract(hdr.icmp.checksum);
-                                transport_sum.subtract(hdr.icmp.identifier);
-                                hdr.before.src_port = hdr.icmp.identifier;
-                                hdr.icmp.identifier = meta.local_port;
-                                if (hdr.flow.found == 1) {
-                                    hdr.icmp.identifier = meta.remote_port;
-                                }
-                                transport_sum.add(hdr.icmp.identifier);
-                            } else {
-                                transport_sum.subtract(hdr.ipv4.src_ip);
-                                transport_sum.subtract(hdr.ipv4.dst_ip);
-                                transport_sum.add(meta.local_ip);
-                                transport_sum.add(meta.remote_ip);
-                            }
-                            header_sum.subtract(hdr.ipv4.src_ip);
-                            header_sum.subtract(hdr.ipv4.dst_ip);
-                            hdr.before.dst_ip = hdr.ipv4.dst_ip;
-                            hdr.ipv4.src_ip = meta.local_ip;
-                            hdr.ipv4.dst_ip = meta.remote_ip;
-                            header_sum.add(hdr.ipv4.src_ip);
-                            header_sum.add(hdr.ipv4.dst_ip);
-                        } else {
-                            // ---- Refused on behalf of the backend. The rest of the packet follows the answer: it can't be truncated.
-                            if (meta.refusal == DROP_NO_FLOW) {
-                                // RFC 9293, 3.10.7.1: a packet with ACK is answered with that number. A SYN has none.
-                                hdr.work.bits = hdr.tcp.flags & (TCP_RST | TCP_ACK);
-                                if (hdr.work.bits != TCP_ACK) {
-                                    meta.refusal = DROP_NONE;
-                                    meta.drop_reason = DROP_NO_FLOW;
-                                } else {
-                                    hdr.ipv4.total_length = 40;
-                                    hdr.tcp.src_port = meta.service_port;
-                                    hdr.tcp.dst_port = meta.client_port;
-                                    hdr.tcp.sequence = hdr.tcp.acknowledgment;
-                                    hdr.tcp.acknowledgment = 0;
-                                    hdr.tcp.data_offset = 0x50;
-                                    hdr.tcp.flags = TCP_RST;
-                                    hdr.tcp.window = 0;
-                                    hdr.tcp.urgent = 0;
-                                    // The constant part of header and pseudo header: 0x5004 for offset and flag, protocol, length.
-                                    hdr.tcp.checksum = 0x501e;
-                                    transport_sum.add(hdr.tcp.checksum);
-                                    transport_sum.add(hdr.tcp.src_port);
-                                    transport_sum.add(hdr.tcp.dst_port);
-                                    transport_sum.add(hdr.tcp.sequence);
-                                    transport_sum.add(hdr.ipv4.src_ip);
-                                    transport_sum.add(hdr.ipv4.dst_ip);
-                                    hdr.ipv4.checksum = IPV4_RESET;
-                                    hdr.ipv4.identification = 0;
-                                    hdr.ipv4.flags_offset = 0x4000;
-                                    hdr.ipv4.dscp_ecn = 0;
-                                    hdr.ipv4.ttl = 64;
-                                    hdr.ipv4.src_ip = meta.service_ip;
-                                    hdr.ipv4.dst_ip = meta.client_ip;
-                                    header_sum.add(hdr.ipv4.checksum);
-                                    header_sum.add(hdr.ipv4.src_ip);
-                                    header_sum.add(hdr.ipv4.dst_ip);
-                                }
-                            } else {
-                                meta.refusal = DROP_NONE;
-                                meta.drop_reason = DROP_NO_BACKEND;
                             }
                         }
                     }

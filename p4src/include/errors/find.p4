@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Part of the main control's apply block: an ICMP error about a flow is translated like a packet of that flow, in its own header
-// and in the quoted packet (RFC 5508). It is not a packet of the flow: it adds no entry and restarts no timer.
+// Part of the main control's apply block: the flow that an ICMP error is about. The error is judged and translated like a packet
+// of that flow (`rewrite.p4`), but is none: it adds no entry and restarts no timer.
 
                     meta.plan = PLAN_NONE;
                     hdr.flow.found = 0;
@@ -8,6 +8,10 @@
                     meta.expiry = EXPIRE_UNTOUCHED;
                     hdr.flow.compare = 0;
                     hdr.slot.due = DUE_NOT;
+                    hdr.flow.rewritten = 0;
+                    hdr.before.dst_ip = hdr.ipv4.dst_ip;
+                    FIND_SETS(hdr.ipv4.dst_ip)
+                    hdr.judge.began = BEGAN_SENDER;
                     meta.after = 0;
                     meta.outside = 0;
                     if (meta.port_class == CLASS_UPLINK) {
@@ -38,9 +42,10 @@
                             meta.local_ip = meta.service_ip;
                             meta.local_port = meta.service_port;
                             endpoints.apply();
-                            if (meta.endpoint_id != 0 || meta.outside == 1) {
+                            if (meta.endpoint_id != 0 || meta.outside == 1 || hdr.judge.isolated != 0) {
                                 if (replies.apply().hit) {
                                     hdr.flow.found = 1;
+                                    hdr.judge.began = BEGAN_OTHER;
                                     if (hdr.back.frontend_id != 0) {
                                         frontends.apply();
                                     } else {
@@ -90,57 +95,22 @@
                                 }
                             }
                             meta.plan = PLAN_NONE;
-                        }
-
-                        // ---- The rewriting. The quoted packet has the opposite direction of the error.
-                        if (hdr.flow.found == 1 && meta.drop_reason == DROP_NONE) {
-                            // The sums over the quoted IP header and a quoted echo stay the same: the rest changes the message's checksum.
-                            transport_sum.subtract(hdr.icmp.checksum);
-                            quoted_header_sum.subtract(hdr.quoted.checksum);
-                            quoted_header_sum.subtract(hdr.quoted.src_ip);
-                            quoted_header_sum.subtract(hdr.quoted.dst_ip);
-                            header_sum.subtract(hdr.ipv4.src_ip);
-                            header_sum.subtract(hdr.ipv4.dst_ip);
-                            if (meta.protocol == PROTOCOL_ICMP) {
-                                quoted_l4_sum.subtract(hdr.quoted_l4.second);
-                                quoted_l4_sum.subtract(hdr.quoted_l4.third);
-                                hdr.quoted_l4.third = meta.remote_port;
-                                quoted_l4_sum.add(hdr.quoted_l4.third);
-                            } else {
-                                quoted_l4_sum.subtract(hdr.quoted_l4.fourth);
-                                quoted_l4_sum.subtract(hdr.quoted_l4.first);
-                                quoted_l4_sum.subtract(hdr.quoted_l4.second);
-                                quoted_l4_sum.subtract(hdr.quoted.src_ip);
-                                quoted_l4_sum.subtract(hdr.quoted.dst_ip);
-                                if (meta.protocol == PROTOCOL_UDP && hdr.quoted_l4.fourth != 0) {
-                                    // The UDP checksum covers ports and addresses, the message's checksum only ports.
-                                    transport_sum.add(hdr.quoted.src_ip);
-                                    transport_sum.add(hdr.quoted.dst_ip);
-                                    transport_sum.subtract(meta.remote_ip);
-                                    transport_sum.subtract(meta.local_ip);
-                                } else {
-                                    transport_sum.subtract(hdr.quoted_l4.first);
-                                    transport_sum.subtract(hdr.quoted_l4.second);
-                                    transport_sum.add(meta.remote_port);
-                                    transport_sum.add(meta.local_port);
+                            if (hdr.flow.found == 0 && hdr.judge.isolated != 0) {
+                                // It was sent directly: only `replies` has it.
+                                meta.remote_ip = meta.service_ip;
+                                meta.remote_port = meta.service_port;
+                                meta.local_ip = meta.client_ip;
+                                meta.local_port = meta.client_port;
+                                endpoints.apply();
+                                if (replies.apply().hit) {
+                                    hdr.flow.found = 1;
                                 }
-                                hdr.quoted_l4.first = meta.remote_port;
-                                hdr.quoted_l4.second = meta.local_port;
-                                quoted_l4_sum.add(hdr.quoted_l4.first);
-                                quoted_l4_sum.add(hdr.quoted_l4.second);
-                                quoted_l4_sum.add(meta.remote_ip);
-                                quoted_l4_sum.add(meta.local_ip);
                             }
-                            // As Linux does, hide a masqueraded client in errors too, and the routers behind its address.
-                            if (hdr.quoted.dst_ip != meta.local_ip) {
-                                hdr.ipv4.src_ip = meta.local_ip;
-                            }
-                            hdr.ipv4.dst_ip = meta.remote_ip;
-                            hdr.quoted.src_ip = meta.remote_ip;
-                            hdr.quoted.dst_ip = meta.local_ip;
-                            quoted_header_sum.add(hdr.quoted.src_ip);
-                            quoted_header_sum.add(hdr.quoted.dst_ip);
-                            header_sum.add(hdr.ipv4.src_ip);
-                            header_sum.add(hdr.ipv4.dst_ip);
+                        }
+                    }
+                    if (hdr.flow.found == 1) {
+                        TO_REAL_DESTINATION
+                        if (hdr.ipv4.src_ip == hdr.before.dst_ip) {
+                            hdr.judge.isolated = 0;
                         }
                     }
