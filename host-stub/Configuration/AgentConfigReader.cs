@@ -23,8 +23,8 @@ internal static class AgentConfigReader
     /// <summary>InfraManager's sections, on a machine that is both host and ACC.</summary>
     private static readonly string[] OtherSections =
     [
-        "Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits", "Kubernetes", "Services", "Devices", "ArpProxy",
-        "Subfunctions",
+        "Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits", "Kubernetes", "Services", "Policy", "Devices",
+        "ArpProxy", "Subfunctions",
     ];
 
     /// <exception cref="ConfigurationException">The configuration is not valid; it has an error for each problem.</exception>

@@ -102,6 +102,7 @@ internal sealed class FakeCore : IProgrammer
             ResetHostIntent => new RemovalOutcome([.. StoredEndpoints.Select(v => v.Endpoint.Spec)]),
             ServiceIntent => new ServiceOutcome(null),
             RemoteNodesIntent or NeighborsIntent => new PeerOutcome(),
+            PolicyIntent => new PolicyOutcome(),
             SnatIntent snat => new SnatOutcome(Snat = snat.Apply(Snat)),
             _ => throw new NotSupportedException(intent.GetType().Name),
         };

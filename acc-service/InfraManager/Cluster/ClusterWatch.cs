@@ -3,6 +3,7 @@ using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Events;
 using ACCOffload.InfraManager.Cluster.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.InfraManager.Cluster.Policy;
 using ACCOffload.InfraManager.Cluster.Services;
 using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.Programming;
@@ -11,7 +12,8 @@ using ACCOffload.InfraManager.State.Node;
 namespace ACCOffload.InfraManager.Cluster;
 
 /// <summary>
-/// Watches the cluster's services, its nodes and the service ranges, and submits them to the programmer, until disposed.
+/// Watches the cluster's services, its nodes, the service ranges and what network policy follows from, and submits them to the programmer,
+/// until disposed.
 /// </summary>
 internal sealed class ClusterWatch : IAsyncDisposable
 {
@@ -28,6 +30,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly NodeController _nodeController;
     private readonly Reflector<NodeObject>? _nodes;
     private readonly RemoteNodeController? _remoteNodes;
+    private readonly PolicyController? _policy;
     private readonly HealthCheckServer? _healthChecks;
     private readonly EventRecorder _events;
     private readonly TimeProvider _time;
@@ -37,12 +40,13 @@ internal sealed class ClusterWatch : IAsyncDisposable
     /// <param name="node">The node.</param>
     /// <param name="programmer">Applies the changes.</param>
     /// <param name="healthChecks">Serves load balancers' health checks; null for none. Disposed with the watch.</param>
+    /// <param name="policy">Whether network policy is watched too.</param>
     /// <param name="options">Limits for requests to the API server.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Receives failures.</param>
     public ClusterWatch(
-        KubernetesSettings settings, NodeSettings node, IProgrammer programmer, HealthCheckServer? healthChecks, ApiServerOptions options,
-        TimeProvider time, ILogger logger)
+        KubernetesSettings settings, NodeSettings node, IProgrammer programmer, HealthCheckServer? healthChecks, bool policy,
+        ApiServerOptions options, TimeProvider time, ILogger logger)
     {
         _time = time;
         _healthChecks = healthChecks;
@@ -72,16 +76,26 @@ internal sealed class ClusterWatch : IAsyncDisposable
             _remoteNodes = new RemoteNodeController(node.Name, programmer, time, logger);
             _nodes = new Reflector<NodeObject>(ResourceKinds.Nodes, _client, _remoteNodes, options, time, logger);
         }
+
+        _policy = policy ? new PolicyController(_client, programmer, _events.Record, options, time, logger) : null;
     }
 
     public ClusterWatchStatus GetStatus() =>
-        new(_client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status, .. Optional], _controller.GetStatus());
+        new(
+            _client.Server?.ToString() ?? "", [_services.Status, _slices.Status, _node.Status, .. Optional, .. _policy?.Kinds ?? []],
+            _controller.GetStatus())
+        {
+            Policy = _policy?.GetStatus(),
+        };
 
     /// <summary>Why this node's addresses and ranges from the cluster are not in effect; empty if they are.</summary>
     public string NodeProblem => _nodeController.Problem;
 
     /// <summary>Why the latest routes to other nodes are not in effect; empty if they are.</summary>
     public string RemoteNodesProblem => _remoteNodes?.Problem ?? "";
+
+    /// <summary>Why the latest policies are not in effect; empty if they are.</summary>
+    public string PolicyProblem => _policy?.Problem ?? "";
 
     private IEnumerable<ReflectorStatus> Optional => new[] { _ranges?.Status, _nodes?.Status }.OfType<ReflectorStatus>();
 
@@ -93,6 +107,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _ranges is { } ranges ? Task.Run(() => ranges.RunAsync(_stop.Token)) : Task.CompletedTask,
         _nodes is { } nodes ? Task.Run(() => nodes.RunAsync(_stop.Token)) : Task.CompletedTask,
         _remoteNodes is { } remoteNodes ? Task.Run(() => remoteNodes.RunAsync(_stop.Token)) : Task.CompletedTask,
+        _policy is { } policy ? Task.Run(() => policy.RunAsync(_stop.Token)) : Task.CompletedTask,
         Task.Run(() => _nodeController.RunAsync(_stop.Token)),
         Task.Run(SyncAsync),
         Task.Run(() => _controller.RunAsync(_stop.Token)),
@@ -106,6 +121,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
         _controller.Dispose();
         _nodeController.Dispose();
         _remoteNodes?.Dispose();
+        _policy?.Dispose();
         _client.Dispose();
         if (_healthChecks is not null)
         {
@@ -133,4 +149,8 @@ internal sealed class ClusterWatch : IAsyncDisposable
 /// <param name="Server">The API server in use; empty before the first request.</param>
 /// <param name="Kinds">One entry per watched kind.</param>
 /// <param name="Services">The state of the service controller.</param>
-internal sealed record ClusterWatchStatus(string Server, IReadOnlyList<ReflectorStatus> Kinds, ServiceControllerStatus Services);
+internal sealed record ClusterWatchStatus(string Server, IReadOnlyList<ReflectorStatus> Kinds, ServiceControllerStatus Services)
+{
+    /// <summary>The state of the policy watch; null if policy is not watched.</summary>
+    public PolicyWatchStatus? Policy { get; init; }
+}

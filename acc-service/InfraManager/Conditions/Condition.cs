@@ -48,6 +48,7 @@ internal static class ConditionNames
     public const string Uplink = "Uplink";
     public const string Node = "Node";
     public const string Watch = "Watch";
+    public const string Policy = "Policy";
     public const string Certificates = "Certificates";
 }
 
@@ -69,6 +70,9 @@ internal static class ConditionRemedies
             + "on the network of Node:Uplink:Port, or not the one of Node:Uplink:Routes",
         ConditionNames.Node => "compare 'kubectl get node NAME -o yaml' with the Node settings; Node:PodRanges overrides spec.podCIDRs",
         ConditionNames.Watch => "check the route to the API server and the kubeconfig (Kubernetes:Kubeconfig)",
+        ConditionNames.Policy =>
+            "apply rootfs/kubernetes/rbac.yaml if a kind is forbidden; a target that refuses rows may be out of room, see "
+            + "'inframanager ctl status'; Policy:Source off enforces nothing",
         ConditionNames.Certificates => "renew or repair the file; it is read again automatically",
         _ => "see 'journalctl --unit inframanager'",
     };

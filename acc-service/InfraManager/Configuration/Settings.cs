@@ -27,6 +27,7 @@ internal sealed record Settings(
     LoggingSettings Logging,
     KubernetesSettings Kubernetes,
     ServicesSettings Services,
+    PolicySettings Policy,
     ArpProxySettings ArpProxy,
     IReadOnlyDictionary<string, SubfunctionSettings> Subfunctions,
     IPEndPoint? MetricsListen);
@@ -43,6 +44,19 @@ internal enum ServicesSource
 
 /// <summary>Where services come from, and the address that serves load balancers' health checks; null for none.</summary>
 internal sealed record ServicesSettings(ServicesSource Source, IPAddress? HealthCheckAddress);
+
+/// <summary>Where network policy comes from.</summary>
+internal enum PolicySource
+{
+    /// <summary>The cluster's API server, which is watched: NetworkPolicy and ClusterNetworkPolicy.</summary>
+    Kubernetes,
+
+    /// <summary>Nowhere: no traffic is judged.</summary>
+    Off,
+}
+
+/// <summary>Where network policy comes from.</summary>
+internal sealed record PolicySettings(PolicySource Source);
 
 /// <summary>Where the soft target listens, its certificates for TCP, and the network namespace of its ports.</summary>
 internal sealed record SoftTargetSettings(

@@ -51,6 +51,7 @@ internal static class SettingsFingerprint
             settings.Kubernetes with { Servers = [] },
             List(settings.Kubernetes.Servers),
             settings.Services,
+            settings.Policy,
             settings.ArpProxy,
             List(settings.Subfunctions.OrderBy(s => s.Key, StringComparer.Ordinal)),
             settings.MetricsListen);

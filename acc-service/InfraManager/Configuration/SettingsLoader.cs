@@ -63,6 +63,10 @@ internal static class SettingsLoader
         ConfigurationTree tree, out ConfigurationReader reader)
     {
         reader = new ConfigurationReader(tree);
+        var services = new ServicesSettings(
+            reader.Value<ServicesSource>("Services:Source", "watch", Parsers.Name, "give watch or agent"),
+            reader.Value<IPAddress?>(
+                "Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none"));
         var settings = new Settings(
             tree.Home,
             NodeSection.Read(reader),
@@ -83,10 +87,8 @@ internal static class SettingsLoader
                 TimeSpan.FromSeconds(reader.Number("Limits:ShutdownSeconds", 10, 1, 300))),
             LoggingSettings.Read(reader, Features.Log),
             ReadKubernetes(reader),
-            new ServicesSettings(
-                reader.Value<ServicesSource>("Services:Source", "watch", Parsers.Name, "give watch or agent"),
-                reader.Value<IPAddress?>(
-                    "Services:HealthCheckAddress", "", Parsers.OptionalAddress, "give an IP address of this machine, or \"\" for none")),
+            services,
+            PolicySection.Read(reader, services.Source),
             new ArpProxySettings(reader.Value<string?>(
                 "ArpProxy:Interface", "", DeviceParsers.OptionalInterface,
                 "give the name of an interface of this machine, or \"\" for none")),

@@ -46,6 +46,8 @@ internal sealed partial class ServiceComposer
     // If port numbers are derived from MACs, every possible port already exists, and none is watched.
     private bool ArePortsFixed => _settings.Node.Devices.PortRule == PortRule.Mac;
 
+    private bool WatchesPolicy => _settings.Policy.Source == PolicySource.Kubernetes && _settings.Node.Profile.JudgesPolicy;
+
     // Without one there is nothing to watch, which the condition Watch says.
     private bool KubeconfigExists => File.Exists(_settings.Kubernetes.Kubeconfig);
 
@@ -137,8 +139,11 @@ internal sealed partial class ServiceComposer
             conditions.Add(() => Condition.Met(ConditionNames.Watch, "services are set by the agent (Services:Source)"));
         }
 
+        conditions.Add(() => PolicyCondition.Of(
+            programmer.Status.Policy, watch?.GetStatus().Policy?.Problem ?? "", _settings.Node.Profile));
         conditions.Add(() => CertificateCondition.Of(trust, session.CertificateProblem, _time.GetUtcNow()));
         conditions.AddNotice(() => NodesNotice.Of(programmer.RemoteNodes, watch?.RemoteNodesProblem ?? ""));
+        conditions.AddNotice(() => PolicyNotice.Of(KubeconfigExists ? watch?.GetStatus().Policy : null));
         conditions.AddNotice(() => PortPoolCondition.NoticeOf(programmer, _settings.Node.Devices));
         conditions.AddNotice(() => portWatch.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }
@@ -184,7 +189,7 @@ internal sealed partial class ServiceComposer
         }
 
         return new ClusterWatch(
-            _settings.Kubernetes, _settings.Node, programmer, health, new ApiServerOptions(), _time, logger);
+            _settings.Kubernetes, _settings.Node, programmer, health, WatchesPolicy, new ApiServerOptions(), _time, logger);
     }
 
     private Programmer CreateProgrammer(SqliteStore store, P4Target target)
@@ -195,6 +200,8 @@ internal sealed partial class ServiceComposer
             QueueBytes = _settings.Limits.QueueBytes,
             MaxUpdatesPerWrite = _settings.Target.BatchSize,
             WatchesCluster = _settings.Services.Source == ServicesSource.Watch,
+            WatchesPolicy = WatchesPolicy,
+            AwaitsPolicy = KubeconfigExists,
         };
         try
         {

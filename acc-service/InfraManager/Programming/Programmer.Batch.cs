@@ -74,6 +74,11 @@ internal sealed partial class Programmer
         }
 
         times.End();
+        if (_policies?.Update(_model, _effective.Of(_model)) is { } change)
+        {
+            await _device.RealiseAsync(change, _abort.Token);
+        }
+
         _admission.Forget();
         Publish(run);
         Hook(CrashPoint.BeforeComplete);

@@ -280,6 +280,8 @@ internal sealed partial class Programmer
             _model = Load();
             _admission = NewAdmission();
             _model.AffinityTime = _clock.Value;
+            _policies = NewPolicies();
+            _device.Policies = _policies;
             _device.Restart(_model);
             _mustReload = false;
             PublishAll();

@@ -157,6 +157,21 @@ internal sealed partial class Programmer
         Commits = _store.Commits,
         Reconciled = _device.IsReconciled,
         LastReconcile = _device.LastReconcile,
+        Policy = TakePolicyStatus(),
         StoreProblem = _storeProblem,
     };
+
+    private PolicyStatus TakePolicyStatus()
+    {
+        var bindings = _model.Policies;
+        if (!bindings.IsOn)
+        {
+            return PolicyStatus.Off;
+        }
+
+        var sets = _model.Endpoints.Values.Select(bindings.Of).ToList();
+        return new PolicyStatus(
+            true, bindings.IsAwaited, bindings.IsSynced, bindings.IsFenced, _model.PolicyObjects.Policies,
+            sets.Count(s => s.Isolate && !s.ArePending), sets.Count(s => s.ArePending));
+    }
 }

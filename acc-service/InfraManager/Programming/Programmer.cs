@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Net;
+using ACCOffload.InfraManager.Programming.Policy;
 using ACCOffload.InfraManager.Programming.Queue;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
@@ -35,6 +36,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     private readonly AffinityClock _clock;
     private NetworkModel _model;
     private AdmissionControl _admission;
+    private LocalPolicies? _policies;
     private Task? _loop;
     private volatile bool _finished;
     private long _lastProgress;
@@ -67,11 +69,13 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         _queue = new IntentQueue<PendingIntent>(options.QueueIntents, options.QueueBytes);
         _model = Load();
         _admission = NewAdmission();
+        _policies = NewPolicies();
         _device = new DeviceSync(_model, target, node, options, time, loggers.CreateLogger("Programmer"), Progress)
         {
             PortRemoved = OnPortRemoved,
             MarkRead = OnMarkRead,
             TimeRead = OnTimeRead,
+            Policies = _policies,
         };
         _status = TakeStatus();
         PublishAll();
@@ -241,7 +245,28 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
             model.Forget();
         }
 
+        if (!_options.WatchesPolicy)
+        {
+            model.PolicyObjects.Keys.ToList().ForEach(model.PolicyObjects.Remove);
+            model.PolicySync.Set(false);
+            model.Forget();
+        }
+
         return model;
+    }
+
+    /// <summary>Compiles the policies of the model that was just loaded; null if policy is off.</summary>
+    private LocalPolicies? NewPolicies()
+    {
+        if (!_options.WatchesPolicy || !_node.Profile.JudgesPolicy)
+        {
+            return null;
+        }
+
+        var policies = new LocalPolicies(_node.Name, _options.AwaitsPolicy);
+        policies.Load(_model, _effective.Of(_model));
+        _model.Policies = policies.Bindings;
+        return policies;
     }
 
     private AdmissionControl NewAdmission()

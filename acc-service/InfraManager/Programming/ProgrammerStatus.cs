@@ -61,6 +61,8 @@ internal sealed record ProgrammerStatus
 
     public required ReconcileCounts LastReconcile { get; init; }
 
+    public PolicyStatus Policy { get; init; } = PolicyStatus.Off;
+
     /// <summary>The store's problem in one line; empty while commits succeed.</summary>
     public required string StoreProblem { get; init; }
 }

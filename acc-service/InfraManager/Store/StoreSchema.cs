@@ -110,6 +110,18 @@ internal static class StoreSchema
             mac TEXT NOT NULL
         ) STRICT, WITHOUT ROWID;
         """,
+        """
+        CREATE TABLE policy_objects (
+            kind INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            object TEXT NOT NULL,
+            PRIMARY KEY (kind, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE policy_sync (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            source TEXT NOT NULL
+        ) STRICT;
+        """,
     ];
 
     public static int Version => Migrations.Length;

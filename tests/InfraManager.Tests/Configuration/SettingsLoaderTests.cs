@@ -147,6 +147,9 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Node": { "Name": "a.", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"a.\": is not a node name")]
     [InlineData("""{ "Node": { "Name": "a.-b", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"a.-b\": is not a node name")]
     [InlineData("""{ "Node": { "Name": "é", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"é\": is not a node name")]
+    [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "Services": { "Source": "agent" }, "Policy": { "Source": "kubernetes" } }""",
+        "Policy:Source = \"kubernetes\": needs a watch of the cluster")]
+    [InlineData("""{ "Node": { "Name": "n" }, "Policy": { "Source": "felix" } }""", "Policy:Source = \"felix\": is not one of the choices; give kubernetes or off")]
     [InlineData("""{ "Node": { "Name": "n" }, "Services": { "Source": "agent" } }""", "Node:PodRanges: is missing: without a watch")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": [] }, "Services": { "Source": "agent" } }""", "Node:PodRanges = \"[]\": is missing: without a watch")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": "10.244.1.0/24" } }""",
@@ -385,6 +388,22 @@ public sealed class SettingsLoaderTests : IDisposable
         var settings = SettingsLoader.Load(Path.Combine(Repository.Root, "rootfs/overlay/etc/accoffload/inframanager.json"),
             new Dictionary<string, string>());
         Assert.Equal(TargetKind.Embedded, settings.Target.Kind);
+    }
+
+    [Theory]
+    [InlineData("watch", "", PolicySource.Kubernetes)]
+    [InlineData("watch", "kubernetes", PolicySource.Kubernetes)]
+    [InlineData("watch", "off", PolicySource.Off)]
+    [InlineData("agent", "", PolicySource.Off)]
+    [InlineData("agent", "off", PolicySource.Off)]
+    public void Policy_is_watched_where_services_are(string services, string policy, object source)
+    {
+        var settings = Load($$"""
+            { "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"], "VirtualRanges": ["10.96.0.0/12"] },
+              "Services": { "Source": "{{services}}" }, "Policy": { "Source": "{{policy}}" } }
+            """);
+
+        Assert.Equal(source, settings.Policy.Source);
     }
 
     [Fact]

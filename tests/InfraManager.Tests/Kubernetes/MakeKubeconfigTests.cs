@@ -54,7 +54,9 @@ public sealed class MakeKubeconfigTests : IDisposable
         var rules = ((List<object?>)role["rules"]!).Cast<Dictionary<string, object?>>().ToList();
         Assert.Equal(
             ["services list watch", "discovery.k8s.io endpointslices list watch", "nodes list watch",
-                "networking.k8s.io servicecidrs list watch", "events.k8s.io events create patch"],
+                "networking.k8s.io servicecidrs list watch", "networking.k8s.io networkpolicies list watch",
+                "policy.networking.k8s.io clusternetworkpolicies list watch", "namespaces pods list watch",
+                "events.k8s.io events create patch"],
             rules.Select(r => string.Join(' ', new[] { "apiGroups", "resources", "verbs" }.SelectMany(f => (List<object?>)r[f]!)).Trim()));
     }
 

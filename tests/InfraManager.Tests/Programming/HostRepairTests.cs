@@ -77,6 +77,8 @@ public class HostRepairTests
             DROP TABLE node_facts;
             DROP TABLE remote_nodes;
             DROP TABLE neighbors;
+            DROP TABLE policy_objects;
+            DROP TABLE policy_sync;
             ALTER TABLE endpoints DROP COLUMN host_ports;
             CREATE TABLE sync_floors (node TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (node, network)) STRICT, WITHOUT ROWID;
             INSERT INTO sync_floors VALUES ('node-1', '', {epoch}, {sequence}), ('node-1', 'net', {epoch}, {sequence});

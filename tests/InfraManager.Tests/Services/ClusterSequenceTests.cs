@@ -108,8 +108,8 @@ public sealed class ClusterSequenceTests : IAsyncLifetime
     {
         _cluster = await ClusterFixture.StartAsync();
         _watch = new ClusterWatch(
-            _cluster.Settings, TestNode.Settings, _sink, null, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger(
-                "Kubernetes"));
+            _cluster.Settings, TestNode.Settings, _sink, null, policy: false, _cluster.Options, TimeProvider.System,
+            _cluster.Log.CreateLogger("Kubernetes"));
         Server.Put(Kube.Node("node-1", "a"));
     }
 

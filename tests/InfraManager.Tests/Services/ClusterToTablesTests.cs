@@ -165,7 +165,7 @@ public sealed class ClusterToTablesTests : IAsyncLifetime
             };
             Programmer = new Programmer(TestNode.Settings, _store, _target, options, TimeProvider.System, NullLoggerFactory.Instance);
             Watch = new ClusterWatch(
-                cluster.Settings, TestNode.Settings, Programmer, null, cluster.Options, TimeProvider.System,
+                cluster.Settings, TestNode.Settings, Programmer, null, policy: false, cluster.Options, TimeProvider.System,
                 cluster.Log.CreateLogger("Kubernetes"));
             Programmer.Start();
             Session.Start();

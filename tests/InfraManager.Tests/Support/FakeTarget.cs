@@ -77,6 +77,9 @@ internal sealed class FakeTarget : ITarget
     /// <summary>Returns the status code of an update; any but OK refuses it.</summary>
     public Func<EntryUpdate, StatusCode> Refuses { get; set; } = _ => StatusCode.OK;
 
+    /// <summary>Called after each single update, with it and all rows: packets may arrive at any time.</summary>
+    public Action<EntryUpdate, IReadOnlyDictionary<EntryKey, Entry>>? Applied { get; set; }
+
     /// <summary>Whether an update is acknowledged with OK but not applied.</summary>
     public Func<EntryUpdate, bool> Forgets { get; set; } = _ => false;
 
@@ -402,6 +405,7 @@ internal sealed class FakeTarget : ITarget
             {
                 var always = Refuses(all[i]);
                 codes[i] = always != StatusCode.OK ? always : applies(i) ? ApplyOne(all[i]) : refusal;
+                Applied?.Invoke(all[i], _rows);
             }
         }
 

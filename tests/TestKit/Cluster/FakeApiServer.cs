@@ -46,6 +46,9 @@ public sealed class FakeApiServer : IAsyncDisposable
     /// <summary>Reports an expired version as a watch event instead of an HTTP status.</summary>
     public bool GoneAsEvent { get; set; }
 
+    /// <summary>Whether the server has the CRD of ClusterNetworkPolicy; without it, the answer is 404.</summary>
+    public bool HasClusterPolicies { get; set; }
+
     public string Address { get; private set; } = "";
 
     /// <summary>Maximum number of objects per page, even if the client requests more.</summary>
@@ -121,10 +124,15 @@ public sealed class FakeApiServer : IAsyncDisposable
         }
     }
 
+    /// <summary>The objects of a path, as namespace, slash, name.</summary>
+    public IReadOnlyList<string> Names(string path) => [.. Snapshot(path).Select(o => o.Key)];
+
     /// <summary>Adds, modifies and deletes services and slices until exactly these exist; unchanged ones are not touched.</summary>
     public void ReplaceAll(IReadOnlyCollection<JsonObject> wanted)
     {
-        foreach (var path in new[] { Kube.Services, Kube.Slices })
+        // Pods come before the policies that select them, and policies before services.
+        foreach (var path in (string[])
+            [Kube.Namespaces, Kube.Pods, Kube.NetworkPolicies, Kube.ClusterPolicies, Kube.Services, Kube.Slices])
         {
             var next = wanted.Where(w => Kube.PathOf(w) == path).ToDictionary(Kube.NameOf);
             foreach (var (name, item) in Snapshot(path))
@@ -297,6 +305,12 @@ public sealed class FakeApiServer : IAsyncDisposable
 
         var query = context.Request.Query;
         var path = context.Request.Path.Value!;
+        if (path == Kube.ClusterPolicies && !HasClusterPolicies)
+        {
+            await FailAsync(context, 404, "NotFound", "the server could not find the requested resource");
+            return;
+        }
+
         if (query["watch"] == "true")
         {
             var version = long.Parse(query["resourceVersion"]!, CultureInfo.InvariantCulture);

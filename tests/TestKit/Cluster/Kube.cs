@@ -8,6 +8,10 @@ public static class Kube
     public const string Services = "/api/v1/services";
     public const string Slices = "/apis/discovery.k8s.io/v1/endpointslices";
     public const string Nodes = "/api/v1/nodes";
+    public const string Namespaces = "/api/v1/namespaces";
+    public const string Pods = "/api/v1/pods";
+    public const string NetworkPolicies = "/apis/networking.k8s.io/v1/networkpolicies";
+    public const string ClusterPolicies = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies";
     public const string ServiceRanges = "/apis/networking.k8s.io/v1/servicecidrs";
 
     public static JsonObject Service(string name, string? clusterIp, params (string Name, string Protocol, int Port, int NodePort)[] ports)
@@ -107,6 +111,57 @@ public static class Kube
         ["spec"] = new JsonObject { ["cidrs"] = new JsonArray([.. ranges.Select(r => JsonValue.Create(r))]) },
     };
 
+    public static JsonObject Namespace(string name, params (string Key, string Value)[] labels) => new()
+    {
+        ["kind"] = "Namespace",
+        ["metadata"] = new JsonObject { ["name"] = name, ["uid"] = "uid-" + name, ["labels"] = Labels(labels) },
+    };
+
+    /// <summary>A running pod.</summary>
+    /// <param name="ns">Its namespace.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="address">Its address.</param>
+    /// <param name="labels">Its labels.</param>
+    public static JsonObject Pod(string ns, string name, string address, params (string Key, string Value)[] labels) => new()
+    {
+        ["kind"] = "Pod",
+        ["metadata"] = new JsonObject
+        {
+            ["name"] = name,
+            ["namespace"] = ns,
+            ["uid"] = "uid-" + name,
+            ["labels"] = Labels(labels),
+        },
+        ["spec"] = new JsonObject { ["nodeName"] = "node-1", ["containers"] = new JsonArray(new JsonObject { ["name"] = "main" }) },
+        ["status"] = new JsonObject
+        {
+            ["phase"] = "Running",
+            ["podIP"] = address,
+            ["podIPs"] = new JsonArray(new JsonObject { ["ip"] = address }),
+        },
+    };
+
+    /// <summary>A NetworkPolicy that isolates all pods of its namespace for ingress; <see cref="With"/> changes it.</summary>
+    public static JsonObject NetworkPolicy(string ns, string name) => new()
+    {
+        ["kind"] = "NetworkPolicy",
+        ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = ns, ["uid"] = "uid-" + name },
+        ["spec"] = new JsonObject { ["podSelector"] = new JsonObject(), ["policyTypes"] = new JsonArray("Ingress") },
+    };
+
+    /// <summary>A ClusterNetworkPolicy of the Admin tier for all pods, without rules; <see cref="With"/> changes it.</summary>
+    public static JsonObject ClusterPolicy(string name, int priority = 10) => new()
+    {
+        ["kind"] = "ClusterNetworkPolicy",
+        ["metadata"] = new JsonObject { ["name"] = name, ["uid"] = "uid-" + name },
+        ["spec"] = new JsonObject
+        {
+            ["tier"] = "Admin",
+            ["priority"] = priority,
+            ["subject"] = new JsonObject { ["namespaces"] = new JsonObject() },
+        },
+    };
+
     public static JsonObject With(this JsonObject item, string path, JsonNode? value)
     {
         var copy = (JsonObject)item.DeepClone();
@@ -134,6 +189,10 @@ public static class Kube
     {
         "Node" => Nodes,
         "ServiceCIDR" => ServiceRanges,
+        "Namespace" => Namespaces,
+        "Pod" => Pods,
+        "NetworkPolicy" => NetworkPolicies,
+        "ClusterNetworkPolicy" => ClusterPolicies,
         _ => item.ContainsKey("addressType") ? Slices : Services,
     };
 
@@ -143,11 +202,14 @@ public static class Kube
         ["namespace"] = "default",
         ["uid"] = "uid-" + name,
         ["creationTimestamp"] = "2026-01-02T03:04:05Z",
-        ["labels"] = new JsonObject([.. labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))]),
+        ["labels"] = Labels(labels),
         ["managedFields"] = new JsonArray(new JsonObject
         {
             ["manager"] = "kubectl",
             ["fieldsV1"] = new JsonObject { ["f:spec"] = new JsonObject { ["f:ports"] = new JsonObject() } },
         }),
     };
+
+    private static JsonObject Labels((string Key, string Value)[] labels) =>
+        new([.. labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))]);
 }

@@ -164,7 +164,9 @@ internal static class ObjectReaders
         }
     }
 
-    private static (ObjectName Name, MetadataDocument Metadata) Identify(string kind, MetadataDocument? metadata, bool namespaced)
+    /// <summary>The object's name. A namespaced object must have a namespace.</summary>
+    /// <exception cref="KubeFormatException">The name or the namespace is missing.</exception>
+    public static (ObjectName Name, MetadataDocument Metadata) Identify(string kind, MetadataDocument? metadata, bool namespaced)
     {
         var fields = new FieldReader(kind);
         if (metadata is null)

@@ -1,6 +1,7 @@
 using System.Net;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Policy;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -40,7 +41,9 @@ internal sealed class EndpointCompiler
     /// <param name="port">The pipeline number of its port.</param>
     /// <param name="arpPort">For the uplink: the number of the port that answers ARP from there; null while there is none.</param>
     /// <param name="uplinkPort">For the exception port: the number of the uplink's port; null while there is none.</param>
-    public Entry[] Compile(Endpoint endpoint, uint port, uint? arpPort = null, uint? uplinkPort = null)
+    /// <param name="sets">For a pod: its policy sets.</param>
+    public Entry[] Compile(
+        Endpoint endpoint, uint port, uint? arpPort = null, uint? uplinkPort = null, PolicySets sets = default)
     {
         var entries = new List<Entry>(2 + (3 * endpoint.Spec.Addresses.Count));
         if (endpoint.Spec.Kind == EndpointKind.Host)
@@ -55,32 +58,35 @@ internal sealed class EndpointCompiler
         {
             CompileException(entries, port, uplinkPort);
         }
-        else if (endpoint.Spec.Kind == EndpointKind.Exception)
-        {
-            CompileException(entries, port);
-        }
         else
         {
-            CompilePod(entries, endpoint, port);
+            CompilePod(entries, endpoint, port, sets);
         }
 
         return [.. entries];
     }
 
-    private void CompilePod(List<Entry> entries, Endpoint endpoint, uint port)
+    private void CompilePod(List<Entry> entries, Endpoint endpoint, uint port, PolicySets sets)
     {
         var mac = endpoint.Spec.Mac.Value;
-        entries.Add(_portClass.Exact("port", port).Action("pod_port").Param("port", port).Param("gateway_mac", _gatewayMac).Build());
+        // The pipeline looks at policy only for endpoints that name a set.
+        _portClass.Exact("port", port).Action(sets.Isolate ? "isolated_pod_port" : "pod_port")
+            .Param("port", port).Param("gateway_mac", _gatewayMac);
+        entries.Add(WithSets(_portClass, sets).Build());
         entries.Add(_macGuard.Exact("port", port).Exact("src_mac", mac).Action("allow_mac").Build());
         foreach (var address in endpoint.Spec.Addresses)
         {
             ulong ip = Ipv4.Value(address);
             entries.Add(_sourceGuard.Exact("port", port).Exact("src_mac", mac).Exact("src_ip", ip).Action("allow_source").Build());
             entries.Add(_localSources.Exact("src_ip", ip).Action("local_source").Build());
-            entries.Add(_pods.Exact("dst_ip", ip).Action("to_pod")
-                .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac).Build());
+            _pods.Exact("dst_ip", ip).Action(sets.Isolate ? "to_isolated_pod" : "to_pod")
+                .Param("port", port).Param("src_mac", _gatewayMac).Param("dst_mac", mac);
+            entries.Add(WithSets(_pods, sets).Build());
         }
     }
+
+    private static EntryBuilder WithSets(EntryBuilder entry, PolicySets sets) =>
+        sets.Isolate ? entry.Param("egress_set", sets.Egress).Param("ingress_set", sets.Ingress) : entry;
 
     private void CompileHost(List<Entry> entries, Endpoint endpoint, uint port)
     {
@@ -127,13 +133,6 @@ internal sealed class EndpointCompiler
         }
     }
 
-    // The pipeline has no action for this port yet.
-    private static void CompileException(List<Entry> entries, uint port)
-    {
-        _ = entries;
-        _ = port;
-    }
-
     // A pipeline without one of the names must be refused at start, not at the first attachment.
     private void ProbeNames()
     {
@@ -149,6 +148,7 @@ internal sealed class EndpointCompiler
             Addresses = [new IPAddress([192, 0, 2, 1])],
         };
         Compile(new Endpoint(0, spec, false), 1, 1);
+        Compile(new Endpoint(0, spec, false), 1, 1, sets: PolicySets.Pending);
         Compile(new Endpoint(0, spec with { Kind = EndpointKind.Host }, false), 1, 1);
         Compile(new Endpoint(0, spec with { Kind = EndpointKind.Uplink }, false), 1, 1);
         Compile(new Endpoint(0, spec with { Kind = EndpointKind.Exception }, false), 1, null, 1);

@@ -1,5 +1,7 @@
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
+using ACCOffload.InfraManager.State.Policy;
+using ACCOffload.InfraManager.State.Policy.Classes;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -17,6 +19,7 @@ internal sealed class K8sCompiler : ModelCompiler
     private readonly RowHolds _holds;
     private readonly IdMark _marks;
     private readonly ClockRow _clock;
+    private readonly PolicyRowCompiler _policy;
 
     /// <exception cref="P4InfoException">The pipeline lacks a table, field or action; the message names it.</exception>
     public K8sCompiler(Pipeline pipeline, NodeSettings node)
@@ -30,6 +33,7 @@ internal sealed class K8sCompiler : ModelCompiler
         _holds = new RowHolds(pipeline);
         _marks = new IdMark(pipeline);
         _clock = new ClockRow(pipeline);
+        _policy = new PolicyRowCompiler(pipeline);
         Tables = [.. pipeline.Tables.Where(t => !t.IsConst && !node.Profile.Order.IsLearned(t))];
     }
 
@@ -61,6 +65,10 @@ internal sealed class K8sCompiler : ModelCompiler
 
     public override Entry? HoldFor(Entry row) => _holds.For(row);
 
+    public override Entry? CompilePolicy(PolicyRow row, PolicyNumbering numbers) => _policy.For(row, numbers);
+
+    public override void ReadPolicy(Entry entry, PolicyTargetRows rows) => PolicyRowCompiler.Read(entry, rows);
+
     public override uint MarkOf(Entry row) => _marks.Of(row);
 
     public override uint TimeOf(Entry row) => _clock.Of(row);
@@ -71,7 +79,7 @@ internal sealed class K8sCompiler : ModelCompiler
     {
         if (endpoint.Spec.Kind is not (EndpointKind.Uplink or EndpointKind.Exception))
         {
-            return _endpoints.Compile(endpoint, port);
+            return _endpoints.Compile(endpoint, port, sets: model.Policies.Of(endpoint));
         }
 
         // ARP from the uplink goes to the exception port, for the ACC's kernel; on a node configured without one, to the host.

@@ -48,6 +48,9 @@ internal sealed class K8sTableOrder : TableOrder
 
     public override bool IsHoldTable(TableSchema table) => table.Alias is "held";
 
+    public override bool IsPolicyTable(TableSchema table) =>
+        table.Alias is "verdicts" or "egress_groups" or "ingress_groups" or "peers" or "nets" or "ports" or "port_ranges";
+
     public override bool HasIds(TableSchema table) =>
         table.Alias is "endpoints" or "backends" or "buckets" or "source_ranges" or "frontends" or "services";
 

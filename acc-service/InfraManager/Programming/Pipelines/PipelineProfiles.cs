@@ -40,6 +40,8 @@ internal static class PipelineProfiles
 
         public override bool RoutesNodes => true;
 
+        public override bool JudgesPolicy => true;
+
         public override PortRule? PortRule => null;
 
         public override ModelCompiler CreateCompiler(Pipeline pipeline, NodeSettings node) => new K8sCompiler(pipeline, node);

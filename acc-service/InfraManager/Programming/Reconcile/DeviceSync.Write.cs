@@ -276,6 +276,15 @@ internal sealed partial class DeviceSync
             return;
         }
 
+        // Rows of policy have no owners of their own.
+        foreach (var (key, error) in pass.Refused)
+        {
+            if (_node.Profile.Order.IsPolicyTable(key.Table))
+            {
+                refusals.TryAdd(OwnerId.Policy, error);
+            }
+        }
+
         foreach (var owner in Tables.Owners)
         {
             foreach (var entry in Tables.EntriesOf(owner))
@@ -294,7 +303,9 @@ internal sealed partial class DeviceSync
     /// <param name="HoldBack">If an update is refused, superseded rows are kept and deferred updates are not written: the caller rolls the
     /// change back.</param>
     /// <param name="Counts">Counts the applied updates.</param>
-    private readonly record struct PassMode(bool Verify, bool DoubtIsRefusal, bool HoldBack = false, Counts? Counts = null);
+    /// <param name="IsPolicyStep">The rows of policy differ because a change of policy is being written in order.</param>
+    private readonly record struct PassMode(bool Verify, bool DoubtIsRefusal, bool HoldBack = false, Counts? Counts = null,
+        bool IsPolicyStep = false);
 
     private sealed class WritePass(PassMode mode, TouchedRows? touched = null)
     {

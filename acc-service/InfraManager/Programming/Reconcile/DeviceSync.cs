@@ -115,6 +115,7 @@ internal sealed partial class DeviceSync
         _model = model;
         Tables = new TableState(_node.Profile.Order);
         _declared.Clear();
+        ForgetPolicy();
         _allDeclared = false;
         Invalidate();
     }
@@ -126,7 +127,11 @@ internal sealed partial class DeviceSync
     /// Programs the desired state of these owners, and whatever else is left to write. After a lost reply the target is read back and the
     /// rest is written, within <see cref="ProgrammerOptions.OutcomeLimit"/>.
     /// </summary>
-    public async Task<RealiseResult> RealiseAsync(IReadOnlyCollection<OwnerId> owners, CancellationToken cancellationToken)
+    public Task<RealiseResult> RealiseAsync(IReadOnlyCollection<OwnerId> owners, CancellationToken cancellationToken) =>
+        RealiseAsync(owners, isPolicyStep: false, cancellationToken);
+
+    private async Task<RealiseResult> RealiseAsync(
+        IReadOnlyCollection<OwnerId> owners, bool isPolicyStep, CancellationToken cancellationToken)
     {
         var lost = NotReadyReason;
         long? since = null;
@@ -146,8 +151,9 @@ internal sealed partial class DeviceSync
                     await RecoverAsync(left, cancellationToken);
                 }
 
-                await PassAsync(owners, refusals, new PassMode(Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true),
-                    cancellationToken);
+                var mode = new PassMode(
+                    Verify: OutcomeUnknown, DoubtIsRefusal: attempt > 0, HoldBack: true, IsPolicyStep: isPolicyStep);
+                await PassAsync(owners, refusals, mode, cancellationToken);
                 return new RealiseResult(null, refusals);
             }
             catch (DeviceLostException e)
@@ -251,8 +257,42 @@ internal sealed partial class DeviceSync
             all.Add(OwnerId.OfEndpoint(configured.Id));
         }
 
+        DeclarePolicy();
+        if (!mode.IsPolicyStep && Tables.HasPolicyDifferences)
+        {
+            _model.Policies.IsFenced = true;
+        }
+
+        all.UnionWith(ChangedEndpoints());
         Declare(all, refusals);
         _allDeclared = true;
+        if (_model.Policies.IsFenced)
+        {
+            Tables.HoldsPolicy = true;
+            try
+            {
+                await WriteOutAsync(refusals, mode, cancellationToken);
+            }
+            finally
+            {
+                Tables.HoldsPolicy = false;
+            }
+        }
+
+        await WriteOutAsync(refusals, mode, cancellationToken);
+        if (_model.Policies.IsFenced && !Tables.HasPolicyDifferences)
+        {
+            _model.Policies.IsFenced = false;
+            Declare(ChangedEndpoints(), refusals);
+            await WriteOutAsync(refusals, mode, cancellationToken);
+        }
+
+        OutcomeUnknown = false;
+    }
+
+    /// <summary>Writes everything that is left, and reads back what was written where that is needed.</summary>
+    private async Task WriteOutAsync(Dictionary<OwnerId, IntentException> refusals, PassMode mode, CancellationToken cancellationToken)
+    {
         var isReliable = _target.Traits.WritesAreReliable;
         for (var round = 0; ; round++)
         {
@@ -283,8 +323,6 @@ internal sealed partial class DeviceSync
                 break;
             }
         }
-
-        OutcomeUnknown = false;
     }
 
     private IEnumerable<Endpoint> EndpointsAmong(IEnumerable<OwnerId> owners) =>
@@ -318,6 +356,7 @@ internal sealed partial class DeviceSync
             if (owner.Kind == OwnerKind.Endpoint)
             {
                 _declared.Remove(owner.Id);
+                _declaredSets.Remove(owner.Id);
             }
         }
 
@@ -336,6 +375,7 @@ internal sealed partial class DeviceSync
             else if (owner.Kind == OwnerKind.Endpoint && PortOf(_model.Endpoints.Find(owner.Id)!.Spec.PortName) is { } port)
             {
                 _declared[owner.Id] = port;
+                _declaredSets[owner.Id] = _model.Policies.Of(_model.Endpoints.Find(owner.Id)!);
             }
         }
 
@@ -364,6 +404,7 @@ internal sealed partial class DeviceSync
         {
             Tables = new TableState(_node.Profile.Order);
             _declared.Clear();
+            ForgetPolicy();
             _allDeclared = false;
         }
     }

@@ -12,6 +12,14 @@ internal sealed record ProgrammerOptions
     /// <summary>Whether the cluster is watched. Otherwise what it once said about the node is not used.</summary>
     public bool WatchesCluster { get; init; } = true;
 
+    /// <summary>Whether network policy is watched. Otherwise what is stored about it is removed, and nothing is isolated.</summary>
+    public bool WatchesPolicy { get; init; }
+
+    /// <summary>
+    /// Whether pods are closed until the policies have been listed once. Without a kubeconfig there is no cluster that could have any.
+    /// </summary>
+    public bool AwaitsPolicy { get; init; } = true;
+
     /// <summary>The maximum number of intents in one batch, which is one durable commit.</summary>
     public int MaxBatch { get; init; } = 1024;
 

@@ -130,6 +130,47 @@ internal sealed class TableState(TableOrder order)
         return null;
     }
 
+    /// <summary>Sets the desired contents of a row of policy. These are changed one by one, so no owner keeps a list of them.</summary>
+    public void Want(Entry entry)
+    {
+        ref var row = ref CollectionsMarshal.GetValueRefOrAddDefault(_rows, entry.Key, out _);
+        if (row.Desired is null)
+        {
+            row.Owners++;
+            DesiredCount++;
+            _tally.CountWanted(entry.Key.Table, 1);
+        }
+
+        row.Desired = row.Actual?.SameAs(entry) == true ? row.Actual : entry;
+        Touch(entry.Key, ref row);
+    }
+
+    /// <summary>Removes a row of policy from the desired state, if it is there.</summary>
+    public void Unwant(EntryKey key)
+    {
+        if (!_rows.TryGetValue(key, out var known) || known.Desired is null)
+        {
+            return;
+        }
+
+        ref var row = ref Find(key);
+        row.Owners--;
+        row.Desired = null;
+        DesiredCount--;
+        _tally.CountWanted(key.Table, -1);
+        Touch(key, ref row);
+    }
+
+    /// <summary>Whether rows of policy are left to write, refused ones included.</summary>
+    public bool HasPolicyDifferences => _dirty.Any(k => order.IsPolicyTable(k.Table));
+
+    /// <summary>Whether updates of rows of policy are left out of the plan, because endpoints have to be closed first.</summary>
+    public bool HoldsPolicy { get; set; }
+
+    /// <summary>The rows of these tables as far as the target is known to have them.</summary>
+    public IEnumerable<Entry> ActualOf(Func<TableSchema, bool> tables) =>
+        _rows.Values.Select(r => r.Actual).OfType<Entry>().Where(e => tables(e.Table));
+
     /// <summary>Starts reading these tables back. Rows not seen before <see cref="EndReadBack"/> are not on the target.</summary>
     public void BeginReadBack(IReadOnlyCollection<TableSchema> tables)
     {
@@ -176,7 +217,7 @@ internal sealed class TableState(TableOrder order)
         foreach (var key in _dirty)
         {
             ref var row = ref Find(key);
-            if (row.Marks.HasFlag(RowMarks.Refused))
+            if (row.Marks.HasFlag(RowMarks.Refused) || (HoldsPolicy && order.IsPolicyTable(key.Table)))
             {
                 continue;
             }
@@ -195,9 +236,9 @@ internal sealed class TableState(TableOrder order)
             {
                 plan.Superseded.Add(update);
             }
-            else if (key.Table.Kind == TableKind.ProfileMembers)
+            else if (key.Table.Kind == TableKind.ProfileMembers || order.IsPolicyTable(key.Table))
             {
-                // A group that remains may still list the member.
+                // A group that remains may still list the member, and a set, group or class may still be in use.
                 plan.Superseded.Add(update);
             }
             else

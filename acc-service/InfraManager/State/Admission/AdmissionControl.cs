@@ -21,6 +21,8 @@ internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, Ti
 
     public PeerAdmission Peers { get; } = new(model);
 
+    public PolicyAdmission Policy { get; } = new(model);
+
     /// <summary>Decides the intent, and updates services for the endpoints that it adds or removes.</summary>
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public TOutcome Admit<TOutcome>(Intent<TOutcome> intent, AdmissionContext context)

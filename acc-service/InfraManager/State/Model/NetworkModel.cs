@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Peers;
+using ACCOffload.InfraManager.State.Policy;
 using ACCOffload.InfraManager.State.Services;
 using ACCOffload.InfraManager.State.Tables;
 using ACCOffload.InfraManager.State.Values;
@@ -26,7 +27,13 @@ internal sealed class NetworkModel
         PortRemovals = new PortRemovalTable(_journal);
         RemoteNodes = new RemoteNodeTable(_journal);
         Neighbors = new NeighborTable(_journal);
-        Tables = [Endpoints, Agents, Tombstones, Services, ServiceIds, Snat, NodeFacts, PortRemovals, RemoteNodes, Neighbors];
+        PolicyObjects = new PolicyObjectTable(_journal);
+        PolicySync = new PolicySyncTable(_journal);
+        Tables =
+        [
+            Endpoints, Agents, Tombstones, Services, ServiceIds, Snat, NodeFacts, PortRemovals, RemoteNodes, Neighbors, PolicyObjects,
+            PolicySync,
+        ];
     }
 
     /// <summary>All tables, in load order.</summary>
@@ -51,6 +58,13 @@ internal sealed class NetworkModel
     public RemoteNodeTable RemoteNodes { get; }
 
     public NeighborTable Neighbors { get; }
+
+    public PolicyObjectTable PolicyObjects { get; }
+
+    public PolicySyncTable PolicySync { get; }
+
+    /// <summary>Which policy sets apply to which endpoint. Not durable: follows from the policy objects.</summary>
+    public PolicyBindings Policies { get; set; } = new();
 
     /// <summary>The value of the session affinity clock; 0 if it never ticked. Not durable: it is read back from the target.</summary>
     public uint AffinityTime { get; set; }

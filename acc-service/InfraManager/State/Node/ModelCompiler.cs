@@ -1,4 +1,6 @@
 using ACCOffload.InfraManager.State.Model;
+using ACCOffload.InfraManager.State.Policy;
+using ACCOffload.InfraManager.State.Policy.Classes;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Schema;
@@ -34,6 +36,14 @@ internal abstract class ModelCompiler(Pipeline pipeline)
     /// The entry that drops packets while this row is replaced; null when none is needed or the pipeline has no such table.
     /// </summary>
     public virtual Entry? HoldFor(Entry row) => null;
+
+    /// <summary>The entry of a row of policy; null if the pipeline forwards nothing that it is about.</summary>
+    public virtual Entry? CompilePolicy(PolicyRow row, PolicyNumbering numbers) => null;
+
+    /// <summary>Adds what an entry that was read back says about policy.</summary>
+    public virtual void ReadPolicy(Entry entry, PolicyTargetRows rows)
+    {
+    }
 
     /// <summary>The high-water mark of allocated IDs that the row records; 0 for any other row.</summary>
     public virtual uint MarkOf(Entry row) => 0;

@@ -29,6 +29,9 @@ internal abstract class PipelineProfile
     /// <summary>Whether the pipeline can route to other nodes through neighbours and tunnels.</summary>
     public virtual bool RoutesNodes => false;
 
+    /// <summary>Whether the pipeline judges packets by network policy.</summary>
+    public virtual bool JudgesPolicy => false;
+
     /// <summary>How ports get their numbers; null when the target decides.</summary>
     public abstract PortRule? PortRule { get; }
 

@@ -25,6 +25,9 @@ internal abstract class TableOrder
     /// <summary>Whether its rows exist only while other rows are replaced.</summary>
     public virtual bool IsHoldTable(TableSchema table) => false;
 
+    /// <summary>Whether rows say what policy allows. They are written in the order of a policy change.</summary>
+    public virtual bool IsPolicyTable(TableSchema table) => false;
+
     /// <summary>Whether rows contain service IDs: learned flows may refer to them as soon as the row exists.</summary>
     public virtual bool HasIds(TableSchema table) => false;
 

@@ -19,6 +19,9 @@ internal enum OwnerKind
 
     /// <summary>A neighbour on the uplink network.</summary>
     Neighbor = 6,
+
+    /// <summary>Network policy. Its rows are too many to be replaced as a whole.</summary>
+    Policy = 7,
 }
 
 /// <summary>Identifies a domain object that owns a set of table entries, which are a pure function of the model.</summary>
@@ -35,6 +38,8 @@ internal readonly record struct OwnerId
     public static OwnerId Ids { get; } = new(OwnerKind.Ids, 1);
 
     public static OwnerId Clock { get; } = new(OwnerKind.Clock, 1);
+
+    public static OwnerId Policy { get; } = new(OwnerKind.Policy, 1);
 
     public OwnerKind Kind => (OwnerKind)(_packed >> KindShift);
 
@@ -55,6 +60,7 @@ internal readonly record struct OwnerId
         OwnerKind.Node => "node",
         OwnerKind.Ids => "high-water mark of IDs",
         OwnerKind.Clock => "clock",
+        OwnerKind.Policy => "network policy",
         OwnerKind.RemoteNode => $"remote node {Id}",
         OwnerKind.Neighbor => $"neighbor {Id}",
         _ => $"{Kind} {Id}",

@@ -214,7 +214,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     public async Task A_service_that_cannot_be_served_has_an_event_in_the_cluster()
     {
         await using var watch = new ClusterWatch(
-            _cluster.Settings, TestNode.Settings, new RecordingServices(), null, _cluster.Options, TimeProvider.System,
+            _cluster.Settings, TestNode.Settings, new RecordingServices(), null, policy: false, _cluster.Options, TimeProvider.System,
             _cluster.Log.CreateLogger("Kubernetes"));
         _cluster.Server.Put(
             Kube.Node("node-1", "a"), Kube.Web("no address"), Kube.Web("10.96.0.20", "sticky").With("spec.sessionAffinity", "ClientIP"),

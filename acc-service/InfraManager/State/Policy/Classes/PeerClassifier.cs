@@ -14,6 +14,11 @@ internal sealed class PeerClassifier(PolicyModel model, AtomTable atoms, uint fi
     /// <summary>All classes; that of addresses without an atom, with number 0, included.</summary>
     public IReadOnlyCollection<PeerClass> Classes => _classes.Values;
 
+    public IEnumerable<PolicyRow> Rows =>
+        _rows.Select(r => (PolicyRow)new PeerRow(r.Key, r.Value.Number))
+            .Concat(_nets.Cells.Where(c => c.Value.Class is not null && !c.Key.IsHost)
+                .Select(c => new NetRow(c.Key, c.Value.Class!.Number)));
+
     /// <summary>New atoms split classes. No set in force uses them yet, so the parts of a class are judged alike.</summary>
     public PeerMoves Add(IReadOnlyCollection<Atom> created)
     {

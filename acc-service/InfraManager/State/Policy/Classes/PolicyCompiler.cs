@@ -57,6 +57,19 @@ internal sealed class PolicyCompiler
     /// </summary>
     public IReadOnlyCollection<string> Unresolved => _unresolved;
 
+    /// <summary>All rows but the bindings, in no order.</summary>
+    public IEnumerable<PolicyRow> Rows => _sets.Rows.Concat(_peers.Rows).Concat(_ports.Rows);
+
+    /// <summary>The bindings of all endpoints.</summary>
+    public IEnumerable<BindingRow> Bindings =>
+        _bindings.Select(b => new BindingRow(b.Key.Endpoint, b.Key.Direction, b.Value?.Number ?? 0));
+
+    /// <summary>How many sets, groups and classes there are.</summary>
+    public int NumberCount => Sets.Count + Groups.Count + PeerClasses.Count + PortClasses.Count;
+
+    /// <summary>The set that an endpoint is bound to; 0 for none.</summary>
+    public uint SetOf(string endpoint, PolicyDirection direction) => _bindings.GetValueOrDefault((endpoint, direction))?.Number ?? 0;
+
     /// <summary>Sets or, with null, removes a policy.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT: names the field.</exception>
     public IReadOnlyList<RowChange> SetPolicy(string id, PolicyRules? policy)

@@ -15,6 +15,8 @@ internal sealed class PortClassifier(uint firstNumber)
     /// <summary>All classes; those in no test, with number 0, included.</summary>
     public IReadOnlyCollection<PortClass> Classes => _classes.Values;
 
+    public IReadOnlyCollection<PolicyRow> Rows => _rows.Values;
+
     /// <summary>Changes with each class that comes, goes or changes its tests.</summary>
     public int Version { get; private set; }
 
@@ -131,7 +133,7 @@ internal sealed class PortClassifier(uint firstNumber)
         var rows = new Dictionary<object, PolicyRow>();
         foreach (var (protocol, first, last, signature) in Intervals())
         {
-            foreach (var row in Rows(protocol, first, last, _classes[signature].Number))
+            foreach (var row in BlocksOf(protocol, first, last, _classes[signature].Number))
             {
                 rows.Add(row.Key, row);
             }
@@ -155,7 +157,7 @@ internal sealed class PortClassifier(uint firstNumber)
     }
 
     // The largest aligned blocks that make up the range.
-    private static IEnumerable<PolicyRow> Rows(byte protocol, int first, int last, uint number)
+    private static IEnumerable<PolicyRow> BlocksOf(byte protocol, int first, int last, uint number)
     {
         // Ports in no test miss both tables.
         while (number != 0 && first <= last)

@@ -15,6 +15,10 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
     /// <summary>The groups that sets share; each set has one of its own, too.</summary>
     public IReadOnlyCollection<PolicyGroup> Groups => _groups.Values;
 
+    public IEnumerable<PolicyRow> Rows =>
+        AllGroups().SelectMany(g => g.Function.Cells.Select(c => (PolicyRow)new VerdictRow(g.Number, c.Key, c.Value)))
+            .Concat(_sets.Values.SelectMany(s => s.Groups.Select(g => new GroupRow(s.Direction, s.Number, g.Key, g.Value.Number))));
+
     public PolicySet? Find(SetKey key) => _sets.GetValueOrDefault(key);
 
     /// <summary>Compiles a set, and adds its rows.</summary>

@@ -19,4 +19,7 @@ internal sealed record ClusterPolicyRule(string Name, PolicyAction Action, Seque
 /// <param name="Ingress">In order.</param>
 /// <param name="Egress">In order.</param>
 internal sealed record ClusterPolicyRecord(string Name, bool IsBaseline, int Priority, LabelSelector Namespaces, LabelSelector Pods,
-    SequenceOf<ClusterPolicyRule> Ingress, SequenceOf<ClusterPolicyRule> Egress);
+    SequenceOf<ClusterPolicyRule> Ingress, SequenceOf<ClusterPolicyRule> Egress) : PolicyObject
+{
+    public override PolicyObjectKey ObjectKey => new(PolicyObjectKind.ClusterNetworkPolicy, Name);
+}

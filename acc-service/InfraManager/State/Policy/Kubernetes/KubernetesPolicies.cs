@@ -25,42 +25,81 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     private readonly Dictionary<string, PortNameSet> _portSets = new(StringComparer.Ordinal);
     private long _generation;
 
-    /// <summary>Sets or, with null, removes a namespace.</summary>
-    public IReadOnlyList<RowChange> SetNamespace(string name, NamespaceRecord? record)
+    /// <summary>Sets objects and, with null, removes them; at a start, all: the policies of local pods are selected once.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT: names the field; nothing was changed.</exception>
+    public List<RowChange> Set(IReadOnlyCollection<(PolicyObjectKey Key, PolicyObject? Object)> objects)
     {
-        _namespaces.SetOrRemove(name, record);
+        var translated = Translate(objects);
+        var former = objects.Select(o => PodAt(o.Key)).OfType<PodRecord>().ToList();
+        foreach (var (key, value) in objects)
+        {
+            switch (key.Kind)
+            {
+                case PolicyObjectKind.Namespace:
+                    _namespaces.SetOrRemove(key.Name, value as NamespaceRecord);
+                    break;
+                case PolicyObjectKind.Pod:
+                    _pods.SetOrRemove(key.Name, value as PodRecord);
+                    break;
+                case PolicyObjectKind.NetworkPolicy:
+                    _policies.SetOrRemove(key.Name, value is NetworkPolicyRecord p
+                        ? new KnownPolicy<NetworkPolicyRecord>(p, key.ToString(), translated[key])
+                        : null);
+                    break;
+                default:
+                    _clusterPolicies.SetOrRemove(key.Name, value is ClusterPolicyRecord c
+                        ? new KnownPolicy<ClusterPolicyRecord>(c, key.ToString(), translated[key])
+                        : null);
+                    break;
+            }
+        }
+
         var changes = new List<RowChange>();
-        SetPeers(_pods.Values.Where(p => p.Namespace == name), changes);
+        var namespaces = objects.Where(o => o.Key.Kind == PolicyObjectKind.Namespace).Select(o => o.Key.Name)
+            .ToHashSet(StringComparer.Ordinal);
+        SetPeers(objects.Select(o => o.Object).OfType<PodRecord>(), changes);
+        if (namespaces.Count > 0)
+        {
+            SetPeers(_pods.Values.Where(p => namespaces.Contains(p.Namespace)), changes);
+        }
+
         // A NetworkPolicy is of the namespace itself, whatever its labels.
-        if (_clusterPolicies.Count > 0)
+        if (former.Any(p => p.IsLocal) || objects.Any(o => o is { Object: PodRecord { IsLocal: true } }) || translated.Count > 0
+            || objects.Any(o => o.Object is null && o.Key.Kind is PolicyObjectKind.NetworkPolicy or PolicyObjectKind.ClusterNetworkPolicy)
+            || (namespaces.Count > 0 && _clusterPolicies.Count > 0))
         {
             changes.AddRange(Select());
         }
 
+        RemovePeers(former, changes);
         return changes;
     }
 
-    /// <summary>Sets or, with null, removes a pod.</summary>
-    /// <param name="key">Namespace and name.</param>
-    /// <param name="pod">The pod.</param>
-    public IReadOnlyList<RowChange> SetPod(string key, PodRecord? pod) => SetPods([(key, pod)]);
-
-    /// <summary>Sets or removes several pods; at a start, all: the policies of local ones are compiled once.</summary>
-    public IReadOnlyList<RowChange> SetPods(IReadOnlyCollection<(string Key, PodRecord? Pod)> pods)
+    private static Dictionary<PolicyObjectKey, TranslatedPolicy> Translate(
+        IEnumerable<(PolicyObjectKey Key, PolicyObject? Object)> objects)
     {
-        var changes = new List<RowChange>();
-        var former = pods.Select(p => _pods.GetValueOrDefault(p.Key)).OfType<PodRecord>().ToList();
-        foreach (var (key, pod) in pods)
+        var translated = new Dictionary<PolicyObjectKey, TranslatedPolicy>();
+        foreach (var (key, value) in objects)
         {
-            _pods.SetOrRemove(key, pod);
+            switch (value)
+            {
+                case NetworkPolicyRecord policy:
+                    translated[key] = PolicyTranslator.Translate(policy);
+                    break;
+                case ClusterPolicyRecord policy:
+                    translated[key] = PolicyTranslator.Translate(policy);
+                    break;
+            }
         }
 
-        SetPeers(pods.Select(p => p.Pod).OfType<PodRecord>(), changes);
-        if (former.Any(p => p.IsLocal) || pods.Any(p => p.Pod?.IsLocal == true))
-        {
-            changes.AddRange(Select());
-        }
+        return translated;
+    }
 
+    private PodRecord? PodAt(PolicyObjectKey key) => key.Kind == PolicyObjectKind.Pod ? _pods.GetValueOrDefault(key.Name) : null;
+
+    /// <summary>Forgets the addresses that none of the pods has any more.</summary>
+    private void RemovePeers(List<PodRecord> former, List<RowChange> changes)
+    {
         var left = former.Where(IsPeer).SelectMany(p => p.Addresses).ToHashSet();
         if (left.Count > 0)
         {
@@ -71,28 +110,6 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         {
             changes.AddRange(compiler.SetPeer(address, null));
         }
-
-        return changes;
-    }
-
-    /// <summary>Sets or, with null, removes a NetworkPolicy.</summary>
-    /// <exception cref="IntentException">INVALID_ARGUMENT: names the field.</exception>
-    public IReadOnlyList<RowChange> SetNetworkPolicy(string key, NetworkPolicyRecord? policy)
-    {
-        _policies.SetOrRemove(key, policy is null
-            ? null
-            : new KnownPolicy<NetworkPolicyRecord>(policy, $"NetworkPolicy {policy.Key}", PolicyTranslator.Translate(policy)));
-        return Select();
-    }
-
-    /// <summary>Sets or, with null, removes a ClusterNetworkPolicy.</summary>
-    /// <exception cref="IntentException">INVALID_ARGUMENT: names the field.</exception>
-    public IReadOnlyList<RowChange> SetClusterPolicy(string name, ClusterPolicyRecord? policy)
-    {
-        _clusterPolicies.SetOrRemove(name, policy is null
-            ? null
-            : new KnownPolicy<ClusterPolicyRecord>(policy, $"ClusterNetworkPolicy {policy.Name}", PolicyTranslator.Translate(policy)));
-        return Select();
     }
 
     private static bool IsPeer(PodRecord pod) => !pod.IsHostNetwork && !pod.IsFinished;
@@ -106,7 +123,8 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     private List<RowChange> Select()
     {
         var changes = new List<RowChange>();
-        var local = _pods.Values.Where(p => p.IsLocal && IsPeer(p)).Select(PoliciesOf).ToList();
+        var byNamespace = _policies.Values.ToLookup(p => p.Record.Namespace, StringComparer.Ordinal);
+        var local = _pods.Values.Where(p => p.IsLocal && IsPeer(p)).Select(p => PoliciesOf(p, byNamespace[p.Namespace])).ToList();
         var selected = local.SelectMany(p => p.Keys).ToHashSet(StringComparer.Ordinal);
         var wanted = _policies.Values.Select(p => (p.Key, p.Translated))
             .Concat(_clusterPolicies.Values.Select(p => (p.Key, p.Translated)))
@@ -203,13 +221,13 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         ];
     }
 
-    private PodPolicies PoliciesOf(PodRecord pod)
+    private PodPolicies PoliciesOf(PodRecord pod, IEnumerable<KnownPolicy<NetworkPolicyRecord>> ofNamespace)
     {
         var ofPod = NamespaceOf(pod).Labels;
         return new PodPolicies(
             pod,
             [
-                .. _policies.Values.Where(p => p.Record.Namespace == pod.Namespace && p.Record.Pods.Matches(pod.Labels))
+                .. ofNamespace.Where(p => p.Record.Pods.Matches(pod.Labels))
                     .OrderBy(p => p.Record.Name, StringComparer.Ordinal),
             ],
             [

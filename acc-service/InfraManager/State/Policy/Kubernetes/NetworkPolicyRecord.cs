@@ -13,9 +13,11 @@ internal sealed record NetworkPolicyRule(SequenceOf<PolicyPeer> Peers, SequenceO
 /// <param name="Egress">Empty: nothing is allowed.</param>
 /// <param name="Types"><c>policyTypes</c>: Ingress and Egress; empty if absent.</param>
 internal sealed record NetworkPolicyRecord(string Namespace, string Name, LabelSelector Pods, SequenceOf<NetworkPolicyRule> Ingress,
-    SequenceOf<NetworkPolicyRule> Egress, SequenceOf<string> Types)
+    SequenceOf<NetworkPolicyRule> Egress, SequenceOf<string> Types) : PolicyObject
 {
     public string Key => $"{Namespace}/{Name}";
+
+    public override PolicyObjectKey ObjectKey => new(PolicyObjectKind.NetworkPolicy, Key);
 
     public bool HasIngress => Types.Count == 0 || Types.Contains("Ingress");
 

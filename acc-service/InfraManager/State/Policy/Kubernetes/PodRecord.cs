@@ -13,8 +13,17 @@ internal readonly record struct ContainerPort(string Name, byte Protocol, ushort
 /// <param name="Addresses"><c>status.podIPs</c>: at most one of each family.</param>
 /// <param name="Ports">The ports of all containers that have a name.</param>
 internal sealed record PodRecord(string Namespace, string Name, LabelSet Labels, SequenceOf<PolicyAddress> Addresses,
-    SequenceOf<ContainerPort> Ports)
+    SequenceOf<ContainerPort> Ports) : PolicyObject
 {
+    /// <summary>
+    /// The UID that the container runtime knows: <c>metadata.uid</c>, or for the mirror of a static pod the annotation
+    /// <c>kubernetes.io/config.hash</c>.
+    /// </summary>
+    public string Uid { get; init; } = "";
+
+    /// <summary><c>spec.nodeName</c>; empty before the pod is scheduled.</summary>
+    public string Node { get; init; } = "";
+
     /// <summary>Selectors select no pod on the host network.</summary>
     public bool IsHostNetwork { get; init; }
 
@@ -26,4 +35,6 @@ internal sealed record PodRecord(string Namespace, string Name, LabelSet Labels,
 
     /// <summary>Namespace and name; the endpoint's ID.</summary>
     public string Key => $"{Namespace}/{Name}";
+
+    public override PolicyObjectKey ObjectKey => new(PolicyObjectKind.Pod, Key);
 }
