@@ -94,9 +94,6 @@ internal sealed class ClusterWatch : IAsyncDisposable
     /// <summary>Why the latest routes to other nodes are not in effect; empty if they are.</summary>
     public string RemoteNodesProblem => _remoteNodes?.Problem ?? "";
 
-    /// <summary>Why the latest policies are not in effect; empty if they are.</summary>
-    public string PolicyProblem => _policy?.Problem ?? "";
-
     private IEnumerable<ReflectorStatus> Optional => new[] { _ranges?.Status, _nodes?.Status }.OfType<ReflectorStatus>();
 
     /// <summary>Starts watching and returns immediately.</summary>

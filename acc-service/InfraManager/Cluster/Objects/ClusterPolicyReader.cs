@@ -13,7 +13,6 @@ internal static class ClusterPolicyReader
     private const string Kind = "ClusterNetworkPolicy";
     private const string AdminTier = "Admin";
     private const string BaselineTier = "Baseline";
-    private const int MaxPriority = 1000;
 
     // The API's limit for the name of a rule.
     private const int MaxRuleName = 100;
@@ -68,8 +67,8 @@ internal static class ClusterPolicyReader
         {
             return JsonSerializer.Deserialize(json, PolicyDocumentJson.Default.ClusterRankDocument)?.Spec switch
             {
-                { Tier: AdminTier, Priority: { } priority and >= 0 and <= MaxPriority } => (false, priority),
-                { Tier: BaselineTier, Priority: { } priority and >= 0 and <= MaxPriority } => (true, priority),
+                { Tier: AdminTier, Priority: { } priority and >= 0 and <= PolicyTranslator.MaxPriority } => (false, priority),
+                { Tier: BaselineTier, Priority: { } priority and >= 0 and <= PolicyTranslator.MaxPriority } => (true, priority),
                 _ => (false, 0),
             };
         }

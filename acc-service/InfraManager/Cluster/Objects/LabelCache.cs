@@ -21,16 +21,8 @@ internal static class LabelCache
             return default;
         }
 
-        var sorted = new (string Key, string Value)[labels.Count];
-        var i = 0;
-        foreach (var (key, value) in labels)
-        {
-            sorted[i++] = (key, value ?? "");
-        }
-
-        Array.Sort(sorted, (a, b) => string.CompareOrdinal(a.Key, b.Key));
         // Looked up before its strings are shared: usually the set is known, and this one becomes garbage.
-        var set = new LabelSet([.. sorted]);
+        var set = LabelSet.Of(labels.Select(l => KeyValuePair.Create(l.Key, l.Value ?? "")));
         if (Sets.TryGetValue(set, out var shared))
         {
             return shared;
@@ -41,7 +33,7 @@ internal static class LabelCache
             Sets.Clear();
         }
 
-        set = new LabelSet([.. sorted.Select(l => (NameCache.Intern(l.Key), NameCache.Intern(l.Value)))]);
+        set = new LabelSet([.. set.Labels.Select(l => (NameCache.Intern(l.Key), NameCache.Intern(l.Value)))]);
         return Sets.GetOrAdd(set, set);
     }
 }

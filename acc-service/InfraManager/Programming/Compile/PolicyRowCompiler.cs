@@ -53,7 +53,7 @@ internal sealed class PolicyRowCompiler
             .Param("group", numbers.Group(group.Group)).Build(),
         VerdictRow verdict => _verdicts.Exact("group", numbers.Group(verdict.Group)).Exact("port_class", numbers.Port(verdict.PortClass))
             .Action(ActionOf(verdict.Verdict)).Param("rule", verdict.Verdict.Rule).Build(),
-        _ => throw new ArgumentException($"{row} is no row of a policy table", nameof(row)),
+        _ => throw new ArgumentException($"{row} does not belong to a policy table", nameof(row)),
     };
 
     /// <summary>Adds what an entry that was read back says, with the target's numbers.</summary>

@@ -16,7 +16,7 @@ internal sealed record ProgrammerOptions
     public bool WatchesPolicy { get; init; }
 
     /// <summary>
-    /// Whether pods are closed until the policies have been listed once. Without a kubeconfig there is no cluster that could have any.
+    /// Whether pods are closed until the policies have been listed once. False without a kubeconfig: there are none to list.
     /// </summary>
     public bool AwaitsPolicy { get; init; } = true;
 

@@ -72,12 +72,14 @@ internal sealed class PolicyBindings
             return IsAwaited ? PolicySets.Pending : PolicySets.None;
         }
 
-        if (!_pods.TryGetValue(KeyOf(endpoint.Spec), out var binding) || !IsSame(binding.Uid, endpoint.Spec.PodUid))
+        if (!HasPolicies)
         {
-            return HasPolicies ? PolicySets.Pending : PolicySets.None;
+            return PolicySets.None;
         }
 
-        return new PolicySets(SetOf(binding.Egress), SetOf(binding.Ingress));
+        return _pods.TryGetValue(KeyOf(endpoint.Spec), out var binding) && IsSame(binding.Uid, endpoint.Spec.PodUid)
+            ? new PolicySets(SetOf(binding.Egress), SetOf(binding.Ingress))
+            : PolicySets.Pending;
     }
 
     public static string KeyOf(EndpointSpec spec) => $"{spec.PodNamespace}/{spec.PodName}";

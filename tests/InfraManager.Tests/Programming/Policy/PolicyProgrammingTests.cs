@@ -61,13 +61,7 @@ public class PolicyProgrammingTests
                     }
                 };
                 await scenario.ChangeAsync();
-                scenario.Core.Hook = _ => { };
-                if (scenario.Core.Programmer.Completion.IsCompleted)
-                {
-                    await scenario.Core.RestartAsync(ready: false);
-                }
-
-                await scenario.SettleAsync();
+                await scenario.RecoverAsync();
                 var log = scenario.Core.Target.Log;
                 var first = log.Select((u, n) => (u, n)).FirstOrDefault(x => IsOfPolicy(x.u.Entry)).n;
                 var isolated = scenario.Core.Target.Rows.Any(r => r.Action.Alias == "isolated_pod_port");
@@ -176,13 +170,7 @@ public class PolicyProgrammingTests
                 }
             };
             await scenario.ChangeAsync();
-            scenario.Core.Hook = _ => { };
-            if (scenario.Core.Programmer.Completion.IsCompleted)
-            {
-                await scenario.Core.RestartAsync(ready: false);
-            }
-
-            await scenario.SettleAsync();
+            await scenario.RecoverAsync();
         }
     }
 }

@@ -115,6 +115,18 @@ internal sealed class PolicyScenario : IAsyncDisposable
         Verify();
     }
 
+    /// <summary>Ends the hook, starts the process again if it was killed, and settles.</summary>
+    public async Task RecoverAsync()
+    {
+        Core.Hook = _ => { };
+        if (Core.Programmer.Completion.IsCompleted)
+        {
+            await Core.RestartAsync(ready: false);
+        }
+
+        await SettleAsync();
+    }
+
     public void Verify()
     {
         lock (_problems)

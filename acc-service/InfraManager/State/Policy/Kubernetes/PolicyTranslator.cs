@@ -6,7 +6,8 @@ namespace ACCOffload.InfraManager.State.Policy.Kubernetes;
 /// <summary>Turns one policy of the Kubernetes API into rules of the model.</summary>
 internal sealed class PolicyTranslator
 {
-    private const int MaxPriority = 1000;
+    /// <summary>The API's limit for the priority of a ClusterNetworkPolicy, whose lowest is 0.</summary>
+    public const int MaxPriority = 1000;
 
     private readonly List<PodSet> _podSets = [];
     private readonly List<PortNameSet> _portSets = [];
