@@ -17,6 +17,7 @@ internal static class Program
         ("restart", Restart.RunAsync),
         ("services", ServiceScale.RunAsync),
         ("nodes", NodeScale.RunAsync),
+        ("policy", PolicyScale.RunAsync),
         ("forwarding", Forwarding.RunAsync),
         ("engine", Engines.RunAsync),
         ("pipelines", Pipelines.RunAsync),

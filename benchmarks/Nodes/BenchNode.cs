@@ -15,14 +15,21 @@ namespace ACCOffload.Benchmarks.Nodes;
 internal static class BenchNode
 {
     /// <summary>Attaches endpoints without creating their links; their ports on the target wait for the links.</summary>
-    public static async Task AttachAsync(Lab lab, int endpoints, int parallel)
+    /// <param name="lab">The lab.</param>
+    /// <param name="endpoints">How many.</param>
+    /// <param name="parallel">How many at once.</param>
+    /// <param name="podOf">Namespace and name of the pod of each; null for pods of the namespace "default".</param>
+    public static async Task AttachAsync(
+        Lab lab, int endpoints, int parallel, Func<int, (string Namespace, string Name)>? podOf = null)
     {
+        podOf ??= i => ("default", $"bench-{i}");
         using var channel = Channels.Offload(lab);
         var client = new Offload.OffloadClient(channel);
         var epoch = (await client.BeginAsync(new BeginRequest { Agent = "bench" }, deadline: Deadline())).Epoch;
         await Parallel.ForEachAsync(
             Enumerable.Range(0, endpoints), new ParallelOptions { MaxDegreeOfParallelism = parallel },
-            async (i, cancellation) => await client.AttachAsync(Request(i, epoch), deadline: Deadline(), cancellationToken: cancellation));
+            async (i, cancellation) => await client.AttachAsync(
+                Request(i, epoch, podOf(i)), deadline: Deadline(), cancellationToken: cancellation));
     }
 
     /// <summary>Lets InfraManager watch an API server from its next start.</summary>
@@ -71,15 +78,15 @@ internal static class BenchNode
 
     public static DateTime Deadline() => DateTime.UtcNow.AddSeconds(60);
 
-    private static AttachRequest Request(int i, ulong epoch) => new()
+    private static AttachRequest Request(int i, ulong epoch, (string Namespace, string Name) pod) => new()
     {
         Key = new AttachmentKey { Network = "podnet", ContainerId = $"bench-{i}", InterfaceName = "eth0" },
         Kind = EndpointKind.Pod,
         Device = new Device { Kind = "veth", PortName = $"acc{i:x11}", Mac = ByteString.CopyFrom(2, 0, 0, 0, 1, (byte)i) },
         Addresses = { ByteString.CopyFrom(IPAddress.Parse($"10.244.1.{i + 2}").GetAddressBytes()) },
         Mtu = 1500,
-        PodNamespace = "default",
-        PodName = $"bench-{i}",
+        PodNamespace = pod.Namespace,
+        PodName = pod.Name,
         Epoch = epoch,
         Sequence = (ulong)i + 1,
     };

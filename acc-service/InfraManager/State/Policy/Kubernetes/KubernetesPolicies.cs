@@ -6,7 +6,7 @@ namespace ACCOffload.InfraManager.State.Policy.Kubernetes;
 
 /// <summary>
 /// Feeds the compiler from objects of the Kubernetes API. Only policies that select a pod of this node, and the sets that these name, are
-/// in the model. Each method returns the rows to write, in order.
+/// in the model. The cost of a change follows the pods of this node that it may concern, not the cluster.
 /// </summary>
 internal sealed class KubernetesPolicies(PolicyCompiler compiler)
 {
@@ -14,64 +14,66 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     private const string NetworkPolicyTier = "NetworkPolicy";
     private const string BaselineTier = "Baseline";
 
-    private readonly Dictionary<string, NamespaceRecord> _namespaces = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, PodRecord> _pods = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, KnownPolicy<NetworkPolicyRecord>> _policies = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, KnownPolicy<ClusterPolicyRecord>> _clusterPolicies = new(StringComparer.Ordinal);
+    private readonly PodDirectory _pods = new();
+    // By namespace, then by the key of the object.
+    private readonly Dictionary<string, Dictionary<string, NetworkPolicyRecord>> _policies = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ClusterPolicyRecord> _clusterPolicies = new(StringComparer.Ordinal);
 
-    // The IDs in the model, by the key of the object. A changed policy gets a new ID, so that all of it takes effect in one step.
-    private readonly Dictionary<string, (string Id, TranslatedPolicy Policy)> _active = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, PodSet> _podSets = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, PortNameSet> _portSets = new(StringComparer.Ordinal);
+    // The pods of this node, and what selects them.
+    private readonly Dictionary<string, PodPolicies> _local = new(StringComparer.Ordinal);
+    private readonly Dictionary<PolicyObjectKey, ActivePolicy> _active = [];
+    // How many active policies name each set.
+    private readonly Dictionary<string, int> _sets = new(StringComparer.Ordinal);
     private long _generation;
 
-    /// <summary>Sets objects and, with null, removes them; at a start, all: the policies of local pods are selected once.</summary>
+    /// <summary>Sets objects and, with null, removes them, as one change.</summary>
+    /// <returns>The rows to write, in order.</returns>
     /// <exception cref="IntentException">INVALID_ARGUMENT: names the field; nothing was changed.</exception>
     public List<RowChange> Set(IReadOnlyCollection<(PolicyObjectKey Key, PolicyObject? Object)> objects)
     {
         var translated = Translate(objects);
-        var former = objects.Select(o => PodAt(o.Key)).OfType<PodRecord>().ToList();
+        var concerned = new Concerned();
+        var left = new HashSet<PolicyAddress>();
+        var changed = new List<PodRecord>();
         foreach (var (key, value) in objects)
         {
             switch (key.Kind)
             {
                 case PolicyObjectKind.Namespace:
-                    _namespaces.SetOrRemove(key.Name, value as NamespaceRecord);
+                    concerned.Relabelled.Add(key.Name);
                     break;
                 case PolicyObjectKind.Pod:
-                    _pods.SetOrRemove(key.Name, value as PodRecord);
+                    if (_pods.Find(key.Name) is { } former && PodDirectory.IsPeer(former))
+                    {
+                        left.UnionWith(former.Addresses);
+                    }
+
+                    _pods.SetPod(key.Name, value as PodRecord);
+                    if (value is PodRecord pod)
+                    {
+                        changed.Add(pod);
+                    }
+
+                    if (_local.ContainsKey(key.Name) || value is PodRecord { IsLocal: true })
+                    {
+                        concerned.Pods.Add(key.Name);
+                    }
+
                     break;
                 case PolicyObjectKind.NetworkPolicy:
-                    _policies.SetOrRemove(key.Name, value is NetworkPolicyRecord p
-                        ? new KnownPolicy<NetworkPolicyRecord>(p, key.ToString(), translated[key])
-                        : null);
+                    concerned.Namespaces.Add(PutPolicy(key.Name, value as NetworkPolicyRecord));
                     break;
                 default:
-                    _clusterPolicies.SetOrRemove(key.Name, value is ClusterPolicyRecord c
-                        ? new KnownPolicy<ClusterPolicyRecord>(c, key.ToString(), translated[key])
-                        : null);
+                    _clusterPolicies.SetOrRemove(key.Name, value as ClusterPolicyRecord);
+                    concerned.All = true;
                     break;
             }
         }
 
         var changes = new List<RowChange>();
-        var namespaces = objects.Where(o => o.Key.Kind == PolicyObjectKind.Namespace).Select(o => o.Key.Name)
-            .ToHashSet(StringComparer.Ordinal);
-        SetPeers(objects.Select(o => o.Object).OfType<PodRecord>(), changes);
-        if (namespaces.Count > 0)
-        {
-            SetPeers(_pods.Values.Where(p => namespaces.Contains(p.Namespace)), changes);
-        }
-
-        // A NetworkPolicy is of the namespace itself, whatever its labels.
-        if (former.Any(p => p.IsLocal) || objects.Any(o => o is { Object: PodRecord { IsLocal: true } }) || translated.Count > 0
-            || objects.Any(o => o.Object is null && o.Key.Kind is PolicyObjectKind.NetworkPolicy or PolicyObjectKind.ClusterNetworkPolicy)
-            || (namespaces.Count > 0 && _clusterPolicies.Count > 0))
-        {
-            changes.AddRange(Select());
-        }
-
-        RemovePeers(former, changes);
+        SetNamespaces(objects, changed, changes);
+        Select(concerned, translated, changes);
+        RemovePeers(left, changed, changes);
         return changes;
     }
 
@@ -81,117 +83,261 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         var translated = new Dictionary<PolicyObjectKey, TranslatedPolicy>();
         foreach (var (key, value) in objects)
         {
-            switch (value)
+            if (value is NetworkPolicyRecord or ClusterPolicyRecord)
             {
-                case NetworkPolicyRecord policy:
-                    translated[key] = PolicyTranslator.Translate(policy);
-                    break;
-                case ClusterPolicyRecord policy:
-                    translated[key] = PolicyTranslator.Translate(policy);
-                    break;
+                translated[key] = Translate(value);
             }
         }
 
         return translated;
     }
 
-    private PodRecord? PodAt(PolicyObjectKey key) => key.Kind == PolicyObjectKind.Pod ? _pods.GetValueOrDefault(key.Name) : null;
-
-    /// <summary>Forgets the addresses that none of the pods has any more.</summary>
-    private void RemovePeers(List<PodRecord> former, List<RowChange> changes)
+    private static TranslatedPolicy Translate(PolicyObject? policy) => policy switch
     {
-        var left = former.Where(IsPeer).SelectMany(p => p.Addresses).ToHashSet();
-        if (left.Count > 0)
+        NetworkPolicyRecord network => PolicyTranslator.Translate(network),
+        ClusterPolicyRecord cluster => PolicyTranslator.Translate(cluster),
+        _ => TranslatedPolicy.Empty,
+    };
+
+    /// <returns>The namespace.</returns>
+    private string PutPolicy(string key, NetworkPolicyRecord? policy)
+    {
+        var name = key[..key.IndexOf('/')];
+        if (!_policies.TryGetValue(name, out var policies))
         {
-            left.ExceptWith(_pods.Values.Where(IsPeer).SelectMany(p => p.Addresses));
+            _policies.Add(name, policies = new Dictionary<string, NetworkPolicyRecord>(StringComparer.Ordinal));
         }
 
-        foreach (var address in left)
+        policies.SetOrRemove(key, policy);
+        if (policies.Count == 0)
         {
-            changes.AddRange(compiler.SetPeer(address, null));
+            _policies.Remove(name);
+        }
+
+        return name;
+    }
+
+    private void SetNamespaces(
+        IReadOnlyCollection<(PolicyObjectKey Key, PolicyObject? Object)> objects, List<PodRecord> changed, List<RowChange> changes)
+    {
+        var namespaces = objects.Where(o => o.Key.Kind == PolicyObjectKind.Namespace)
+            .Select(o => (o.Key.Name, o.Object as NamespaceRecord)).ToList();
+        if (namespaces.Count > 0)
+        {
+            _pods.SetNamespaces(namespaces);
+        }
+
+        foreach (var pod in changed)
+        {
+            if (_pods.MembershipOf(pod.Key) is { } membership)
+            {
+                SetPeer(pod, membership, changes);
+            }
+        }
+
+        SetChangedPeers(changes);
+    }
+
+    private void SetChangedPeers(List<RowChange> changes)
+    {
+        foreach (var (pod, membership) in _pods.TakeChanged())
+        {
+            SetPeer(pod, membership, changes);
         }
     }
 
-    private static bool IsPeer(PodRecord pod) => !pod.IsHostNetwork && !pod.IsFinished;
+    private void SetPeer(PodRecord pod, PeerMembership membership, List<RowChange> changes)
+    {
+        foreach (var address in pod.Addresses)
+        {
+            changes.AddRange(compiler.SetPeer(address, membership));
+        }
+    }
 
-    private NamespaceRecord NamespaceOf(PodRecord pod) =>
-        _namespaces.GetValueOrDefault(pod.Namespace) ?? new NamespaceRecord(pod.Namespace, new LabelSet([]));
+    /// <summary>Addresses that pods had: forgets them, or leaves each to another pod that has it, too.</summary>
+    private void RemovePeers(HashSet<PolicyAddress> left, List<PodRecord> changed, List<RowChange> changes)
+    {
+        foreach (var pod in changed.Where(PodDirectory.IsPeer))
+        {
+            left.ExceptWith(pod.Addresses);
+        }
+
+        if (left.Count == 0)
+        {
+            return;
+        }
+
+        var holders = _pods.HoldersOf(left);
+        foreach (var address in left)
+        {
+            changes.AddRange(compiler.SetPeer(address, holders.GetValueOrDefault(address)));
+        }
+    }
 
     /// <summary>
     /// Which policies apply to which local pods: new sets and policies first, then all endpoints at once; then the rest is removed.
     /// </summary>
-    private List<RowChange> Select()
+    private void Select(Concerned concerned, Dictionary<PolicyObjectKey, TranslatedPolicy> translated, List<RowChange> changes)
     {
-        var changes = new List<RowChange>();
-        var byNamespace = _policies.Values.ToLookup(p => p.Record.Namespace, StringComparer.Ordinal);
-        var local = _pods.Values.Where(p => p.IsLocal && IsPeer(p)).Select(p => PoliciesOf(p, byNamespace[p.Namespace])).ToList();
-        var selected = local.SelectMany(p => p.Keys).ToHashSet(StringComparer.Ordinal);
-        var wanted = _policies.Values.Select(p => (p.Key, p.Translated))
-            .Concat(_clusterPolicies.Values.Select(p => (p.Key, p.Translated)))
-            .Where(p => selected.Contains(p.Key)).ToDictionary(p => p.Key, p => p.Translated, StringComparer.Ordinal);
-        var podSets = wanted.Values.SelectMany(p => p.PodSets).DistinctBy(s => s.Id).ToDictionary(s => s.Id, StringComparer.Ordinal);
-        var portSets = wanted.Values.SelectMany(p => p.PortSets).DistinctBy(s => s.Id).ToDictionary(s => s.Id, StringComparer.Ordinal);
-        var newSets = podSets.Keys.Concat(portSets.Keys).Where(s => !_podSets.ContainsKey(s) && !_portSets.ContainsKey(s)).ToList();
-        var oldSets = _podSets.Keys.Concat(_portSets.Keys).Where(s => !podSets.ContainsKey(s) && !portSets.ContainsKey(s)).ToList();
-        foreach (var set in newSets)
+        AddConcerned(concerned);
+        var policies = new HashSet<PolicyObjectKey>();
+        foreach (var key in concerned.Pods)
         {
-            _ = podSets.TryGetValue(set, out var pods) ? _podSets.TryAdd(set, pods) : _portSets.TryAdd(set, portSets[set]);
-            changes.AddRange(compiler.SetNets(set, []));
+            Select(key, policies);
         }
 
-        if (newSets.Count > 0)
+        var next = policies.Where(k => _active[k].Pods > 0 && (_active[k].Id.Length == 0 || translated.ContainsKey(k)))
+            .Select(k => (Key: k, Policy: translated.GetValueOrDefault(k) ?? Translate(Find(k)))).ToList();
+        var former = policies.Where(k => _active[k].Id.Length > 0 && (_active[k].Pods == 0 || translated.ContainsKey(k)))
+            .Select(k => (_active[k].Id, _active[k].Policy)).ToList();
+
+        AddSets(next.Select(n => n.Policy), changes);
+        foreach (var (key, policy) in next)
         {
-            SetPeers(_pods.Values, changes);
+            var active = _active[key];
+            (active.Id, active.Policy) = ($"{key}@{++_generation}", policy);
+            changes.AddRange(compiler.SetPolicy(active.Id, policy.Rules));
         }
 
-        var former = new List<string>();
-        foreach (var (key, policy) in wanted)
+        Bind(concerned.Pods, changes);
+        foreach (var key in policies.Where(k => _active[k].Pods == 0))
         {
-            if (_active.TryGetValue(key, out var active) && ReferenceEquals(active.Policy, policy))
-            {
-                continue;
-            }
-
-            if (active.Id is not null)
-            {
-                former.Add(active.Id);
-            }
-
-            var id = $"{key}@{++_generation}";
-            _active[key] = (id, policy);
-            changes.AddRange(compiler.SetPolicy(id, policy.Rules));
-        }
-
-        foreach (var key in _active.Keys.Where(k => !wanted.ContainsKey(k)).ToList())
-        {
-            former.Add(_active[key].Id);
             _active.Remove(key);
         }
 
-        Bind(local, changes);
-        former.ForEach(id => changes.AddRange(compiler.SetPolicy(id, null)));
-        foreach (var set in oldSets)
-        {
-            _podSets.Remove(set);
-            _portSets.Remove(set);
-        }
-
-        if (oldSets.Count > 0)
-        {
-            SetPeers(_pods.Values, changes);
-            oldSets.ForEach(s => changes.AddRange(compiler.SetNets(s, null)));
-        }
-
-        return changes;
+        former.ForEach(f => changes.AddRange(compiler.SetPolicy(f.Id, null)));
+        RemoveSets(former.Select(f => f.Policy), changes);
     }
 
-    private void Bind(List<PodPolicies> local, List<RowChange> changes)
+    /// <summary>Adds the local pods that the changed policies and namespaces concern.</summary>
+    private void AddConcerned(Concerned concerned)
     {
-        var endpoints = local.Select(p => (Id: p.Pod.Key, Policy: (EndpointPolicy?)new EndpointPolicy(
-                p.Pod.Addresses, PolicyOf(p, PolicyDirection.Ingress), PolicyOf(p, PolicyDirection.Egress))))
-            .Where(e => compiler.Model.Endpoints.GetValueOrDefault(e.Id) != e.Policy).ToList();
-        var isLocal = local.Select(p => p.Pod.Key).ToHashSet(StringComparer.Ordinal);
-        endpoints.AddRange(compiler.Model.Endpoints.Keys.Where(e => !isLocal.Contains(e)).Select(e => (e, (EndpointPolicy?)null)));
+        foreach (var (key, policies) in _local)
+        {
+            // A NetworkPolicy is of the namespace itself, whatever its labels.
+            var name = policies.Pod.Namespace;
+            if (concerned.All || concerned.Namespaces.Contains(name)
+                || (_clusterPolicies.Count > 0 && concerned.Relabelled.Contains(name)))
+            {
+                concerned.Pods.Add(key);
+            }
+        }
+    }
+
+    /// <summary>Selects the policies of a pod again.</summary>
+    /// <param name="key">The pod's key.</param>
+    /// <param name="policies">Receives those that select it, and those that did.</param>
+    private void Select(string key, HashSet<PolicyObjectKey> policies)
+    {
+        var now = _pods.Find(key) is { IsLocal: true } pod && PodDirectory.IsPeer(pod) ? PoliciesOf(pod) : null;
+        foreach (var policy in now?.Keys ?? [])
+        {
+            policies.Add(policy);
+            if (!_active.TryGetValue(policy, out var active))
+            {
+                _active.Add(policy, active = new ActivePolicy());
+            }
+
+            active.Pods++;
+        }
+
+        foreach (var policy in _local.GetValueOrDefault(key)?.Keys ?? [])
+        {
+            policies.Add(policy);
+            _active[policy].Pods--;
+        }
+
+        _local.SetOrRemove(key, now);
+    }
+
+    private PodPolicies PoliciesOf(PodRecord pod)
+    {
+        var ofPod = _pods.NamespaceOf(pod.Namespace).Labels;
+        IEnumerable<NetworkPolicyRecord> network = _policies.TryGetValue(pod.Namespace, out var ofNamespace) ? ofNamespace.Values : [];
+        return new PodPolicies(
+            pod,
+            [.. network.Where(p => p.Pods.Matches(pod.Labels)).OrderBy(p => p.Name, StringComparer.Ordinal)],
+            [
+                .. _clusterPolicies.Values.Where(p => p.Namespaces.Matches(ofPod) && p.Pods.Matches(pod.Labels))
+                    .OrderBy(p => p.Priority).ThenBy(p => p.Name, StringComparer.Ordinal),
+            ]);
+    }
+
+    private PolicyObject? Find(PolicyObjectKey key) => key.Kind == PolicyObjectKind.NetworkPolicy
+        ? _policies.GetValueOrDefault(key.Name[..key.Name.IndexOf('/')])?.GetValueOrDefault(key.Name)
+        : _clusterPolicies.GetValueOrDefault(key.Name);
+
+    private void AddSets(IEnumerable<TranslatedPolicy> policies, List<RowChange> changes)
+    {
+        var (podSets, portSets) = (new List<PodSet>(), new List<PortNameSet>());
+        foreach (var policy in policies)
+        {
+            podSets.AddRange(policy.PodSets.Where(s => Use(s.Id)));
+            portSets.AddRange(policy.PortSets.Where(s => Use(s.Id)));
+        }
+
+        if (podSets.Count + portSets.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var set in podSets.Select(s => s.Id).Concat(portSets.Select(s => s.Id)))
+        {
+            changes.AddRange(compiler.SetNets(set, []));
+        }
+
+        _pods.Add(podSets, portSets);
+        SetChangedPeers(changes);
+    }
+
+    /// <returns>Whether no policy has named the set until now.</returns>
+    private bool Use(string set)
+    {
+        var users = _sets.GetValueOrDefault(set);
+        _sets[set] = users + 1;
+        return users == 0;
+    }
+
+    private void RemoveSets(IEnumerable<TranslatedPolicy> policies, List<RowChange> changes)
+    {
+        var unused = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var set in policies.SelectMany(p => p.Sets))
+        {
+            if (--_sets[set] == 0)
+            {
+                _sets.Remove(set);
+                unused.Add(set);
+            }
+        }
+
+        if (unused.Count == 0)
+        {
+            return;
+        }
+
+        _pods.Remove(unused);
+        SetChangedPeers(changes);
+        foreach (var set in unused)
+        {
+            changes.AddRange(compiler.SetNets(set, null));
+        }
+    }
+
+    private void Bind(IEnumerable<string> pods, List<RowChange> changes)
+    {
+        var endpoints = new List<(string Id, EndpointPolicy? Policy)>();
+        foreach (var key in pods)
+        {
+            var policy = _local.TryGetValue(key, out var policies)
+                ? new EndpointPolicy(
+                    policies.Pod.Addresses, PolicyOf(policies, PolicyDirection.Ingress), PolicyOf(policies, PolicyDirection.Egress))
+                : null;
+            if (compiler.Model.Endpoints.GetValueOrDefault(key) != policy)
+            {
+                endpoints.Add((key, policy));
+            }
+        }
+
         if (endpoints.Count > 0)
         {
             changes.AddRange(compiler.SetEndpoints(endpoints));
@@ -206,8 +352,8 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
             new(
                 NetworkPolicyTier, PolicyAction.Deny,
                 [
-                    .. policies.Network.Where(p => direction == PolicyDirection.Ingress ? p.Record.HasIngress : p.Record.HasEgress)
-                        .Select(p => _active[p.Key].Id),
+                    .. policies.Network.Where(p => direction == PolicyDirection.Ingress ? p.HasIngress : p.HasEgress)
+                        .Select(p => _active[p.ObjectKey].Id),
                 ]),
             new(BaselineTier, PolicyAction.Pass, Cluster(isBaseline: true)),
         ];
@@ -215,55 +361,25 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
 
         SequenceOf<string> Cluster(bool isBaseline) =>
         [
-            .. policies.Cluster.Where(p => p.Record.IsBaseline == isBaseline
-                    && (direction == PolicyDirection.Ingress ? p.Record.Ingress : p.Record.Egress).Count > 0)
-                .Select(p => _active[p.Key].Id),
+            .. policies.Cluster.Where(p => p.IsBaseline == isBaseline
+                    && (direction == PolicyDirection.Ingress ? p.Ingress : p.Egress).Count > 0)
+                .Select(p => _active[p.ObjectKey].Id),
         ];
     }
 
-    private PodPolicies PoliciesOf(PodRecord pod, IEnumerable<KnownPolicy<NetworkPolicyRecord>> ofNamespace)
+    /// <summary>What a change may concern.</summary>
+    private sealed class Concerned
     {
-        var ofPod = NamespaceOf(pod).Labels;
-        return new PodPolicies(
-            pod,
-            [
-                .. ofNamespace.Where(p => p.Record.Pods.Matches(pod.Labels))
-                    .OrderBy(p => p.Record.Name, StringComparer.Ordinal),
-            ],
-            [
-                .. _clusterPolicies.Values.Where(p => p.Record.Namespaces.Matches(ofPod) && p.Record.Pods.Matches(pod.Labels))
-                    .OrderBy(p => p.Record.Priority).ThenBy(p => p.Record.Name, StringComparer.Ordinal),
-            ]);
-    }
+        /// <summary>Keys of pods that are of this node, or were.</summary>
+        public HashSet<string> Pods { get; } = new(StringComparer.Ordinal);
 
-    private void SetPeers(IEnumerable<PodRecord> pods, List<RowChange> changes)
-    {
-        var known = new Dictionary<PodIdentity, PeerMembership>();
-        foreach (var pod in pods.Where(IsPeer))
-        {
-            var identity = PodIdentity.Of(pod);
-            if (!known.TryGetValue(identity, out var membership))
-            {
-                var ofPod = NamespaceOf(pod);
-                known.Add(identity, membership = PeerMembership.Of(
-                    _podSets.Where(s => s.Value.Contains(ofPod, pod.Labels)).Select(s => s.Key),
-                    _portSets.Values.SelectMany(s => s.PortsOf(pod))));
-            }
+        /// <summary>All local pods of these namespaces.</summary>
+        public HashSet<string> Namespaces { get; } = new(StringComparer.Ordinal);
 
-            foreach (var address in pod.Addresses)
-            {
-                changes.AddRange(compiler.SetPeer(address, membership));
-            }
-        }
-    }
+        /// <summary>Namespaces whose labels may have changed.</summary>
+        public HashSet<string> Relabelled { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>A policy as the API has it, its key in <see cref="_active"/>, and what it is in the model.</summary>
-    private sealed record KnownPolicy<T>(T Record, string Key, TranslatedPolicy Translated);
-
-    /// <summary>The policies that select a pod, in the order of their tier.</summary>
-    private sealed record PodPolicies(
-        PodRecord Pod, IReadOnlyList<KnownPolicy<NetworkPolicyRecord>> Network, IReadOnlyList<KnownPolicy<ClusterPolicyRecord>> Cluster)
-    {
-        public IEnumerable<string> Keys => Network.Select(p => p.Key).Concat(Cluster.Select(p => p.Key));
+        /// <summary>All local pods.</summary>
+        public bool All { get; set; }
     }
 }

@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.State.Policy.Rules;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.State.Policy.Kubernetes;
 
@@ -9,7 +10,7 @@ namespace ACCOffload.InfraManager.State.Policy.Kubernetes;
 internal sealed record PodSet(string Namespace, LabelSelector Namespaces, LabelSelector Pods)
 {
     /// <summary>The same for sets with the same selectors, so that policies share them.</summary>
-    public string Id => $"pods {Pods} of {(Namespace.Length > 0 ? Namespace : $"namespaces {Namespaces}")}";
+    public string Id { get; } = $"pods {Pods} of {(Namespace.Length > 0 ? Namespace : $"namespaces {Namespaces}")}";
 
     public bool Contains(NamespaceRecord ofPod, LabelSet labels) =>
         (Namespace.Length > 0 ? Namespace == ofPod.Name : Namespaces.Matches(ofPod.Labels)) && Pods.Matches(labels);
@@ -20,11 +21,11 @@ internal sealed record PodSet(string Namespace, LabelSelector Namespaces, LabelS
 /// <param name="Name">The port's name.</param>
 internal sealed record PortNameSet(byte? Protocol, string Name)
 {
-    public string Id => $"port {Name} of protocol {Protocol?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "any"}";
+    public string Id { get; } = $"port {Name} of protocol {Protocol?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "any"}";
 
-    public IEnumerable<NamedPort> PortsOf(PodRecord pod)
+    public IEnumerable<NamedPort> PortsOf(SequenceOf<ContainerPort> ports)
     {
-        foreach (var port in pod.Ports)
+        foreach (var port in ports)
         {
             if (port.Name == Name && (Protocol is null || Protocol == port.Protocol))
             {
