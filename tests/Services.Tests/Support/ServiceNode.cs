@@ -101,11 +101,7 @@ internal sealed class ServiceNode : IServiceNode
     /// <param name="hostPorts">The mappings that the runtime passes.</param>
     public async Task<Pod> AddPodAsync(int number, string? address = null, params JsonObject[] hostPorts)
     {
-        var (pod, result) = await TryAddPodAsync(number, address, hostPorts);
-        var name = pod.Name;
-        Assert.True(result.ExitCode == 0, $"ADD {name}: {result.Output}{result.Error}\n{Lab.Manager!.Log}");
-        pod.Result = JsonNode.Parse(result.Output)!;
-        Pods[number] = pod;
+        var pod = await AttachAsync(number, await NewPodAsync(number), address, hostPorts);
         foreach (var port in new[] { Port, OtherPort })
         {
             _servers.Add(new Server(pod.Namespace, $"{number}:{port}", port));
@@ -114,13 +110,34 @@ internal sealed class ServiceNode : IServiceNode
         return pod;
     }
 
+    /// <summary>Creates a pod's namespace, without an interface.</summary>
+    public async Task<Pod> NewPodAsync(int number)
+    {
+        var name = $"pod{number}";
+        return new Pod(name, await Lab.AddNamespaceAsync(name), $"{Lab.HostNamespace}-{name}-{Guid.NewGuid():N}");
+    }
+
+    /// <summary>Runs ADD for a pod, without servers.</summary>
+    public async Task<Pod> AttachAsync(int number, Pod pod, string? address, params JsonObject[] hostPorts)
+    {
+        var result = await TryAttachAsync(pod, address, hostPorts);
+        Assert.True(result.ExitCode == 0, $"ADD {pod.Name}: {result.Output}{result.Error}\n{Lab.Manager!.Log}");
+        pod.Result = JsonNode.Parse(result.Output)!;
+        Pods[number] = pod;
+        return pod;
+    }
+
     /// <summary>Runs ADD for a new namespace, and nothing else.</summary>
     public async Task<(Pod Pod, ShellResult Result)> TryAddPodAsync(int number, string? address, params JsonObject[] hostPorts)
     {
-        var name = $"pod{number}";
-        var pod = new Pod(name, await Lab.AddNamespaceAsync(name), $"{Lab.HostNamespace}-{name}-{Guid.NewGuid():N}");
-        var arguments = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={name}" + (address is null ? "" : $";IP={address}");
-        var result = await Lab.PluginAsync(
+        var pod = await NewPodAsync(number);
+        return (pod, await TryAttachAsync(pod, address, hostPorts));
+    }
+
+    private Task<ShellResult> TryAttachAsync(Pod pod, string? address, JsonObject[] hostPorts)
+    {
+        var arguments = $"IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME={pod.Name}" + (address is null ? "" : $";IP={address}");
+        return Lab.PluginAsync(
             "ADD",
             pod,
             config =>
@@ -131,7 +148,6 @@ internal sealed class ServiceNode : IServiceNode
                 }
             },
             new Dictionary<string, string> { ["CNI_ARGS"] = arguments });
-        return (pod, result);
     }
 
     public async Task DeletePodAsync(int number)
@@ -150,7 +166,9 @@ internal sealed class ServiceNode : IServiceNode
     /// <summary>Starts a server in any namespace.</summary>
     public void Serve(string netns, string name, int port, string? address = null) => _servers.Add(new Server(netns, name, port, address));
 
-    /// <summary>Waits until the current state of the API server is in the tables.</summary>
+    /// <summary>
+    /// Waits until the current state of the API server is in the tables; of policy, until the watch has it: it is written right after.
+    /// </summary>
     public async Task SyncedAsync(int seconds = 120)
     {
         JsonNode? status = null;
@@ -159,7 +177,7 @@ internal sealed class ServiceNode : IServiceNode
             async () =>
             {
                 // Kinds without a change only learn the version from a bookmark.
-                foreach (var path in new[] { Kube.Services, Kube.Slices })
+                foreach (var path in new[] { Kube.Services, Kube.Slices, Kube.NetworkPolicies, Kube.Namespaces, Kube.Pods })
                 {
                     Api.Bookmark(path);
                 }
@@ -272,7 +290,8 @@ internal sealed class ServiceNode : IServiceNode
         && watch["synced"]!.GetValue<bool>()
         && watch["pending"]!.GetValue<long>() == 0
         && watch["waiting"]!.GetValue<string>().Length == 0
-        && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>() is "Service" or "EndpointSlice")
+        && watch["kinds"]!.AsArray().Where(k => k!["kind"]!.GetValue<string>()
+                is "Service" or "EndpointSlice" or "NetworkPolicy" or "Namespace" or "Pod")
             .All(k => long.TryParse(k!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture, out var seen)
                 && seen >= version);
 

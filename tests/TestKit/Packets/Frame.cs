@@ -113,8 +113,17 @@ public sealed class Frame(byte[] bytes)
 
     /// <summary>Builds an ICMP echo request or reply.</summary>
     public static Frame Echo(uint source, uint destination, ushort identifier, bool reply = false, byte[]? payload = null)
+        => IcmpMessage((ushort)(reply ? 0 : 0x0800), source, destination, identifier, payload ?? "ping"u8);
+
+    /// <summary>Builds an ICMP message.</summary>
+    /// <param name="typeAndCode">The type in the upper byte, the code in the lower one.</param>
+    /// <param name="source">The address that sends it.</param>
+    /// <param name="destination">The address that receives it.</param>
+    /// <param name="identifier">Bytes 4 and 5 of the message.</param>
+    /// <param name="payload">What follows the eight bytes of the header.</param>
+    public static Frame IcmpMessage(ushort typeAndCode, uint source, uint destination, ushort identifier, ReadOnlySpan<byte> payload)
     {
-        var frame = Build(Icmp, source, (ushort)(reply ? 0 : 0x0800), destination, 0, payload ?? "ping"u8);
+        var frame = Build(Icmp, source, typeAndCode, destination, 0, payload);
         BinaryPrimitives.WriteUInt16BigEndian(frame.Bytes.AsSpan(38), identifier);
         BinaryPrimitives.WriteUInt16BigEndian(frame.Bytes.AsSpan(36), Checksums.Of(frame.Bytes.AsSpan(34)));
         return frame;

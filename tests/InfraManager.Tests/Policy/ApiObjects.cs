@@ -1,0 +1,26 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.Cluster.Objects;
+using ACCOffload.TestKit.Cluster;
+
+namespace ACCOffload.InfraManager.Tests.Policy;
+
+/// <summary>Reads objects that policy follows from, as the watch reads them.</summary>
+internal static class ApiObjects
+{
+    private static readonly Dictionary<string, ResourceKind<PolicyResource>> Kinds = new(StringComparer.Ordinal)
+    {
+        [Kube.Namespaces] = PolicyResourceKinds.Namespaces,
+        [Kube.Pods] = PolicyResourceKinds.Pods,
+        [Kube.NetworkPolicies] = PolicyResourceKinds.NetworkPolicies,
+        [Kube.ClusterPolicies] = PolicyResourceKinds.ClusterPolicies,
+    };
+
+    /// <summary>An object that is enforced as written.</summary>
+    public static PolicyResource Read(JsonObject item)
+    {
+        var resource = Kinds[Kube.PathOf(item)].Read(Encoding.UTF8.GetBytes(item.ToJsonString()));
+        Assert.Equal("", resource.Problem);
+        return resource;
+    }
+}
