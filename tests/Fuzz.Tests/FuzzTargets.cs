@@ -23,6 +23,7 @@ internal static class FuzzTargets
         new P4.ConfigTarget(),
         new P4.GnmiTarget(),
         new P4.RequestTarget(),
+        new Felix.FelixTarget(),
         new Spec.SpecTarget(),
         // Creates namespaces and links.
         .. Environment.IsPrivilegedProcess ? (ReadOnlySpan<FuzzTarget>)[new Verbs.VerbTarget()] : [],

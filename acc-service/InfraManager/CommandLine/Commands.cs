@@ -20,6 +20,7 @@ internal static class Commands
             config,
             RunCommand.Create(config),
             SoftTargetCommand.Create(config),
+            FelixDriverCommand.Create(),
             PrepareCommand.Create(config),
             CertsCommand.Create(config),
             DoctorCommand.Create(config),
@@ -43,6 +44,8 @@ internal static class Commands
             configuration.Error = error;
         }
 
-        return Create().Parse(arguments).InvokeAsync(configuration);
+        // A root command has the name by which the process was called, which must not be that of one of its commands.
+        var root = FelixDriverCommand.IsProgram() ? FelixDriverCommand.Create() : Create();
+        return root.Parse(arguments).InvokeAsync(configuration);
     }
 }

@@ -71,7 +71,8 @@ internal static class ConditionRemedies
         ConditionNames.Node => "compare 'kubectl get node NAME -o yaml' with the Node settings; Node:PodRanges overrides spec.podCIDRs",
         ConditionNames.Watch => "check the route to the API server and the kubeconfig (Kubernetes:Kubeconfig)",
         ConditionNames.Policy =>
-            "apply rootfs/kubernetes/rbac.yaml if a kind is forbidden; a target that refuses rows may be out of room, see "
+            "apply rootfs/kubernetes/rbac.yaml if a kind is forbidden; with Policy:Source felix check that Felix runs and has "
+            + "'inframanager felix-driver' as its driver; a target that refuses rows may be out of room, see "
             + "'inframanager ctl status'; Policy:Source off enforces nothing",
         ConditionNames.Certificates => "renew or repair the file; it is read again automatically",
         _ => "see 'journalctl --unit inframanager'",

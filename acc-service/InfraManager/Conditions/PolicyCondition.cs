@@ -18,9 +18,11 @@ internal static class PolicyCondition
         { IsSynced: false } => Condition.Unmet(
             ConditionNames.Policy,
             $"the cluster's network policies are not known yet{(problem.Length > 0 ? $" ({problem})" : "")}; traffic of pods is dropped"),
-        { IsFenced: true } => Condition.Unmet(
-            ConditionNames.Policy,
-            $"the target's rows of network policy differ from the policies; traffic of {status.Pending} isolated pods is dropped"),
+        { IsFenced: true } => Condition.Unmet(ConditionNames.Policy, Fenced(status)),
         _ => Condition.Met(ConditionNames.Policy),
     };
+
+    /// <summary>Why isolated pods are closed although their policy is known.</summary>
+    public static string Fenced(PolicyStatus status) =>
+        $"the target's rows of network policy differ from the policies; traffic of {status.Pending} isolated pods is dropped";
 }

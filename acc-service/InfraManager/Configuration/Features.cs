@@ -13,10 +13,11 @@ internal static class Features
     public const string Config = "Config";
     public const string Host = "Host";
     public const string Kubernetes = "Kubernetes";
+    public const string Felix = "Felix";
     public const string ArpProxy = "ArpProxy";
     public const string Uplink = "Uplink";
 
     public static LogFeatures Log { get; } = new(
-        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes, ArpProxy, Uplink],
+        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes, Felix, ArpProxy, Uplink],
         Host);
 }

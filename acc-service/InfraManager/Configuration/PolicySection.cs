@@ -1,10 +1,13 @@
+using ACCOffload.InfraManager.Felix;
+
 namespace ACCOffload.InfraManager.Configuration;
 
 /// <summary>Reads Policy.</summary>
 internal static class PolicySection
 {
     private const string SourceKey = "Policy:Source";
-    private const string SourceRemedy = "give kubernetes or off, or \"\" for kubernetes where services are watched";
+    private const string SourceRemedy = "give kubernetes, felix or off, or \"\" for kubernetes where services are watched";
+    private const string SocketKey = "Policy:FelixSocket";
 
     /// <param name="reader">The configuration.</param>
     /// <param name="services">Where services come from: without a watch of the cluster there is no policy to watch.</param>
@@ -16,10 +19,12 @@ internal static class PolicySection
         {
             reader.Fail(
                 SourceKey, "kubernetes", "needs a watch of the cluster, but services come from the agent (Services:Source)",
-                "set Services:Source to watch, or Policy:Source to off");
+                "set Services:Source to watch, or Policy:Source to felix or off");
         }
 
-        return new PolicySettings(source ?? (isWatching ? PolicySource.Kubernetes : PolicySource.Off));
+        return new PolicySettings(
+            source ?? (isWatching ? PolicySource.Kubernetes : PolicySource.Off),
+            reader.Value<string>(SocketKey, FelixListener.DefaultPath, Parsers.SocketPath, Remedies.Path));
     }
 
     private static string? Optional(string text, out PolicySource? value)

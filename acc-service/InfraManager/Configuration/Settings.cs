@@ -51,12 +51,15 @@ internal enum PolicySource
     /// <summary>The cluster's API server, which is watched: NetworkPolicy and ClusterNetworkPolicy.</summary>
     Kubernetes,
 
+    /// <summary>Calico's Felix, through its driver.</summary>
+    Felix,
+
     /// <summary>Nowhere: no traffic is judged.</summary>
     Off,
 }
 
-/// <summary>Where network policy comes from.</summary>
-internal sealed record PolicySettings(PolicySource Source);
+/// <summary>Where network policy comes from, and the path of the socket for Felix's driver.</summary>
+internal sealed record PolicySettings(PolicySource Source, string FelixSocket);
 
 /// <summary>Where the soft target listens, its certificates for TCP, and the network namespace of its ports.</summary>
 internal sealed record SoftTargetSettings(

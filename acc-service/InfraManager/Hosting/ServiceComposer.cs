@@ -6,6 +6,7 @@ using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Reconcile;
@@ -46,6 +47,8 @@ internal sealed partial class ServiceComposer
     // If port numbers are derived from MACs, every possible port already exists, and none is watched.
     private bool ArePortsFixed => _settings.Node.Devices.PortRule == PortRule.Mac;
 
+    private bool TakesFelix => _settings.Policy.Source == PolicySource.Felix && _settings.Node.Profile.JudgesPolicy;
+
     private bool WatchesPolicy => _settings.Policy.Source == PolicySource.Kubernetes && _settings.Node.Profile.JudgesPolicy;
 
     // Without one there is nothing to watch, which the condition Watch says.
@@ -80,6 +83,9 @@ internal sealed partial class ServiceComposer
 
         var tracer = _parts.Add(new TraceProxy(endpoint.Address));
         var watch = _settings.Services.Source == ServicesSource.Watch ? _parts.Add(CreateWatch(programmer)) : null;
+        var felix = TakesFelix
+            ? _parts.Add(new FelixServer(_settings.Policy.FelixSocket, programmer, _time, _loggers.CreateLogger(Features.Felix)))
+            : null;
         var arp = _settings.ArpProxy.Interface is { } link ? _parts.Add(CreateArpProxy(link, programmer)) : null;
 
         var uplink = _settings.Node.Uplink?.Exception is not null ? CreateUplink(programmer, embedded is not null) : null;
@@ -94,7 +100,7 @@ internal sealed partial class ServiceComposer
             OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
             _settings.Node, name, conditions, guard, agents, _time);
         var api = _parts.Add(new ApiServer(_settings, programmer, control, conditions, agents, _loggers, _time));
-        AddConditions(conditions, programmer, target, portWatch, session, watch, uplink, api.Trust);
+        AddConditions(conditions, programmer, target, portWatch, session, watch, felix, uplink, api.Trust);
         await api.StartAsync(cancellationToken);
         if (ManagerMetrics.Start(_settings, programmer, target, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
         {
@@ -109,6 +115,7 @@ internal sealed partial class ServiceComposer
         // The start does not wait until the target is connected and has the pipeline: READY covers only the store and the API.
         session.Start();
         watch?.Start();
+        Start(felix);
         uplink?.Start();
         if (!ArePortsFixed)
         {
@@ -116,12 +123,12 @@ internal sealed partial class ServiceComposer
         }
 
         LogServing(_settings.Node.Name, _settings.Api.Listen, name);
-        return new ServiceHost(_settings.Limits.Shutdown, _parts, programmer, watch, api, _logger);
+        return new ServiceHost(_settings.Limits.Shutdown, _parts, programmer, watch, felix, api, _logger);
     }
 
     private void AddConditions(
         ConditionSource conditions, Programmer programmer, P4Target target, PortWatch portWatch, P4RuntimeSession session,
-        ClusterWatch? watch, UplinkWatch? uplink, TrustStore trust)
+        ClusterWatch? watch, FelixServer? felix, UplinkWatch? uplink, TrustStore trust)
     {
         conditions.Add(() => ArePortsFixed
             ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)")
@@ -139,11 +146,13 @@ internal sealed partial class ServiceComposer
             conditions.Add(() => Condition.Met(ConditionNames.Watch, "services are set by the agent (Services:Source)"));
         }
 
-        conditions.Add(() => PolicyCondition.Of(
-            programmer.Status.Policy, watch?.GetStatus().Policy?.Problem ?? "", _settings.Node.Profile));
+        conditions.Add(() => felix is not null
+            ? FelixCondition.Of(programmer.Status.Policy, felix.Status, _settings.Policy.FelixSocket)
+            : PolicyCondition.Of(programmer.Status.Policy, watch?.GetStatus().Policy?.Problem ?? "", _settings.Node.Profile));
         conditions.Add(() => CertificateCondition.Of(trust, session.CertificateProblem, _time.GetUtcNow()));
         conditions.AddNotice(() => NodesNotice.Of(programmer.RemoteNodes, watch?.RemoteNodesProblem ?? ""));
         conditions.AddNotice(() => PolicyNotice.Of(KubeconfigExists ? watch?.GetStatus().Policy : null));
+        conditions.AddNotice(() => felix is null ? "" : FelixCondition.NoticeOf(felix.Status));
         conditions.AddNotice(() => PortPoolCondition.NoticeOf(programmer, _settings.Node.Devices));
         conditions.AddNotice(() => portWatch.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }
@@ -192,6 +201,20 @@ internal sealed partial class ServiceComposer
             _settings.Kubernetes, _settings.Node, programmer, health, WatchesPolicy, new ApiServerOptions(), _time, logger);
     }
 
+    private void Start(FelixServer? felix)
+    {
+        try
+        {
+            felix?.Start();
+        }
+        catch (IOException e)
+        {
+            throw new ConfigurationException(new ConfigurationError(
+                _settings.Source, "Policy:FelixSocket", _settings.Policy.FelixSocket, e.InnerException?.Message ?? e.Message,
+                "name a socket in a directory that inframanager may write to"));
+        }
+    }
+
     private Programmer CreateProgrammer(SqliteStore store, P4Target target)
     {
         var options = new ProgrammerOptions
@@ -202,6 +225,7 @@ internal sealed partial class ServiceComposer
             WatchesCluster = _settings.Services.Source == ServicesSource.Watch,
             WatchesPolicy = WatchesPolicy,
             AwaitsPolicy = KubeconfigExists,
+            TakesFelix = TakesFelix,
         };
         try
         {

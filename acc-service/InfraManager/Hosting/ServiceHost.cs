@@ -1,6 +1,7 @@
 using ACCOffload.Daemon;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Configuration;
+using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Store;
@@ -19,16 +20,19 @@ internal sealed partial class ServiceHost : IAsyncDisposable
     private readonly DisposalStack _parts;
     private readonly Programmer _programmer;
     private readonly ClusterWatch? _watch;
+    private readonly FelixServer? _felix;
     private readonly ApiServer _api;
     private readonly ILogger _logger;
 
     public ServiceHost(
-        TimeSpan shutdownLimit, DisposalStack parts, Programmer programmer, ClusterWatch? watch, ApiServer api, ILogger logger)
+        TimeSpan shutdownLimit, DisposalStack parts, Programmer programmer, ClusterWatch? watch, FelixServer? felix, ApiServer api,
+        ILogger logger)
     {
         _shutdownLimit = shutdownLimit;
         _parts = parts;
         _programmer = programmer;
         _watch = watch;
+        _felix = felix;
         _api = api;
         _logger = logger;
     }
@@ -82,6 +86,11 @@ internal sealed partial class ServiceHost : IAsyncDisposable
         if (_watch is not null)
         {
             await _parts.DisposeEarlyAsync(_watch);
+        }
+
+        if (_felix is not null)
+        {
+            await _parts.DisposeEarlyAsync(_felix);
         }
 
         await _programmer.StopAsync(_shutdownLimit);

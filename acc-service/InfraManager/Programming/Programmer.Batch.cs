@@ -1,4 +1,5 @@
 using ACCOffload.InfraManager.Instruments;
+using ACCOffload.InfraManager.Programming.Policy;
 using ACCOffload.InfraManager.Programming.Queue;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
@@ -74,11 +75,14 @@ internal sealed partial class Programmer
         }
 
         times.End();
+        var felix = _policies as LocalFelixPolicies;
+        felix?.Take(_admission.Felix.Taken, Progress);
         if (_policies?.Update(_model, _effective.Of(_model)) is { } change)
         {
             await _device.RealiseAsync(change, _abort.Token);
         }
 
+        felix?.Publish(_admission.Felix.Taken, _model, _device is { IsReady: true, IsPolicyProgrammed: true });
         _admission.Forget();
         Publish(run);
         Hook(CrashPoint.BeforeComplete);

@@ -171,7 +171,7 @@ internal sealed partial class Programmer
 
         var sets = _model.Endpoints.Values.Select(bindings.Of).ToList();
         return new PolicyStatus(
-            true, bindings.IsAwaited, bindings.IsSynced, bindings.IsFenced, _model.PolicyObjects.Policies,
+            true, bindings.IsAwaited, bindings.IsSynced, bindings.IsFenced, _policies!.CountOf(_model),
             sets.Count(s => s.Isolate && !s.ArePending), sets.Count(s => s.ArePending));
     }
 }

@@ -258,12 +258,14 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
     /// <summary>Compiles the policies of the model that was just loaded; null if policy is off.</summary>
     private LocalPolicies? NewPolicies()
     {
-        if (!_options.WatchesPolicy || !_node.Profile.JudgesPolicy)
+        if (!(_options.WatchesPolicy || _options.TakesFelix) || !_node.Profile.JudgesPolicy)
         {
             return null;
         }
 
-        var policies = new LocalPolicies(_node.Name, _options.AwaitsPolicy);
+        LocalPolicies policies = _options.TakesFelix
+            ? new LocalFelixPolicies()
+            : new LocalKubernetesPolicies(_node.Name, _options.AwaitsPolicy);
         policies.Load(_model, _effective.Of(_model));
         _model.Policies = policies.Bindings;
         return policies;

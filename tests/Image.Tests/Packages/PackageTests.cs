@@ -59,6 +59,14 @@ public sealed class PackageTests(BuiltPackages packages, ITestOutputHelper outpu
             Assert.Contains("0.",
                 (await root.RunAsync(program.StartsWith("/opt", StringComparison.Ordinal) ? "/usr/bin/host-stub" : program,
                     "--version")).MustSucceed().Output);
+            if (component == "inframanager")
+            {
+                // Called by this name, it is Felix's driver, which says that nobody gave it a Felix.
+                var driver = await root.RunAsync("/usr/lib/accoffload/inframanager/felix-driver");
+                Assert.Equal(1, driver.ExitCode);
+                Assert.Contains("file descriptors 3 and 4 are not open", driver.Error, StringComparison.Ordinal);
+            }
+
             // The unit's user exists, and the installation does not enable the unit.
             (await root.RunAsync("systemd-analyze", "verify", "--man=no", unit)).MustSucceed();
             Assert.Equal("disabled", (await root.RunAsync("systemctl", "is-enabled", unit)).Output.Trim());

@@ -149,7 +149,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Node": { "Name": "é", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"é\": is not a node name")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "Services": { "Source": "agent" }, "Policy": { "Source": "kubernetes" } }""",
         "Policy:Source = \"kubernetes\": needs a watch of the cluster")]
-    [InlineData("""{ "Node": { "Name": "n" }, "Policy": { "Source": "felix" } }""", "Policy:Source = \"felix\": is not one of the choices; give kubernetes or off")]
+    [InlineData("""{ "Node": { "Name": "n" }, "Policy": { "Source": "calico" } }""", "Policy:Source = \"calico\": is not one of the choices; give kubernetes, felix or off")]
     [InlineData("""{ "Node": { "Name": "n" }, "Services": { "Source": "agent" } }""", "Node:PodRanges: is missing: without a watch")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": [] }, "Services": { "Source": "agent" } }""", "Node:PodRanges = \"[]\": is missing: without a watch")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": "10.244.1.0/24" } }""",
@@ -395,6 +395,8 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("watch", "kubernetes", PolicySource.Kubernetes)]
     [InlineData("watch", "off", PolicySource.Off)]
     [InlineData("agent", "", PolicySource.Off)]
+    [InlineData("watch", "felix", PolicySource.Felix)]
+    [InlineData("agent", "felix", PolicySource.Felix)]
     [InlineData("agent", "off", PolicySource.Off)]
     public void Policy_is_watched_where_services_are(string services, string policy, object source)
     {

@@ -3,6 +3,8 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine;
+using ACCOffload.InfraManager.State.Policy.Felix.Wire;
+using ACCOffload.InfraManager.Tests.Felix;
 using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.Protos.V1;
@@ -111,6 +113,50 @@ public sealed class ProcessTests : IDisposable
 
         await service.WaitForExitAsync();
         Assert.Equal(0, service.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_Felix_that_connects_to_the_socket_opens_the_pods_that_it_knows()
+    {
+        Needs.Root();
+        var listen = FreePort();
+        Start([], "--config", WriteConfiguration(listen, policy: "felix"), "run");
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
+        using var channel = Connect(listen);
+        var client = new Offload.OffloadClient(channel);
+        for (var i = 0; i < 3; i++)
+        {
+            await client.BeginAsync(new BeginRequest { Agent = $"agent-{i}" });
+        }
+
+        await client.AttachAsync(Requests.Attach());
+        Assert.Equal("4294967294", await IngressSetAsync());
+        Assert.Equal(
+            (false, $"no Felix is connected to {_folder.At("felix.sock")}; traffic of pods is dropped until Felix has sent its policy"),
+            await PolicyAsync());
+
+        var felix = new FelixWriter(FelixDialect.Kinds);
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(_folder.At("felix.sock")));
+        foreach (var message in (byte[][])[
+            felix.Policy("default.web", [FelixWriter.Rule("allow")], []),
+            felix.Endpoint("default/web-0", ["10.244.1.2/32"], [new FelixTierText("default", "Deny", ["default.web"], [])], []),
+            felix.InSync()])
+        {
+            await socket.SendAsync(FelixFrames.Encode(message));
+        }
+
+        await Eventually.TrueAsync(async () => await PolicyAsync() == (true, ""), () => $"in sync: {_log}");
+        Assert.NotEqual("4294967294", await IngressSetAsync());
+
+        async Task<string> IngressSetAsync() => JsonNode.Parse(await CtlAsync("tables", "pods"))!["tables"]![0]!["rows"]!.AsArray()
+            .Single(r => (string?)r!["match"]!["dst_ip"] == "10.244.1.2")!["params"]!["ingress_set"]!.ToString();
+
+        async Task<(bool, string)> PolicyAsync()
+        {
+            var policy = JsonNode.Parse(await CtlAsync("status"))!["conditions"]!.AsArray().Single(c => (string?)c!["name"] == "Policy")!;
+            return ((bool?)policy["ok"] == true, (string?)policy["reason"] ?? "");
+        }
     }
 
     [Fact]
@@ -371,7 +417,7 @@ public sealed class ProcessTests : IDisposable
 
     private static string Executable => Path.Combine(AppContext.BaseDirectory, "inframanager.dll");
 
-    private string WriteConfiguration(int listen = 0, string pipeline = "", string kind = "embedded")
+    private string WriteConfiguration(int listen = 0, string pipeline = "", string kind = "embedded", string policy = "")
     {
         using var server = _pki.IssueServer();
         TestPki.WritePair(_folder.Root, server);
@@ -384,6 +430,8 @@ public sealed class ProcessTests : IDisposable
             .WithStore(_folder.At("state.db"))
             .WithControl(_folder.At("control.sock"))
             .Set("Limits:ShutdownSeconds", 5)
+            .Set("Policy:Source", policy)
+            .Set("Policy:FelixSocket", _folder.At("felix.sock"))
             .ToJsonString());
     }
 

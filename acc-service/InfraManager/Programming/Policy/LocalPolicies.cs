@@ -1,152 +1,33 @@
-using System.Net;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Policy;
 using ACCOffload.InfraManager.State.Policy.Classes;
-using ACCOffload.InfraManager.State.Policy.Kubernetes;
-using ACCOffload.InfraManager.State.Policy.Rules;
-using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming.Policy;
 
 /// <summary>
-/// Keeps the compiled policy of this node's pods equal to the model: its policy objects, endpoints and address ranges. Used by the
-/// programmer only, after a change is durable: it cannot undo.
+/// The compiled policy of this node's pods, kept equal to its source. Used by the programmer only, after a change is durable: it cannot
+/// undo.
 /// </summary>
-internal sealed class LocalPolicies
+internal abstract class LocalPolicies(PolicyBindings bindings)
 {
-    private readonly string _node;
-    private readonly KubernetesPolicies _kubernetes;
-    private readonly Dictionary<string, PolicyPod> _pods = new(StringComparer.Ordinal);
-    private SequenceOf<PolicyNet> _ranges = [];
-    private bool _hasRanges;
-
-    /// <param name="node">The name of this node.</param>
-    /// <param name="isAwaited">Whether endpoints are dropped until all objects have been listed once.</param>
-    public LocalPolicies(string node, bool isAwaited)
-    {
-        _node = node;
-        Bindings = new PolicyBindings { IsOn = true, IsAwaited = isAwaited };
-        _kubernetes = new KubernetesPolicies(Compiler);
-    }
-
     public PolicyCompiler Compiler { get; } = new();
 
     /// <summary>Changes with the steps of a change, not before.</summary>
-    public PolicyBindings Bindings { get; }
+    public PolicyBindings Bindings { get; } = bindings;
+
+    /// <summary>
+    /// Whether the policy is not known yet. All pods are closed then, so the target keeps the rows that it has until they can be compared.
+    /// </summary>
+    public virtual bool IsDeferred => false;
+
+    /// <summary>The number of policies.</summary>
+    public abstract int CountOf(NetworkModel model);
 
     /// <summary>Compiles all of a model that was just loaded. The rows are those of <see cref="PolicyCompiler.Rows"/>.</summary>
-    public void Load(NetworkModel model, NodeSettings node)
-    {
-        var change = Update(model, node, [.. model.PolicyObjects.Keys]);
-        foreach (var pod in change.Pods)
-        {
-            Bindings.Set(pod.Key, pod.Uid, pod.Egress, pod.Ingress);
-        }
-
-        Bindings.IsSynced = change.IsSynced;
-        Bindings.HasPolicies = change.HasPolicies;
-    }
+    public abstract void Load(NetworkModel model, NodeSettings node);
 
     /// <summary>Follows the changes that the model's journal has recorded.</summary>
     /// <returns>Null if nothing changed.</returns>
-    public PolicyChange? Update(NetworkModel model, NodeSettings node)
-    {
-        var keys = model.PolicyObjects.ChangesSince(0).Select(c => c.Key).ToHashSet();
-        foreach (var (id, old) in model.Endpoints.ChangesSince(0))
-        {
-            foreach (var endpoint in new[] { old, model.Endpoints.Find(id) }.OfType<Endpoint>())
-            {
-                var key = new PolicyObjectKey(PolicyObjectKind.Pod, PolicyBindings.KeyOf(endpoint.Spec));
-                if (model.PolicyObjects.ContainsKey(key))
-                {
-                    keys.Add(key);
-                }
-            }
-        }
-
-        var change = Update(model, node, keys);
-        return change.Rows.Count == 0 && change.Pods.Count == 0 && change.IsSynced == Bindings.IsSynced
-            && change.HasPolicies == Bindings.HasPolicies
-            ? null
-            : change;
-    }
-
-    private PolicyChange Update(NetworkModel model, NodeSettings node, HashSet<PolicyObjectKey> keys)
-    {
-        var rows = new List<RowChange>();
-        SetPodRanges(model, node, rows);
-
-        if (keys.Count > 0)
-        {
-            var endpoints = model.Endpoints.Values.Where(e => e.Spec.Kind == EndpointKind.Pod && e.Spec.PodName.Length > 0)
-                .OrderBy(e => e.Id).ToLookup(e => PolicyBindings.KeyOf(e.Spec), StringComparer.Ordinal);
-            rows.AddRange(_kubernetes.Set([.. keys.Select(k => (k, Localize(model.PolicyObjects.Find(k), endpoints)))]));
-        }
-
-        return new PolicyChange(rows, ChangedPods(model, keys), model.PolicySync.IsSynced, model.PolicyObjects.Policies > 0);
-    }
-
-    private void SetPodRanges(NetworkModel model, NodeSettings node, List<RowChange> rows)
-    {
-        if (_hasRanges && model.NodeFacts.ChangesSince(0).Count == 0 && model.RemoteNodes.ChangesSince(0).Count == 0)
-        {
-            return;
-        }
-
-        _hasRanges = true;
-        SequenceOf<PolicyNet> ranges = [.. PodRanges(model, node).Select(PolicyNet.Of).Distinct().Order()];
-        if (ranges != _ranges)
-        {
-            _ranges = ranges;
-            rows.AddRange(Compiler.SetPodRanges([.. ranges]));
-        }
-    }
-
-    private List<PolicyPod> ChangedPods(NetworkModel model, HashSet<PolicyObjectKey> keys)
-    {
-        var changed = new List<PolicyPod>();
-        foreach (var key in keys.Where(k => k.Kind == PolicyObjectKind.Pod))
-        {
-            if (model.PolicyObjects.Find(key) is not PodRecord pod || pod.Node != _node)
-            {
-                _pods.Remove(key.Name);
-                continue;
-            }
-
-            var now = new PolicyPod(
-                pod.Key, pod.Uid, Compiler.SetOf(pod.Key, PolicyDirection.Egress), Compiler.SetOf(pod.Key, PolicyDirection.Ingress));
-            if (!_pods.TryGetValue(pod.Key, out var former) || former.Uid != now.Uid)
-            {
-                changed.Add(now);
-            }
-
-            _pods[pod.Key] = now;
-        }
-
-        return changed;
-    }
-
-    /// <summary>A pod of this node, with the addresses that its endpoint has: the API learns them later.</summary>
-    private PolicyObject? Localize(PolicyObject? value, ILookup<string, Endpoint> endpoints)
-    {
-        if (value is not PodRecord pod || pod.Node != _node)
-        {
-            return value;
-        }
-
-        var endpoint = endpoints[pod.Key].FirstOrDefault(e => PolicyBindings.IsSame(pod.Uid, e.Spec.PodUid));
-        return pod with
-        {
-            IsLocal = true,
-            Addresses = endpoint is null
-                ? pod.Addresses
-                : [.. endpoint.Spec.Addresses.GroupBy(a => a.AddressFamily).Select(g => PolicyAddress.Of(g.First()))],
-        };
-    }
-
-    /// <summary>The addresses of pods, of which one that is not known matches no allow and every deny.</summary>
-    private static IEnumerable<IPNetwork> PodRanges(NetworkModel model, NodeSettings node) => node.ClusterRanges.Count > 0
-        ? node.ClusterRanges.Concat(node.PodRanges)
-        : node.PodRanges.Concat(model.RemoteNodes.Values.SelectMany(n => n.Facts.PodRanges));
+    public abstract PolicyChange? Update(NetworkModel model, NodeSettings node);
 }

@@ -1,4 +1,6 @@
 using ACCOffload.InfraManager.State.Policy.Classes;
+using ACCOffload.InfraManager.State.Policy.Rules;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming.Policy;
 
@@ -10,5 +12,11 @@ namespace ACCOffload.InfraManager.Programming.Policy;
 internal sealed record PolicyChange(
     IReadOnlyList<RowChange> Rows, IReadOnlyList<PolicyPod> Pods, bool IsSynced, bool HasPolicies);
 
-/// <summary>A pod of this node: its key and UID, and the compiler's numbers of its sets.</summary>
-internal readonly record struct PolicyPod(string Key, string Uid, uint Egress, uint Ingress);
+/// <summary>A pod of this node, and the compiler's numbers of its sets.</summary>
+/// <param name="Key">The pod's key: namespace/name.</param>
+/// <param name="Uid">Its UID; empty with Felix, which knows none.</param>
+/// <param name="Egress">The compiler's number of its set for the flows that it begins.</param>
+/// <param name="Ingress">Likewise for those that it accepts.</param>
+/// <param name="Addresses">With Felix, the pod's addresses: they tell that it is this pod.</param>
+internal readonly record struct PolicyPod(
+    string Key, string Uid, uint Egress, uint Ingress, SequenceOf<PolicyAddress> Addresses = default);

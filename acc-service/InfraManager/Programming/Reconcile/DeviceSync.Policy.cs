@@ -15,9 +15,16 @@ internal sealed partial class DeviceSync
     // What the declared rows of the endpoints say.
     private readonly Dictionary<long, PolicySets> _declaredSets = [];
     private bool _policyDeclared;
+    private bool _policyKept;
 
     /// <summary>The policies of this node's pods; null if policy is off.</summary>
     public LocalPolicies? Policies { get; set; }
+
+    /// <summary>Whether the target has all rows of policy, as far as is known.</summary>
+    public bool IsPolicyProgrammed => !_model.Policies.IsFenced && !Tables.HasPolicyDifferences;
+
+    /// <summary>Whether the target's rows of policy are left as they are, because the policy is not known yet.</summary>
+    private bool KeepsPolicyRows => Policies is { IsDeferred: true };
 
     /// <summary>Programs a change of policy, step by step, or only notes it while the target is not ready.</summary>
     public async Task RealiseAsync(PolicyChange change, CancellationToken cancellationToken)
@@ -30,7 +37,9 @@ internal sealed partial class DeviceSync
             bindings.IsFenced = true;
         }
 
-        var isWritable = IsReady && await TryStepAsync(cancellationToken);
+        // The first policy after a start finds all pods closed, so it needs no order: it is compared with the target's rows as a whole.
+        var isFirst = KeepsPolicyRows;
+        var isWritable = IsReady && !isFirst && await TryStepAsync(cancellationToken);
         foreach (var step in PolicySteps.Split(change.Rows))
         {
             Apply(step);
@@ -38,7 +47,7 @@ internal sealed partial class DeviceSync
         }
 
         End(change);
-        if (isWritable || (bindings.IsFenced && IsReady))
+        if (isWritable || ((isFirst || bindings.IsFenced) && IsReady))
         {
             await RealiseAsync(ChangedEndpoints(), cancellationToken);
         }
@@ -64,7 +73,7 @@ internal sealed partial class DeviceSync
     {
         var bindings = _model.Policies;
         bindings.HasPolicies |= change.HasPolicies;
-        foreach (var pod in change.Pods.Where(p => bindings.UidOf(p.Key) is { } uid && uid != p.Uid))
+        foreach (var pod in change.Pods.Where(p => bindings.IsOther(p.Key, p.Uid, p.Addresses)))
         {
             bindings.Forget(pod.Key);
         }
@@ -76,7 +85,7 @@ internal sealed partial class DeviceSync
         var bindings = _model.Policies;
         foreach (var pod in change.Pods)
         {
-            bindings.Set(pod.Key, pod.Uid, pod.Egress, pod.Ingress);
+            bindings.Set(pod.Key, pod.Uid, pod.Egress, pod.Ingress, pod.Addresses);
         }
 
         bindings.HasPolicies = change.HasPolicies;
@@ -113,6 +122,12 @@ internal sealed partial class DeviceSync
             return;
         }
 
+        if (KeepsPolicyRows)
+        {
+            KeepPolicy();
+            return;
+        }
+
         _policyDeclared = true;
         var order = _node.Profile.Order;
         var found = new PolicyTargetRows();
@@ -121,6 +136,7 @@ internal sealed partial class DeviceSync
             compiler.ReadPolicy(entry, found);
         }
 
+        Tables.UnwantPolicy();
         var numbers = new PolicyNumbering();
         numbers.Adopt(found, policies.Compiler, pod => policies.Compiler.Model.Endpoints[pod].Addresses);
         _model.Policies.Numbers = numbers;
@@ -135,9 +151,26 @@ internal sealed partial class DeviceSync
         _progress();
     }
 
+    /// <summary>Declares the rows of policy that the target has, so that they stay until the policy is known.</summary>
+    private void KeepPolicy()
+    {
+        if (_policyKept)
+        {
+            return;
+        }
+
+        _policyKept = true;
+        foreach (var entry in Tables.ActualOf(_node.Profile.Order.IsPolicyTable).ToList())
+        {
+            Tables.Want(entry);
+        }
+
+        _progress();
+    }
+
     private void ForgetPolicy()
     {
-        _policyDeclared = false;
+        _policyDeclared = _policyKept = false;
         _declaredSets.Clear();
     }
 

@@ -15,6 +15,9 @@ internal sealed record ProgrammerOptions
     /// <summary>Whether network policy is watched. Otherwise what is stored about it is removed, and nothing is isolated.</summary>
     public bool WatchesPolicy { get; init; }
 
+    /// <summary>Whether network policy comes from Felix. Then it is not watched, and pods are closed until a Felix is in sync.</summary>
+    public bool TakesFelix { get; init; }
+
     /// <summary>
     /// Whether pods are closed until the policies have been listed once. False without a kubeconfig: there are none to list.
     /// </summary>

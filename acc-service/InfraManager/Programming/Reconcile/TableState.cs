@@ -161,6 +161,15 @@ internal sealed class TableState(TableOrder order)
         Touch(key, ref row);
     }
 
+    /// <summary>Removes all rows of policy from the desired state.</summary>
+    public void UnwantPolicy()
+    {
+        foreach (var key in _rows.Keys.Where(k => order.IsPolicyTable(k.Table)).ToList())
+        {
+            Unwant(key);
+        }
+    }
+
     /// <summary>Whether rows of policy are left to write, refused ones included.</summary>
     public bool HasPolicyDifferences => _dirty.Any(k => order.IsPolicyTable(k.Table));
 

@@ -23,6 +23,8 @@ internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, Ti
 
     public PolicyAdmission Policy { get; } = new(model);
 
+    public FelixAdmission Felix { get; } = new();
+
     /// <summary>Decides the intent, and updates services for the endpoints that it adds or removes.</summary>
     /// <exception cref="IntentException">Refused; the model is unchanged.</exception>
     public TOutcome Admit<TOutcome>(Intent<TOutcome> intent, AdmissionContext context)
@@ -40,6 +42,7 @@ internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, Ti
     {
         model.Undo();
         Endpoints.Pool.Undo();
+        Felix.Clear();
     }
 
     /// <summary>Makes the decisions so far final.</summary>
@@ -47,5 +50,6 @@ internal sealed class AdmissionControl(NetworkModel model, NodeSettings node, Ti
     {
         model.Forget();
         Endpoints.Pool.Forget();
+        Felix.Clear();
     }
 }

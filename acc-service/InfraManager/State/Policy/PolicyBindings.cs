@@ -22,6 +22,11 @@ internal sealed class PolicyBindings
     /// <summary>Whether endpoints are dropped until all objects have been listed once: there is a cluster to ask.</summary>
     public bool IsAwaited { get; init; } = true;
 
+    /// <summary>
+    /// Whether an endpoint belongs to the pod of its name that has exactly its addresses. Otherwise the pod's UID tells: Felix knows none.
+    /// </summary>
+    public bool MatchesAddresses { get; init; }
+
     /// <summary>Whether all objects have been listed once.</summary>
     public bool IsSynced { get; set; }
 
@@ -51,12 +56,20 @@ internal sealed class PolicyBindings
         });
     }
 
-    /// <summary>A pod with this name has another UID, or is gone.</summary>
+    /// <summary>A pod with this name is another one, or is gone.</summary>
     public void Forget(string pod) => _pods.Remove(pod);
 
-    public void Set(string pod, string uid, uint egress, uint ingress) => Set(pod, new Binding(uid, egress, ingress));
+    /// <param name="pod">The key of the pod.</param>
+    /// <param name="uid">Its UID; empty with <see cref="MatchesAddresses"/>.</param>
+    /// <param name="egress">The compiler's number of its set.</param>
+    /// <param name="ingress">Likewise.</param>
+    /// <param name="addresses">With <see cref="MatchesAddresses"/>: its addresses.</param>
+    public void Set(string pod, string uid, uint egress, uint ingress, SequenceOf<PolicyAddress> addresses = default) =>
+        Set(pod, new Binding(uid, egress, ingress, addresses));
 
-    public string? UidOf(string pod) => _pods.TryGetValue(pod, out var binding) ? binding.Uid : null;
+    /// <summary>Whether a pod with this name is known, and is another one.</summary>
+    public bool IsOther(string pod, string uid, SequenceOf<PolicyAddress> addresses) =>
+        _pods.TryGetValue(pod, out var known) && known.Uid is { } former && (former != uid || known.Addresses != addresses);
 
     /// <summary>The sets of an endpoint, as the pipeline numbers them.</summary>
     public PolicySets Of(Endpoint endpoint)
@@ -77,7 +90,8 @@ internal sealed class PolicyBindings
             return PolicySets.None;
         }
 
-        return _pods.TryGetValue(KeyOf(endpoint.Spec), out var binding) && IsSame(binding.Uid, endpoint.Spec.PodUid)
+        return _pods.TryGetValue(KeyOf(endpoint.Spec), out var binding)
+            && (MatchesAddresses ? AreSame(binding.Addresses, endpoint.Spec) : IsSame(binding.Uid, endpoint.Spec.PodUid))
             ? new PolicySets(SetOf(binding.Egress), SetOf(binding.Ingress))
             : PolicySets.Pending;
     }
@@ -87,6 +101,25 @@ internal sealed class PolicyBindings
     /// <summary>Whether an endpoint belongs to the pod with this UID. Runtimes older than CNI 1.1's arguments pass none.</summary>
     public static bool IsSame(string podUid, string endpointUid) => endpointUid.Length == 0 || podUid == endpointUid;
 
+    /// <summary>Whether an endpoint has exactly these addresses; it has at least one.</summary>
+    public static bool AreSame(SequenceOf<PolicyAddress> addresses, EndpointSpec spec)
+    {
+        if (addresses.Count == 0 || addresses.Count != spec.Addresses.Count)
+        {
+            return false;
+        }
+
+        foreach (var address in spec.Addresses)
+        {
+            if (!addresses.Contains(PolicyAddress.Of(address)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     private void Set(string pod, Binding binding) => _pods[pod] = binding;
 
     private uint SetOf(uint number) => number == 0 ? 0 : IsFenced ? PolicySets.PendingSet : Numbers.Group(number);
@@ -94,5 +127,6 @@ internal sealed class PolicyBindings
     /// <param name="Uid">The pod's UID.</param>
     /// <param name="Egress">The compiler's number of the set.</param>
     /// <param name="Ingress">Likewise.</param>
-    private readonly record struct Binding(string Uid, uint Egress, uint Ingress);
+    /// <param name="Addresses">The pod's addresses, each once; none until they are known.</param>
+    private readonly record struct Binding(string Uid, uint Egress, uint Ingress, SequenceOf<PolicyAddress> Addresses);
 }

@@ -106,9 +106,11 @@ internal sealed class PolicyNumbering
         {
             foreach (var address in addressesOf(set.Endpoint))
             {
-                if (target.Bindings.TryGetValue(address, out var sets))
+                // An endpoint that is closed for a time says nothing about its set.
+                if (target.Bindings.TryGetValue(address, out var sets)
+                    && (set.Direction == PolicyDirection.Egress ? sets.Egress : sets.Ingress) is var found and not PolicySets.PendingSet)
                 {
-                    groups.Propose(set.Set, set.Direction == PolicyDirection.Egress ? sets.Egress : sets.Ingress);
+                    groups.Propose(set.Set, found);
                 }
             }
         }
