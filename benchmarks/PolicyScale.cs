@@ -42,6 +42,7 @@ internal static class PolicyScale
         report.AddCompared(
             $"policy: process to {Local} endpoints read back and verified, {size} (reference: no policies)", many.Restart, "ms",
             none.Restart);
+        report.Add($"policy: ctl verify policy, {size}", many.Verification, "s");
     }
 
     private static async Task<Measured> MeasureAsync(int pods, int policiesEach, BenchOptions options)
@@ -110,9 +111,17 @@ internal static class PolicyScale
             }
         }
 
+        var verification = 0d;
+        if (policiesEach > 0)
+        {
+            started = Stopwatch.GetTimestamp();
+            await lab.ControlAsync("verify", "policy");
+            verification = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        }
+
         return new Measured(
             fill, entries, known, added, updates.Count == 0 ? 0 : Statistics.Median(updates), changes, resident,
-            Statistics.Median(restarts));
+            Statistics.Median(restarts), verification);
     }
 
     /// <summary>Changes an object and waits until no row follows any more.</summary>
@@ -192,5 +201,5 @@ internal static class PolicyScale
 
     private sealed record Measured(
         double Fill, double Entries, double KnownPod, double NewPod, double ChangeUpdates, List<double> Changes, double Resident,
-        double Restart);
+        double Restart, double Verification);
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Pipelines;
+using ACCOffload.InfraManager.Programming.Policy;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
@@ -84,6 +85,12 @@ internal sealed class FakeCore : IProgrammer
     };
 
     NodeSettings IProgrammer.Node => Node ?? Unconfigured;
+
+    /// <summary>The policy that questions see; without one, policy is off.</summary>
+    public Func<PolicyInForce>? Policy { get; set; }
+
+    public Task<T> AskPolicyAsync<T>(Func<PolicyInForce, T> question, CancellationToken cancellationToken) => Task.FromResult(
+        question(Policy?.Invoke() ?? throw new IntentException(IntentError.FailedPrecondition, "network policy is off (Policy:Source)")));
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {

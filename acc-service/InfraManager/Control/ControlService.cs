@@ -185,6 +185,7 @@ internal sealed partial class ControlService(
         var port = await FindPortAsync(request.Port, context.CancellationToken);
         var reply = await tracer.TraceAsync(port, request.Packet, context.CancellationToken);
         TraceNames.Apply(reply, target.Pipeline);
+        await NameRulesAsync(reply, context.CancellationToken);
         return reply;
     });
 

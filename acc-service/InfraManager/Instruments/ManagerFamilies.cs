@@ -80,6 +80,20 @@ internal static class ManagerFamilies
         Buckets = CommonFamilies.Seconds,
     };
 
+    public static MetricFamily PolicyPods { get; } = new(
+        "accoffload_policy_pods", MetricKind.Gauge, "Attachments that network policy selects, by state.")
+    {
+        Labels = ["state"],
+        MaxSeries = 4,
+    };
+
+    public static MetricFamily PolicySeconds { get; } = new(
+        "accoffload_policy_seconds", MetricKind.Histogram, "Time from the report of changed policy objects to the last row on the target.")
+    {
+        Unit = "seconds",
+        Buckets = CommonFamilies.Seconds,
+    };
+
     public static MetricFamily WatchAge { get; } = new(
         "accoffload_watch_age_seconds", MetricKind.Gauge,
         "Time since the last list or event of these objects.")
@@ -94,6 +108,6 @@ internal static class ManagerFamilies
     [
         CommonFamilies.Build, CommonFamilies.Ready, CommonFamilies.Condition, TargetConnected, Drops, Services, TableEntries, TableCapacity,
         Differences, Difference,
-        Writes, WriteSeconds, QueueDepth, AttachSeconds, CommonFamilies.CertificateExpiry, WatchAge,
+        Writes, WriteSeconds, QueueDepth, AttachSeconds, PolicyPods, PolicySeconds, CommonFamilies.CertificateExpiry, WatchAge,
     ];
 }

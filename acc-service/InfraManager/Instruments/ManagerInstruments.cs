@@ -10,6 +10,7 @@ internal static class ManagerInstruments
     private static readonly Counter<long> Writes;
     private static readonly Histogram<double> WriteSeconds;
     private static readonly Histogram<double> AttachSeconds;
+    private static readonly Histogram<double> PolicySeconds;
     private static readonly string[] Phases = [.. Enum.GetNames<AttachPhase>().Select(n => n.ToLowerInvariant())];
 
     static ManagerInstruments()
@@ -18,6 +19,7 @@ internal static class ManagerInstruments
         Writes = ManagerFamilies.Writes.Counter(Meter);
         WriteSeconds = ManagerFamilies.WriteSeconds.Histogram(Meter);
         AttachSeconds = ManagerFamilies.AttachSeconds.Histogram(Meter);
+        PolicySeconds = ManagerFamilies.PolicySeconds.Histogram(Meter);
     }
 
     /// <summary>The meter of the process.</summary>
@@ -46,6 +48,8 @@ internal static class ManagerInstruments
 
     public static void AttachTook(AttachPhase phase, TimeSpan time) =>
         AttachSeconds.Record(time.TotalSeconds, new KeyValuePair<string, object?>("phase", Phases[(int)phase]));
+
+    public static void PolicyTook(TimeSpan time) => PolicySeconds.Record(time.TotalSeconds);
 }
 
 /// <summary>The consecutive phases of an attachment.</summary>

@@ -76,6 +76,15 @@ internal sealed class ManagerMetrics : IAsyncDisposable
             var states = core.Services.Values.CountBy(s => s.StateName).ToDictionary();
             return ServiceView.StateNames.Select(n => ManagerFamilies.Services.Measure(states.GetValueOrDefault(n), n));
         });
+        ManagerFamilies.PolicyPods.Observe(_meter, () =>
+        {
+            var policy = core.Status.Policy;
+            return
+            [
+                ManagerFamilies.PolicyPods.Measure(policy.Isolated, "isolated"),
+                ManagerFamilies.PolicyPods.Measure(policy.Pending, "closed"),
+            ];
+        });
         ManagerFamilies.TableCapacity.Observe(
             _meter,
             () => target.Pipeline.Tables.Where(t => !t.IsConst).Select(t => ManagerFamilies.TableCapacity.Measure(t.Size, t.Alias)));

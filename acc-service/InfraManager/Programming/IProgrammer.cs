@@ -1,4 +1,5 @@
 using System.Net;
+using ACCOffload.InfraManager.Programming.Policy;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
@@ -49,4 +50,12 @@ internal interface IProgrammer
     /// <exception cref="OperationCanceledException">The caller gave up. If the programmer had taken the intent already, it is still
     /// executed.</exception>
     Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Asks for the policy in force. The programmer answers between two batches, so that the question sees no half of a change. It runs in
+    /// the programmer's loop: it must only read, and take at most some milliseconds.
+    /// </summary>
+    /// <exception cref="IntentException">FAILED_PRECONDITION: policy is off; UNAVAILABLE or RESOURCE_EXHAUSTED: not now.</exception>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    Task<T> AskPolicyAsync<T>(Func<PolicyInForce, T> question, CancellationToken cancellationToken);
 }

@@ -80,6 +80,13 @@ internal sealed partial class Programmer
         if (_policies?.Update(_model, _effective.Of(_model)) is { } change)
         {
             await _device.RealiseAsync(change, _abort.Token);
+            _policyRevision++;
+            MeasurePolicy(batch);
+        }
+        else if (run.Touched.Any(o => o.Kind == OwnerKind.Endpoint))
+        {
+            // The rows of an endpoint name its sets.
+            _policyRevision++;
         }
 
         felix?.Publish(_admission.Felix.Taken, _model, _device is { IsReady: true, IsPolicyProgrammed: true });

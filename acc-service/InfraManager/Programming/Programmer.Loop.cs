@@ -54,6 +54,7 @@ internal sealed partial class Programmer
                         await HousekeepAsync();
                     }
 
+                    AnswerQuestions();
                     Drain(batch);
                     if (batch.Count == 0 && HaveDrainsExpired())
                     {
@@ -282,6 +283,7 @@ internal sealed partial class Programmer
             _model.AffinityTime = _clock.Value;
             _policies = NewPolicies();
             _device.Policies = _policies;
+            _policyRevision++;
             _device.Restart(_model);
             _mustReload = false;
             PublishAll();
@@ -420,6 +422,7 @@ internal sealed partial class Programmer
     {
         _finished = true;
         FailLeftovers();
+        FailQuestions();
     }
 
     private void FailLeftovers()

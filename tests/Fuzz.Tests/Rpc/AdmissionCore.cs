@@ -2,6 +2,7 @@ using System.Net;
 using ACCOffload.Fuzz.Tests.Engine;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Pipelines;
+using ACCOffload.InfraManager.Programming.Policy;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
@@ -85,6 +86,9 @@ internal sealed class AdmissionCore : IProgrammer
         add { }
         remove { }
     }
+
+    public Task<T> AskPolicyAsync<T>(Func<PolicyInForce, T> question, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {

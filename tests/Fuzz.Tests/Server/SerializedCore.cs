@@ -1,5 +1,6 @@
 using System.Net;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Policy;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
@@ -39,6 +40,9 @@ internal sealed class SerializedCore(IProgrammer inner) : IProgrammer
 
     public Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken) =>
         Do(() => inner.SubmitAsync(intent, cancellationToken));
+
+    public Task<T> AskPolicyAsync<T>(Func<PolicyInForce, T> question, CancellationToken cancellationToken) =>
+        Do(() => inner.AskPolicyAsync(question, cancellationToken));
 
     private T Do<T>(Func<T> work)
     {

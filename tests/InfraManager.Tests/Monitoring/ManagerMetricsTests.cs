@@ -40,6 +40,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
         _api.Core.Change = status => status with
         {
             Tables = [new TableCounts("pods", 3, 1)],
+            Policy = new PolicyStatus(true, true, true, false, Policies: 5, Isolated: 2, Pending: 1),
             Differences = [new RowDifference("pods", "pods dst_ip=10.244.1.2", "different")],
         };
         var scrape = await Scrape.GetAsync(Serve("127.0.0.1"));
@@ -50,6 +51,8 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
                 scrape["accoffload_services{state=\"removed\"}"]));
         Assert.Equal((3, 1),
             (scrape["accoffload_table_entries{table=\"pods\"}"], scrape["accoffload_reconcile_differences{table=\"pods\"}"]));
+        Assert.Equal(
+            (2, 1), (scrape["accoffload_policy_pods{state=\"isolated\"}"], scrape["accoffload_policy_pods{state=\"closed\"}"]));
         Assert.Equal(_api.Target.Pipeline.Table("pods").Size, scrape["accoffload_table_capacity{table=\"pods\"}"]);
         Assert.Equal(1, scrape["accoffload_reconcile_difference_info{table=\"pods\",row=\"pods dst_ip=10.244.1.2\",kind=\"different\"}"]);
         Assert.Equal((3, 0), (scrape["accoffload_drops_total{reason=\"spoofed_mac\"}"], scrape["accoffload_drops_total{reason=\"held\"}"]));

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.Programming.Policy;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
@@ -58,6 +59,9 @@ internal sealed class RecordingServices : IProgrammer
         add { }
         remove { }
     }
+
+    public Task<T> AskPolicyAsync<T>(Func<PolicyInForce, T> question, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     public async Task<TOutcome> SubmitAsync<TOutcome>(Intent<TOutcome> intent, CancellationToken cancellationToken)
     {

@@ -15,25 +15,29 @@ internal static class YamlTree
     /// <exception cref="FormatException">The document is invalid or too large.</exception>
     public static object? Parse(string text)
     {
+        var documents = ParseAll(text, s => s.IsQuotedImplicit || s.Value is not ("" or "~" or "null") ? s.Value : null);
+        return documents.Count <= 1 ? documents.FirstOrDefault() : throw new FormatException("more than one YAML document");
+    }
+
+    /// <summary>Parses the documents of a stream.</summary>
+    /// <param name="text">The stream.</param>
+    /// <param name="read">Makes a value of a scalar; keys of mappings must be strings.</param>
+    /// <exception cref="FormatException">A document is invalid, or all together are too large.</exception>
+    public static List<object?> ParseAll(string text, Func<Scalar, object?> read)
+    {
         try
         {
             var parser = new Parser(new StringReader(text));
             parser.Consume<StreamStart>();
-            if (parser.Accept<StreamEnd>(out _))
+            var (documents, nodes) = (new List<object?>(), 0);
+            while (!parser.Accept<StreamEnd>(out _))
             {
-                return null;
+                parser.Consume<DocumentStart>();
+                documents.Add(Node(parser, read, 0, ref nodes));
+                parser.Consume<DocumentEnd>();
             }
 
-            parser.Consume<DocumentStart>();
-            var nodes = 0;
-            var root = Node(parser, 0, ref nodes);
-            parser.Consume<DocumentEnd>();
-            if (!parser.Accept<StreamEnd>(out _))
-            {
-                throw new FormatException("more than one YAML document");
-            }
-
-            return root;
+            return documents;
         }
         catch (YamlException e)
         {
@@ -41,7 +45,7 @@ internal static class YamlTree
         }
     }
 
-    private static object? Node(Parser parser, int depth, ref int nodes)
+    private static object? Node(Parser parser, Func<Scalar, object?> read, int depth, ref int nodes)
     {
         if (++nodes > MaxNodes || depth > MaxDepth)
         {
@@ -55,7 +59,7 @@ internal static class YamlTree
 
         if (parser.TryConsume<Scalar>(out var scalar))
         {
-            return scalar.IsQuotedImplicit || scalar.Value is not ("" or "~" or "null") ? scalar.Value : null;
+            return read(scalar);
         }
 
         if (parser.TryConsume<SequenceStart>(out _))
@@ -63,7 +67,7 @@ internal static class YamlTree
             var list = new List<object?>();
             while (!parser.TryConsume<SequenceEnd>(out _))
             {
-                list.Add(Node(parser, depth + 1, ref nodes));
+                list.Add(Node(parser, read, depth + 1, ref nodes));
             }
 
             return list;
@@ -73,12 +77,12 @@ internal static class YamlTree
         while (!parser.TryConsume<MappingEnd>(out _))
         {
             var line = parser.Current?.Start.Line;
-            if (Node(parser, depth + 1, ref nodes) is not string key)
+            if (Node(parser, s => s.Value, depth + 1, ref nodes) is not string key)
             {
                 throw new FormatException($"key on line {line} is not a string");
             }
 
-            if (!map.TryAdd(key, Node(parser, depth + 1, ref nodes)))
+            if (!map.TryAdd(key, Node(parser, read, depth + 1, ref nodes)))
             {
                 throw new FormatException($"duplicate key {key} on line {line}");
             }

@@ -18,6 +18,9 @@ internal static class CtlCommand
 
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
+    // Of requests that read and compare everything.
+    private static readonly TimeSpan LongTimeout = TimeSpan.FromMinutes(5);
+
     public static Command Create(Option<string?> config)
     {
         var socket = new Option<string?>("--socket")
@@ -37,6 +40,8 @@ internal static class CtlCommand
         ctl.Subcommands.Add(Counters(context));
         ctl.Subcommands.Add(Shares(context));
         ctl.Subcommands.Add(Trace(context));
+        ctl.Subcommands.Add(Policy(context));
+        ctl.Subcommands.Add(Verify(context));
         ctl.Subcommands.Add(Services(context));
         ctl.Subcommands.Add(Nodes(context));
         ctl.Subcommands.Add(ServiceAdd(context));
@@ -134,6 +139,43 @@ internal static class CtlCommand
         });
     }
 
+    private static Command Policy(Context context)
+    {
+        var policy = new PolicyCommands();
+        var command = Query(context, policy.Show(), async (parsed, client, options) =>
+        {
+            var reply = await client.GetPolicyAsync(policy.ShowRequest(parsed), options);
+            return new Answer(w => CtlPolicy.Text(w, reply), j => CtlPolicyJson.Write(j, reply));
+        });
+        command.Subcommands.Add(Query(context, policy.Why(), async (parsed, client, options) =>
+        {
+            var reply = await client.ExplainPolicyAsync(policy.WhyRequest(parsed), options);
+            return new Answer(w => CtlPolicy.Text(w, reply), j => CtlPolicyJson.Write(j, reply), reply.Disagreement.Length > 0 ? 1 : 0);
+        }));
+        command.Subcommands.Add(Query(
+            context, policy.Try(),
+            async (parsed, client, options) =>
+            {
+                var request = await policy.TryRequestAsync(parsed, Console.In, options.CancellationToken);
+                var reply = await client.TryPolicyAsync(request, options);
+                return new Answer(w => CtlPolicyTrial.Text(w, reply), j => CtlPolicyTrial.Json(j, reply));
+            },
+            LongTimeout));
+        return command;
+    }
+
+    private static Command Verify(Context context) => new("verify", "Compares the target's rows with what they should say")
+    {
+        Query(
+            context, new Command("policy", "Compares the rows of network policy with the policies, on every point"),
+            async (_, client, options) =>
+            {
+                var reply = await client.VerifyPolicyAsync(new VerifyPolicyRequest(), options);
+                return new Answer(w => CtlVerify.Text(w, reply), j => CtlVerify.Json(j, reply), reply.Differing > 0 ? 1 : 0);
+            },
+            LongTimeout),
+    };
+
     private static Command Services(Context context)
     {
         var name = OptionalArgument("Show only this service: NAME or NAMESPACE/NAME");
@@ -193,11 +235,12 @@ internal static class CtlCommand
     private static Argument<string> OptionalArgument(string description) =>
         new("name") { Description = description, Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
 
-    private sealed record Answer(Action<TextWriter> Text, Action<Utf8JsonWriter> Json);
+    private sealed record Answer(Action<TextWriter> Text, Action<Utf8JsonWriter> Json, int ExitCode = 0);
 
     private static Command Query(
-        Context context, Command command, Func<ParseResult, ControlClient, CallOptions, Task<Answer>> query)
+        Context context, Command command, Func<ParseResult, ControlClient, CallOptions, Task<Answer>> query, TimeSpan? timeout = null)
     {
+        var limit = timeout ?? RequestTimeout;
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = parsed.InvocationConfiguration.Output;
@@ -207,7 +250,7 @@ internal static class CtlCommand
             {
                 socket = parsed.GetValue(context.Socket) ?? ReadSocket(parsed.GetValue(context.Config));
                 using var channel = UnixChannel.Create(socket);
-                var options = new CallOptions(deadline: DateTime.UtcNow + RequestTimeout, cancellationToken: cancellationToken);
+                var options = new CallOptions(deadline: DateTime.UtcNow + limit, cancellationToken: cancellationToken);
                 var answer = await query(parsed, new ControlClient(channel), options);
                 if (parsed.GetValue(context.Json))
                 {
@@ -218,11 +261,11 @@ internal static class CtlCommand
                     answer.Text(output);
                 }
 
-                return 0;
+                return answer.ExitCode;
             }
             catch (RpcException e)
             {
-                await error.WriteLineAsync($"inframanager ctl: {Explain(e, socket)}");
+                await error.WriteLineAsync($"inframanager ctl: {Explain(e, socket, limit)}");
                 return 1;
             }
             catch (ConfigurationException e)
@@ -242,11 +285,11 @@ internal static class CtlCommand
     private static string ReadSocket(string? file) =>
         SettingsLoader.Load(file, Environment.GetEnvironmentVariables(), ["Control"]).Control.Socket;
 
-    private static string Explain(RpcException e, string socket)
+    private static string Explain(RpcException e, string socket, TimeSpan limit)
     {
         if (e.StatusCode == StatusCode.DeadlineExceeded)
         {
-            return $"{socket} did not respond within {RequestTimeout.TotalSeconds:0} s; see the log of inframanager";
+            return $"{socket} did not respond within {limit.TotalSeconds:0} s; see the log of inframanager";
         }
 
         if (Inner<SocketException>(e) is { } refused)

@@ -80,7 +80,7 @@ internal static class CtlJson
         json.WriteEndObject();
     }
 
-    private static void List(Utf8JsonWriter json, string name, IEnumerable<string> items)
+    public static void List(Utf8JsonWriter json, string name, IEnumerable<string> items)
     {
         json.WriteStartArray(name);
         foreach (var item in items)

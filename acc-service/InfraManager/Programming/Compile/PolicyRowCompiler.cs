@@ -91,6 +91,9 @@ internal sealed class PolicyRowCompiler
             case "pods":
                 rows.Bind(AddressOf("dst_ip"), new PolicySets(Param("egress_set"), Param("ingress_set")));
                 break;
+            case "port_class":
+                rows.PortSets[Number("port")] = new PolicySets(Param("egress_set"), Param("ingress_set"));
+                break;
         }
 
         PolicyAddress AddressOf(string field) => PolicyAddress.Of(new IPAddress(match[field].Value.Span));

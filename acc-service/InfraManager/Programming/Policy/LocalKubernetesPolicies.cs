@@ -27,7 +27,17 @@ internal sealed class LocalKubernetesPolicies : LocalPolicies
         _kubernetes = new KubernetesPolicies(Compiler);
     }
 
+    public override bool IsOfCluster => true;
+
+    public override SequenceOf<PolicyNet> PodRanges => _ranges;
+
     public override int CountOf(NetworkModel model) => model.PolicyObjects.Policies;
+
+    public override List<(PolicyObjectKey Key, PolicyObject? Object)> Objects(NetworkModel model)
+    {
+        var endpoints = ByPod(model);
+        return [.. model.PolicyObjects.Values.Select(o => (o.ObjectKey, Localize(o, endpoints)))];
+    }
 
     public override void Load(NetworkModel model, NodeSettings node)
     {
@@ -63,6 +73,10 @@ internal sealed class LocalKubernetesPolicies : LocalPolicies
             : change;
     }
 
+    private static ILookup<string, Endpoint> ByPod(NetworkModel model) =>
+        model.Endpoints.Values.Where(e => e.Spec.Kind == EndpointKind.Pod && e.Spec.PodName.Length > 0)
+            .OrderBy(e => e.Id).ToLookup(e => PolicyBindings.KeyOf(e.Spec), StringComparer.Ordinal);
+
     private PolicyChange Update(NetworkModel model, NodeSettings node, HashSet<PolicyObjectKey> keys)
     {
         var rows = new List<RowChange>();
@@ -70,8 +84,7 @@ internal sealed class LocalKubernetesPolicies : LocalPolicies
 
         if (keys.Count > 0)
         {
-            var endpoints = model.Endpoints.Values.Where(e => e.Spec.Kind == EndpointKind.Pod && e.Spec.PodName.Length > 0)
-                .OrderBy(e => e.Id).ToLookup(e => PolicyBindings.KeyOf(e.Spec), StringComparer.Ordinal);
+            var endpoints = ByPod(model);
             rows.AddRange(_kubernetes.Set([.. keys.Select(k => (k, Localize(model.PolicyObjects.Find(k), endpoints)))]));
         }
 
@@ -86,7 +99,7 @@ internal sealed class LocalKubernetesPolicies : LocalPolicies
         }
 
         _hasRanges = true;
-        SequenceOf<PolicyNet> ranges = [.. PodRanges(model, node).Select(PolicyNet.Of).Distinct().Order()];
+        SequenceOf<PolicyNet> ranges = [.. FindPodRanges(model, node).Select(PolicyNet.Of).Distinct().Order()];
         if (ranges != _ranges)
         {
             _ranges = ranges;
@@ -137,7 +150,7 @@ internal sealed class LocalKubernetesPolicies : LocalPolicies
     }
 
     /// <summary>The addresses of pods, of which one that is not known matches no allow and every deny.</summary>
-    private static IEnumerable<IPNetwork> PodRanges(NetworkModel model, NodeSettings node) => node.ClusterRanges.Count > 0
+    private static IEnumerable<IPNetwork> FindPodRanges(NetworkModel model, NodeSettings node) => node.ClusterRanges.Count > 0
         ? node.ClusterRanges.Concat(node.PodRanges)
         : node.PodRanges.Concat(model.RemoteNodes.Values.SelectMany(n => n.Facts.PodRanges));
 }

@@ -2,6 +2,9 @@ using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Policy;
 using ACCOffload.InfraManager.State.Policy.Classes;
+using ACCOffload.InfraManager.State.Policy.Kubernetes;
+using ACCOffload.InfraManager.State.Policy.Rules;
+using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming.Policy;
 
@@ -21,6 +24,9 @@ internal abstract class LocalPolicies(PolicyBindings bindings)
     /// </summary>
     public virtual bool IsDeferred => false;
 
+    /// <summary>Whether the API server is the source.</summary>
+    public virtual bool IsOfCluster => false;
+
     /// <summary>The number of policies.</summary>
     public abstract int CountOf(NetworkModel model);
 
@@ -30,4 +36,13 @@ internal abstract class LocalPolicies(PolicyBindings bindings)
     /// <summary>Follows the changes that the model's journal has recorded.</summary>
     /// <returns>Null if nothing changed.</returns>
     public abstract PolicyChange? Update(NetworkModel model, NodeSettings node);
+
+    /// <summary>The addresses of pods, of which one that is not known matches no allow and every deny.</summary>
+    public virtual SequenceOf<PolicyNet> PodRanges => [];
+
+    /// <summary>
+    /// The objects of the API server that the policies follow from, as the compiler has them; empty with another source. Takes the time of
+    /// a walk over all objects.
+    /// </summary>
+    public virtual List<(PolicyObjectKey Key, PolicyObject? Object)> Objects(NetworkModel model) => [];
 }

@@ -71,6 +71,9 @@ internal sealed class PolicyBindings
     public bool IsOther(string pod, string uid, SequenceOf<PolicyAddress> addresses) =>
         _pods.TryGetValue(pod, out var known) && known.Uid is { } former && (former != uid || known.Addresses != addresses);
 
+    /// <summary>The UID of the pod that is known under this name; null if none is. Empty with <see cref="MatchesAddresses"/>.</summary>
+    public string? UidOf(string pod) => _pods.TryGetValue(pod, out var binding) ? binding.Uid : null;
+
     /// <summary>The sets of an endpoint, as the pipeline numbers them.</summary>
     public PolicySets Of(Endpoint endpoint)
     {

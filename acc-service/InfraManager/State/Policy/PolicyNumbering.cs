@@ -63,6 +63,15 @@ internal sealed class PolicyNumbering
         return known;
     }
 
+    /// <summary>The compiler's number of a set or group of the target; null if none has it. A search among all.</summary>
+    public uint? FindGroup(uint found) => Find(_groups, found);
+
+    /// <inheritdoc cref="FindGroup"/>
+    public uint? FindPeer(uint found) => Find(_peers, found);
+
+    /// <inheritdoc cref="FindGroup"/>
+    public uint? FindPort(uint found) => Find(_ports, found);
+
     /// <summary>Forgets the numbers of what the compiler no longer has.</summary>
     public void Trim(PolicyCompiler compiler)
     {
@@ -141,6 +150,19 @@ internal sealed class PolicyNumbering
         _lastGroup = Math.Max(_lastGroup, target.LastGroup & ~1u);
         _lastPeer = Math.Max(_lastPeer, target.LastPeerClass);
         _lastPort = (ushort)Math.Max(_lastPort, target.PortClasses.DefaultIfEmpty().Max());
+    }
+
+    private static uint? Find(Dictionary<uint, uint> numbers, uint found)
+    {
+        foreach (var (number, known) in numbers)
+        {
+            if (known == found)
+            {
+                return number;
+            }
+        }
+
+        return null;
     }
 
     private static void Take(Dictionary<uint, uint> numbers, Dictionary<uint, uint> adopted)

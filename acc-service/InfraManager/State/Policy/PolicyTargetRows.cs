@@ -18,6 +18,9 @@ internal sealed class PolicyTargetRows
     /// <summary>The sets of the pods, by address.</summary>
     public Dictionary<PolicyAddress, PolicySets> Bindings { get; } = [];
 
+    /// <summary>The sets of the pods, by the number of the port.</summary>
+    public Dictionary<uint, PolicySets> PortSets { get; } = [];
+
     /// <summary>The highest number of a set or group.</summary>
     public uint LastGroup { get; private set; }
 

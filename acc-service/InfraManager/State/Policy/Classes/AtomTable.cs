@@ -7,6 +7,8 @@ internal sealed class AtomTable
     private List<Atom> _created = [];
     private int _last;
 
+    public IReadOnlyCollection<Atom> All => _atoms.Values;
+
     public Atom? Find(AtomKey key) => _atoms.GetValueOrDefault(key);
 
     public Atom Retain(AtomKey key)

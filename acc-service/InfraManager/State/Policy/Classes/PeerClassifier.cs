@@ -19,6 +19,23 @@ internal sealed class PeerClassifier(PolicyModel model, AtomTable atoms, uint fi
             .Concat(_nets.Cells.Where(c => c.Value.Class is not null && !c.Key.IsHost)
                 .Select(c => new NetRow(c.Key, c.Value.Class!.Number)));
 
+    /// <summary>The class of an address, as its rows say: 0 without one.</summary>
+    public uint ClassOf(PolicyAddress address)
+    {
+        if (_rows.TryGetValue(address, out var exact))
+        {
+            return exact.Number;
+        }
+
+        uint longest = 0;
+        foreach (var (net, cell) in _nets.Around(PolicyNet.Host(address)))
+        {
+            longest = !net.IsHost && cell.Class is { } peerClass ? peerClass.Number : longest;
+        }
+
+        return longest;
+    }
+
     /// <summary>New atoms split classes. No set in force uses them yet, so the parts of a class are judged alike.</summary>
     public PeerMoves Add(IReadOnlyCollection<Atom> created)
     {

@@ -70,6 +70,23 @@ internal sealed class PolicyCompiler
     /// <summary>The set that an endpoint is bound to; 0 for none.</summary>
     public uint SetOf(string endpoint, PolicyDirection direction) => _bindings.GetValueOrDefault((endpoint, direction))?.Number ?? 0;
 
+    /// <summary>How the rows judge a packet of an endpoint; null if it is bound to no set in this direction.</summary>
+    public RowPoint? Judge(string endpoint, PolicyDirection direction, PolicyPacket packet)
+    {
+        if (_bindings.GetValueOrDefault((endpoint, direction)) is not { } set)
+        {
+            return null;
+        }
+
+        var (peerClass, portClass) = (_peers.ClassOf(packet.Peer), _ports.ClassOf(packet.Protocol, packet.Port));
+        var group = set.Groups.GetValueOrDefault(peerClass) ?? set.Own;
+        return new RowPoint(set.Number, peerClass, portClass, group.Number, group.Function.At(portClass));
+    }
+
+    /// <summary>The facts that hold for the addresses of a peer class.</summary>
+    public IEnumerable<AtomKey> FactsOf(PeerClass peerClass) =>
+        _atoms.All.Where(a => peerClass.Atoms.Contains(a.Id)).Select(a => a.Key);
+
     /// <summary>Sets or, with null, removes a policy.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT: names the field.</exception>
     public IReadOnlyList<RowChange> SetPolicy(string id, PolicyRules? policy)

@@ -20,6 +20,26 @@ internal sealed class PortClassifier(uint firstNumber)
     /// <summary>Changes with each class that comes, goes or changes its tests.</summary>
     public int Version { get; private set; }
 
+    /// <summary>The class of a port, as its rows say: 0 without one.</summary>
+    public uint ClassOf(byte protocol, ushort port)
+    {
+        if (_rows.TryGetValue((protocol, port), out var exact))
+        {
+            return ((PortRow)exact).Class;
+        }
+
+        for (var length = PortBits; length >= 0; length--)
+        {
+            var first = (ushort)(port & (0xffff << (PortBits - length)));
+            if (_rows.TryGetValue((protocol, first, length), out var range))
+            {
+                return ((PortRangeRow)range).Class;
+            }
+        }
+
+        return 0;
+    }
+
     public PortMoves Add(IEnumerable<PortTest> tests)
     {
         var moves = new PortMoves();

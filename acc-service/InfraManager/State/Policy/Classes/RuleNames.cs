@@ -18,6 +18,9 @@ internal sealed class RuleNames
     /// <summary>The name with this number; empty for 0, and for a number that no rule has.</summary>
     public string this[uint number] => _names.GetValueOrDefault(number, "");
 
+    /// <summary>The names by number, as they are now.</summary>
+    public Dictionary<uint, string> Copy() => new(_names);
+
     public uint Of(string name)
     {
         if (!_numbers.TryGetValue(name, out var number))

@@ -25,6 +25,11 @@ internal sealed class RuleEvaluation(PolicyModel model, PolicyAddress? own, Poli
             result = And(result, Or(Of(IsPort(match.Ports)), IsNamedPort(match.NamedPorts)));
         }
 
+        if (result == Certainty.No)
+        {
+            return Certainty.No;
+        }
+
         result = And(result, Address(match.Peer, packet.Peer, Unknown(packet.Peer)));
         // The endpoint's own sets are always known.
         return match.Own == AddressMatch.Any

@@ -14,6 +14,9 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     private const string NetworkPolicyTier = "NetworkPolicy";
     private const string BaselineTier = "Baseline";
 
+    // No name of an object has it.
+    private const char GenerationMark = '@';
+
     private readonly PodDirectory _pods = new();
     // By namespace, then by the key of the object.
     private readonly Dictionary<string, Dictionary<string, NetworkPolicyRecord>> _policies = new(StringComparer.Ordinal);
@@ -25,6 +28,13 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     // How many active policies name each set.
     private readonly Dictionary<string, int> _sets = new(StringComparer.Ordinal);
     private long _generation;
+
+    /// <summary>The name of a policy of the model, such as <c>NetworkPolicy default/web</c>: its ID without the generation.</summary>
+    public static string NameOf(string id)
+    {
+        var end = id.LastIndexOf(GenerationMark);
+        return end > 0 && !id.AsSpan(end + 1).ContainsAnyExceptInRange('0', '9') ? id[..end] : id;
+    }
 
     /// <summary>Sets objects and, with null, removes them, as one change.</summary>
     /// <returns>The rows to write, in order.</returns>
@@ -195,7 +205,7 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         foreach (var (key, policy) in next)
         {
             var active = _active[key];
-            (active.Id, active.Policy) = ($"{key}@{++_generation}", policy);
+            (active.Id, active.Policy) = ($"{key}{GenerationMark}{++_generation}", policy);
             changes.AddRange(compiler.SetPolicy(active.Id, policy.Rules));
         }
 

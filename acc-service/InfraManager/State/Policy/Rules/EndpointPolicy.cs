@@ -17,5 +17,19 @@ internal sealed record EndpointPolicy(SequenceOf<PolicyAddress> Addresses, Direc
     /// <summary>An endpoint that is not active drops everything.</summary>
     public bool IsActive { get; init; } = true;
 
+    /// <summary>Whether it has an address of the same family, and so may have packets with that one.</summary>
+    public bool HasFamily(PolicyAddress address)
+    {
+        foreach (var own in Addresses)
+        {
+            if (own.IsIpv4 == address.IsIpv4)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     public DirectionPolicy Of(PolicyDirection direction) => direction == PolicyDirection.Ingress ? Ingress : Egress;
 }

@@ -12,5 +12,16 @@ internal static class IpProtocol
     /// <summary>The protocols whose packets have ports.</summary>
     public static IReadOnlyList<byte> WithPorts { get; } = [Tcp, Udp, Sctp];
 
+    /// <summary>The protocol's name, or its number.</summary>
+    public static string NameOf(byte protocol) => protocol switch
+    {
+        Icmp => "ICMP",
+        Tcp => "TCP",
+        Udp => "UDP",
+        Icmpv6 => "ICMPv6",
+        Sctp => "SCTP",
+        _ => $"protocol {protocol}",
+    };
+
     public static bool HasPorts(byte protocol) => protocol is Tcp or Udp or Sctp;
 }

@@ -17,6 +17,25 @@ internal sealed class PeerDirectory
 
     public IReadOnlyCollection<PeerGroup> Groups => _groups.Values;
 
+    /// <summary>A copy that later changes do not touch.</summary>
+    public PeerDirectory Copy()
+    {
+        var copy = new PeerDirectory();
+        copy._peers.EnsureCapacity(_peers.Count);
+        foreach (var (membership, group) in _groups)
+        {
+            var same = new PeerGroup(membership);
+            same.Addresses.UnionWith(group.Addresses);
+            copy._groups.Add(membership, same);
+            foreach (var address in group.Addresses)
+            {
+                copy._peers.Add(address, same);
+            }
+        }
+
+        return copy;
+    }
+
     public bool TryFind(PolicyAddress address, [NotNullWhen(true)] out PeerGroup? group) => _peers.TryGetValue(address, out group);
 
     public void Put(PolicyAddress address, PeerMembership membership)

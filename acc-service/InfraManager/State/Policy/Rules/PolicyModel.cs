@@ -15,7 +15,7 @@ internal sealed class PolicyModel
     /// </summary>
     public Dictionary<string, SequenceOf<PolicyNet>> Sets { get; } = new(StringComparer.Ordinal);
 
-    public PeerDirectory Peers { get; } = new();
+    public PeerDirectory Peers { get; private init; } = new();
 
     /// <summary>
     /// The cluster's pod ranges. Nothing is known about an address in them that is not in <see cref="Peers"/>: it matches no allow by
@@ -25,6 +25,28 @@ internal sealed class PolicyModel
 
     /// <summary>By the endpoint's ID.</summary>
     public Dictionary<string, EndpointPolicy> Endpoints { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>A copy that later changes do not touch. It shares what is immutable: the time and memory are those of its tables.</summary>
+    public PolicyModel Copy()
+    {
+        var copy = new PolicyModel { PodRanges = PodRanges, Peers = Peers.Copy() };
+        foreach (var (id, policy) in Policies)
+        {
+            copy.Policies.Add(id, policy);
+        }
+
+        foreach (var (id, nets) in Sets)
+        {
+            copy.Sets.Add(id, nets);
+        }
+
+        foreach (var (id, endpoint) in Endpoints)
+        {
+            copy.Endpoints.Add(id, endpoint);
+        }
+
+        return copy;
+    }
 
     /// <summary>Whether the sets that an address is in are known.</summary>
     public bool IsKnown(PolicyAddress address) => Peers.TryFind(address, out _) || !PodRanges.Any(r => r.Contains(address));

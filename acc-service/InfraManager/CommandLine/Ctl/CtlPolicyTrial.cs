@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Text.Json;
+using ACCOffload.Protos.V1;
+
+namespace ACCOffload.InfraManager.CommandLine.Ctl;
+
+/// <summary>Output of ctl policy try.</summary>
+internal static class CtlPolicyTrial
+{
+    public static void Text(TextWriter writer, TryPolicyReply reply)
+    {
+        writer.WriteLine($"tried {string.Join(", ", reply.Policies)}");
+        writer.WriteLine(
+            $"rules of {Number(reply.ChangedPods)} of {Number(reply.Pods)} pods would change; {Number(reply.Points)} points compared");
+        if (reply.Effects.Count == 0)
+        {
+            writer.WriteLine("no packet would be judged differently");
+        }
+
+        var last = "";
+        foreach (var effect in reply.Effects)
+        {
+            var head = $"{effect.Direction} of {effect.Pod}";
+            if (head != last)
+            {
+                writer.WriteLine(head);
+                last = head;
+            }
+
+            var (verdict, verb) = (effect.Allowed ? "newly allowed" : "NEWLY DENIED", effect.Direction == "ingress" ? "from" : "to");
+            writer.WriteLine(
+                $"  {verdict} {verb} {Peers(effect)}: {string.Join(", ", effect.Ports)}"
+                + (effect.PortsLeftOut > 0 ? $" and {Number(effect.PortsLeftOut)} more" : ""));
+            writer.WriteLine($"    before: {effect.RuleBefore}; then: {effect.RuleAfter}");
+        }
+
+        if (reply.EffectsLeftOut > 0)
+        {
+            writer.WriteLine($"{Number(reply.EffectsLeftOut)} more changes are not shown");
+        }
+
+        foreach (var remark in reply.Remarks)
+        {
+            writer.WriteLine($"note: {remark}");
+        }
+    }
+
+    public static void Json(Utf8JsonWriter json, TryPolicyReply reply)
+    {
+        json.WriteStartObject();
+        CtlJson.List(json, "policies", reply.Policies);
+        json.WriteNumber("pods", reply.Pods);
+        json.WriteNumber("changedPods", reply.ChangedPods);
+        json.WriteNumber("points", reply.Points);
+        json.WriteStartArray("effects");
+        foreach (var effect in reply.Effects)
+        {
+            json.WriteStartObject();
+            json.WriteString("pod", effect.Pod);
+            json.WriteString("direction", effect.Direction);
+            json.WriteBoolean("allowed", effect.Allowed);
+            json.WriteString("ruleBefore", effect.RuleBefore);
+            json.WriteString("ruleAfter", effect.RuleAfter);
+            json.WriteNumber("peerPods", effect.PeerPods);
+            json.WriteBoolean("others", effect.Others);
+            CtlJson.List(json, "examples", effect.Examples);
+            CtlJson.List(json, "ports", effect.Ports);
+            json.WriteNumber("portsLeftOut", effect.PortsLeftOut);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("effectsLeftOut", reply.EffectsLeftOut);
+        CtlJson.List(json, "remarks", reply.Remarks);
+        json.WriteEndObject();
+    }
+
+    private static string Peers(PolicyEffectInfo effect)
+    {
+        var who = (effect.PeerPods, effect.Others) switch
+        {
+            (0, _) => "other addresses",
+            (1, false) => "1 pod",
+            (var pods, false) => $"{Number(pods)} pods",
+            (var pods, true) => $"{Number(pods)} pods and other addresses",
+        };
+        return $"{who} such as {string.Join(", ", effect.Examples)}";
+    }
+
+    private static string Number(ulong number) => number.ToString(CultureInfo.InvariantCulture);
+}

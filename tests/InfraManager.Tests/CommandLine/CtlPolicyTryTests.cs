@@ -1,0 +1,191 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using ACCOffload.InfraManager.CommandLine.Ctl;
+using ACCOffload.InfraManager.State.Admission;
+
+namespace ACCOffload.InfraManager.Tests.CommandLine;
+
+/// <summary>ctl policy try: what a changed policy would change.</summary>
+public sealed class CtlPolicyTryTests : IAsyncLifetime
+{
+    private readonly Folder _folder = new();
+    private PolicyCtl _ctl = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _ctl = await PolicyCtl.StartAsync();
+        await _ctl.SetAsync(PolicyCtl.Web);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ctl.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task The_same_policy_changes_nothing()
+    {
+        var text = await TryAsync(
+            """
+            apiVersion: networking.k8s.io/v1
+            kind: NetworkPolicy
+            metadata: { namespace: shop, name: web }
+            spec:
+              podSelector: { matchLabels: { app: web } }
+              policyTypes: [Ingress]
+              ingress:
+              - from: [{ podSelector: { matchLabels: { app: client } } }]
+                ports: [{ port: http }, { port: 9000, endPort: 9010 }]
+            """);
+        Assert.Contains("no packet would be judged differently", text, StringComparison.Ordinal);
+        Assert.Contains("rules of 0 of 2 pods would change", text, StringComparison.Ordinal);
+        Assert.Contains("note: live flows are not listed", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_narrower_policy_names_pods_ports_and_rules()
+    {
+        var file = _folder.Write(
+            "web.yaml",
+            """
+            # Only the first five ports stay.
+            apiVersion: networking.k8s.io/v1
+            kind: NetworkPolicy
+            metadata:
+              namespace: shop
+              name: web
+            spec:
+              podSelector: { matchLabels: { app: web } }
+              ingress:
+              - from:
+                - podSelector: { matchLabels: { app: "client" } }
+                ports:
+                - { protocol: TCP, port: 9000, endPort: 9004 }
+            ---
+            """);
+        var rows = _ctl.Core.Target.Rows;
+        var json = JsonNode.Parse(await _ctl.RunAsync("policy", "try", "--file", file, "--json"))!;
+        Assert.Equal("NetworkPolicy shop/web", (string?)json["policies"]![0]);
+        Assert.Equal((2, 1), ((int)json["pods"]!, (int)json["changedPods"]!));
+        var effect = Assert.Single(json["effects"]!.AsArray())!;
+        Assert.Equal(
+            ("shop/pod-1", "ingress", false, 2, false),
+            ((string?)effect["pod"], (string?)effect["direction"], (bool)effect["allowed"]!, (int)effect["peerPods"]!,
+                (bool)effect["others"]!));
+        Assert.Equal(["TCP 8080", "TCP 9005-9010"], effect["ports"]!.AsArray().Select(p => (string)p!));
+        Assert.Equal(
+            ("NetworkPolicy shop/web ingress[0]", "tier NetworkPolicy default"),
+            ((string?)effect["ruleBefore"], (string?)effect["ruleAfter"]));
+        // Nothing was changed.
+        Assert.Equal(rows, _ctl.Core.Target.Rows);
+        Assert.Contains("allowed", await _ctl.RunAsync("policy", "why", "shop/pod-2", "shop/pod-1", "tcp/8080"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_cluster_policy_and_a_list_are_tried_together()
+    {
+        var text = await TryAsync(
+            """
+            {"apiVersion": "v1", "kind": "List", "items": [
+              {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy", "metadata": {"name": "open"},
+               "spec": {"tier": "Admin", "priority": 3, "subject": {"namespaces": {}},
+                        "ingress": [{"name": "all", "action": "Accept", "from": [{"namespaces": {}}]}]}}
+            ]}
+            """);
+        Assert.Contains("tried ClusterNetworkPolicy open", text, StringComparison.Ordinal);
+        Assert.Contains("ingress of shop/pod-1", text, StringComparison.Ordinal);
+        Assert.Contains("newly allowed from 2 pods such as shop/pod-", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "before: tier NetworkPolicy default; then: ClusterNetworkPolicy open ingress[0] all", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Many_changes_are_bounded_and_counted()
+    {
+        var policy = new StringBuilder();
+        for (var i = 0; i < 100; i++)
+        {
+            policy.Append(
+                $$"""
+                apiVersion: networking.k8s.io/v1
+                kind: NetworkPolicy
+                metadata: { namespace: shop, name: many-{{i}} }
+                spec:
+                  podSelector: {}
+                  policyTypes: [Ingress]
+                  ingress: [{ ports: [{ protocol: UDP, port: {{1000 + (2 * i)}} }] }]
+                ---
+
+                """);
+        }
+
+        var json = JsonNode.Parse(await TryAsync(policy.ToString(), "--json"))!;
+        Assert.Equal(64, json["effects"]!.AsArray().Count);
+        Assert.True((int)json["effectsLeftOut"]! > 30);
+    }
+
+    [Theory]
+    [InlineData("kind: Pod", "document 1: kind: \"Pod\" is neither NetworkPolicy nor ClusterNetworkPolicy")]
+    [InlineData(
+        "kind: NetworkPolicy\napiVersion: extensions/v1beta1",
+        "document 1: apiVersion: \"extensions/v1beta1\" is not networking.k8s.io/v1")]
+    [InlineData("kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: a}", "metadata.namespace: missing")]
+    [InlineData(
+        "kind: NetworkPolicy\napiVersion: networking.k8s.io/v1\nmetadata: {name: a, namespace: b}\n"
+        + "spec: {ingress: [{ports: [{port: 70000}]}]}",
+        "NetworkPolicy b/a: spec.ingress[0].ports[0].port: 70000 is outside 1..65535")]
+    [InlineData("kind: NetworkPolicyList\nitems: [{kind: Pod}]", "document 1, items[0]: kind")]
+    [InlineData("", "there is no policy in the file")]
+    public async Task A_wrong_file_is_refused_whole_with_the_field(string yaml, string message)
+    {
+        var file = _folder.Write("x.yaml", yaml);
+        Assert.Contains(message, await _ctl.FailAsync(1, "policy", "try", "--file", file), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_YAML_or_is_not_there_is_an_error()
+    {
+        Assert.Contains("x.yaml: not valid YAML (line ", await _ctl.FailAsync(
+            2, "policy", "try", "--file", _folder.Write("x.yaml", "a: [")), StringComparison.Ordinal);
+        Assert.Contains("anchor or alias on line 1", await _ctl.FailAsync(
+            2, "policy", "try", "--file", _folder.Write("x.yaml", "a: &b c")), StringComparison.Ordinal);
+        Assert.Contains("cannot be read", await _ctl.FailAsync(
+            2, "policy", "try", "--file", _folder.At("none.yaml")), StringComparison.Ordinal);
+        Assert.Contains("larger than", await _ctl.FailAsync(
+            2, "policy", "try", "--file", _folder.Write("x.yaml", new string('#', 1 << 20))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_any_policy_nothing_is_known_about_pods()
+    {
+        await _ctl.Core.Programmer.SubmitAsync(new PolicyIntent([(PolicyCtl.Web.ObjectKey, null)]), default);
+        Assert.Contains("the cluster has no network policy", await _ctl.FailAsync(
+            1, "policy", "try", "--file", _folder.Write("x.yaml", "{kind: NetworkPolicy, apiVersion: networking.k8s.io/v1, "
+                + "metadata: {name: a, namespace: b}, spec: {}}")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a: 80", """{"a":80}""")]
+    [InlineData("a: \"80\"", """{"a":"80"}""")]
+    [InlineData("a: '80'", """{"a":"80"}""")]
+    [InlineData("a: -1", """{"a":-1}""")]
+    [InlineData("a: 1.5", """{"a":1.5}""")]
+    [InlineData("a: 10.0.0.1", """{"a":"10.0.0.1"}""")]
+    [InlineData("a: 10.0.0.0/8", """{"a":"10.0.0.0/8"}""")]
+    [InlineData("a: fd00::/8", """{"a":"fd00::/8"}""")]
+    [InlineData("a: true", """{"a":true}""")]
+    [InlineData("a: 'yes'", """{"a":"yes"}""")]
+    [InlineData("a: no", """{"a":false}""")]
+    [InlineData("a:", """{"a":null}""")]
+    [InlineData("a: {}", """{"a":{}}""")]
+    [InlineData("a: []\nb: [1, x]", """{"a":[],"b":[1,"x"]}""")]
+    [InlineData("80: x", """{"80":"x"}""")]
+    [InlineData("a: |\n  x\n  y", """{"a":"x\ny"}""")]
+    [InlineData("{\"a\": [\"b\", 1e2, null, \"\\u00e9\"]}", """{"a":["b",100,null,"\u00E9"]}""")]
+    public void YAML_values_have_the_types_that_kubectl_gives_them(string yaml, string json) =>
+        Assert.Equal(json, Encoding.UTF8.GetString(Assert.Single(YamlJson.Convert(yaml))));
+
+    private Task<string> TryAsync(string policy, params string[] options) =>
+        _ctl.RunAsync(["policy", "try", "--file", _folder.Write("policy.yaml", policy), .. options]);
+}
