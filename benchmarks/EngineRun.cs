@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.DpdkOracle.Coverage;
 using ACCOffload.SoftTarget.Engine;
 
@@ -79,6 +80,27 @@ internal sealed partial class EngineRun : IDisposable
         var packets = 100 * frames.Length;
         run.Measure(packets);
         return (run.Count(InstrumentedSpec.Array) - before) / (double)packets;
+    }
+
+    /// <summary>Measures two runs alternately.</summary>
+    /// <returns>Packets per second of each, the medians.</returns>
+    public static (double First, double Second) Alternate(EngineRun first, EngineRun second, BenchOptions options)
+    {
+        var packets = options.Rounds(2_000_000, 200_000);
+        // Two warm-up runs for the just-in-time compiler.
+        for (var i = 0; i < 2; i++)
+        {
+            _ = (first.Measure(packets), second.Measure(packets));
+        }
+
+        var (a, b) = (new List<double>(), new List<double>());
+        for (var round = 0; round < options.Rounds(7, 1); round++)
+        {
+            a.Add(first.Measure(packets));
+            b.Add(second.Measure(packets));
+        }
+
+        return (Statistics.Median(a), Statistics.Median(b));
     }
 
     /// <returns>Packets per second.</returns>

@@ -77,22 +77,8 @@ internal static class NodeScale
         }
 
         var resident = BenchNode.ResidentMegabytes(lab.Manager!.Id);
-        var restarts = new List<double>();
-        for (var round = 0; round < options.Rounds(5, 1); round++)
-        {
-            await lab.StopManagerAsync();
-            started = Stopwatch.GetTimestamp();
-            await lab.StartManagerAsync(waitReady: false);
-            status = await StatusAsync(lab, nodes, (ulong)entries);
-            restarts.Add(Statistics.Milliseconds(started));
-            if (status.UpdatesSent != 0)
-            {
-                throw new InvalidOperationException($"the restart rewrote {status.UpdatesSent} existing rows");
-            }
-        }
-
-        return new Measured(
-            fill, entries, Statistics.Median(updates), Statistics.Median(changes), resident, Statistics.Median(restarts));
+        var restart = await BenchNode.RestartAsync(lab, options.Rounds(5, 1), () => StatusAsync(lab, nodes, (ulong)entries));
+        return new Measured(fill, entries, Statistics.Median(updates), Statistics.Median(changes), resident, restart);
     }
 
     // The watch counts a node before its rows are written.

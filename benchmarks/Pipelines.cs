@@ -25,23 +25,11 @@ internal static class Pipelines
         {
             using var ours = new EngineRun(now, frames);
             using var theirs = new EngineRun(other, frames);
-            var packets = options.Rounds(2_000_000, 200_000);
-            // Two warm-up runs for the just-in-time compiler.
-            for (var i = 0; i < 2; i++)
-            {
-                _ = (ours.Measure(packets), theirs.Measure(packets));
-            }
-
-            var (a, b) = (new List<double>(), new List<double>());
-            for (var round = 0; round < options.Rounds(7, 1); round++)
-            {
-                a.Add(ours.Measure(packets));
-                b.Add(theirs.Measure(packets));
-            }
+            var (rate, otherRate) = EngineRun.Alternate(ours, theirs, options);
             report.AddCompared($"pipeline: instructions of {name}", EngineRun.Instructions(text, frames), "instructions/packet",
                 EngineRun.Instructions(otherText, frames));
-            report.AddRatioAtLeast($"pipeline: {name} (reference: {Path.GetFileName(options.Against)})", Statistics.Median(a),
-                "packets/s", Statistics.Median(b), 0.9);
+            report.AddRatioAtLeast($"pipeline: {name} (reference: {Path.GetFileName(options.Against)})", rate,
+                "packets/s", otherRate, 0.9);
         }
     }
 }

@@ -14,23 +14,10 @@ internal static class PolicyForwarding
         var frames = EngineFrames.Datagrams();
         using var judged = new EngineRun(program, frames, isIsolated: true);
         using var free = new EngineRun(program, frames);
-        var packets = options.Rounds(2_000_000, 200_000);
-        // Two warm-up runs for the just-in-time compiler.
-        for (var i = 0; i < 2; i++)
-        {
-            _ = (judged.Measure(packets), free.Measure(packets));
-        }
-
-        var (a, b) = (new List<double>(), new List<double>());
-        for (var round = 0; round < options.Rounds(7, 1); round++)
-        {
-            a.Add(judged.Measure(packets));
-            b.Add(free.Measure(packets));
-        }
+        var (rate, freeRate) = EngineRun.Alternate(judged, free, options);
 
         report.AddCompared("policy: instructions of a datagram between isolated pods (reference: no policy)",
             EngineRun.Instructions(text, frames, isIsolated: true), "instructions/packet", EngineRun.Instructions(text, frames));
-        report.AddCompared("policy: datagrams between isolated pods (reference: no policy)", Statistics.Median(a), "packets/s",
-            Statistics.Median(b));
+        report.AddCompared("policy: datagrams between isolated pods (reference: no policy)", rate, "packets/s", freeRate);
     }
 }

@@ -95,22 +95,11 @@ internal static class PolicyScale
         }
 
         var resident = BenchNode.ResidentMegabytes(lab.Manager!.Id);
-        var restarts = new List<double>();
-        for (var round = 0; round < options.Rounds(5, 1); round++)
-        {
-            await lab.StopManagerAsync();
-            started = Stopwatch.GetTimestamp();
-            await lab.StartManagerAsync(waitReady: false);
-            await BenchNode.StatusAsync(
-                lab, s => s is { CanAttach: true, Reconciled: true } && s.Endpoints == Local, TimeSpan.FromMinutes(2));
-            restarts.Add(Statistics.Milliseconds(started));
-            status = await SettledAsync(lab, Local);
-            if (status.UpdatesSent != 0)
-            {
-                throw new InvalidOperationException($"the restart rewrote {status.UpdatesSent} existing rows");
-            }
-        }
-
+        var restart = await BenchNode.RestartAsync(
+            lab, options.Rounds(5, 1),
+            () => BenchNode.StatusAsync(
+                lab, s => s is { CanAttach: true, Reconciled: true } && s.Endpoints == Local, TimeSpan.FromMinutes(2)),
+            () => SettledAsync(lab, Local));
         var verification = 0d;
         if (policiesEach > 0)
         {
@@ -121,7 +110,7 @@ internal static class PolicyScale
 
         return new Measured(
             fill, entries, known, added, updates.Count == 0 ? 0 : Statistics.Median(updates), changes, resident,
-            Statistics.Median(restarts), verification);
+            restart, verification);
     }
 
     /// <summary>Changes an object and waits until no row follows any more.</summary>

@@ -77,24 +77,13 @@ internal static class ServiceScale
         }
 
         var resident = BenchNode.ResidentMegabytes(lab.Manager!.Id);
-        var restarts = new List<double>();
-        for (var round = 0; round < options.Rounds(5, 1); round++)
-        {
-            await lab.StopManagerAsync();
-            started = Stopwatch.GetTimestamp();
-            await lab.StartManagerAsync(waitReady: false);
-            status = await BenchNode.StatusAsync(lab,
-                s => s is { CanAttach: true, Reconciled: true } && s.Services == services && s.Endpoints == pods, TimeSpan.FromMinutes(2));
-            restarts.Add(Statistics.Milliseconds(started));
-            status = await SettledAsync(lab, services, pods);
-            if (status.UpdatesSent != 0)
-            {
-                throw new InvalidOperationException($"the restart rewrote {status.UpdatesSent} existing rows");
-            }
-        }
-
+        var restart = await BenchNode.RestartAsync(
+            lab, options.Rounds(5, 1),
+            () => BenchNode.StatusAsync(lab,
+                s => s is { CanAttach: true, Reconciled: true } && s.Services == services && s.Endpoints == pods, TimeSpan.FromMinutes(2)),
+            () => SettledAsync(lab, services, pods));
         return new Measured(
-            fill, entries, updates[0], Statistics.Median(updates), Statistics.Median(changes), resident, Statistics.Median(restarts),
+            fill, entries, updates[0], Statistics.Median(updates), Statistics.Median(changes), resident, restart,
             BenchNode.ResidentMegabytes(lab.Manager!.Id));
     }
 

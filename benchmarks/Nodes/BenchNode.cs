@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
+using ACCOffload.Benchmarks.Measuring;
 using ACCOffload.Protos.V1;
 using ACCOffload.TestKit.Certificates;
 using ACCOffload.TestKit.Cluster;
@@ -68,6 +69,38 @@ internal static class BenchNode
         }
 
         throw new TimeoutException($"InfraManager did not reach the expected status; last status: {status}; its log:\n{lab.Manager!.Log}");
+    }
+
+    /// <summary>Restarts InfraManager while the target keeps running.</summary>
+    /// <param name="lab">The lab.</param>
+    /// <param name="rounds">How often.</param>
+    /// <param name="verified">Waits until the rows are read back and verified; this is measured.</param>
+    /// <param name="settled">Waits until nothing is left to do; null if that is the same.</param>
+    /// <returns>Milliseconds from the process's start, the median.</returns>
+    /// <exception cref="InvalidOperationException">A restart wrote rows.</exception>
+    public static async Task<double> RestartAsync(
+        Lab lab, int rounds, Func<Task<GetStatusReply>> verified, Func<Task<GetStatusReply>>? settled = null)
+    {
+        var times = new List<double>();
+        for (var round = 0; round < rounds; round++)
+        {
+            await lab.StopManagerAsync();
+            var started = Stopwatch.GetTimestamp();
+            await lab.StartManagerAsync(waitReady: false);
+            var status = await verified();
+            times.Add(Statistics.Milliseconds(started));
+            if (settled is not null)
+            {
+                status = await settled();
+            }
+
+            if (status.UpdatesSent != 0)
+            {
+                throw new InvalidOperationException($"the restart rewrote {status.UpdatesSent} existing rows");
+            }
+        }
+
+        return Statistics.Median(times);
     }
 
     public static double ResidentMegabytes(int process)

@@ -7,8 +7,7 @@ using ACCOffload.Protos.V1;
 namespace ACCOffload.InfraManager.Control.Policy;
 
 /// <summary>
-/// What is in force for one pod, in order and with the names of the rules. The size is bounded, and so is the time: that of a walk over the
-/// pod's own rules.
+/// The policy in force for one pod, in order, with rule names. The answer has a limited size and takes one walk over the pod's own rules.
 /// </summary>
 internal sealed class PolicyDescription
 {
