@@ -206,7 +206,7 @@ public class FelixProgrammingTests
         // Felix has the new pod, and its policy is not known yet: it does not get that of the former one.
         await scenario.SendAsync(new FelixWriter(FelixDialect.Kinds).Endpoint(Pod, [$"{TestNode.Ip(30)}/32"], [], ["nowhere"]));
         Assert.True(scenario.IsClosed(Pod));
-        var problem = Assert.Single(scenario.Status.Problems, p => p.Subject == $"endpoint {Pod}");
+        var problem = await scenario.ProblemAsync($"endpoint {Pod}");
         Assert.Contains("nowhere", problem.Reason, StringComparison.Ordinal);
 
         await scenario.SetAsync(Pod, felix with { Address = TestNode.Ip(30) });
@@ -275,8 +275,7 @@ public class FelixProgrammingTests
         await using var scenario = await FelixScenario.StartAsync(72);
         await scenario.SetAsync(Pod, scenario.Pod(Pod) with { Address = TestNode.Ip(40) });
         Assert.True(scenario.IsClosed(Pod));
-        await Eventually.TrueAsync(() => scenario.Status.Problems.Any(p => p.Subject == $"endpoint {Pod}"), "the problem");
-        var problem = scenario.Status.Problems.Single(p => p.Subject == $"endpoint {Pod}");
+        var problem = await scenario.ProblemAsync($"endpoint {Pod}");
         Assert.Contains("10.244.0.40", problem.Reason, StringComparison.Ordinal);
         Assert.Contains("10.244.0.0", problem.Reason, StringComparison.Ordinal);
     }

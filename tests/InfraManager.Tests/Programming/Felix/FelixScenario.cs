@@ -223,6 +223,13 @@ internal sealed class FelixScenario : IAsyncDisposable
             $"{messages.Length} messages to be taken");
     }
 
+    /// <summary>Waits for a problem. The session tells of it after the programmer has taken the message.</summary>
+    public async Task<FelixProblem> ProblemAsync(string subject)
+    {
+        await Core.UntilAsync(() => Status.Problems.Any(p => p.Subject == subject), $"a problem of {subject}");
+        return Status.Problems.Single(p => p.Subject == subject);
+    }
+
     /// <summary>Waits until the target has all rows, and expects exactly what Felix wants.</summary>
     public async Task SettleAsync()
     {
