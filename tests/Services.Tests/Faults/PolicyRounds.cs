@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using ACCOffload.Services.Tests.Floods;
 using ACCOffload.Services.Tests.Support;
 using ACCOffload.TestKit.Cluster;
 using ACCOffload.TestKit.Labs;

@@ -2,13 +2,12 @@ using System.Buffers.Binary;
 using System.Net;
 using ACCOffload.NativeInterop.Packets;
 using ACCOffload.NativeInterop.Syscalls;
-using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Packets;
 
-namespace ACCOffload.Services.Tests.Floods;
+namespace ACCOffload.TestKit.Labs;
 
 /// <summary>Sends frames in the background from a namespace's eth0 as fast as the link allows.</summary>
-internal sealed class Flood : IAsyncDisposable
+public sealed class Flood : IAsyncDisposable
 {
     private const ulong Gateway = 0x02ACC0000001;
 

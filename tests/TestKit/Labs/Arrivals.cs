@@ -4,13 +4,13 @@ using System.Net;
 using System.Net.Sockets;
 using ACCOffload.NativeInterop.Syscalls;
 
-namespace ACCOffload.Services.Tests.Support;
+namespace ACCOffload.TestKit.Labs;
 
 /// <summary>
 /// Counts the IPv4 packets that come into a namespace, by source and destination port. It hears every interface, also those that come
 /// later, from their first packet on.
 /// </summary>
-internal sealed class Arrivals : IAsyncDisposable
+public sealed class Arrivals : IAsyncDisposable
 {
     // ETH_P_IP: the socket takes the EtherType in network byte order.
     private const ProtocolType Ipv4 = (ProtocolType)0x0008;
