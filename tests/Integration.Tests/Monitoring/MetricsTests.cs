@@ -1,42 +1,28 @@
-using System.Text.Json.Nodes;
 using ACCOffload.TestKit.Labs;
 using ACCOffload.TestKit.Metrics;
 using ACCOffload.TestKit.Processes;
 
-namespace ACCOffload.Integration.Tests;
+namespace ACCOffload.Integration.Tests.Monitoring;
 
 /// <summary>The published daemons' metrics over the lab's own links, with the certificates that `make certs` creates.</summary>
 public sealed class MetricsTests
 {
-    private const string Manager = "192.0.2.1:50097";
-    private const string Agent = "192.0.2.2:50098";
-
     [Fact]
     public async Task Both_daemons_serve_metrics_only_to_scrapers_with_the_role()
     {
         Needs.Lab();
-        await using var lab = await Lab.StartAsync(new LabOptions { Bare = true });
-        lab.ChangeManagerConfig(c => c["Metrics"] = new JsonObject { ["Listen"] = Manager });
-        lab.ChangeAgentConfig(c => c["Metrics"] = new JsonObject
-        {
-            ["Listen"] = Agent,
-            ["CertificateFile"] = $"{lab.Pki}/metrics-server/tls.crt",
-            ["KeyFile"] = $"{lab.Pki}/metrics-server/tls.key",
-            ["CaFile"] = $"{lab.Pki}/metrics-server/ca.crt",
-        });
-        await lab.StartManagerAsync();
-        await lab.StartAgentAsync();
+        await using var lab = await MonitoredLab.StartAsync();
         var a = await lab.AddPodAsync("a");
         var b = await lab.AddPodAsync("b");
         Assert.True(await Lab.PingAsync(a.Namespace, b.Address));
         await Shell.RunLineAsync(a.Namespace, $"ping -n -c 1 -W 1 -t 1 {b.Address}");
 
-        var manager = await ScrapeAsync(lab, Manager, "accoffload-acc");
+        var manager = await ScrapeAsync(lab, MonitoredLab.Manager, "accoffload-acc");
         Assert.Equal((1, 2), (manager["accoffload_target_connected"], manager["accoffload_attach_seconds_count{phase=\"program\"}"]));
         Assert.Equal(1, manager["accoffload_drops_total{reason=\"ttl_expired\"}"]);
         Assert.Equal(2, manager["accoffload_table_entries{table=\"pods\"}"]);
         Assert.DoesNotContain("accoffload_reconcile_difference_info", manager.Text, StringComparison.Ordinal);
-        var agent = await ScrapeAsync(lab, Agent, "node-1");
+        var agent = await ScrapeAsync(lab, MonitoredLab.Agent, "node-1");
         Assert.Equal((1, 2), (agent["accoffload_acc_connected"], agent["accoffload_attachments{state=\"attached\"}"]));
         Assert.Equal((2, 2),
             (agent["accoffload_cni_requests_total{command=\"ADD\",result=\"ok\"}"], agent["accoffload_add_seconds_count{phase=\"acc\"}"]));
@@ -45,7 +31,7 @@ public sealed class MetricsTests
             Assert.Equal("", await Promtool.CheckAsync(manager.Text) + await Promtool.CheckAsync(agent.Text));
         }
 
-        foreach (var (address, name) in new[] { (Manager, "accoffload-acc"), (Agent, "node-1") })
+        foreach (var (address, name) in new[] { (MonitoredLab.Manager, "accoffload-acc"), (MonitoredLab.Agent, "node-1") })
         {
             Assert.DoesNotContain("HTTP/1.1", await AskAsync(lab, address, name, "host-client"), StringComparison.Ordinal);
             Assert.DoesNotContain("HTTP/1.1", await AskAsync(lab, address, name, null), StringComparison.Ordinal);
