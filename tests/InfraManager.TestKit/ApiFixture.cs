@@ -7,6 +7,7 @@ using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
 using ACCOffload.InfraManager.ControlProtocol;
+using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
@@ -46,6 +47,9 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public Settings Settings { get; private set; } = null!;
 
+    /// <summary>Where policy from the agent goes; null if it has no effect.</summary>
+    public AgentFelix? Felix { get; private set; }
+
     public ApiServer Server { get; private set; } = null!;
 
     public string ControlSocket => Folder.At("control.sock");
@@ -58,10 +62,13 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false,
         Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string? virtualRange = "10.96.0.0/12",
-        IProgrammer? core = null)
+        IProgrammer? core = null, bool takesPolicy = false)
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
         fixture._core = core ?? fixture.Core;
+        fixture.Felix = takesPolicy
+            ? new AgentFelix(fixture._core, fixture.Time, fixture.Log.CreateLogger(Features.Felix))
+            : null;
         fixture.WriteServer(fixture.Pki.IssueServer());
         fixture.Pki.WriteAuthority(fixture.Folder.Root);
         if (revocation)
@@ -153,6 +160,11 @@ internal sealed class ApiFixture : IAsyncDisposable
         }
 
         await Server.DisposeAsync();
+        if (Felix is not null)
+        {
+            await Felix.DisposeAsync();
+        }
+
         Pki.Dispose();
         Folder.Dispose();
     }
@@ -167,7 +179,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var control = new ControlService(_core, Target, () => Target.Ports, tracer, null, null,
             OwnVport.Of(Settings.Subfunctions, Settings.ArpProxy.Interface, Settings.Node.GatewayMac), Settings.Node, "test target",
             Conditions, guard, agents, Time);
-        Server = new ApiServer(Settings, _core, control, Conditions, agents, Log, Time);
+        Server = new ApiServer(Settings, _core, control, Conditions, agents, Felix, Log, Time);
         Conditions.Add(() => CertificateCondition.Of(Server.Trust, "", Time.GetUtcNow()));
         await Server.StartAsync(CancellationToken.None);
     }

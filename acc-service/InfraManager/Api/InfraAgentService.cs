@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
@@ -16,10 +17,11 @@ namespace ACCOffload.InfraManager.Api;
 /// <param name="guard">Authorizes callers.</param>
 /// <param name="settings">The node's settings.</param>
 /// <param name="takesServices">Whether services come from the agent instead of the cluster's API server.</param>
+/// <param name="felix">Felix behind the agent; null if policy does not come from there.</param>
 /// <param name="time">The clock.</param>
-/// <param name="logger">Logs takeovers of devices and ignored policy messages.</param>
+/// <param name="logger">Logs takeovers of devices.</param>
 internal sealed partial class InfraAgentService(
-    IProgrammer core, RpcGuard guard, NodeSettings settings, bool takesServices, TimeProvider time, ILogger logger)
+    IProgrammer core, RpcGuard guard, NodeSettings settings, bool takesServices, AgentFelix? felix, TimeProvider time, ILogger logger)
     : InfraAgent.InfraAgentBase
 {
     private readonly ILogger _logger = logger;
@@ -59,7 +61,15 @@ internal sealed partial class InfraAgentService(
 
     public override Task<Reply> SetupHostInterface(SetupHostInterfaceRequest request, ServerCallContext context) => AnswerAsync(
         context,
-        node => core.SubmitAsync(new AttachIntent(InfraAgentRequests.ToSpec(node, request)), context.CancellationToken));
+        async node =>
+        {
+            await core.SubmitAsync(new AttachIntent(InfraAgentRequests.ToSpec(node, request)), context.CancellationToken);
+            if (felix is not null)
+            {
+                // An agent calls this once, when it starts.
+                await felix.BeginAsync(context.CancellationToken);
+            }
+        });
 
     private Task<Reply> AnswerAsync(ServerCallContext context, Func<string, Task> call) => guard.RunAsync(context, async () =>
     {

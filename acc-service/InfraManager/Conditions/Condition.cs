@@ -10,6 +10,11 @@ namespace ACCOffload.InfraManager.Conditions;
 /// <param name="PreventsAdds">Every ADD fails until the condition is met; false if it is met.</param>
 internal sealed record Condition(string Name, bool Ok, string Reason, bool PreventsAdds)
 {
+    /// <summary>
+    /// Not met until the host's agent has done its part. Health is served meanwhile: a 24.01 agent waits for it before it starts.
+    /// </summary>
+    public bool AwaitsAgent { get; init; }
+
     public static Condition Met(string name, string remark = "") => new(name, true, remark, false);
 
     /// <summary>Not met, but pods can still be attached.</summary>
@@ -27,6 +32,9 @@ internal sealed record NodeConditions(ImmutableArray<Condition> All)
 {
     /// <summary>All conditions are met: packets pass.</summary>
     public bool Ready => All.All(c => c.Ok);
+
+    /// <summary>Ready, but for what the host's agent has to do.</summary>
+    public bool IsServing => All.All(c => c.Ok || c.AwaitsAgent);
 
     /// <summary>An ADD can succeed.</summary>
     public bool CanAttach => !All.Any(c => c.PreventsAdds);
@@ -72,7 +80,8 @@ internal static class ConditionRemedies
         ConditionNames.Watch => "check the route to the API server and the kubeconfig (Kubernetes:Kubeconfig)",
         ConditionNames.Policy =>
             "apply rootfs/kubernetes/rbac.yaml if a kind is forbidden; with Policy:Source felix check that Felix runs and has "
-            + "'inframanager felix-driver' as its driver; a target that refuses rows may be out of room, see "
+            + "'inframanager felix-driver' as its driver; with agent, restart the agent after each start of "
+            + "inframanager or Felix; a target that refuses rows may be out of room, see "
             + "'inframanager ctl status'; Policy:Source off enforces nothing",
         ConditionNames.Certificates => "renew or repair the file; it is read again automatically",
         _ => "see 'journalctl --unit inframanager'",

@@ -21,8 +21,9 @@ internal static class HostInterfaceCondition
         var host = core.Endpoints.FirstOrDefault(e => e.Endpoint.Spec.Kind == EndpointKind.Host);
         if (host is null)
         {
-            return Condition.Unmet(
+            var missing = Condition.Unmet(
                 ConditionNames.HostInterface, "no agent has attached the host interface; check 'host-stub status' on the host");
+            return missing with { AwaitsAgent = true };
         }
 
         var name = host.Endpoint.Spec.PortName;

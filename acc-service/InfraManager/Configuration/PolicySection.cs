@@ -6,7 +6,7 @@ namespace ACCOffload.InfraManager.Configuration;
 internal static class PolicySection
 {
     private const string SourceKey = "Policy:Source";
-    private const string SourceRemedy = "give kubernetes, felix or off, or \"\" for kubernetes where services are watched";
+    private const string SourceRemedy = "give kubernetes, felix, agent or off, or \"\" for kubernetes where services are watched";
     private const string SocketKey = "Policy:FelixSocket";
 
     /// <param name="reader">The configuration.</param>
@@ -19,7 +19,7 @@ internal static class PolicySection
         {
             reader.Fail(
                 SourceKey, "kubernetes", "needs a watch of the cluster, but services come from the agent (Services:Source)",
-                "set Services:Source to watch, or Policy:Source to felix or off");
+                "set Services:Source to watch, or Policy:Source to felix, agent or off");
         }
 
         return new PolicySettings(

@@ -54,6 +54,9 @@ internal enum PolicySource
     /// <summary>Calico's Felix, through its driver.</summary>
     Felix,
 
+    /// <summary>Calico's Felix, through the node's 24.01 agent and infra.InfraAgent: the host decides about policy.</summary>
+    Agent,
+
     /// <summary>Nowhere: no traffic is judged.</summary>
     Off,
 }

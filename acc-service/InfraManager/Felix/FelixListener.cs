@@ -28,7 +28,7 @@ internal sealed partial class FelixListener(string path, Func<Stream, FelixSessi
     private Socket? _listener;
 
     /// <summary>The state of the connection. From any thread.</summary>
-    public FelixStatus Status => _session?.Status ?? FelixStatus.NoFelix;
+    public FelixStatus Status => _session?.Status ?? FelixStatus.None($"no Felix is connected to {path}");
 
     /// <summary>Makes the socket before it is served: a driver that connects waits.</summary>
     /// <exception cref="IOException">The socket cannot be made; the message says what to do.</exception>

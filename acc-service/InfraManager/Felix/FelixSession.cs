@@ -2,59 +2,37 @@ using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Policy.Felix;
 using ACCOffload.InfraManager.State.Policy.Felix.Messages;
 using ACCOffload.InfraManager.State.Policy.Felix.Wire;
-using ACCOffload.InfraManager.State.Values;
-using ACCOffload.Retries;
 
 namespace ACCOffload.InfraManager.Felix;
 
 /// <summary>
-/// One connection of a Felix: reads its messages, submits them in order and in batches, and tells Felix that this side is alive and how
-/// its endpoints are. A batch that is refused, for instance because the queue is full, is submitted again; Felix waits meanwhile.
+/// One connection of a Felix: reads its messages, hands them on in order and in batches, and tells Felix that this side is alive and how
+/// its endpoints are.
 /// </summary>
-/// <param name="stream">The connection, in both directions. It stays open at the end.</param>
-/// <param name="submit">Submits an intent to the programmer, and returns what is in force after it.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">The log: at most 20 problems of each session.</param>
-internal sealed partial class FelixSession(
-    Stream stream, Func<FelixIntent, CancellationToken, Task<FelixView>> submit, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class FelixSession : IDisposable
 {
     private const int MaxBatchFrames = 256;
     private const int MaxBatchBytes = 4 * 1024 * 1024;
-    private const int MaxLoggedProblems = 20;
 
-    // A batch that takes less is not worth a word.
-    private static readonly TimeSpan Usual = TimeSpan.FromSeconds(1);
+    private readonly Stream _stream;
+    private readonly TimeProvider _time;
+    private readonly FelixIntake _intake;
+    private readonly FelixReporter _reporter;
 
-    // How often the programmer is asked what is in force: a target may take up the rows later, and a programmer may have begun anew.
-    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(10);
-
-    // Longer than the programmer's own limits, so that only a stuck programmer exceeds it.
-    private static readonly TimeSpan SubmitLimit = TimeSpan.FromMinutes(1);
-
-    // The end of a connection changes no row, so nothing waits for it for long.
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(5);
-
-    private readonly FelixConnection _connection = new();
-    private readonly FelixReporter _reporter = new(stream, time);
-    private readonly HashSet<string> _logged = new(StringComparer.Ordinal);
-    private readonly Lock _lock = new();
-    private FelixView _view = FelixView.None;
-    private long? _busySince;
-    private bool _isApplying;
+    /// <param name="stream">The connection, in both directions. It stays open at the end.</param>
+    /// <param name="submit">Submits an intent to the programmer, and returns what is in force after it.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">The log.</param>
+    public FelixSession(
+        Stream stream, Func<FelixIntent, CancellationToken, Task<FelixView>> submit, TimeProvider time, ILogger logger)
+    {
+        (_stream, _time) = (stream, time);
+        _reporter = new FelixReporter(stream, time);
+        _intake = new FelixIntake(submit, time, logger) { StatesChanged = _reporter.Set };
+    }
 
     /// <summary>The state. From any thread.</summary>
-    public FelixStatus Status
-    {
-        get
-        {
-            lock (_lock)
-            {
-                var delay = _busySince is { } since ? time.GetElapsedTime(since) : TimeSpan.Zero;
-                var state = !_view.IsInSync ? FelixState.NotInSync : delay >= Usual ? FelixState.Behind : FelixState.InSync;
-                return new FelixStatus(state, state == FelixState.Behind ? delay : TimeSpan.Zero, _view.Endpoints, _view.Problems);
-            }
-        }
-    }
+    public FelixStatus Status => _intake.Status;
 
     /// <summary>Serves the connection until Felix closes it.</summary>
     /// <exception cref="FelixStreamException">
@@ -67,8 +45,8 @@ internal sealed partial class FelixSession(
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         try
         {
-            await SubmitAsync(FelixStep.Begin, [], ends.Token);
-            Task[] tasks = [ReadAsync(ends.Token), _reporter.RunAsync(ends.Token), CheckAsync(ends.Token)];
+            await _intake.BeginAsync(ends.Token);
+            Task[] tasks = [ReadAsync(ends.Token), _reporter.RunAsync(ends.Token), _intake.CheckAsync(ends.Token)];
             var first = await Task.WhenAny(tasks);
             await ends.CancelAsync();
             await Task.WhenAll(tasks).ContinueWith(
@@ -77,7 +55,7 @@ internal sealed partial class FelixSession(
         }
         finally
         {
-            await EndAsync();
+            await _intake.EndAsync();
         }
     }
 
@@ -85,27 +63,12 @@ internal sealed partial class FelixSession(
 
     private async Task ReadAsync(CancellationToken cancel)
     {
-        await using var frames = new FelixFrames(stream, time);
+        await using var frames = new FelixFrames(_stream, _time);
         var decoder = new FelixDecoder();
         while (await frames.ReadAsync(cancel) is { } frame)
         {
-            lock (_lock)
-            {
-                _busySince ??= time.GetTimestamp();
-                _isApplying = true;
-            }
-
+            _intake.Arrive();
             await ApplyAsync(frame, frames, decoder, cancel);
-        }
-    }
-
-    /// <summary>Asks now and then what is in force while Felix sends nothing.</summary>
-    private async Task CheckAsync(CancellationToken cancel)
-    {
-        using var timer = new PeriodicTimer(CheckInterval, time);
-        while (await timer.WaitForNextTickAsync(cancel))
-        {
-            Publish(await SubmitAsync(FelixStep.Send, [], cancel), isBatch: false);
         }
     }
 
@@ -121,8 +84,7 @@ internal sealed partial class FelixSession(
             for (var i = 0; i < MaxBatchFrames && bytes < MaxBatchBytes; i++)
             {
                 var message = decoder.Decode(frame);
-                // Most of what Felix sends at a start, such as routes, has no effect here.
-                if (message is not FelixIgnored { Problem: "" })
+                if (message.HasEffect)
                 {
                     messages.Add(message);
                 }
@@ -140,136 +102,10 @@ internal sealed partial class FelixSession(
             broken = e;
         }
 
-        if (messages.Count > 0)
-        {
-            Publish(await SubmitAsync(FelixStep.Send, messages, cancel), isBatch: true);
-        }
-        else
-        {
-            Publish(_connection.View, isBatch: true);
-        }
-
+        await _intake.TakeAsync(messages, cancel);
         if (broken is not null)
         {
             throw broken;
         }
     }
-
-    /// <summary>Submits an intent until it is taken.</summary>
-    /// <exception cref="FelixStreamException">Policy does not come from this connection.</exception>
-    private async Task<FelixView> SubmitAsync(FelixStep step, IReadOnlyList<FelixMessage> messages, CancellationToken cancel)
-    {
-        var backoff = new Backoff(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(15));
-        var intent = new FelixIntent(_connection, step, messages);
-        for (var last = ""; ;)
-        {
-            var problem = "";
-            using (var limit = new CancellationTokenSource(SubmitLimit, time))
-            using (var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, limit.Token))
-            {
-                try
-                {
-                    var view = await submit(intent, either.Token);
-                    if (!view.IsCurrent)
-                    {
-                        throw new FelixStreamException("the service has begun anew, or another Felix has connected");
-                    }
-
-                    if (last.Length > 0)
-                    {
-                        LogResumed();
-                    }
-
-                    return view;
-                }
-                catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
-                {
-                    problem = $"no response within {SubmitLimit.TotalSeconds:0} s";
-                }
-                catch (IntentException e)
-                {
-                    problem = e.Message;
-                }
-            }
-
-            if (problem != last)
-            {
-                LogNotTaken(problem);
-                last = problem;
-            }
-
-            await Task.Delay(backoff.Next(), time, cancel);
-        }
-    }
-
-    private async Task EndAsync()
-    {
-        using var limit = new CancellationTokenSource(EndLimit, time);
-        try
-        {
-            await submit(new FelixIntent(_connection, FelixStep.End, []), limit.Token);
-        }
-        catch (Exception e) when (e is IntentException or OperationCanceledException)
-        {
-            // The next connection replaces it in any case.
-        }
-    }
-
-    private void Publish(FelixView view, bool isBatch)
-    {
-        bool isNew;
-        lock (_lock)
-        {
-            _isApplying &= !isBatch;
-            if (view.IsInForce && !_isApplying)
-            {
-                _busySince = null;
-            }
-
-            isNew = !ReferenceEquals(_view, view);
-            if (view.IsInSync && !_view.IsInSync)
-            {
-                LogInSync(view.Endpoints);
-            }
-
-            _view = view;
-        }
-
-        if (!isNew || !view.IsInForce || !view.IsInSync)
-        {
-            return;
-        }
-
-        _reporter.Set(view.States);
-        foreach (var problem in view.Problems)
-        {
-            lock (_lock)
-            {
-                if (_logged.Count >= MaxLoggedProblems)
-                {
-                    break;
-                }
-
-                if (!_logged.Add(problem.Subject))
-                {
-                    continue;
-                }
-            }
-
-            LogProblem(FelixText.Shown(problem.Subject), problem.Reason);
-        }
-    }
-
-    [LoggerMessage(EventId = 6101, Level = LogLevel.Information, Message = "Felix is in sync: {Endpoints} endpoints")]
-    private partial void LogInSync(int endpoints);
-
-    [LoggerMessage(EventId = 6102, Level = LogLevel.Warning, Message = "Felix's {Subject} is not enforced as written: {Reason}")]
-    private partial void LogProblem(string subject, string reason);
-
-    [LoggerMessage(EventId = 6103, Level = LogLevel.Warning,
-        Message = "Felix's latest policy is not in effect: {Problem}; trying again, the last one stays in force")]
-    private partial void LogNotTaken(string problem);
-
-    [LoggerMessage(EventId = 6104, Level = LogLevel.Information, Message = "Felix's latest policy is in effect")]
-    private partial void LogResumed();
 }

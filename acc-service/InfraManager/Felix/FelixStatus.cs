@@ -10,7 +10,10 @@ namespace ACCOffload.InfraManager.Felix;
 /// <param name="Problems">What is not enforced as it was written; at most 1,000.</param>
 internal sealed record FelixStatus(FelixState State, TimeSpan Delay, int Endpoints, IReadOnlyList<FelixProblem> Problems)
 {
-    public static FelixStatus NoFelix { get; } = new(FelixState.NoFelix, TimeSpan.Zero, 0, []);
+    /// <summary>With <see cref="FelixState.NoFelix"/>: why there is none, and what to do; otherwise empty.</summary>
+    public string Absence { get; private init; } = "";
+
+    public static FelixStatus None(string absence) => new(FelixState.NoFelix, TimeSpan.Zero, 0, []) { Absence = absence };
 
     public override string ToString() => State switch
     {

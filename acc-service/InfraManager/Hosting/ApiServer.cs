@@ -3,6 +3,7 @@ using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Configuration;
 using ACCOffload.InfraManager.Control;
+using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
 using Grpc.HealthCheck;
@@ -32,8 +33,8 @@ internal sealed class ApiServer : IAsyncDisposable
 
     /// <exception cref="CertificateFileException">A certificate is unusable.</exception>
     public ApiServer(
-        Settings settings, IProgrammer core, ControlService control, ConditionSource conditions, AgentLog agents, ILoggerFactory loggers,
-        TimeProvider time)
+        Settings settings, IProgrammer core, ControlService control, ConditionSource conditions, AgentLog agents, AgentFelix? felix,
+        ILoggerFactory loggers, TimeProvider time)
     {
         _source = settings.Source;
         var security = loggers.CreateLogger(Features.Security);
@@ -59,7 +60,7 @@ internal sealed class ApiServer : IAsyncDisposable
         builder.Services.AddSingleton<ILoggerFactory>(new HandshakeErrors(loggers));
         builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
         builder.Services.AddRoutingCore();
-        AddGrpc(builder.Services, settings, core, control, conditions, agents, loggers, refusals, time);
+        AddGrpc(builder.Services, settings, core, control, conditions, agents, felix, loggers, refusals, time);
         _controlSocket = new ControlSocket(settings.Control.Socket, settings.Source, refusals, time);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -95,11 +96,17 @@ internal sealed class ApiServer : IAsyncDisposable
         _app = builder.Build();
         var tracking = new RequestTracking(refusals);
         _app.Use(next => context => tracking.RunAsync(context, next));
+        if (felix is not null)
+        {
+            _app.Use(next => context => AgentPolicyCall.RunAsync(felix, settings.Node.Name, context, next));
+        }
+
         _gate = new RequestGate(_connections, settings.Node.Name);
         _app.Use(next => context => _gate.RunAsync(context, next));
         _app.UseRouting();
         _app.MapGrpcService<OffloadService>();
         _app.MapGrpcService<InfraAgentService>();
+        _app.MapGrpcService<AgentPolicyService>();
         _app.MapGrpcService<HealthServiceImpl>();
         _app.MapGrpcService<ControlService>();
     }
@@ -160,7 +167,7 @@ internal sealed class ApiServer : IAsyncDisposable
 
     private void AddGrpc(
         IServiceCollection services, Settings settings, IProgrammer core, ControlService control, ConditionSource conditions,
-        AgentLog agents, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)
+        AgentLog agents, AgentFelix? felix, ILoggerFactory loggers, RefusalLog refusals, TimeProvider time)
     {
         services.AddGrpc(o =>
         {
@@ -178,9 +185,11 @@ internal sealed class ApiServer : IAsyncDisposable
         CheckedMethods.Add(
             services, new OffloadService(core, settings.Node, conditions, guard, agents),
             (binder, service) => Protos.V1.Offload.BindService(binder, service));
-        var infra = new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, time, api);
+        var infra = new InfraAgentService(core, guard, settings.Node, settings.Services.Source == ServicesSource.Agent, felix, time, api);
         CheckedMethods.Add(services, infra, (binder, service) => Protos.Infra.InfraAgent.BindService(binder, service));
-        conditions.AddNotice(() => infra.PolicyNotice);
+        var policy = new AgentPolicyService(felix is not null, guard, time, api);
+        CheckedMethods.Add(services, policy, AgentPolicyService.Bind);
+        conditions.AddNotice(() => policy.Notice);
         CheckedMethods.Add(services, control, (binder, service) => Protos.V1.Control.BindService(binder, service));
         CheckedMethods.Add(services, _health, (binder, service) => Grpc.Health.V1.Health.BindService(binder, service));
     }

@@ -5,8 +5,8 @@ using static Grpc.Health.V1.HealthCheckResponse.Types;
 namespace ACCOffload.InfraManager.Hosting;
 
 /// <summary>
-/// grpc.health.v1: SERVING while every condition is met, for the services that depend on them. "liveness" is SERVING while the API is
-/// served: a restart of this process would not bring back a target or a host.
+/// grpc.health.v1: SERVING while every condition is met, apart from what a 24.01 agent has to do, for the services that depend on them.
+/// "liveness" is SERVING while the API is served: a restart of this process would not bring back a target or a host.
 /// </summary>
 internal sealed class HealthPublisher : IAsyncDisposable
 {
@@ -76,7 +76,7 @@ internal sealed class HealthPublisher : IAsyncDisposable
 
     private void Update()
     {
-        if (_conditions.Evaluate().Ready)
+        if (_conditions.Evaluate().IsServing)
         {
             _unreadySince = null;
             Publish(ServingStatus.Serving);

@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Security;
 using Grpc.Core;
 
@@ -10,10 +11,12 @@ namespace ACCOffload.InfraManager.Hosting;
 internal sealed class RequestGate(PeerConnections connections, string node) : IDisposable
 {
     private const string Sync = "/accoffload.v1.Offload/Sync";
-    private static readonly TimeSpan SyncTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan TurnTimeout = TimeSpan.FromSeconds(5);
 
-    // Only a Sync can be megabytes long. One at a time for this node, and one for all others, limits their memory.
+    // Only a Sync and a policy message can be megabytes long. One of each at a time for this node, and one for all others, limits their
+    // memory. An agent sends policy messages one by one, too.
     private readonly SemaphoreSlim _own = new(1);
+    private readonly SemaphoreSlim _ownPolicy = new(1);
     private readonly SemaphoreSlim _others = new(1);
 
     private const string Health = "/grpc.health.v1.Health/";
@@ -33,9 +36,10 @@ internal sealed class RequestGate(PeerConnections connections, string node) : ID
                 }
 
                 context.Features.Set(identity);
-                if (path == Sync)
+                var isPolicy = AgentPolicyMethods.Has(path);
+                if (isPolicy || path == Sync)
                 {
-                    return OneByOneAsync(context, next, identity.Node == node ? _own : _others);
+                    return OneByOneAsync(context, next, identity.Node != node ? _others : isPolicy ? _ownPolicy : _own);
                 }
 
                 return Serve(context, next, IsOf(path, Offload) || IsOf(path, InfraAgent) || IsOf(path, Health));
@@ -51,16 +55,17 @@ internal sealed class RequestGate(PeerConnections connections, string node) : ID
     public void Dispose()
     {
         _own.Dispose();
+        _ownPolicy.Dispose();
         _others.Dispose();
     }
 
     private static async Task OneByOneAsync(HttpContext context, RequestDelegate next, SemaphoreSlim turn)
     {
-        if (!await turn.WaitAsync(SyncTimeout, context.RequestAborted))
+        if (!await turn.WaitAsync(TurnTimeout, context.RequestAborted))
         {
             await Refuse(
                 context, StatusCode.ResourceExhausted,
-                $"other Syncs of this node have been running for {SyncTimeout.TotalSeconds:0} s; try again later");
+                $"other requests of this kind have been running for {TurnTimeout.TotalSeconds:0} s; try again later");
             return;
         }
         try

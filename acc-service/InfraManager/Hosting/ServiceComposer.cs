@@ -47,7 +47,8 @@ internal sealed partial class ServiceComposer
     // If port numbers are derived from MACs, every possible port already exists, and none is watched.
     private bool ArePortsFixed => _settings.Node.Devices.PortRule == PortRule.Mac;
 
-    private bool TakesFelix => _settings.Policy.Source == PolicySource.Felix && _settings.Node.Profile.JudgesPolicy;
+    private bool TakesFelix =>
+        _settings.Policy.Source is PolicySource.Felix or PolicySource.Agent && _settings.Node.Profile.JudgesPolicy;
 
     private bool WatchesPolicy => _settings.Policy.Source == PolicySource.Kubernetes && _settings.Node.Profile.JudgesPolicy;
 
@@ -83,8 +84,11 @@ internal sealed partial class ServiceComposer
 
         var tracer = _parts.Add(new TraceProxy(endpoint.Address));
         var watch = _settings.Services.Source == ServicesSource.Watch ? _parts.Add(CreateWatch(programmer)) : null;
-        var felix = TakesFelix
+        var felix = TakesFelix && _settings.Policy.Source == PolicySource.Felix
             ? _parts.Add(new FelixServer(_settings.Policy.FelixSocket, programmer, _time, _loggers.CreateLogger(Features.Felix)))
+            : null;
+        var agentFelix = TakesFelix && _settings.Policy.Source == PolicySource.Agent
+            ? _parts.Add(new AgentFelix(programmer, _time, _loggers.CreateLogger(Features.Felix)))
             : null;
         var arp = _settings.ArpProxy.Interface is { } link ? _parts.Add(CreateArpProxy(link, programmer)) : null;
 
@@ -99,8 +103,8 @@ internal sealed partial class ServiceComposer
             programmer, target, () => portWatch.Report, tracer, watch, arp,
             OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
             _settings.Node, name, conditions, guard, agents, _time);
-        var api = _parts.Add(new ApiServer(_settings, programmer, control, conditions, agents, _loggers, _time));
-        AddConditions(conditions, programmer, target, portWatch, session, watch, felix, uplink, api.Trust);
+        var api = _parts.Add(new ApiServer(_settings, programmer, control, conditions, agents, agentFelix, _loggers, _time));
+        AddConditions(conditions, programmer, target, portWatch, session, watch, FelixStatusOf(felix, agentFelix), uplink, api.Trust);
         await api.StartAsync(cancellationToken);
         if (ManagerMetrics.Start(_settings, programmer, target, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
         {
@@ -128,7 +132,7 @@ internal sealed partial class ServiceComposer
 
     private void AddConditions(
         ConditionSource conditions, Programmer programmer, P4Target target, PortWatch portWatch, P4RuntimeSession session,
-        ClusterWatch? watch, FelixServer? felix, UplinkWatch? uplink, TrustStore trust)
+        ClusterWatch? watch, Func<FelixStatus>? felix, UplinkWatch? uplink, TrustStore trust)
     {
         conditions.Add(() => ArePortsFixed
             ? Condition.Met(ConditionNames.Ports, "the target's own (Target:PortRule is mac)")
@@ -147,15 +151,18 @@ internal sealed partial class ServiceComposer
         }
 
         conditions.Add(() => felix is not null
-            ? FelixCondition.Of(programmer.Status.Policy, felix.Status, _settings.Policy.FelixSocket)
+            ? FelixCondition.Of(programmer.Status.Policy, felix(), _settings.Policy.Source == PolicySource.Agent)
             : PolicyCondition.Of(programmer.Status.Policy, watch?.GetStatus().Policy?.Problem ?? "", _settings.Node.Profile));
         conditions.Add(() => CertificateCondition.Of(trust, session.CertificateProblem, _time.GetUtcNow()));
         conditions.AddNotice(() => NodesNotice.Of(programmer.RemoteNodes, watch?.RemoteNodesProblem ?? ""));
         conditions.AddNotice(() => PolicyNotice.Of(KubeconfigExists ? watch?.GetStatus().Policy : null));
-        conditions.AddNotice(() => felix is null ? "" : FelixCondition.NoticeOf(felix.Status));
+        conditions.AddNotice(() => felix is null ? "" : FelixCondition.NoticeOf(felix()));
         conditions.AddNotice(() => PortPoolCondition.NoticeOf(programmer, _settings.Node.Devices));
         conditions.AddNotice(() => portWatch.FullTables is { Length: > 0 } full ? $"tables without room for new flows: {full}" : "");
     }
+
+    private static Func<FelixStatus>? FelixStatusOf(FelixServer? felix, AgentFelix? agent) =>
+        felix is not null ? () => felix.Status : agent is not null ? () => agent.Status : null;
 
     private P4RuntimeSession CreateSession(TargetEndpoint endpoint, ILogger logger) => new(
         new P4RuntimeSessionOptions
@@ -226,6 +233,7 @@ internal sealed partial class ServiceComposer
             WatchesPolicy = WatchesPolicy,
             AwaitsPolicy = KubeconfigExists,
             TakesFelix = TakesFelix,
+            FelixSource = _settings.Policy.Source == PolicySource.Agent ? "agent" : "felix",
         };
         try
         {

@@ -264,7 +264,7 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         }
 
         LocalPolicies policies = _options.TakesFelix
-            ? new LocalFelixPolicies()
+            ? new LocalFelixPolicies(_options.FelixSource)
             : new LocalKubernetesPolicies(_node.Name, _options.AwaitsPolicy);
         policies.Load(_model, _effective.Of(_model));
         _model.Policies = policies.Bindings;

@@ -19,6 +19,7 @@ internal sealed class AdmissionCore : IProgrammer
 {
     private readonly AdmissionControl _admission;
     private readonly AdmissionContext _context = new();
+    private readonly LocalFelixPolicies _policies = new("agent");
 
     public AdmissionCore()
     {
@@ -96,7 +97,9 @@ internal sealed class AdmissionCore : IProgrammer
         try
         {
             var valid = intent.Validate(Node);
-            var outcome = valid.Complete(_admission.Admit(valid, _context), _ => 7);
+            var admitted = _admission.Admit(valid, _context);
+            TakePolicy();
+            var outcome = valid.Complete(admitted, _ => 7);
             _admission.Forget();
             LastSync = outcome as SyncOutcome ?? LastSync;
             return Task.FromResult(outcome);
@@ -105,6 +108,17 @@ internal sealed class AdmissionCore : IProgrammer
         {
             FuzzFailure.Unless(Model.Mark == 0, "a rejected intent left changes in the model");
             throw;
+        }
+    }
+
+    private void TakePolicy()
+    {
+        var intents = _admission.Felix.Taken;
+        if (intents.Count > 0)
+        {
+            _policies.Take(intents, () => { });
+            _ = _policies.Update(Model, Node);
+            _policies.Publish(intents, Model, isInForce: true);
         }
     }
 }

@@ -22,7 +22,7 @@ internal sealed class InfraTarget(bool wire) : FuzzTarget(wire ? "rpc-infra-wire
         public Session(bool wire)
             : base(wire)
         {
-            _service = new InfraAgentService(Core, Guard, AdmissionCore.Node, true, TimeProvider.System, NullLogger.Instance);
+            _service = new InfraAgentService(Core, Guard, AdmissionCore.Node, true, null, TimeProvider.System, NullLogger.Instance);
         }
 
         public override bool Step(Dice dice)

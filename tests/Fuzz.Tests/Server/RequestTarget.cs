@@ -47,7 +47,7 @@ internal sealed class RequestTarget() : FuzzTarget("hostile-requests")
             var agent = new InfraAgent.InfraAgentClient(_served.Channel);
             try
             {
-                switch (dice.Below(8))
+                switch (dice.Below(10))
                 {
                     case 0:
                         return await offload.AttachAsync(Recorded(Attach(dice, dice.Below(5000))),
@@ -72,6 +72,20 @@ internal sealed class RequestTarget() : FuzzTarget("hostile-requests")
                     case 6:
                         return (await agent.CreateNetworkAsync(Recorded(InfraMessages.Create(dice, odd: dice.OneIn(2))),
                             deadline: ServedApi.Deadline)).Successful;
+                    case 7:
+                        return (await agent.SetupHostInterfaceAsync(
+                            Recorded(new SetupHostInterfaceRequest
+                            {
+                                IfName = "tap0",
+                                Ipv4Addr = "200.1.1.2",
+                                MacAddr = "02:00:00:00:00:fe",
+                            }),
+                            deadline: ServedApi.Deadline)).Successful;
+                    case 8:
+                        var (method, request) = HostilePolicy.Of(dice);
+                        _last = $"{method.Name} of {request.Length} bytes";
+                        return await _served.Channel.CreateCallInvoker().AsyncUnaryCall(
+                            method, null, new CallOptions(deadline: ServedApi.Deadline), request) is not null;
                     default:
                         return (await agent.SetSnatAddressAsync(
                             Recorded(new SetSnatAddressRequest { SnatIpv4 = dice.Pick("192.0.2.2", "10.244.1.7", "", "224.0.0.1") }),

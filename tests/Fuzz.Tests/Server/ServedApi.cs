@@ -20,7 +20,8 @@ internal sealed class ServedApi : IDisposable
 
     public ServedApi()
     {
-        Api = ApiFixture.StartAsync(servicesFrom: "agent", core: new SerializedCore(new AdmissionCore())).GetAwaiter().GetResult();
+        Api = ApiFixture.StartAsync(servicesFrom: "agent", core: new SerializedCore(new AdmissionCore()), takesPolicy: true)
+            .GetAwaiter().GetResult();
         Own = Api.Pki.IssueHost();
         Foreign = Api.Pki.IssueHost("node-2");
         _channel = Api.Connect(Own);

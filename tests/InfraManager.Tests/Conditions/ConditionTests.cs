@@ -13,8 +13,8 @@ using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.TestKit;
+using ACCOffload.InfraManager.Tests.Fixtures;
 using ACCOffload.InfraManager.Tests.Support;
-using ACCOffload.Protos.Infra;
 using ACCOffload.Protos.V1;
 using Grpc.Health.V1;
 using Condition = ACCOffload.InfraManager.Conditions.Condition;
@@ -46,6 +46,24 @@ public sealed class ConditionTests
         await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.NotServing, "health reports it");
         Assert.Equal(Serving.Serving, await CheckAsync(health, HealthPublisher.Liveness));
         broken = false;
+        await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.Serving, "health follows");
+    }
+
+    // Its init container asks for the health of "" and waits until it is served.
+    [Fact]
+    public async Task What_a_24_01_agent_has_to_do_is_not_ready_but_does_not_keep_it_from_starting()
+    {
+        await using var api = await ApiFixture.StartAsync();
+        api.Conditions.Add(() => Condition.Unmet(ConditionNames.Policy, "no agent") with { AwaitsAgent = true });
+        var isBroken = false;
+        api.Conditions.Add(() => isBroken ? Condition.Unmet(ConditionNames.Node, "broken") : Condition.Met(ConditionNames.Node));
+
+        Assert.Equal((false, "Policy: no agent"), (api.Conditions.Evaluate().Ready, api.Conditions.Evaluate().Reason));
+        var health = new Health.HealthClient(api.ConnectPlain(api.HealthAddress));
+        Assert.Equal(Serving.Serving, await CheckAsync(health, ""));
+        isBroken = true;
+        await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.NotServing, "another condition counts");
+        isBroken = false;
         await Eventually.TrueAsync(async () => await CheckAsync(health, "") == Serving.Serving, "health follows");
     }
 
@@ -140,9 +158,9 @@ public sealed class ConditionTests
     public async Task Policy_messages_without_effect_are_reported_as_a_notice_by_ctl_status()
     {
         await using var api = await ApiFixture.StartAsync();
-        using var channel = api.Connect(api.Pki.IssueHost());
-        Assert.True((await new InfraAgent.InfraAgentClient(channel).ActivePolicyUpdateAsync(new FelixMessage())).Successful);
-        Assert.True((await new InfraAgent.InfraAgentClient(channel).UpdateIPSetAsync(new FelixMessage())).Successful);
+        var agent = new ForwardingAgent(() => api.Connect(api.Pki.IssueHost()));
+        Assert.True((await agent.CallAsync("ActivePolicyUpdate", [])).Successful);
+        Assert.True((await agent.CallAsync("UpdateIPSet", [])).Successful);
 
         using var output = new StringWriter();
         Assert.Equal(0, await Commands.RunAsync(["ctl", "--socket", api.ControlSocket, "status"], output, TextWriter.Null));

@@ -149,7 +149,7 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("""{ "Node": { "Name": "é", "PodRanges": ["10.244.1.0/24"] } }""", "Node:Name = \"é\": is not a node name")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": ["10.244.1.0/24"] }, "Services": { "Source": "agent" }, "Policy": { "Source": "kubernetes" } }""",
         "Policy:Source = \"kubernetes\": needs a watch of the cluster")]
-    [InlineData("""{ "Node": { "Name": "n" }, "Policy": { "Source": "calico" } }""", "Policy:Source = \"calico\": is not one of the choices; give kubernetes, felix or off")]
+    [InlineData("""{ "Node": { "Name": "n" }, "Policy": { "Source": "calico" } }""", "Policy:Source = \"calico\": is not one of the choices; give kubernetes, felix, agent or off")]
     [InlineData("""{ "Node": { "Name": "n" }, "Services": { "Source": "agent" } }""", "Node:PodRanges: is missing: without a watch")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": [] }, "Services": { "Source": "agent" } }""", "Node:PodRanges = \"[]\": is missing: without a watch")]
     [InlineData("""{ "Node": { "Name": "n", "PodRanges": "10.244.1.0/24" } }""",
@@ -398,6 +398,8 @@ public sealed class SettingsLoaderTests : IDisposable
     [InlineData("watch", "felix", PolicySource.Felix)]
     [InlineData("agent", "felix", PolicySource.Felix)]
     [InlineData("agent", "off", PolicySource.Off)]
+    [InlineData("watch", "agent", PolicySource.Agent)]
+    [InlineData("agent", "agent", PolicySource.Agent)]
     public void Policy_is_watched_where_services_are(string services, string policy, object source)
     {
         var settings = Load($$"""

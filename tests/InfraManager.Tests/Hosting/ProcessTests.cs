@@ -160,6 +160,58 @@ public sealed class ProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Policy_that_a_24_01_agent_forwards_judges_packets_in_the_pipeline()
+    {
+        Needs.Root();
+        var listen = FreePort();
+        Start([], "--config", WriteConfiguration(listen, policy: "agent"), "run");
+        await Eventually.TrueAsync(async () => (bool?)(await TryCtlAsync("status"))?["canAttach"] == true, () => $"ready: {_log}");
+        using var channel = Connect(listen);
+        var agent = new ForwardingAgent(() => channel);
+        var pods = new Protos.Infra.InfraAgent.InfraAgentClient(channel);
+        await pods.CreateNetworkAsync(Requests.CreateNetwork());
+        var other = Requests.CreateNetwork();
+        (other.HostIfName, other.MacAddr, other.AddRequest.Netns) = ("tap4", "02:00:00:00:00:03", "/var/run/netns/cni-2");
+        (other.AddRequest.Workload.Pod, other.AddRequest.ContainerIps[0].Address) = ("web-1", "10.244.1.3/32");
+        await pods.CreateNetworkAsync(other);
+        Assert.Contains("the agent has not started since inframanager did", await PolicyAsync(), StringComparison.Ordinal);
+        Assert.Equal("policy_pending", await TraceAsync(80));
+
+        // Port 81 is denied, and the client is excepted from the block that may reach port 82.
+        await agent.StartAsync();
+        var felix = new FelixWriter(FelixDialect.Names);
+        var tiers = new[] { new FelixTierText("default", "Deny", ["default.web"], []) };
+        await agent.ForwardAsync(
+            felix.Policy(
+                "default.web",
+                [
+                    FelixWriter.Rule("deny", r => Port(r, 81)),
+                    FelixWriter.Rule("allow", r => Port(r.Text(4, "10.244.1.0/24").Text(103, "10.244.1.3/32"), 82)),
+                    FelixWriter.Rule("allow", r => Port(r, 80)),
+                    FelixWriter.Rule("allow", r => Port(r, 81)),
+                ],
+                []),
+            felix.Profile("all", [FelixWriter.Rule("allow")], [FelixWriter.Rule("allow")]),
+            felix.Endpoint("default/web-0", ["10.244.1.2/32"], tiers, ["all"]),
+            felix.Endpoint("default/web-1", ["10.244.1.3/32"], [], ["all"]));
+        await Eventually.TrueAsync(async () => await PolicyAsync() == "", () => $"in sync: {_log}");
+
+        Assert.Equal("", await TraceAsync(80));
+        Assert.Equal("policy_ingress", await TraceAsync(81));
+        Assert.Equal("policy_ingress", await TraceAsync(82));
+        Assert.Contains("agent", await CtlAsync("policy"), StringComparison.Ordinal);
+
+        static void Port(ProtoWriter rule, ulong port) => rule
+            .Message(3, new ProtoWriter().Text(2, "tcp")).Message(7, new ProtoWriter().Number(1, port).Number(2, port));
+
+        async Task<string> TraceAsync(int port) => (string?)JsonNode.Parse(await CtlAsync(
+            "trace", "--from-pod", "web-1", "--dst", "10.244.1.2", "--proto", "tcp", "--dport", $"{port}"))!["dropReason"] ?? "";
+
+        async Task<string> PolicyAsync() => (string?)JsonNode.Parse(await CtlAsync("status"))!["conditions"]!.AsArray()
+            .Single(c => (string?)c!["name"] == "Policy")!["reason"] ?? "";
+    }
+
+    [Fact]
     public async Task An_attach_reaches_the_tables_of_the_embedded_target()
     {
         Needs.Root();

@@ -18,7 +18,6 @@ public sealed class HostileInputTests
     [InlineData("accoffload.v1.Offload", "Attach", "AttachRequest")]
     [InlineData("accoffload.v1.Offload", "Sync", "SyncRequest")]
     [InlineData("infra.InfraAgent", "CreateNetwork", "CreateNetworkRequest")]
-    [InlineData("infra.InfraAgent", "ActivePolicyUpdate", "FelixMessage")]
     [InlineData("grpc.health.v1.Health", "Check", "HealthCheckRequest")]
     [InlineData("grpc.health.v1.Health", "Watch", "HealthCheckRequest")]
     public async Task A_malformed_message_is_invalid_and_named_without_a_stack_trace(string service, string method, string message)

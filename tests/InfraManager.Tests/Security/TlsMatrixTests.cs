@@ -123,7 +123,7 @@ public sealed class TlsMatrixTests
             async () => await agent.CreateNetworkAsync(Requests.CreateNetwork()),
             async () => await agent.DeleteNetworkAsync(Requests.DeleteNetwork()),
             async () => await agent.SetupHostInterfaceAsync(Requests.SetupHostInterface()),
-            async () => await agent.UpdateIPSetAsync(new Protos.Infra.FelixMessage()),
+            async () => await new ForwardingAgent(() => channel).CallAsync("UpdateIPSet", []),
             async () => await agent.NatTranslationAddAsync(new Protos.Infra.NatTranslation()),
         ];
         foreach (var call in calls)

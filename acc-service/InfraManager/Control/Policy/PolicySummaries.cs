@@ -18,7 +18,7 @@ internal static class PolicySummaries
         var compiler = policy.Compiler;
         var summary = new PolicySummary
         {
-            Source = policy.Policies.IsOfCluster ? "kubernetes" : "felix",
+            Source = policy.Policies.Source,
             Sets = (uint)compiler.Sets.Count,
             Groups = (uint)compiler.Groups.Count,
             PeerClasses = (uint)compiler.PeerClasses.Count,

@@ -24,16 +24,20 @@ internal sealed class LocalFelixPolicies : LocalPolicies
     private bool _mayBind;
     private bool _hasHeld;
 
-    public LocalFelixPolicies()
+    /// <param name="source">What operators call this source.</param>
+    public LocalFelixPolicies(string source)
         : base(new PolicyBindings { IsOn = true, IsAwaited = true, MatchesAddresses = true })
     {
         // A pod that Felix does not know is closed, whatever policies there are.
         Bindings.HasPolicies = true;
+        Source = source;
         _felix = new FelixPolicies(Compiler);
     }
 
     /// <summary>Rows that the target has are kept until Felix has sent everything: then most of them are right again.</summary>
     public override bool IsDeferred => !Bindings.IsSynced;
+
+    public override string Source { get; }
 
     /// <summary>Policies and profiles.</summary>
     public override int CountOf(NetworkModel model) => _felix.Policies;

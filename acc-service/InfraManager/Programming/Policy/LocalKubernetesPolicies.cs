@@ -29,6 +29,8 @@ internal sealed class LocalKubernetesPolicies : LocalPolicies
 
     public override bool IsOfCluster => true;
 
+    public override string Source => "kubernetes";
+
     public override SequenceOf<PolicyNet> PodRanges => _ranges;
 
     public override int CountOf(NetworkModel model) => model.PolicyObjects.Policies;

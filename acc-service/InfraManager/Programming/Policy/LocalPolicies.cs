@@ -27,6 +27,9 @@ internal abstract class LocalPolicies(PolicyBindings bindings)
     /// <summary>Whether the API server is the source.</summary>
     public virtual bool IsOfCluster => false;
 
+    /// <summary>What operators call the source (Policy:Source).</summary>
+    public abstract string Source { get; }
+
     /// <summary>The number of policies.</summary>
     public abstract int CountOf(NetworkModel model);
 

@@ -18,6 +18,9 @@ internal sealed record ProgrammerOptions
     /// <summary>Whether network policy comes from Felix. Then it is not watched, and pods are closed until a Felix is in sync.</summary>
     public bool TakesFelix { get; init; }
 
+    /// <summary>With <see cref="TakesFelix"/>: what operators call this source (Policy:Source).</summary>
+    public string FelixSource { get; init; } = "felix";
+
     /// <summary>
     /// Whether pods are closed until the policies have been listed once. False without a kubeconfig: there are none to list.
     /// </summary>

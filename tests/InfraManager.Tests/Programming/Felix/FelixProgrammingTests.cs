@@ -3,12 +3,10 @@ using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Programming.Reconcile;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Policy;
-using ACCOffload.InfraManager.State.Policy.Evaluation;
 using ACCOffload.InfraManager.State.Policy.Felix.Wire;
 using ACCOffload.InfraManager.State.Policy.Kubernetes;
 using ACCOffload.InfraManager.State.Policy.Rules;
 using ACCOffload.InfraManager.Tests.Felix;
-using ACCOffload.InfraManager.Tests.Programming.Policy;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 using Grpc.Core;
@@ -228,45 +226,10 @@ public class FelixProgrammingTests
             options: o => o with { TakesFelix = true }, node: TestNode.Settings with { PodRanges = [IPNetwork.Parse("10.65.0.0/16")] });
         using var stream = new TwoWayStream(new MemoryStream([.. frames.SelectMany(m => FelixFrames.Encode(m))]));
         using var session = new FelixSession(stream, core.Programmer.SubmitAsync, TimeProvider.System, NullLogger.Instance);
-        var pods = world.Compiler.Model.Endpoints.Where(e => e.Value.Addresses.Count == 1 && e.Value.Addresses[0].IsIpv4).ToList();
-        Assert.NotEmpty(pods);
-        for (var i = 0; i < pods.Count; i++)
-        {
-            var names = pods[i].Key.Split('/');
-            await core.AttachAsync(TestNode.Pod(i, (ulong)i + 1) with
-            {
-                PodNamespace = names[0],
-                PodName = names[1],
-                Addresses = [pods[i].Value.Addresses[0].ToIPAddress()],
-            });
-        }
-
+        var pods = await RowsAndEvaluator.AttachAsync(core, world);
         await session.RunAsync(CancellationToken.None);
         await core.UntilAsync(() => core.Programmer.Status is { Ready: true, Reconciled: true }, "settled");
-
-        var judge = new TargetJudge(core.Target.Rows);
-        var points = 0;
-        foreach (var (id, endpoint) in pods)
-        {
-            var address = endpoint.Addresses[0].ToIPAddress();
-            foreach (var peer in world.Compiler.Model.Peers.Addresses.Where(a => a.IsIpv4 && a != endpoint.Addresses[0])
-                .Append(PolicyAddress.Parse("10.2.3.4")).Append(PolicyAddress.Parse("192.0.2.1")))
-            {
-                foreach (var (protocol, port) in new (byte, ushort)[] { (6, 80), (6, 8080), (6, 4000), (17, 53), (1, 8 << 8) })
-                {
-                    foreach (var direction in Enum.GetValues<PolicyDirection>())
-                    {
-                        points++;
-                        var packet = new PolicyPacket(peer, protocol, port);
-                        Assert.Equal(
-                            PolicyEvaluator.Judge(world.Compiler.Model, endpoint, direction, packet).IsAllowed,
-                            judge.Allows(address, direction == PolicyDirection.Ingress, peer.ToIPAddress(), protocol, port));
-                    }
-                }
-            }
-        }
-
-        Assert.True(points > 100, $"{points} points");
+        RowsAndEvaluator.AssertSame(core, world, pods);
     }
 
     [Fact]

@@ -66,7 +66,7 @@ internal sealed class FelixScenario : IAsyncDisposable
     /// <summary>The number of packets that were judged.</summary>
     public long Judged { get; private set; }
 
-    public FelixStatus Status => _session?.Status ?? FelixStatus.NoFelix;
+    public FelixStatus Status => _session?.Status ?? FelixStatus.None("no Felix is connected");
 
     /// <summary>The number of rows of policy that the target has.</summary>
     public int PolicyRows => Core.Target.Rows.Count(IsOfPolicy);

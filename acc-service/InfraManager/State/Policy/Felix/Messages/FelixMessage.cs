@@ -8,6 +8,9 @@ internal abstract record FelixMessage
 
     /// <summary>Length of the message in bytes.</summary>
     public int Length { get; init; }
+
+    /// <summary>Whether anything follows from it. Most of what Felix sends at a start, such as routes, has no effect here.</summary>
+    public bool HasEffect => this is not FelixIgnored { Problem: "" };
 }
 
 /// <summary>All of the datastore has been sent. Once in a process's life.</summary>

@@ -42,6 +42,12 @@ internal sealed class FelixDecoder
         return Payload(field, payload) with { Sequence = sequence, Length = bytes.Length };
     }
 
+    /// <summary>Reads what a field of ToDataplane contains.</summary>
+    /// <param name="field">The number of the field; see <see cref="ToDataplane"/>.</param>
+    /// <param name="payload">The message in it.</param>
+    public FelixMessage DecodePayload(int field, ReadOnlySpan<byte> payload) =>
+        Payload(field, payload) with { Length = payload.Length };
+
     private FelixMessage Payload(int field, ReadOnlySpan<byte> payload) => field switch
     {
         ToDataplane.InSync => new FelixInSync(),
