@@ -77,6 +77,41 @@ public sealed class WireTests
     }
 
     [Fact]
+    public void Only_learned_entries_are_learned_with_their_times()
+    {
+        var learned = Assert.Single(DecodeLearned(With(m =>
+        {
+            m.IdleTimeoutNs = 60_000_000_000;
+            m.TimeSinceLastHit = new TableEntry.Types.IdleTimeout { ElapsedNs = 1_500_000_000 };
+        })));
+        Assert.True(learned.Entry.SameAs(TestPipeline.Pod(1)));
+        Assert.Equal((60, 1.5, 58.5), (learned.Timeout.TotalSeconds, learned.Idle.TotalSeconds, learned.Remaining.TotalSeconds));
+        // Not asked for, and expired.
+        learned = Assert.Single(DecodeLearned(With(m => m.IdleTimeoutNs = 1)));
+        Assert.True(learned.Timeout > TimeSpan.Zero);
+        Assert.Equal(TimeSpan.Zero, learned.Idle);
+        learned = Assert.Single(DecodeLearned(With(m =>
+        {
+            m.IdleTimeoutNs = 1000;
+            m.TimeSinceLastHit = new TableEntry.Types.IdleTimeout { ElapsedNs = -1 };
+        })));
+        Assert.Equal(TimeSpan.Zero, learned.Remaining);
+
+        Assert.Empty(DecodeLearned(With(_ => { })));
+        Assert.Empty(DecodeLearned(With(m => m.TimeSinceLastHit = new TableEntry.Types.IdleTimeout())));
+        Assert.Empty(DecodeLearned(With(m => (m.IdleTimeoutNs, m.IsDefaultAction) = (5, true))));
+        Assert.Throws<WireException>(() => DecodeLearned(With(m => (m.IdleTimeoutNs, m.TableId) = (5, 77))));
+    }
+
+    private static List<LearnedEntry> DecodeLearned(byte[] entry)
+    {
+        var decoded = new List<LearnedEntry>();
+        var response = new ReadResponse { Entities = { new Entity { TableEntry = TableEntry.Parser.ParseFrom(entry) } } };
+        new EntryDecoder(TestPipeline.Instance).Decode(response.ToByteArray(), decoded);
+        return decoded;
+    }
+
+    [Fact]
     public void An_entry_that_does_not_fit_the_pipeline_is_an_error_with_a_reason()
     {
         Malformed(m => m.TableId = 77, "0x0000004d");

@@ -45,7 +45,8 @@ public sealed partial class P4RuntimeSession
         var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
         request.Entities.AddRange(asked.Select(EntityOf));
 
-        await foreach (var entry in ReadRowsAsync(what, pipeline, asked, request, isAbsence: static _ => false, cancellationToken))
+        await foreach (var entry in ReadRowsAsync(
+            what, WireMethods.Read(pipeline), static e => e.Table, asked, request, isAbsence: static _ => false, cancellationToken))
         {
             yield return entry;
         }
@@ -63,11 +64,30 @@ public sealed partial class P4RuntimeSession
             var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
             request.Entities.AddRange(some.Select(UpdateEncoder.KeyOf));
             var asked = some.Select(k => k.Table).ToHashSet();
-            await foreach (var entry in ReadRowsAsync(What, some[0].Table.Pipeline, asked, request, ReadFault.IsAbsence, cancellationToken))
+            await foreach (var entry in ReadRowsAsync(
+                What, WireMethods.Read(some[0].Table.Pipeline), static e => e.Table, asked, request, ReadFault.IsAbsence,
+                cancellationToken))
             {
                 yield return entry;
             }
         }
+    }
+
+    /// <summary>
+    /// Reads the entries that the data plane has learned in a table, as they arrive. Entries that are learned or expire meanwhile may be
+    /// missing.
+    /// </summary>
+    /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
+    public IAsyncEnumerable<LearnedEntry> ReadLearnedAsync(TableSchema table, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
+        // Its presence asks for the idle times (p4runtime.proto).
+        var asked = new P4.V1.TableEntry { TableId = table.Id, TimeSinceLastHit = new P4.V1.TableEntry.Types.IdleTimeout() };
+        request.Entities.Add(new Entity { TableEntry = asked });
+        return ReadRowsAsync(
+            $"reading the learned entries of table {table.Alias}", WireMethods.ReadLearned(table.Pipeline), static e => e.Entry.Table,
+            [table], request, isAbsence: static _ => false, cancellationToken);
     }
 
     /// <summary>Reads all cells of a counter.</summary>
@@ -190,19 +210,20 @@ public sealed partial class P4RuntimeSession
     }
 
     /// <param name="what">The operation, for messages.</param>
-    /// <param name="pipeline">The pipeline of the tables.</param>
+    /// <param name="method">Decodes the answer.</param>
+    /// <param name="tableOf">The table of an entry.</param>
     /// <param name="asked">The requested tables; an entry of another table is an error.</param>
     /// <param name="request">The Read.</param>
     /// <param name="isAbsence">Whether an error only means that entries are missing.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
-    private async IAsyncEnumerable<Entry> ReadRowsAsync(
-        string what, Pipeline pipeline, HashSet<TableSchema> asked, ReadRequest request, Func<P4RuntimeException, bool> isAbsence,
-            [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<T> ReadRowsAsync<T>(
+        string what, Method<ReadRequest, ReadBatch<T>> method, Func<T, TableSchema> tableOf, HashSet<TableSchema> asked,
+        ReadRequest request, Func<P4RuntimeException, bool> isAbsence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var live = Connected(what);
         using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var call = Begin(
-            what, () => live.Channel.Invoker.AsyncServerStreamingCall(WireMethods.Read(pipeline), null, Long(cancellationToken), request));
+            what, () => live.Channel.Invoker.AsyncServerStreamingCall(method, null, Long(cancellationToken), request));
         while (true)
         {
             try
@@ -225,9 +246,9 @@ public sealed partial class P4RuntimeSession
 
             foreach (var entry in batch.Entries)
             {
-                if (!asked.Contains(entry.Table))
+                if (tableOf(entry) is var table && !asked.Contains(table))
                 {
-                    throw Malformed(what, $"it contains an entry of table {entry.Table.Alias}");
+                    throw Malformed(what, $"it contains an entry of table {table.Alias}");
                 }
 
                 yield return entry;

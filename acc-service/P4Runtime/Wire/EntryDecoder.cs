@@ -14,7 +14,13 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
 
     /// <summary>Adds the entries of one message, except default, constant and learned entries.</summary>
     /// <exception cref="WireException">The message is malformed or does not fit the pipeline.</exception>
-    public void Decode(ReadOnlySpan<byte> response, List<Entry> into)
+    public void Decode(ReadOnlySpan<byte> response, List<Entry> into) => Decode(response, into, null);
+
+    /// <summary>Adds the learned entries of one message: those with an idle timeout.</summary>
+    /// <exception cref="WireException">The message is malformed or does not fit the pipeline.</exception>
+    public void Decode(ReadOnlySpan<byte> response, List<LearnedEntry> into) => Decode(response, null, into);
+
+    private void Decode(ReadOnlySpan<byte> response, List<Entry>? own, List<LearnedEntry>? learned)
     {
         var reader = new WireReader(response);
         while (reader.Next())
@@ -31,17 +37,19 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
                 switch (entity.Field)
                 {
                     case 2:
-                        if (TableEntry(entity.Bytes()) is { } entry)
+                        var times = default(IdleTimes);
+                        if (TableEntry(entity.Bytes(), learned is not null, ref times) is { } entry)
                         {
-                            into.Add(entry);
+                            own?.Add(entry);
+                            learned?.Add(new LearnedEntry(entry, times.Timeout, times.Idle));
                         }
 
                         break;
-                    case 3:
-                        into.Add(ProfileEntry(entity.Bytes(), TableKind.ProfileMembers));
+                    case 3 when own is not null:
+                        own.Add(ProfileEntry(entity.Bytes(), TableKind.ProfileMembers));
                         break;
-                    case 4:
-                        into.Add(ProfileEntry(entity.Bytes(), TableKind.ProfileGroups));
+                    case 4 when own is not null:
+                        own.Add(ProfileEntry(entity.Bytes(), TableKind.ProfileGroups));
                         break;
                     default:
                         throw new WireException($"the answer contains entity kind {entity.Field} instead of a table entry");
@@ -50,7 +58,8 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
         }
     }
 
-    private Entry? TableEntry(ReadOnlySpan<byte> message)
+    /// <summary>Null for an entry that is not asked for.</summary>
+    private Entry? TableEntry(ReadOnlySpan<byte> message, bool isLearned, ref IdleTimes times)
     {
         uint tableId = 0;
         var priority = 0;
@@ -73,20 +82,30 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
                 case 4:
                     priority = (int)reader.Number();
                     break;
-                case 8 or 9 or 13:
-                    // Default, with an idle timeout (we set none, so the data plane learned it), or constant.
+                case 8 or 13:
+                    // Default or constant.
                     if (reader.Number() != 0)
                     {
                         return null;
                     }
 
                     break;
+                case 9:
+                    // With an idle timeout: we set none, so the data plane learned it.
+                    times.Timeout = IdleTimes.Of(reader.Number());
+                    break;
                 case 10:
-                    return null;
+                    times.Read(reader.Bytes());
+                    break;
                 default:
                     reader.Skip();
                     break;
             }
+        }
+
+        if (isLearned ? times.Timeout == TimeSpan.Zero : times.AreGiven)
+        {
+            return null;
         }
 
         var table = pipeline.TryTable(tableId) ?? throw new WireException($"pipeline {pipeline.Name} has no table id 0x{tableId:x8}");
@@ -279,5 +298,36 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
         }
 
         return id;
+    }
+
+    /// <summary>The fields about idle time.</summary>
+    private struct IdleTimes
+    {
+        public TimeSpan Timeout;
+        public TimeSpan Idle;
+        private bool _hasIdle;
+
+        public readonly bool AreGiven => _hasIdle || Timeout != TimeSpan.Zero;
+
+        /// <summary>A number of nanoseconds, rounded up, so that no time is taken for none. A negative one counts as the longest.</summary>
+        public static TimeSpan Of(ulong nanoseconds) => TimeSpan.FromTicks(
+            (long)((Math.Min(nanoseconds, long.MaxValue) + TimeSpan.NanosecondsPerTick - 1) / TimeSpan.NanosecondsPerTick));
+
+        public void Read(ReadOnlySpan<byte> message)
+        {
+            _hasIdle = true;
+            var reader = new WireReader(message);
+            while (reader.Next())
+            {
+                if (reader.Field == 1)
+                {
+                    Idle = Of(reader.Number());
+                }
+                else
+                {
+                    reader.Skip();
+                }
+            }
+        }
     }
 }

@@ -21,18 +21,27 @@ internal static class WireMethods
         Marshallers.Create<object>((_, _) => throw new NotSupportedException(), _ => string.Empty));
 
     /// <summary>Read of table entries. Create one for each Read: its decoder keeps state.</summary>
-    public static Method<ReadRequest, ReadBatch> Read(Pipeline pipeline)
+    public static Method<ReadRequest, ReadBatch<Entry>> Read(Pipeline pipeline)
     {
         var decoder = new EntryDecoder(pipeline);
-        return new Method<ReadRequest, ReadBatch>(
-            MethodType.ServerStreaming,
-            Service,
-            "Read",
-            Marshallers.Create<ReadRequest>(request => request.ToByteArray(), _ => throw new NotSupportedException()),
-            Marshallers.Create<ReadBatch>((_, _) => throw new NotSupportedException(), context => Decode(decoder, context)));
+        return Read<Entry>((payload, entries) => decoder.Decode(payload, entries));
     }
 
-    private static ReadBatch Decode(EntryDecoder decoder, DeserializationContext context)
+    /// <summary>Read of learned entries, likewise.</summary>
+    public static Method<ReadRequest, ReadBatch<LearnedEntry>> ReadLearned(Pipeline pipeline)
+    {
+        var decoder = new EntryDecoder(pipeline);
+        return Read<LearnedEntry>((payload, entries) => decoder.Decode(payload, entries));
+    }
+
+    private static Method<ReadRequest, ReadBatch<T>> Read<T>(Action<ReadOnlySpan<byte>, List<T>> decode) => new(
+        MethodType.ServerStreaming,
+        Service,
+        "Read",
+        Marshallers.Create<ReadRequest>(request => request.ToByteArray(), _ => throw new NotSupportedException()),
+        Marshallers.Create<ReadBatch<T>>((_, _) => throw new NotSupportedException(), context => Decode(decode, context)));
+
+    private static ReadBatch<T> Decode<T>(Action<ReadOnlySpan<byte>, List<T>> decode, DeserializationContext context)
     {
         // Report an error in the batch: an exception here would surface as INTERNAL, like a transport error.
         try
@@ -40,21 +49,21 @@ internal static class WireMethods
             var payload = context.PayloadAsReadOnlySequence();
 
             // An entry takes about 60 bytes on the wire; growing the list costs more than a list that is a little too long.
-            var entries = new List<Entry>((int)(payload.Length / 48) + 1);
-            decoder.Decode(payload.IsSingleSegment ? payload.FirstSpan : payload.ToArray(), entries);
-            return new ReadBatch(entries, null);
+            var entries = new List<T>((int)(payload.Length / 48) + 1);
+            decode(payload.IsSingleSegment ? payload.FirstSpan : payload.ToArray(), entries);
+            return new ReadBatch<T>(entries, null);
         }
         catch (WireException e)
         {
-            return new ReadBatch([], e.Message);
+            return new ReadBatch<T>([], e.Message);
         }
     }
 }
 
 /// <summary>Contents of one message of a Read: its entries, or the reason why it is invalid.</summary>
-internal sealed class ReadBatch(List<Entry> entries, string? fault)
+internal sealed class ReadBatch<T>(List<T> entries, string? fault)
 {
-    public List<Entry> Entries { get; } = entries;
+    public List<T> Entries { get; } = entries;
 
     public string? Fault { get; } = fault;
 }

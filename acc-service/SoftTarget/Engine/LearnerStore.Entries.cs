@@ -2,12 +2,21 @@ namespace ACCOffload.SoftTarget.Engine;
 
 internal sealed unsafe partial class LearnerStore
 {
-    /// <summary>Visits the live entries; each is copied under its bucket's lock and passed to the visitor outside the lock.</summary>
-    public void ForEach(Func<long> clock, SwxLearnedVisitor visitor)
+    /// <summary>
+    /// Visits the live entries of some buckets; each is copied under its bucket's lock and passed to the visitor outside the lock. A key
+    /// always has the same bucket, so who visits all buckets sees each entry at most once, and those that live all the time exactly once.
+    /// </summary>
+    /// <param name="first">The first bucket.</param>
+    /// <param name="count">The maximum number of buckets.</param>
+    /// <param name="clock">The time, as for lookups.</param>
+    /// <param name="visitor">False ends the visit.</param>
+    /// <returns>The next bucket; 0 after the last one, or if the visitor ended the visit.</returns>
+    public uint Visit(uint first, uint count, Func<long> clock, SwxLearnedVisitor visitor)
     {
         var stored = new byte[LearnerBucket.Ways * _stride];
         Span<byte> key = stackalloc byte[Learner.KeyBytes];
-        for (uint i = 0; i <= _bucketMask; i++)
+        var end = (uint)Math.Min((ulong)first + count, (ulong)_bucketMask + 1);
+        for (var i = first; i < end; i++)
         {
             var bucket = _buckets + i;
             if (!Occupied(bucket))
@@ -15,18 +24,18 @@ internal sealed unsafe partial class LearnerStore
                 continue;
             }
 
-            var count = 0;
+            var live = 0;
             var now = clock();
             Lock(bucket);
             for (var way = 0; way < LearnerBucket.Ways; way++)
             {
                 if (bucket->Numbers[way] != 0 && Entry(bucket->Numbers[way] - 1) is var entry && entry->Expires > now)
                 {
-                    new ReadOnlySpan<byte>(entry, _stride).CopyTo(stored.AsSpan(count++ * _stride));
+                    new ReadOnlySpan<byte>(entry, _stride).CopyTo(stored.AsSpan(live++ * _stride));
                 }
             }
             Unlock(bucket);
-            for (var j = 0; j < count; j++)
+            for (var j = 0; j < live; j++)
             {
                 fixed (byte* p = &stored[j * _stride])
                 {
@@ -36,11 +45,12 @@ internal sealed unsafe partial class LearnerStore
                     var remaining = TimeSpan.FromSeconds((double)(entry->Expires - now) / _frequency);
                     if (!visitor(key, entry->Action, new ReadOnlySpan<byte>(DataOf(entry), bytes), entry->TimeoutId, remaining))
                     {
-                        return;
+                        return 0;
                     }
                 }
             }
         }
+        return end > _bucketMask ? 0 : end;
     }
 
     public void Clear()

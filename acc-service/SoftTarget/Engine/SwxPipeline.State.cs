@@ -26,7 +26,23 @@ public sealed unsafe partial class SwxPipeline
     public void ForEachLearned(int learner, SwxLearnedVisitor visitor)
     {
         ArgumentNullException.ThrowIfNull(visitor);
-        Learners[learner].ForEach(Options.TimeProvider.GetTimestamp, visitor);
+        Learners[learner].Visit(0, uint.MaxValue, Options.TimeProvider.GetTimestamp, visitor);
+    }
+
+    /// <summary>
+    /// Visits the learned entries in parts, so that neither time nor memory of one part follows the size of the table. Packets are
+    /// processed meanwhile. Any thread.
+    /// </summary>
+    /// <param name="learner">Index of the learner.</param>
+    /// <param name="position">0 at first, then what the previous part returned.</param>
+    /// <param name="buckets">The size of the part in buckets, which have at most eight entries each.</param>
+    /// <param name="visitor">False ends the visit.</param>
+    /// <returns>The position of the next part; 0: there is none.</returns>
+    public uint VisitLearned(int learner, uint position, uint buckets, SwxLearnedVisitor visitor)
+    {
+        ArgumentNullException.ThrowIfNull(visitor);
+        ArgumentOutOfRangeException.ThrowIfZero(buckets);
+        return Learners[learner].Visit(position, buckets, Options.TimeProvider.GetTimestamp, visitor);
     }
 
     /// <summary>Forgets one learned entry. Any thread.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using ACCOffload.SoftTarget.Engine;
 using Microsoft.Extensions.Time.Testing;
 
@@ -226,6 +227,48 @@ public class LearnerTests
         bench.Pipeline.ForEachLearned(0, (_, _, _, _, _) => throw new InvalidOperationException("nothing is left"));
     }
 
+    [Theory]
+    [InlineData(1u)]
+    [InlineData(7u)]
+    [InlineData(1000u)]
+    public void Parts_together_list_each_entry_once(uint buckets)
+    {
+        var bench = Bench(size: 1024);
+        for (var flow = 0; flow < 700; flow++)
+        {
+            Send(bench, flow, timeout: flow % 2 == 0 ? 0 : 2);
+        }
+
+        // The even ones expire.
+        _time.Advance(TimeSpan.FromSeconds(11));
+        var seen = List(bench, buckets);
+        Assert.Equal(Enumerable.Range(0, 350).Select(i => (2 * i) + 1), seen.Order());
+        // A reader that has enough. Which buckets are empty depends on the hash, so it asks for all.
+        var calls = 0;
+        Assert.Equal(0u, bench.Pipeline.VisitLearned(0, 0, 1000, (_, _, _, _, _) => ++calls == 0));
+        Assert.Equal(1, calls);
+        bench.Pipeline.ClearLearned(0);
+        Assert.Empty(List(bench, buckets));
+    }
+
+    private static List<int> List(SpecBench bench, uint buckets)
+    {
+        var seen = new List<int>();
+        var position = 0u;
+        do
+        {
+            var before = seen.Count;
+            position = bench.Pipeline.VisitLearned(0, position, buckets, (key, _, _, _, _) =>
+            {
+                seen.Add(BinaryPrimitives.ReadInt32BigEndian(key));
+                return true;
+            });
+            Assert.True(seen.Count - before <= 8 * buckets, "a part is larger than its buckets");
+        }
+        while (position != 0);
+        return seen;
+    }
+
     [Fact]
     public void Timeouts_can_be_changed_at_run_time()
     {
@@ -268,6 +311,25 @@ public class LearnerTests
                 Assert.True(port == 0 || port == flow, $"flow {flow} came out as {port}");
             }
         })).ToArray();
+        // Lists meanwhile: no key twice, no entry with another's data.
+        var lists = 0;
+        do
+        {
+            var keys = new HashSet<int>();
+            var position = 0u;
+            do
+            {
+                position = bench.Pipeline.VisitLearned(0, position, 64, (key, _, data, _, remaining) =>
+                {
+                    Assert.Equal(key[..4], data[..4]);
+                    Assert.True(remaining > TimeSpan.Zero);
+                    return keys.Add(BinaryPrimitives.ReadInt32BigEndian(key)) ? true : throw new InvalidOperationException("listed twice");
+                });
+            }
+            while (position != 0);
+            lists++;
+        }
+        while (!Task.WhenAll(tasks).IsCompleted || lists < 2);
         await Task.WhenAll(tasks);
         var live = 0;
         bench.Pipeline.ForEachLearned(0, (key, _, data, _, _) =>

@@ -9,6 +9,20 @@ internal static class EntryWriter
 {
     private const uint ActionIdField = 1;
 
+    /// <summary>Writes all match fields of an entry.</summary>
+    public static void Matches(ref BackwardWriter writer, BoundTable table, scoped in TableRow row)
+    {
+        for (var i = table.Fields.Length - 1; i >= 0; i--)
+        {
+            var field = table.Fields[i];
+            Match(
+                ref writer,
+                field,
+                row.Key.Slice(field.Offset, field.Bytes),
+                table.HasMask ? row.Mask.Slice(field.Offset, field.Bytes) : default);
+        }
+    }
+
     /// <summary>Writes a match field unless it matches everything. For a range field the mask is the upper bound.</summary>
     public static void Match(ref BackwardWriter writer, BoundField field, ReadOnlySpan<byte> key, ReadOnlySpan<byte> mask)
     {

@@ -44,6 +44,18 @@ internal sealed partial class ReadBatch
             return AddDefault(table);
         }
 
+        if (table.IsLearner)
+        {
+            // The data plane gives its entries no metadata.
+            if (rows.Metadata.IsEmpty && rows.ControllerMetadata == 0)
+            {
+                _sections.Add(new LearnedSection(
+                    _state, table, rows.Key?[..table.KeyBytes], rows.Action, withIdleTime: filter.TimeSinceLastHit is not null));
+            }
+
+            return Outcome.Ok;
+        }
+
         AddTable(table, rows, withCounters, countersOnly: false);
         return Outcome.Ok;
     }
@@ -109,7 +121,7 @@ internal sealed partial class ReadBatch
             return Outcome.Invalid($"{table.Label} has no entries of priority {entry.Priority}");
         }
 
-        if (entry.TimeSinceLastHit is not null)
+        if (entry.TimeSinceLastHit is not null && !table.IsLearner)
         {
             return table.HasIdleTimeout
                 ? Outcome.Unimplemented($"{table.Label}: this target does not track idle times of entries")
@@ -191,7 +203,6 @@ internal sealed partial class ReadBatch
             Counters = withCounters ? [] : null,
             CountersOnly = countersOnly,
             References = table.Profile is null ? null : [],
-            Timeouts = table.IsLearner ? [] : null,
         };
         _sections.Add(section);
         var copy = new RowCopy(_state, section, filter);
@@ -202,10 +213,6 @@ internal sealed partial class ReadBatch
                 copy.Add(entry.Identity.AsSpan(0, table.KeyBytes), entry.Identity.AsSpan(table.KeyBytes, table.KeyBytes), entry.Priority,
                     entry.Action, entry.Data);
             }
-        }
-        else if (table.IsLearner)
-        {
-            AddLearned(table, section, copy);
         }
         else if (filter.Key is { } key && (!table.NeedsPriority || filter.Priority != 0))
         {
@@ -221,22 +228,6 @@ internal sealed partial class ReadBatch
         }
 
         return rows.Count;
-    }
-
-    /// <summary>Adds learned entries with their timeouts, which distinguish them from the controller's own entries.</summary>
-    private void AddLearned(BoundTable table, TableSection section, RowCopy copy)
-    {
-        var timeouts = _state.Bound.Program.Learners[table.Engine].Timeouts;
-        _state.Engine.ForEachLearned(table.Engine, (key, action, data, timeout, _) =>
-        {
-            copy.Add(key, default, 0, action, data);
-            while (section.Timeouts!.Count < section.Rows.Count)
-            {
-                section.Timeouts.Add((ulong)timeouts[timeout] * 1_000_000_000);
-            }
-
-            return true;
-        });
     }
 
     /// <summary>What a request selects; defaults are wildcards.</summary>

@@ -5,7 +5,7 @@ using ACCOffload.SoftTarget.Server.Bind;
 namespace ACCOffload.SoftTarget.Server.State;
 
 /// <summary>
-/// A packed copy of a table's entries: taken under the lock, converted to messages afterwards. A row consists of key, mask (upper bounds in
+/// A packed copy of a table's entries: taken under a lock, converted to messages afterwards. A row consists of key, mask (upper bounds in
 /// range fields), priority, action and action data.
 /// </summary>
 internal sealed class TableRows(BoundTable table) : IDisposable
@@ -59,7 +59,10 @@ internal sealed class TableRows(BoundTable table) : IDisposable
         }
     }
 
-    public void Dispose()
+    public void Dispose() => Clear();
+
+    /// <summary>Removes all rows.</summary>
+    public void Clear()
     {
         foreach (var block in _blocks)
         {

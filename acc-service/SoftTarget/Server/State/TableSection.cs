@@ -21,9 +21,6 @@ internal sealed class TableSection(TableRows rows) : ReadSection
     /// <summary>For a table with a profile: the controller's reference of each row.</summary>
     public List<ReadReference>? References { get; init; }
 
-    /// <summary>Timeouts of learned entries, in nanoseconds.</summary>
-    public List<ulong>? Timeouts { get; init; }
-
     public TableRows Rows => rows;
 
     public override int EntityBytes
@@ -60,11 +57,6 @@ internal sealed class TableSection(TableRows rows) : ReadSection
             writer.Bytes(11, extras.Metadata);
         }
 
-        if (Timeouts is not null)
-        {
-            writer.Number(9, Timeouts[_index]);
-        }
-
         if (Counters is not null)
         {
             EntryWriter.Counter(ref writer, 7, Counters[_index].Packets, Counters[_index].Bytes);
@@ -77,7 +69,7 @@ internal sealed class TableSection(TableRows rows) : ReadSection
 
         writer.Number(4, row.Priority);
         WriteAction(ref writer, table, row);
-        WriteMatches(ref writer, table, row);
+        EntryWriter.Matches(ref writer, table, row);
         writer.Number(1, table.Id);
         writer.Message((uint)Entity.EntityOneofCase.TableEntry, start);
     }
@@ -109,21 +101,8 @@ internal sealed class TableSection(TableRows rows) : ReadSection
     private static void WriteKey(ref BackwardWriter writer, BoundTable table, scoped in TableRow row)
     {
         writer.Number(4, row.Priority);
-        WriteMatches(ref writer, table, row);
+        EntryWriter.Matches(ref writer, table, row);
         writer.Number(1, table.Id);
-    }
-
-    private static void WriteMatches(ref BackwardWriter writer, BoundTable table, scoped in TableRow row)
-    {
-        for (var i = table.Fields.Length - 1; i >= 0; i--)
-        {
-            var field = table.Fields[i];
-            EntryWriter.Match(
-                ref writer,
-                field,
-                row.Key.Slice(field.Offset, field.Bytes),
-                table.HasMask ? row.Mask.Slice(field.Offset, field.Bytes) : default);
-        }
     }
 
     public override void Dispose()
