@@ -11,6 +11,7 @@ using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Security;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
 using ACCOffload.TestKit.Certificates;
 using ACCOffload.TestKit.Configurations;
@@ -24,6 +25,7 @@ internal sealed class ApiFixture : IAsyncDisposable
 {
     private readonly List<IDisposable> _disposables = [];
     private IProgrammer _core = null!;
+    private ITargetView? _view;
 
     private ApiFixture(TimeProvider time)
     {
@@ -62,10 +64,11 @@ internal sealed class ApiFixture : IAsyncDisposable
 
     public static async Task<ApiFixture> StartAsync(TimeProvider? time = null, bool revocation = false,
         Func<ApiSettings, ApiSettings>? change = null, string servicesFrom = "watch", string? virtualRange = "10.96.0.0/12",
-        IProgrammer? core = null, bool takesPolicy = false)
+        IProgrammer? core = null, ITargetView? view = null, bool takesPolicy = false)
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
         fixture._core = core ?? fixture.Core;
+        fixture._view = view;
         fixture.Felix = takesPolicy
             ? new AgentFelix(fixture._core, fixture.Time, fixture.Log.CreateLogger(Features.Felix))
             : null;
@@ -176,7 +179,7 @@ internal sealed class ApiFixture : IAsyncDisposable
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
         var agents = new AgentLog(Time, Log.CreateLogger(Features.Api));
         Conditions = new ConditionSource(_core);
-        var control = new ControlService(_core, Target, () => Target.Ports, tracer, null, null,
+        var control = new ControlService(_core, _view ?? Target, () => Target.Ports, tracer, null, null,
             OwnVport.Of(Settings.Subfunctions, Settings.ArpProxy.Interface, Settings.Node.GatewayMac), Settings.Node, "test target",
             Conditions, guard, agents, Time);
         Server = new ApiServer(Settings, _core, control, Conditions, agents, Felix, Log, Time);

@@ -5,6 +5,7 @@ using ACCOffload.P4Runtime.Entries;
 using ACCOffload.P4Runtime.Ports;
 using ACCOffload.P4Runtime.Schema;
 using ACCOffload.P4Runtime.Session;
+using Grpc.Core;
 using P4.Config.V1;
 
 namespace ACCOffload.InfraManager.TestKit;
@@ -35,6 +36,28 @@ internal sealed class FakeTargetView : ITargetView
         foreach (var entry in Entries.Where(e => e.Table.Id == table.Id))
         {
             yield return entry;
+        }
+    }
+
+    /// <summary>What the data plane has learned; null: the target cannot list it.</summary>
+    public List<LearnedEntry>? Learned { get; set; } = [];
+
+    public async IAsyncEnumerable<LearnedEntry> ReadLearnedAsync(
+        TableSchema table, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.Yield();
+        if (Failure is not null)
+        {
+            throw Failure;
+        }
+
+        foreach (var entry in Learned ?? throw new P4RuntimeException(
+            StatusCode.Unimplemented, "this target (p4-dpdk) does not list what its pipeline has learned"))
+        {
+            if (entry.Entry.Table.Id == table.Id)
+            {
+                yield return entry;
+            }
         }
     }
 

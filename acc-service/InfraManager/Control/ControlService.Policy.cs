@@ -63,13 +63,16 @@ internal sealed partial class ControlService
         {
             var policies = PolicyFile.Read([.. request.Documents.Select(d => d.Memory)]);
             var trial = await core.AskPolicyAsync(PolicyTrial.Of, context.CancellationToken);
-            var reply = await AloneAsync(
+            var reply = await AloneAsync(async () =>
+            {
                 // Seconds of work: not on the thread of a connection.
-                () => Task.Run(
-                    () => trial.Run([.. policies.Select(p => (p.Key, p.Record))], context.CancellationToken), context.CancellationToken));
+                var (answer, flows) = await Task.Run(
+                    () => trial.Run([.. policies.Select(p => (p.Key, p.Record))], context.CancellationToken), context.CancellationToken);
+                await AddCutFlowsAsync(answer, flows, context.CancellationToken);
+                return answer;
+            });
             reply.Policies.AddRange(policies.Select(p => p.Key.ToString()));
             reply.Remarks.AddRange(policies.Where(p => p.Problem.Length > 0).Select(p => $"not enforceable as written: {p.Problem}"));
-            reply.Remarks.Add("live flows are not listed, because targets do not report the entries that the pipeline learns");
             return reply;
         });
 

@@ -21,6 +21,10 @@ internal interface ITargetView
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken);
 
+    /// <summary>The entries that the data plane has learned in a table, as they arrive.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>
+    IAsyncEnumerable<LearnedEntry> ReadLearnedAsync(TableSchema table, CancellationToken cancellationToken);
+
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken);
 

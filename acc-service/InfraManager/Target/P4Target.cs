@@ -141,6 +141,12 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     public IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken) =>
         _session.ReadTableAsync(table, cancellationToken);
 
+    public IAsyncEnumerable<LearnedEntry> ReadLearnedAsync(TableSchema table, CancellationToken cancellationToken) =>
+        _traits.ListsLearned
+        ? _session.ReadLearnedAsync(table, cancellationToken)
+        : throw new P4RuntimeException(
+            StatusCode.Unimplemented, $"this target ({_traits.Name}) does not list what its pipeline has learned");
+
     public Task<IReadOnlyList<CounterCell>> ReadCountersAsync(CounterSchema counter, CancellationToken cancellationToken) =>
         _session.ReadCountersAsync(counter, byIndex: !_traits.ReadsWholeCounters, cancellationToken);
 

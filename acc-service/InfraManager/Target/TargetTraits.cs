@@ -27,10 +27,12 @@ internal sealed record TargetTraits
         ReadsRowCounters = false,
         ReadsRegisters = false,
         ListsGroups = false,
+        ListsLearned = false,
     };
 
     /// <summary>infrap4d for the E2100.</summary>
-    public static TargetTraits Es2k { get; } = new() { Name = "es2k", CanReplacePipeline = false, ReadsWholeCounters = false };
+    public static TargetTraits Es2k { get; } =
+        new() { Name = "es2k", CanReplacePipeline = false, ReadsWholeCounters = false, ListsLearned = false };
 
     /// <summary>Its name in the configuration and in status.</summary>
     public required string Name { get; init; }
@@ -69,6 +71,11 @@ internal sealed record TargetTraits
 
     /// <summary>The groups of an action profile can be listed. Otherwise each is read by its ID, and unknown ones are not found.</summary>
     public bool ListsGroups { get; init; } = true;
+
+    /// <summary>
+    /// A Read of a table that the data plane fills returns its entries. Otherwise it returns none, whatever the table has.
+    /// </summary>
+    public bool ListsLearned { get; init; } = true;
 
     /// <summary>The traits of a target that reports this P4Runtime version.</summary>
     public static TargetTraits Of(string apiVersion, PipelineProfile profile) =>

@@ -2,12 +2,23 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine.Ctl;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.Tests.Support;
+using ACCOffload.P4Runtime.Entries;
 
 namespace ACCOffload.InfraManager.Tests.CommandLine;
 
 /// <summary>ctl policy try: what a changed policy would change.</summary>
 public sealed class CtlPolicyTryTests : IAsyncLifetime
 {
+    private const string ClosedWeb =
+        """
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: { namespace: shop, name: web }
+        spec:
+          podSelector: { matchLabels: { app: web } }
+        """;
+
     private readonly Folder _folder = new();
     private PolicyCtl _ctl = null!;
 
@@ -40,7 +51,65 @@ public sealed class CtlPolicyTryTests : IAsyncLifetime
             """);
         Assert.Contains("no packet would be judged differently", text, StringComparison.Ordinal);
         Assert.Contains("rules of 0 of 2 pods would change", text, StringComparison.Ordinal);
-        Assert.Contains("note: live flows are not listed", text, StringComparison.Ordinal);
+        Assert.Contains("none of 0 live flows would be cut", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_target_that_cannot_list_flows_is_a_note()
+    {
+        const string Problem = "live flows cannot be listed: this target (p4-dpdk) does not list what its pipeline has learned";
+        _ctl.Api.Target.Learned = null;
+        var text = await TryAsync(ClosedWeb);
+        Assert.Contains("NEWLY DENIED from 2 pods", text, StringComparison.Ordinal);
+        Assert.Equal($"note: {Problem}", text.Trim().Split('\n')[^1]);
+        var json = JsonNode.Parse(await TryAsync(ClosedWeb, "--json"))!;
+        Assert.Equal((Problem, 0), ((string?)json["flowsProblem"], json["cutFlows"]!.AsArray().Count));
+        Assert.NotEmpty(json["effects"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task Only_flows_that_pass_now_and_are_judged_here_are_cut()
+    {
+        Learned(
+            Flow(6, ("10.244.0.2", 5000), ("10.244.0.1", 8080)),
+            // By the client's own address, not by what the backend sees.
+            Flow(6, ("10.244.0.3", 5001), ("10.244.0.1", 8080), seen: ("203.0.113.1", 40000)),
+            // Denied already: the port, and the client.
+            Flow(6, ("10.244.0.2", 5002), ("10.244.0.1", 80)),
+            Flow(6, ("203.0.113.1", 5003), ("10.244.0.1", 8080), outside: true),
+            // Never judged: the node, and a pod with itself.
+            Flow(6, ("192.0.2.10", 5004), ("10.244.0.1", 8080), isNode: true),
+            Flow(6, ("10.244.0.1", 5005), ("10.244.0.1", 8080)),
+            // Not changed: the other direction, and another pod.
+            Flow(6, ("10.244.0.1", 5006), ("10.244.0.2", 8080)),
+            Flow(6, ("10.244.0.3", 5007), ("10.244.0.2", 8080)));
+        var json = JsonNode.Parse(await TryAsync(ClosedWeb, "--json"))!;
+        Assert.Equal(8, (int)json["flows"]!);
+        Assert.Equal([5000, 5001], json["cutFlows"]!.AsArray().Select(f => (int)f!["flow"]!["client"]!["port"]!));
+    }
+
+    [Fact]
+    public async Task Flows_that_are_not_tracked_yet_are_mentioned()
+    {
+        const string Note = "note: no policy selects 1 of the changed pods now";
+        Assert.DoesNotContain("note:", await TryAsync(ClosedWeb), StringComparison.Ordinal);
+        var text = await TryAsync(ClosedWeb.Replace("app: web", "app: client", StringComparison.Ordinal)
+            .Replace("name: web", "name: client", StringComparison.Ordinal));
+        Assert.Contains("NEWLY DENIED", text, StringComparison.Ordinal);
+        Assert.StartsWith(Note, text.Trim().Split('\n')[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Many_cut_flows_are_bounded_and_counted()
+    {
+        Learned([.. Enumerable.Range(0, 1000).Select(i => Flow(6, ("10.244.0.2", (ushort)(50_000 - i)), ("10.244.0.1", 8080)))]);
+        var json = JsonNode.Parse(await TryAsync(ClosedWeb, "--json"))!;
+        Assert.Equal(
+            Enumerable.Range(49_001, 64), json["cutFlows"]!.AsArray().Select(f => (int)f!["flow"]!["client"]!["port"]!));
+        Assert.Equal(936, (int)json["cutFlowsLeftOut"]!);
+        var text = await TryAsync(ClosedWeb);
+        Assert.Contains("1000 of 1000 live flows would be CUT", text, StringComparison.Ordinal);
+        Assert.Contains("936 more are not shown", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -188,4 +257,11 @@ public sealed class CtlPolicyTryTests : IAsyncLifetime
 
     private Task<string> TryAsync(string policy, params string[] options) =>
         _ctl.RunAsync(["policy", "try", "--file", _folder.Write("policy.yaml", policy), .. options]);
+
+    private void Learned(params LearnedEntry[] flows) => _ctl.Api.Target.Learned!.AddRange(flows);
+
+    private LearnedEntry Flow(
+        byte protocol, (string Address, ushort Port) client, (string Address, ushort Port) remote,
+        (string Address, ushort Port)? seen = null, bool outside = false, bool isNode = false) =>
+        LearnedFlow.Of(_ctl.Api.Target.Pipeline, protocol, client, remote, seen ?? client, outside: outside, isNode: isNode);
 }

@@ -5,7 +5,7 @@ using P4.V1;
 
 namespace ACCOffload.InfraManager.Tests.Target;
 
-/// <content>Which counters and registers ctl can read.</content>
+/// <content>Which counters, registers and learned entries ctl can read.</content>
 public sealed partial class FaithfulTargetTests
 {
     [Fact]
@@ -54,5 +54,17 @@ public sealed partial class FaithfulTargetTests
         var refused = await Assert.ThrowsAsync<P4RuntimeException>(() =>
             _view.ReadRegistersAsync(_view.Pipeline!.Register("unanswered"), default));
         Assert.Equal((StatusCode.Unimplemented, "registers are not available on this target (p4-dpdk)"), (refused.Code, refused.Message));
+    }
+
+    [Fact]
+    public async Task Learned_entries_are_reported_as_unavailable_and_not_as_none()
+    {
+        await StartAsync(FaithfulBehaviours.None with { ReportsMacroNameAsVersion = true, HidesLearnerTables = true });
+        await ReadyAsync();
+
+        var refused = Assert.Throws<P4RuntimeException>(() => _view.ReadLearnedAsync(_view.Pipeline!.Table("replies"), default));
+        Assert.Equal(
+            (StatusCode.Unimplemented, "this target (p4-dpdk) does not list what its pipeline has learned"),
+            (refused.Code, refused.Message));
     }
 }

@@ -39,6 +39,7 @@ internal static class CtlCommand
         ctl.Subcommands.Add(Tables(context));
         ctl.Subcommands.Add(Counters(context));
         ctl.Subcommands.Add(Shares(context));
+        ctl.Subcommands.Add(Flows(context));
         ctl.Subcommands.Add(Trace(context));
         ctl.Subcommands.Add(Policy(context));
         ctl.Subcommands.Add(Verify(context));
@@ -123,6 +124,16 @@ internal static class CtlCommand
             var reply = await client.ListSharesAsync(new ListSharesRequest(), options);
             return new Answer(w => CtlShares.Text(w, reply), j => CtlShares.Json(j, reply));
         });
+
+    private static Command Flows(Context context)
+    {
+        var flows = new FlowsCommand();
+        return Query(context, flows.Create(), async (parsed, client, options) =>
+        {
+            var reply = await client.ListFlowsAsync(flows.Request(parsed), options);
+            return new Answer(w => CtlFlows.Text(w, reply), j => CtlFlows.Json(j, reply));
+        });
+    }
 
     private static Command Trace(Context context)
     {

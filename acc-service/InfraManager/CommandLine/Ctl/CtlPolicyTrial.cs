@@ -39,6 +39,7 @@ internal static class CtlPolicyTrial
             writer.WriteLine($"{Number(reply.EffectsLeftOut)} more changes are not shown");
         }
 
+        CutFlows(writer, reply);
         foreach (var remark in reply.Remarks)
         {
             writer.WriteLine($"note: {remark}");
@@ -71,8 +72,53 @@ internal static class CtlPolicyTrial
 
         json.WriteEndArray();
         json.WriteNumber("effectsLeftOut", reply.EffectsLeftOut);
+        json.WriteNumber("flows", reply.Flows);
+        json.WriteStartArray("cutFlows");
+        foreach (var cut in reply.CutFlows)
+        {
+            json.WriteStartObject();
+            json.WritePropertyName("flow");
+            CtlFlows.Write(json, cut.Flow);
+            json.WriteString("pod", cut.Pod);
+            json.WriteString("direction", cut.Direction);
+            json.WriteString("ruleBefore", cut.RuleBefore);
+            json.WriteString("ruleAfter", cut.RuleAfter);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("cutFlowsLeftOut", reply.CutFlowsLeftOut);
+        json.WriteString("flowsProblem", reply.FlowsProblem);
         CtlJson.List(json, "remarks", reply.Remarks);
         json.WriteEndObject();
+    }
+
+    private static void CutFlows(TextWriter writer, TryPolicyReply reply)
+    {
+        if (reply.FlowsProblem.Length > 0)
+        {
+            writer.WriteLine($"note: {reply.FlowsProblem}");
+            return;
+        }
+
+        var cut = (ulong)reply.CutFlows.Count + reply.CutFlowsLeftOut;
+        if (cut == 0)
+        {
+            writer.WriteLine($"none of {Number(reply.Flows)} live flows would be cut");
+            return;
+        }
+
+        writer.WriteLine($"{Number(cut)} of {Number(reply.Flows)} live flows would be CUT");
+        foreach (var flow in reply.CutFlows)
+        {
+            writer.WriteLine($"  {CtlFlows.Line(flow.Flow)}");
+            writer.WriteLine($"    {flow.Direction} of {flow.Pod}: before: {flow.RuleBefore}; then: {flow.RuleAfter}");
+        }
+
+        if (reply.CutFlowsLeftOut > 0)
+        {
+            writer.WriteLine($"  {Number(reply.CutFlowsLeftOut)} more are not shown");
+        }
     }
 
     private static string Peers(PolicyEffectInfo effect)

@@ -49,10 +49,13 @@ internal sealed class PolicyTrial
         return new PolicyTrial(policy.Policies.Objects(policy.Model), policy.Policies.PodRanges);
     }
 
-    /// <summary>Compares the verdicts with and without the changed policies.</summary>
+    /// <summary>
+    /// Compares the verdicts with and without the changed policies. The reply lacks the live flows, which <c>Flows</c> judges.
+    /// </summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT: a policy cannot be compiled.</exception>
     /// <exception cref="OperationCanceledException">It was ended.</exception>
-    public TryPolicyReply Run(IReadOnlyList<(PolicyObjectKey Key, PolicyObject? Object)> changes, CancellationToken cancellationToken)
+    public (TryPolicyReply Reply, FlowTrial Flows) Run(
+        IReadOnlyList<(PolicyObjectKey Key, PolicyObject? Object)> changes, CancellationToken cancellationToken)
     {
         var compiler = new PolicyCompiler();
         compiler.SetPodRanges([.. _podRanges]);
@@ -64,7 +67,7 @@ internal sealed class PolicyTrial
         cancellationToken.ThrowIfCancellationRequested();
         var difference = new PolicyDifference(before, compiler.Model, cancellationToken);
         difference.Compare();
-        return Reply(difference, before.Endpoints.Count);
+        return (Reply(difference, before.Endpoints.Count), new FlowTrial(before, compiler.Model, difference.Changed));
     }
 
     private TryPolicyReply Reply(PolicyDifference difference, int pods)

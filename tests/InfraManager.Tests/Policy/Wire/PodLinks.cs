@@ -83,6 +83,29 @@ internal sealed class PodLinks(NetNamespace ports, MacAddress gateway) : IDispos
         }
     }
 
+    /// <summary>Sends one packet, and fails unless it arrives at that pod, or nowhere.</summary>
+    /// <param name="from">The pod that sends it.</param>
+    /// <param name="to">The pod where it must arrive; null for none.</param>
+    /// <param name="build">The packet, with the given payload.</param>
+    public void Verify(string from, string? to, Func<byte[], Frame> build)
+    {
+        var sender = _pods[from];
+        var number = ++_number;
+        _sent.Add(number, new Probe(from, to ?? "nobody", 0, 0, to is not null));
+        if (to is not null)
+        {
+            _awaited.Add(number, to);
+        }
+
+        Send(sender, build(Payload(number)).From(sender.Mac, gateway.Value));
+        Verified++;
+        Settle(sender);
+        if (_problems.Count > 0)
+        {
+            Report([.. _problems]);
+        }
+    }
+
     private void Report(string[] problems)
     {
         _awaited.Clear();
@@ -98,6 +121,12 @@ internal sealed class PodLinks(NetNamespace ports, MacAddress gateway) : IDispos
             Verified++;
         }
 
+        Settle(from);
+    }
+
+    /// <summary>Waits until everything that a pod has sent is judged, and what must arrive has arrived.</summary>
+    private void Settle(Pod from)
+    {
         // The target takes the frames of a port in order: when a packet that always passes has come back, all before it are judged.
         Send(from, new Probe(from.Name, from.Name, IpProtocol.Udp, 9, Passes: true));
         var start = Stopwatch.GetTimestamp();
@@ -116,17 +145,24 @@ internal sealed class PodLinks(NetNamespace ports, MacAddress gateway) : IDispos
     private void Send(Pod from, Probe probe)
     {
         var number = ++_number;
-        Span<byte> payload = stackalloc byte[PayloadLength];
-        BinaryPrimitives.WriteUInt32BigEndian(payload, Magic);
-        BinaryPrimitives.WriteUInt32BigEndian(payload[4..], number);
         _sent.Add(number, probe);
         if (probe.Passes)
         {
             _awaited.Add(number, probe.To);
         }
 
-        var frame = probe.ToFrame(from.Address, _pods[probe.To].Address, number, payload).From(from.Mac, gateway.Value);
+        Send(from, probe.ToFrame(from.Address, _pods[probe.To].Address, number, Payload(number)).From(from.Mac, gateway.Value));
+    }
+
+    private static void Send(Pod from, Frame frame) =>
         Assert.True(from.Link.TrySend(frame.Bytes), $"the link of {from.Name} does not accept a frame");
+
+    private static byte[] Payload(uint number)
+    {
+        var payload = new byte[PayloadLength];
+        BinaryPrimitives.WriteUInt32BigEndian(payload, Magic);
+        BinaryPrimitives.WriteUInt32BigEndian(payload.AsSpan(4), number);
+        return payload;
     }
 
     private void Collect()

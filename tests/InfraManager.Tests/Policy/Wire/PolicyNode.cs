@@ -7,6 +7,7 @@ using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Policy.Kubernetes;
 using ACCOffload.InfraManager.State.Values;
 using ACCOffload.InfraManager.Store;
+using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Tests.Support;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -38,6 +39,12 @@ internal sealed class PolicyNode : IAsyncDisposable
 
     /// <summary>The pods.</summary>
     public PodLinks Pods => _target.Pods;
+
+    /// <summary>What programs the target.</summary>
+    public IProgrammer Programmer => _programmer;
+
+    /// <summary>The target as ctl reads it.</summary>
+    public ITargetView View => _target.Target;
 
     public static async Task<PolicyNode> StartAsync()
     {

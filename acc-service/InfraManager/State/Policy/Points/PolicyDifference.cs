@@ -14,6 +14,7 @@ internal sealed class PolicyDifference
     private readonly List<PortSample> _ports;
     private readonly CancellationToken _cancellationToken;
     private readonly List<PolicyEffect> _effects = [];
+    private readonly HashSet<(string Endpoint, PolicyDirection Direction)> _changed = [];
 
     /// <param name="before">The former policies. Nothing may change either model meanwhile.</param>
     /// <param name="after">The new ones.</param>
@@ -27,6 +28,9 @@ internal sealed class PolicyDifference
 
     /// <summary>The endpoints whose policies differ at all.</summary>
     public int Endpoints { get; private set; }
+
+    /// <summary>The endpoints whose policies differ, and in which direction.</summary>
+    public IReadOnlySet<(string Endpoint, PolicyDirection Direction)> Changed => _changed;
 
     /// <summary>The points that were compared.</summary>
     public long Points { get; private set; }
@@ -49,6 +53,7 @@ internal sealed class PolicyDifference
                 if (!IsSame(former.Of(direction), next.Of(direction), direction))
                 {
                     isChanged = true;
+                    _changed.Add((id, direction));
                     Compare(id, former, next, direction);
                 }
             }
