@@ -17,16 +17,19 @@ internal sealed class FelixProgram
         Packets =
         [
             .. Strings(test["allowed"]).Select(p => FelixPacket.Parse(p, true)),
-            .. Strings(test["dropped"]).Select(p => FelixPacket.Parse(p, false)),
+            .. Strings(test["dropped"]).Concat(Strings(test["lost"])).Select(p => FelixPacket.Parse(p, false)),
         ];
     }
 
+    /// <summary>Calico's name of the program that this is, or is a part of.</summary>
+    public string Program => (string)_case["name"]!;
+
     public IReadOnlyList<FelixPacket> Packets { get; }
 
-    /// <summary>All programs, by name.</summary>
+    /// <summary>All programs, by name; those with host policy as one part for each kind of packet.</summary>
     public static IReadOnlyDictionary<string, FelixProgram> Load() =>
         JsonNode.Parse(File.ReadAllText(Repository.At("tests/InfraManager.Tests/Policy/Data/felix-programs.json")))!["cases"]!.AsArray()
-            .ToDictionary(c => (string)c!["name"]!, c => new FelixProgram(c!));
+            .ToDictionary(c => (string)c!["name"]! + (c["part"] is { } part ? $", {part}" : ""), c => new FelixProgram(c!));
 
     /// <summary>Gives a compiler the sets and policies.</summary>
     /// <returns>The policy of an endpoint in this direction.</returns>
@@ -57,7 +60,7 @@ internal sealed class FelixProgram
                 tier["rules"] is null ? [] : [id]));
         }
 
-        return new DirectionPolicy([.. tiers], IsOpen: false);
+        return new DirectionPolicy([.. tiers], IsOpen: (bool?)_case["open"] ?? false);
     }
 
     private static PolicyRule Rule(string name, JsonNode rule, PolicyDirection direction)
