@@ -28,7 +28,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
     private readonly Reflector<NodeObject> _node;
     private readonly Reflector<ServiceRangeObject>? _ranges;
     private readonly NodeController _nodeController;
-    private readonly Reflector<NodeObject>? _nodes;
+    private readonly NodeFeed _nodes;
     private readonly RemoteNodeController? _remoteNodes;
     private readonly PolicyController? _policy;
     private readonly HealthCheckServer? _healthChecks;
@@ -71,13 +71,9 @@ internal sealed class ClusterWatch : IAsyncDisposable
             ? null
             : new Reflector<ServiceRangeObject>(
                 ResourceKinds.ServiceRanges, _client, _nodeController.ServiceRanges, options, time, logger);
-        if (node.RoutesNodes)
-        {
-            _remoteNodes = new RemoteNodeController(node.Name, programmer, time, logger);
-            _nodes = new Reflector<NodeObject>(ResourceKinds.Nodes, _client, _remoteNodes, options, time, logger);
-        }
-
-        _policy = policy ? new PolicyController(_client, programmer, _events.Record, options, time, logger) : null;
+        _nodes = new NodeFeed(_client, options, time, logger);
+        _remoteNodes = node.RoutesNodes ? new RemoteNodeController(node.Name, programmer, time, logger) : null;
+        _policy = policy ? new PolicyController(_client, _nodes, programmer, _events.Record, options, time, logger) : null;
     }
 
     public ClusterWatchStatus GetStatus() =>
@@ -94,15 +90,24 @@ internal sealed class ClusterWatch : IAsyncDisposable
     /// <summary>Why the latest routes to other nodes are not in effect; empty if they are.</summary>
     public string RemoteNodesProblem => _remoteNodes?.Problem ?? "";
 
-    private IEnumerable<ReflectorStatus> Optional => new[] { _ranges?.Status, _nodes?.Status }.OfType<ReflectorStatus>();
+    private IEnumerable<ReflectorStatus> Optional => new[] { _ranges?.Status, _nodes.Status }.OfType<ReflectorStatus>();
 
     /// <summary>Starts watching and returns immediately.</summary>
-    public void Start() => _running = Task.WhenAll(
+    public void Start()
+    {
+        if (_remoteNodes is not null)
+        {
+            _nodes.Add(_remoteNodes);
+        }
+
+        _running = RunAsync();
+    }
+
+    private Task RunAsync() => Task.WhenAll(
         Task.Run(() => _services.RunAsync(_stop.Token)),
         Task.Run(() => _slices.RunAsync(_stop.Token)),
         Task.Run(() => _node.RunAsync(_stop.Token)),
         _ranges is { } ranges ? Task.Run(() => ranges.RunAsync(_stop.Token)) : Task.CompletedTask,
-        _nodes is { } nodes ? Task.Run(() => nodes.RunAsync(_stop.Token)) : Task.CompletedTask,
         _remoteNodes is { } remoteNodes ? Task.Run(() => remoteNodes.RunAsync(_stop.Token)) : Task.CompletedTask,
         _policy is { } policy ? Task.Run(() => policy.RunAsync(_stop.Token)) : Task.CompletedTask,
         Task.Run(() => _nodeController.RunAsync(_stop.Token)),
@@ -115,6 +120,7 @@ internal sealed class ClusterWatch : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _running;
+        await _nodes.DisposeAsync();
         _controller.Dispose();
         _nodeController.Dispose();
         _remoteNodes?.Dispose();

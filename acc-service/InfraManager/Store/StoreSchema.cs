@@ -122,6 +122,8 @@ internal static class StoreSchema
             source TEXT NOT NULL
         ) STRICT;
         """,
+        // Nodes among the policy objects, and peers by nodes in policies: former versions can read neither.
+        "",
     ];
 
     public static int Version => Migrations.Length;

@@ -24,7 +24,7 @@ public sealed class CtlPolicyTests : IAsyncLifetime
         await _ctl.SetAsync(PolicyCtl.Web);
         var text = await _ctl.RunAsync("policy");
         Assert.Contains("source           kubernetes", text, StringComparison.Ordinal);
-        Assert.Contains("1 Namespace, 3 Pod, 1 NetworkPolicy, 0 ClusterNetworkPolicy", text, StringComparison.Ordinal);
+        Assert.Contains("1 Namespace, 3 Pod, 1 NetworkPolicy, 0 ClusterNetworkPolicy, 0 Node", text, StringComparison.Ordinal);
         var json = JsonNode.Parse(await _ctl.RunAsync("policy", "--json"))!;
         Assert.Equal(
             (true, false, 1, 0, 1),
@@ -164,6 +164,27 @@ public sealed class CtlPolicyTests : IAsyncLifetime
             1, "policy", "why", "nobody", "shop/pod-1", "tcp/1"), StringComparison.Ordinal);
         Assert.Contains("pod shop/pod-3 is on node node-2", await _ctl.FailAsync(1, "policy", "shop/pod-3"), StringComparison.Ordinal);
         Assert.Contains("is not NAMESPACE/POD", await _ctl.FailAsync(2, "policy", "pod-3"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Why_names_the_node_that_has_an_address()
+    {
+        await _ctl.SetAsync(
+            new NodeRecord("node-2", LabelSet.Of([new("zone", "b")]), [PolicyAddress.Parse("192.0.2.11")]),
+            new ClusterPolicyRecord(
+                "guard", false, 5, LabelSelector.All, PolicyCtl.Selector("client"), [],
+                [
+                    new ClusterPolicyRule(
+                        "no-nodes", PolicyAction.Deny,
+                        [new PolicyPeer { Nodes = new LabelSelector([new LabelRequirement("zone", LabelOperator.In, ["b"])]) }], []),
+                ]));
+        var output = await _ctl.RunAsync("policy", "why", "shop/pod-2", "192.0.2.11", "tcp/22");
+        Assert.StartsWith(
+            "DENIED: shop/pod-2 (10.244.0.2, local pod) to 192.0.2.11 (address of node node-2)", output, StringComparison.Ordinal);
+        Assert.Contains("ClusterNetworkPolicy guard egress[0] no-nodes", output, StringComparison.Ordinal);
+        Assert.StartsWith("allowed: ", await _ctl.RunAsync(
+            "policy", "why", "shop/pod-2", "192.0.2.12", "tcp/22"), StringComparison.Ordinal);
+        Assert.Contains("to nodes zone In (b)", await _ctl.RunAsync("policy", "shop/pod-2"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.CommandLine.Ctl;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Policy.Kubernetes;
+using ACCOffload.InfraManager.State.Policy.Rules;
 using ACCOffload.InfraManager.Tests.Support;
 using ACCOffload.P4Runtime.Entries;
 
@@ -110,6 +112,39 @@ public sealed class CtlPolicyTryTests : IAsyncLifetime
         var text = await TryAsync(ClosedWeb);
         Assert.Contains("1000 of 1000 live flows would be CUT", text, StringComparison.Ordinal);
         Assert.Contains("936 more are not shown", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Peers_by_nodes_are_tried_only_where_nodes_are_known()
+    {
+        const string ToNodes =
+            """
+            apiVersion: policy.networking.k8s.io/v1alpha2
+            kind: ClusterNetworkPolicy
+            metadata: { name: guard }
+            spec:
+              tier: Admin
+              priority: 5
+              subject: { namespaces: {} }
+              egress:
+              - action: Deny
+                to: [{ nodes: { matchLabels: { zone: b } } }]
+                protocols: [{ tcp: { destinationPort: { number: 22 } } }]
+            """;
+        var file = _folder.Write("guard.yaml", ToNodes);
+        Assert.Contains("its nodes are not watched", await _ctl.FailAsync(1, "policy", "try", "--file", file), StringComparison.Ordinal);
+
+        await _ctl.SetAsync(
+            new NodeRecord("node-1", LabelSet.Of([new("zone", "a")]), [PolicyAddress.Parse("192.0.2.10")]),
+            new NodeRecord("node-2", LabelSet.Of([new("zone", "b")]), [PolicyAddress.Parse("192.0.2.11")]),
+            new ClusterPolicyRecord(
+                "other", true, 5, LabelSelector.All, LabelSelector.All, [],
+                [new ClusterPolicyRule("", PolicyAction.Allow, [new PolicyPeer { Nodes = LabelSelector.All }], [])]));
+        var json = JsonNode.Parse(await _ctl.RunAsync("policy", "try", "--file", file, "--json"))!;
+        var effects = json["effects"]!.AsArray().Where(e => (string?)e!["pod"] == "shop/pod-2").ToList();
+        Assert.Contains(effects, e => e!["examples"]!.AsArray().Any(x => (string?)x == "node node-2 (192.0.2.11)")
+            && (bool)e["others"]! && (string?)e["ports"]![0] == "TCP 22");
+        Assert.DoesNotContain("node-1", json.ToJsonString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Watch;
+using ACCOffload.InfraManager.State.Policy.Kubernetes;
 using ACCOffload.TestKit.Cluster;
 using CsCheck;
 
@@ -134,6 +135,8 @@ public sealed class ObjectReaderTests
                {"type":"InternalIP","address":"192.0.2.10"}]}}
             """));
         Assert.Equal("a", node.Zone);
+        Assert.Equal(LabelSet.Of([new("topology.kubernetes.io/zone", "a")]), node.Labels);
+        Assert.Equal("198.51.100.7 192.0.2.10 fd00::10 192.0.2.10", string.Join(' ', node.Addresses));
         Assert.Equal("192.0.2.10 fd00::10", string.Join(' ', node.InternalAddresses));
         Assert.Equal("10.244.1.0/24 fd00:1::/64", string.Join(' ', node.PodRanges));
     }

@@ -11,6 +11,7 @@ public sealed class KubernetesChangeTests
 {
     private static readonly string[] Namespaces = ["x", "y"];
     private static readonly string[] Values = ["a", "b", "c"];
+    private static readonly string[] NodeAddresses = ["192.0.2.1", "192.0.2.2", "10.0.0.1", "10.0.0.101", "10.0.0.200"];
     private static readonly PolicyAction[] Actions = [PolicyAction.Allow, PolicyAction.Deny, PolicyAction.Pass];
 
     [Fact]
@@ -81,7 +82,7 @@ public sealed class KubernetesChangeTests
     {
         var ns = Pick(random, Namespaces);
         var isGone = random.Next(4) == 0;
-        switch (random.Next(8))
+        switch (random.Next(10))
         {
             case 0:
                 return Of(isGone, new NamespaceRecord(ns, LabelSet.Of([new("team", Pick(random, Values))])));
@@ -99,11 +100,18 @@ public sealed class KubernetesChangeTests
                 return Of(isGone, new NetworkPolicyRecord(
                     ns, $"np-{random.Next(4)}", Selector(random), Some(random, () => new NetworkPolicyRule(Some(random, () => Peer(random)),
                         Some(random, () => Port(random)))), [], random.Next(2) == 0 ? ["Ingress"] : ["Ingress", "Egress"]));
+            case 7:
+                // Two nodes may have the same address, and a pod may have it, too.
+                return Of(isGone, new NodeRecord(
+                    $"node-{random.Next(3)}", LabelSet.Of([new("zone", Pick(random, Values))]),
+                    [.. Some(random, () => Pick(random, NodeAddresses)).Select(PolicyAddress.Parse).Distinct().Order()]));
             default:
                 return Of(isGone, new ClusterPolicyRecord(
                     $"cnp-{random.Next(3)}", random.Next(2) == 0, random.Next(3), Selector(random, "team"), Selector(random),
                     Some(random, () => new ClusterPolicyRule("", Pick(random, Actions), [Peer(random)], [])),
-                    []));
+                    Some(random, () => new ClusterPolicyRule(
+                        "", Pick(random, Actions),
+                        [random.Next(3) == 0 ? Peer(random) : new PolicyPeer { Nodes = Selector(random, "zone") }], []))));
         }
     }
 

@@ -12,6 +12,9 @@ internal static class KubernetesPolicyChanges
     public static IReadOnlyList<RowChange> SetPod(this KubernetesPolicies policies, string key, PodRecord? pod) =>
         policies.Set([(new PolicyObjectKey(PolicyObjectKind.Pod, key), pod)]);
 
+    public static IReadOnlyList<RowChange> SetNode(this KubernetesPolicies policies, string name, NodeRecord? node) =>
+        policies.Set([(new PolicyObjectKey(PolicyObjectKind.Node, name), node)]);
+
     public static IReadOnlyList<RowChange> SetNetworkPolicy(this KubernetesPolicies policies, string key, NetworkPolicyRecord? policy) =>
         policies.Set([(new PolicyObjectKey(PolicyObjectKind.NetworkPolicy, key), policy)]);
 

@@ -24,6 +24,8 @@ public sealed class PolicyObjectJsonTests
                 IsLocal = true,
             },
             """{"namespace":"shop","name":"web-0","labels":{"app":"web"},"ips":["10.244.1.7","fd00::7"],"ports":[{"name":"http","protocol":6,"port":8080},{"name":"dns","protocol":17,"port":53}],"uid":"11d0","node":"node-1","host":true,"finished":true,"local":true}"""),
+        (new NodeRecord("node-1", Labels(("zone", "a")), [PolicyAddress.Parse("192.0.2.10"), PolicyAddress.Parse("2001:db8::10")]),
+            """{"name":"node-1","labels":{"zone":"a"},"ips":["192.0.2.10","2001:db8::10"]}"""),
         (new NetworkPolicyRecord("shop", "closed", LabelSelector.All, [], [], ["Ingress", "Egress"]),
             """{"namespace":"shop","name":"closed","pods":[],"types":["Ingress","Egress"]}"""),
         (new NetworkPolicyRecord(
@@ -46,6 +48,16 @@ public sealed class PolicyObjectJsonTests
                 new ClusterPolicyRule("", PolicyAction.Deny, [new PolicyPeer()], []),
                 new ClusterPolicyRule("", PolicyAction.Unknown, [], [])]),
             """{"name":"last","baseline":true,"priority":1000,"namespaces":[{"key":"team","values":["web"]}],"pods":[],"ingress":[{"name":"ok","action":1,"peers":[{"namespaces":[]}],"ports":[{"name":"http"}]}],"egress":[{"action":3,"peers":[{"nets":["fd00::/8","0.0.0.0/0"]}]},{"action":2,"peers":[{}]},{}]}"""),
+        (new ClusterPolicyRecord(
+            "nodes", false, 0, LabelSelector.All, LabelSelector.All, [],
+            [new ClusterPolicyRule(
+                "", PolicyAction.Deny,
+                [
+                    new PolicyPeer { Nodes = LabelSelector.All },
+                    new PolicyPeer { Nodes = new LabelSelector([new("zone", LabelOperator.In, ["a"])]) },
+                ],
+                [])]),
+            """{"name":"nodes","namespaces":[],"pods":[],"egress":[{"action":2,"peers":[{"nodes":[]},{"nodes":[{"key":"zone","values":["a"]}]}]}]}"""),
     ];
 
     public static TheoryData<int> Rows => [.. Enumerable.Range(0, Stored.Length)];
@@ -105,7 +117,10 @@ public sealed class PolicyObjectJsonTests
     [InlineData(3, """{"name":"a","pods":[]}""", "namespaces is missing")]
     [InlineData(3, """{"name":"a","pods":[],"namespaces":[],"priority":1001}""", "spec.priority")]
     [InlineData(3, """{"name":"a","pods":[],"namespaces":[],"egress":[{"action":5}]}""", "action 5 is unknown")]
-    [InlineData(4, "{}", "is not a kind")]
+    [InlineData(4, "{}", "name is missing")]
+    [InlineData(4, """{"name":"a","ips":["node-1"]}""", "$.ips")]
+    [InlineData(2, """{"namespace":"a","name":"b","pods":[],"egress":[{"peers":[{"nodes":[]}]}]}""", "spec.egress[0].to[0].nodes")]
+    [InlineData(5, "{}", "is not a kind")]
     public void Invalid_text_is_refused_with_the_field(int kind, string text, string field)
     {
         var e = Assert.Throws<FormatException>(() => PolicyObjectJson.Read((PolicyObjectKind)kind, text));

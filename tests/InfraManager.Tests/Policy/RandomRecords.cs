@@ -9,11 +9,15 @@ internal sealed class RandomRecords(RandomWorld world)
 {
     private static readonly byte[] Protocols = [IpProtocol.Tcp, IpProtocol.Udp, IpProtocol.Sctp];
 
-    public PolicyObject Next() => world.Next(4) switch
+    public PolicyObject Next() => world.Next(5) switch
     {
         0 => new NamespaceRecord(Text(), Labels()),
         1 => Pod(),
-        2 => new NetworkPolicyRecord(
+        2 => new NodeRecord(
+            Text(), Labels(),
+            [.. Some(3, () => PolicyAddress.Parse(world.Chance(0.5) ? $"192.0.2.{world.Next(9)}" : $"fd00::{world.Next(9)}"))
+                .Distinct().Order()]),
+        3 => new NetworkPolicyRecord(
             Text(), Text(), Selector(), Some(3, NetworkPolicyRule), Some(3, NetworkPolicyRule), Some(2, () => world.Pick(["Ingress", "Egress"]))),
         _ => new ClusterPolicyRecord(
             Text(), world.Chance(0.5), world.Next(1001), Selector(), Selector(), Some(3, ClusterPolicyRule), Some(3, ClusterPolicyRule)),
@@ -45,7 +49,14 @@ internal sealed class RandomRecords(RandomWorld world)
     private ClusterPolicyRule ClusterPolicyRule() => new(
         world.Chance(0.5) ? Text() : "",
         world.Pick<PolicyAction>([PolicyAction.Unknown, PolicyAction.Allow, PolicyAction.Deny, PolicyAction.Pass]),
-        Some(2, () => world.Chance(0.2) ? new PolicyPeer() : KnownPeer()), Some(2, () => Port(isNameForAll: true)));
+        Some(2, ClusterPeer), Some(2, () => Port(isNameForAll: true)));
+
+    private PolicyPeer ClusterPeer() => world.Next(5) switch
+    {
+        0 => new PolicyPeer(),
+        1 => new PolicyPeer { Nodes = Selector() },
+        _ => KnownPeer(),
+    };
 
     private PolicyPeer KnownPeer() => world.Next(4) switch
     {

@@ -14,7 +14,10 @@ internal sealed class TruthTable
     {
         (_case, _ports) = (test, ports);
         Pods = [.. test["pods"]!.AsArray().Select(p => (string)p!)];
-        Addresses = Pods.Select((p, i) => (p, i)).ToDictionary(p => p.p, p => $"10.244.1.{p.i + 1}");
+        Hosts = (from n in test["nodes"]?.AsObject() ?? [] from p in n.Value!["pods"]!.AsArray() select (Pod: (string)p!, n.Key))
+            .ToDictionary(p => p.Pod, p => p.Key);
+        Addresses = Pods.Select((p, i) => (p, i)).ToDictionary(
+            p => p.p, p => Hosts.TryGetValue(p.p, out var node) ? (string)test["nodes"]![node]!["address"]! : $"10.244.1.{p.i + 1}");
     }
 
     public string Name => (string)_case["name"]!;
@@ -23,6 +26,9 @@ internal sealed class TruthTable
     public IReadOnlyList<string> Pods { get; }
 
     public IReadOnlyDictionary<string, string> Addresses { get; }
+
+    /// <summary>The pods on the host network, with their nodes.</summary>
+    public IReadOnlyDictionary<string, string> Hosts { get; }
 
     /// <summary>The API's objects of each step, and what passes then.</summary>
     public IEnumerable<(IReadOnlyList<JsonObject> Objects, IReadOnlyList<Probe> Probes)> Steps =>
@@ -48,8 +54,16 @@ internal sealed class TruthTable
         {
             var (space, name) = (pod.Split('/')[0], pod.Split('/')[1]);
             var labels = (step["podLabels"] ?? _case["podLabels"])?[pod];
-            yield return Kube.Pod(space, name, Addresses[pod], Labels(("pod", name), labels))
+            var item = Kube.Pod(space, name, Addresses[pod], Labels(("pod", name), labels))
                 .With("spec.containers", new JsonArray(new JsonObject { ["name"] = "main", ["ports"] = _ports.DeepClone() }));
+            yield return Hosts.TryGetValue(pod, out var node)
+                ? item.With("spec.hostNetwork", true).With("spec.nodeName", node).With("status.hostIP", Addresses[pod])
+                : item;
+        }
+
+        foreach (var (name, node) in _case["nodes"]?.AsObject() ?? [])
+        {
+            yield return Kube.Node(name, "a").WithAddresses([(string)node!["address"]!]).With("metadata.labels", node["labels"]!.DeepClone());
         }
 
         foreach (var policy in step["policies"]!.AsArray())

@@ -18,7 +18,7 @@ internal sealed class ClusterRuleReader(FieldReader fields)
         }
 
         var action = Action(rule.Action, $"{field}.action");
-        List<PolicyPeer> read = [.. (peers ?? []).Select((p, i) => Peer(p, $"{field}.{list}[{i}]"))];
+        List<PolicyPeer> read = [.. (peers ?? []).Select((p, i) => Peer(p, $"{field}.{list}[{i}]", isEgress: list == "to"))];
         if (read.Count == 0)
         {
             Note($"{field}.{list}", "has no peer that is known");
@@ -48,7 +48,7 @@ internal sealed class ClusterRuleReader(FieldReader fields)
     }
 
     /// <returns>A peer with neither selector nor blocks if its kind cannot be enforced.</returns>
-    private PolicyPeer Peer(ClusterPeerDocument? peer, string field)
+    private PolicyPeer Peer(ClusterPeerDocument? peer, string field, bool isEgress)
     {
         switch (peer)
         {
@@ -66,10 +66,12 @@ internal sealed class ClusterRuleReader(FieldReader fields)
                 {
                     Nets = [.. networks.Select((n, i) => PolicyNet.Of(fields.Network(n, $"{field}.networks[{i}]")))],
                 };
+            case { Namespaces: null, Pods: null, Networks: null, Nodes: { } nodes, DomainNames: null } when isEgress:
+                return new PolicyPeer { Nodes = SelectorReader.Read(fields, nodes, $"{field}.nodes") };
             default:
                 Note(field, peer switch
                 {
-                    { Nodes: not null } => "peers by nodes are not enforced",
+                    { Nodes: not null } when !isEgress => "peers by nodes are for egress only",
                     { DomainNames: not null } => "peers by domain names are not enforced",
                     _ => "the peer has no kind that is known, or more than one",
                 });

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ACCOffload.InfraManager.State.Policy.Kubernetes;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;
@@ -102,11 +103,16 @@ internal sealed record SliceEndpoint(
     public ulong Uid { get; init; }
 }
 
-/// <summary>A Node (v1), limited to its zone, addresses, pod ranges, and tunnel endpoint.</summary>
+/// <summary>A Node (v1), limited to its labels, addresses, pod ranges, and tunnel endpoint.</summary>
 internal sealed record NodeObject(ObjectName Name, string Uid, string ResourceVersion) : KubeObject(Name, Uid, ResourceVersion)
 {
+    public LabelSet Labels { get; init; }
+
     /// <summary>Value of the label <c>topology.kubernetes.io/zone</c>; empty without one.</summary>
     public string Zone { get; init; } = "";
+
+    /// <summary>The IP addresses in <c>status.addresses</c>, whatever their type.</summary>
+    public IReadOnlyList<IPAddress> Addresses { get; init; } = [];
 
     /// <summary>The addresses of type InternalIP, of both families, in the order of <c>status.addresses</c>.</summary>
     public IReadOnlyList<IPAddress> InternalAddresses { get; init; } = [];

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using ACCOffload.InfraManager.State.Policy.Kubernetes;
 using ACCOffload.NativeInterop.Addresses;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;
@@ -18,7 +19,7 @@ internal static class ObjectReaders
 
     // The API server allows one range per family; a node has a few addresses.
     private const int MaxRanges = 8;
-    private const int MaxNodeAddresses = 64;
+    private const int MaxNodeAddresses = NodeRecord.MaxAddresses;
     private const int DefaultAffinitySeconds = 10800;
     private const int MaxAffinitySeconds = 86400;
 
@@ -103,7 +104,11 @@ internal static class ObjectReaders
         fields.CheckLength(ranges, MaxRanges, "spec.podCIDRs");
         return new NodeObject(name, metadata.Uid ?? "", metadata.ResourceVersion ?? "")
         {
+            // Not shared as those of pods: each node has a label with its name.
+            Labels = LabelSet.Of((metadata.Labels ?? []).Select(l => KeyValuePair.Create(NameCache.Intern(l.Key), l.Value ?? ""))),
             Zone = metadata.Labels?.GetValueOrDefault(ResourceKinds.ZoneLabel) ?? "",
+            // A host name, or the name that a cloud gives, may be there too.
+            Addresses = [.. addresses.Select(a => IpText.TryParse(a?.Address, out var address) ? address : null).OfType<IPAddress>()],
             // Other types are names, or addresses that a cloud translates and the node does not have.
             InternalAddresses = [.. addresses.Select((a, i) => (Document: a, Field: $"status.addresses[{i}].address"))
                 .Where(a => a.Document?.Type == "InternalIP").Select(a => fields.Address(a.Document!.Address, a.Field)).Distinct()],

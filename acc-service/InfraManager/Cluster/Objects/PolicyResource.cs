@@ -2,7 +2,7 @@ using ACCOffload.InfraManager.State.Policy.Kubernetes;
 
 namespace ACCOffload.InfraManager.Cluster.Objects;
 
-/// <summary>An object that policy follows from: a Namespace, a Pod, a NetworkPolicy or a ClusterNetworkPolicy.</summary>
+/// <summary>An object that policy follows from: a Namespace, a Pod, a Node, a NetworkPolicy or a ClusterNetworkPolicy.</summary>
 internal sealed record PolicyResource(ObjectName Name, string Uid, string ResourceVersion, PolicyObjectKey Key)
     : KubeObject(Name, Uid, ResourceVersion)
 {

@@ -1,5 +1,6 @@
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Events;
+using ACCOffload.InfraManager.Cluster.Nodes;
 using ACCOffload.InfraManager.Cluster.Objects;
 using ACCOffload.InfraManager.Cluster.Watch;
 using ACCOffload.InfraManager.Programming;
@@ -10,12 +11,13 @@ namespace ACCOffload.InfraManager.Cluster.Policy;
 
 /// <summary>
 /// Watches what policy follows from, and submits it to the programmer in batches. NetworkPolicies and ClusterNetworkPolicies are always
-/// watched; namespaces and the pods of all nodes only while there is a policy. Failures are retried, and meanwhile what is known stays in
-/// effect.
+/// watched; namespaces and the pods of all nodes only while there is a policy, and Nodes only while a policy has peers by nodes. Failures
+/// are retried, and meanwhile what is known stays in effect.
 /// </summary>
 internal sealed partial class PolicyController : IDisposable
 {
     private readonly ApiServerClient _client;
+    private readonly NodeFeed _nodes;
     private readonly ApiServerOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -24,21 +26,25 @@ internal sealed partial class PolicyController : IDisposable
     private readonly ChangeSignal _signal = new();
     private readonly IntentSubmitter _submitter;
     private readonly PolicySink _clusterPolicySink;
+    private readonly PolicyNodeSink _nodeSink;
     private readonly Reflector<PolicyResource> _policies;
     private readonly Reflector<PolicyResource> _clusterPolicies;
     private volatile PeerWatch? _peers;
+    private volatile bool _watchesNodes;
 
     /// <param name="client">The API server.</param>
+    /// <param name="nodes">The watch of Nodes.</param>
     /// <param name="programmer">Enforces the policies.</param>
     /// <param name="record">Records an event about a policy that cannot be enforced as written.</param>
     /// <param name="options">Limits for requests to the API server.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Receives failures.</param>
     public PolicyController(
-        ApiServerClient client, IProgrammer programmer, Action<ClusterEvent> record, ApiServerOptions options, TimeProvider time,
-        ILogger logger)
+        ApiServerClient client, NodeFeed nodes, IProgrammer programmer, Action<ClusterEvent> record, ApiServerOptions options,
+        TimeProvider time, ILogger logger)
     {
         _client = client;
+        _nodes = nodes;
         _options = options;
         _time = time;
         _logger = logger;
@@ -48,18 +54,21 @@ internal sealed partial class PolicyController : IDisposable
         _policies = Watch(PolicyResourceKinds.NetworkPolicies, Sink(PolicyObjectKind.NetworkPolicy));
         _clusterPolicySink = Sink(PolicyObjectKind.ClusterNetworkPolicy);
         _clusterPolicies = Watch(PolicyResourceKinds.ClusterPolicies, _clusterPolicySink);
+        _nodeSink = new PolicyNodeSink(_state, _signal.Set);
     }
 
     /// <summary>Why the latest state is not in effect; empty if it is.</summary>
     public string Problem => _submitter.Problem is { Length: > 0 } problem ? problem
-        : _state.IsSynced ? ""
-        : Kinds.FirstOrDefault(k => !k.Synced) is { } missing
+        : _state is { IsSynced: true, WaitsForNodes: false } ? ""
+        : Kinds.Append<ReflectorStatus?>(NodesNeeded).FirstOrDefault(k => k is { Synced: false }) is { } missing
             ? $"{missing.Kind} objects not listed yet{(missing.LastError.Length == 0 ? "" : $": {missing.LastError}")}"
         : "not submitted yet";
 
-    /// <summary>One entry per kind that is watched now.</summary>
+    /// <summary>One entry per kind that is watched now, without Nodes.</summary>
     public IReadOnlyList<ReflectorStatus> Kinds =>
         [_policies.Status, _clusterPolicies.Status, .. _peers is { } peers ? peers.Kinds : []];
+
+    private ReflectorStatus? NodesNeeded => _watchesNodes ? _nodes.Status : null;
 
     public PolicyWatchStatus GetStatus() => _state.GetStatus(Problem);
 
@@ -77,6 +86,7 @@ internal sealed partial class PolicyController : IDisposable
         finally
         {
             await StopPeersAsync();
+            await StopNodesAsync();
         }
     }
 
@@ -113,7 +123,7 @@ internal sealed partial class PolicyController : IDisposable
         }
     }
 
-    /// <summary>Submits all changes, and starts or ends the watch of namespaces and pods.</summary>
+    /// <summary>Submits all changes, and starts or ends the watches of namespaces, pods and nodes.</summary>
     /// <returns>Whether the changes are in effect; otherwise they stay pending.</returns>
     private async Task<bool> FlushAsync(CancellationToken cancellationToken)
     {
@@ -122,6 +132,16 @@ internal sealed partial class PolicyController : IDisposable
             if (_state.NeedsPeers)
             {
                 StartPeers(cancellationToken);
+            }
+
+            if (_state.NeedsNodes)
+            {
+                StartNodes();
+            }
+            else if (_state.CanForgetNodes)
+            {
+                await StopNodesAsync();
+                _state.EndNodes();
             }
 
             while (_state.Take() is { } intent)
@@ -160,6 +180,26 @@ internal sealed partial class PolicyController : IDisposable
             cancellationToken);
     }
 
+    private void StartNodes()
+    {
+        if (!_watchesNodes)
+        {
+            LogNodesNeeded();
+            _state.BeginNodes();
+            _nodes.Add(_nodeSink);
+            _watchesNodes = true;
+        }
+    }
+
+    private async Task StopNodesAsync()
+    {
+        if (_watchesNodes)
+        {
+            _watchesNodes = false;
+            await _nodes.RemoveAsync(_nodeSink);
+        }
+    }
+
     private async Task StopPeersAsync()
     {
         if (_peers is { } peers)
@@ -179,4 +219,7 @@ internal sealed partial class PolicyController : IDisposable
     [LoggerMessage(EventId = 4223, Level = LogLevel.Information,
         Message = "The cluster has a policy: watching namespaces and the pods of all nodes")]
     private partial void LogPeersNeeded();
+
+    [LoggerMessage(EventId = 4224, Level = LogLevel.Information, Message = "A policy has peers by nodes: watching all nodes")]
+    private partial void LogNodesNeeded();
 }

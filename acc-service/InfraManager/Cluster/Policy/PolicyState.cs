@@ -6,7 +6,7 @@ namespace ACCOffload.InfraManager.Cluster.Policy;
 
 /// <summary>
 /// What the watches know about policy, and what of it the programmer does not have yet. It decides the order of the changes: a policy comes
-/// after the namespaces and pods that it selects. Thread-safe.
+/// after the namespaces, pods and nodes that it selects. Thread-safe.
 /// </summary>
 internal sealed class PolicyState
 {
@@ -21,7 +21,7 @@ internal sealed class PolicyState
 
     private readonly Lock _lock = new();
     private readonly Dictionary<PolicyObjectKind, Dictionary<string, PolicyObject>> _known =
-        PeerKinds.Concat(PolicyKinds).ToDictionary(k => k, _ => new Dictionary<string, PolicyObject>(StringComparer.Ordinal));
+        Enum.GetValues<PolicyObjectKind>().ToDictionary(k => k, _ => new Dictionary<string, PolicyObject>(StringComparer.Ordinal));
 
     private readonly Dictionary<PolicyObjectKey, string> _problems = [];
     private readonly Dictionary<Turn, HashSet<PolicyObjectKey>> _changed =
@@ -33,8 +33,15 @@ internal sealed class PolicyState
     // The kinds of which the programmer may have more objects than are known here: they go with the last change.
     private readonly HashSet<PolicyObjectKind> _removesOthers = [];
 
-    // Whether namespaces and pods are being watched, or may still be known to the programmer.
+    // The ClusterNetworkPolicies that ask which nodes there are.
+    private readonly HashSet<string> _nodePolicies = new(StringComparer.Ordinal);
+
+    // Nodes that the last list had and that cannot be read: the programmer keeps what it has of them.
+    private readonly HashSet<string> _keptNodes = new(StringComparer.Ordinal);
+
+    // Whether namespaces and pods are being watched, or may still be known to the programmer; and nodes.
     private bool _hasPeers = true;
+    private bool _hasNodes = true;
     private bool _isSynced;
 
     /// <summary>The order of changes.</summary>
@@ -44,8 +51,12 @@ internal sealed class PolicyState
 
         /// <summary>Single pods do not wait for a list.</summary>
         PodEvents,
+        Nodes,
         PodLists,
         Policies,
+
+        /// <summary>Those with peers by nodes wait until nodes are listed; nothing else does.</summary>
+        NodePolicies,
 
         /// <summary>By then the events of its pods have usually come.</summary>
         RemovedNamespaces,
@@ -88,6 +99,46 @@ internal sealed class PolicyState
         }
     }
 
+    /// <summary>Whether a policy has peers by nodes, so that nodes have to be known.</summary>
+    public bool NeedsNodes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return HasNodePolicies;
+            }
+        }
+    }
+
+    /// <summary>Whether policies with peers by nodes wait for the list of nodes.</summary>
+    public bool WaitsForNodes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return !AreNodesListed && _changed[Turn.NodePolicies].Count > 0;
+            }
+        }
+    }
+
+    /// <summary>Whether no policy asks for nodes, so that they can be forgotten.</summary>
+    public bool CanForgetNodes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _hasNodes && !HasNodePolicies && _listed.Contains(PolicyObjectKind.ClusterNetworkPolicy);
+            }
+        }
+    }
+
+    private bool HasNodePolicies => _nodePolicies.Count > 0;
+
+    private bool AreNodesListed => _listed.Contains(PolicyObjectKind.Node);
+
     private bool HasPolicies => PolicyKinds.Any(k => _known[k].Count > 0);
 
     private bool ArePeersListed => PeerKinds.All(_listed.Contains);
@@ -101,12 +152,23 @@ internal sealed class PolicyState
     }
 
     /// <summary>Takes over a complete list.</summary>
+    /// <param name="kind">The kind.</param>
+    /// <param name="objects">The objects that were read.</param>
+    /// <param name="keptNodes">Nodes that exist and could not be read: they keep their last version.</param>
     /// <returns>The objects with a problem that is new.</returns>
-    public IReadOnlyList<PolicyResource> Replace(PolicyObjectKind kind, IReadOnlyCollection<PolicyResource> objects)
+    public IReadOnlyList<PolicyResource> Replace(
+        PolicyObjectKind kind, IReadOnlyCollection<PolicyResource> objects, IReadOnlyCollection<string>? keptNodes = null)
     {
         lock (_lock)
         {
             var listed = objects.Select(o => o.Key.Name).ToHashSet(StringComparer.Ordinal);
+            if (kind == PolicyObjectKind.Node)
+            {
+                _keptNodes.Clear();
+                _keptNodes.UnionWith(keptNodes ?? []);
+                listed.UnionWith(_keptNodes);
+            }
+
             foreach (var gone in _known[kind].Keys.Where(n => !listed.Contains(n)).ToList())
             {
                 Remove(new PolicyObjectKey(kind, gone), Turn.PodLists);
@@ -179,6 +241,34 @@ internal sealed class PolicyState
         }
     }
 
+    /// <summary>Nodes are being watched again.</summary>
+    public void BeginNodes()
+    {
+        lock (_lock)
+        {
+            _hasNodes = true;
+        }
+    }
+
+    /// <summary>Nodes are no longer watched. They are forgotten and removed, unless a policy asks for them again.</summary>
+    public void EndNodes()
+    {
+        lock (_lock)
+        {
+            _listed.Remove(PolicyObjectKind.Node);
+            if (HasNodePolicies)
+            {
+                return;
+            }
+
+            _hasNodes = false;
+            _known[PolicyObjectKind.Node].Clear();
+            _keptNodes.Clear();
+            _changed[Turn.Nodes].Clear();
+            _removesOthers.Add(PolicyObjectKind.Node);
+        }
+    }
+
     /// <summary>The next changes to submit; null if there is nothing to submit now. What a complete list removes comes last.</summary>
     public PolicyIntent? Take()
     {
@@ -189,11 +279,17 @@ internal sealed class PolicyState
             // A policy without the pods that it selects would drop or pass too much.
             if (ArePeersListed || !hasPolicies)
             {
-                Array.ForEach(Enum.GetValues<Turn>(), turn => Move(turn, keys));
+                foreach (var turn in Enum.GetValues<Turn>())
+                {
+                    if (!IsHeldBack(turn))
+                    {
+                        Move(turn, keys);
+                    }
+                }
             }
 
             HashSet<PolicyObjectKind> removes = [];
-            var isDone = _changed.Values.All(c => c.Count == 0);
+            var isDone = _changed.All(c => c.Value.Count == 0 || IsHeldBack(c.Key));
             if (isDone)
             {
                 removes.UnionWith(_removesOthers.Where(PolicyKinds.Contains));
@@ -202,10 +298,16 @@ internal sealed class PolicyState
                 {
                     removes.UnionWith(_removesOthers.Where(PeerKinds.Contains));
                 }
+
+                if (HasNodePolicies ? AreNodesListed : !_hasNodes)
+                {
+                    removes.UnionWith(_removesOthers.Where(k => k == PolicyObjectKind.Node));
+                }
             }
 
             var isLast = isDone && _removesOthers.SetEquals(removes);
-            var completes = !_isSynced && isLast && PolicyKinds.All(_listed.Contains) && (hasPolicies ? ArePeersListed : !_hasPeers);
+            var completes = !_isSynced && isLast && PolicyKinds.All(_listed.Contains) && (hasPolicies ? ArePeersListed : !_hasPeers)
+                && (HasNodePolicies ? AreNodesListed : !_hasNodes);
             if (keys.Count == 0 && removes.Count == 0 && !completes)
             {
                 return null;
@@ -214,8 +316,7 @@ internal sealed class PolicyState
             _removesOthers.ExceptWith(removes);
             return new PolicyIntent([.. keys.Select(k => (k, Find(k)))])
             {
-                Listed = removes.ToDictionary(
-                    k => k, IReadOnlySet<string> (PolicyObjectKind k) => _known[k].Keys.ToHashSet(StringComparer.Ordinal)),
+                Listed = removes.ToDictionary(k => k, NamesOf),
                 IsSynced = completes,
             };
         }
@@ -257,7 +358,8 @@ internal sealed class PolicyState
             return new PolicyWatchStatus(
                 _isSynced, _known[PolicyObjectKind.Namespace].Count, _known[PolicyObjectKind.Pod].Count,
                 _known[PolicyObjectKind.NetworkPolicy].Count, _known[PolicyObjectKind.ClusterNetworkPolicy].Count,
-                _changed.Values.Sum(c => c.Count), problems.Count, [.. problems.Take(MaxProblems)], problem);
+                _known[PolicyObjectKind.Node].Count, _changed.Values.Sum(c => c.Count), problems.Count,
+                [.. problems.Take(MaxProblems)], problem);
         }
     }
 
@@ -287,6 +389,7 @@ internal sealed class PolicyState
             }
 
             known[item.Key.Name] = record;
+            NoteNodes(item.Key, record);
             Enqueue(item.Key, podTurn);
             if (!isKnown && item.Key.Kind == PolicyObjectKind.Namespace)
             {
@@ -302,11 +405,42 @@ internal sealed class PolicyState
     {
         // Also what is not known here: the programmer may have it from before a restart.
         _known[key.Kind].Remove(key.Name);
+        NoteNodes(key, null);
         Enqueue(key, podTurn);
         if (key.Kind == PolicyObjectKind.Namespace)
         {
             EnqueuePodsOf([key.Name], podTurn);
         }
+    }
+
+    private void NoteNodes(PolicyObjectKey key, PolicyObject? value)
+    {
+        if (key.Kind == PolicyObjectKind.Node)
+        {
+            _keptNodes.Remove(key.Name);
+        }
+        else if (value is ClusterPolicyRecord { HasNodePeers: true })
+        {
+            _nodePolicies.Add(key.Name);
+        }
+        else if (key.Kind == PolicyObjectKind.ClusterNetworkPolicy)
+        {
+            _nodePolicies.Remove(key.Name);
+        }
+    }
+
+    private bool IsHeldBack(Turn turn) => turn == Turn.NodePolicies && !AreNodesListed;
+
+    /// <summary>The names of all objects of a kind that exist.</summary>
+    private IReadOnlySet<string> NamesOf(PolicyObjectKind kind)
+    {
+        var names = _known[kind].Keys.ToHashSet(StringComparer.Ordinal);
+        if (kind == PolicyObjectKind.Node)
+        {
+            names.UnionWith(_keptNodes);
+        }
+
+        return names;
     }
 
     /// <returns>Whether it has a problem that is new.</returns>
@@ -348,6 +482,8 @@ internal sealed class PolicyState
         {
             PolicyObjectKind.Namespace => _known[key.Kind].ContainsKey(key.Name) ? Turn.Namespaces : Turn.RemovedNamespaces,
             PolicyObjectKind.Pod => podTurn,
+            PolicyObjectKind.Node => Turn.Nodes,
+            PolicyObjectKind.ClusterNetworkPolicy when _nodePolicies.Contains(key.Name) => Turn.NodePolicies,
             _ => Turn.Policies,
         };
         foreach (var (other, keys) in _changed)

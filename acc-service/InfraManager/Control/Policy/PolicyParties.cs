@@ -11,7 +11,7 @@ namespace ACCOffload.InfraManager.Control.Policy;
 /// <param name="Kind">What it is.</param>
 /// <param name="Addresses">Its addresses.</param>
 /// <param name="Pod">Namespace and name; empty if it is no known pod.</param>
-/// <param name="Node">The pod's node; empty if not known.</param>
+/// <param name="Node">The pod's node, or the node that has the address; empty if not known.</param>
 /// <param name="Endpoint">The endpoint of a pod of this node.</param>
 internal sealed record PolicyEnd(PolicyEndKind Kind, IReadOnlyList<PolicyAddress> Addresses, string Pod, string Node, Endpoint? Endpoint)
 {
@@ -21,6 +21,7 @@ internal sealed record PolicyEnd(PolicyEndKind Kind, IReadOnlyList<PolicyAddress
         PolicyEndKind.LocalPod => "local pod",
         PolicyEndKind.RemotePod => "pod of another node",
         PolicyEndKind.Node => "node",
+        PolicyEndKind.NodeAddress => $"address of node {Node}",
         PolicyEndKind.UnknownPod => "unknown pod",
         _ => "outside",
     };
@@ -36,6 +37,11 @@ internal enum PolicyEndKind
 
     /// <summary>This node itself.</summary>
     Node,
+
+    /// <summary>
+    /// An address of a Node of the cluster, which peers by nodes ask for. Nodes are known only while a policy has such peers.
+    /// </summary>
+    NodeAddress,
 
     RemotePod,
     LocalPod,
@@ -82,8 +88,10 @@ internal static class PolicyParties
             { Addresses.Count: 0 } => throw IntentException.Invalid(field, $"pod {pod} has no address yet"),
             { IsHostNetwork: true } when record.Node == policy.Node.Name =>
                 new PolicyEnd(PolicyEndKind.Node, record.Addresses, record.Key, record.Node, null),
-            // Policies treat it as an address like any other.
-            { IsHostNetwork: true } => new PolicyEnd(PolicyEndKind.Outside, record.Addresses, record.Key, record.Node, null),
+            // Policies treat it as an address like any other, which may be one of its node.
+            { IsHostNetwork: true } => new PolicyEnd(
+                FindNode(policy, record.Addresses[0]) is null ? PolicyEndKind.Outside : PolicyEndKind.NodeAddress, record.Addresses,
+                record.Key, record.Node, null),
             _ => new PolicyEnd(PolicyEndKind.RemotePod, record.Addresses, record.Key, record.Node, null),
         };
     }
@@ -103,11 +111,14 @@ internal static class PolicyParties
 
         var pod = policy.Model.PolicyObjects.Values.OfType<PodRecord>()
             .FirstOrDefault(p => !p.IsHostNetwork && !p.IsFinished && p.Addresses.Contains(wanted));
-        return pod is not null
-            ? new PolicyEnd(PolicyEndKind.RemotePod, [wanted], pod.Key, pod.Node, null)
+        return pod is not null ? new PolicyEnd(PolicyEndKind.RemotePod, [wanted], pod.Key, pod.Node, null)
+            : FindNode(policy, wanted) is { } node ? new PolicyEnd(PolicyEndKind.NodeAddress, [wanted], "", node.Name, null)
             : new PolicyEnd(
                 policy.Compiler.Model.IsKnown(wanted) ? PolicyEndKind.Outside : PolicyEndKind.UnknownPod, [wanted], "", "", null);
     }
+
+    private static NodeRecord? FindNode(PolicyInForce policy, PolicyAddress address) =>
+        policy.Model.PolicyObjects.Values.OfType<NodeRecord>().FirstOrDefault(n => n.Addresses.Contains(address));
 
     private static PolicyEnd Local(Endpoint endpoint) => new(
         PolicyEndKind.LocalPod, [.. endpoint.Spec.Addresses.Select(PolicyAddress.Of)], PolicyBindings.KeyOf(endpoint.Spec),

@@ -52,11 +52,20 @@ internal sealed class PolicyTrial
     /// <summary>
     /// Compares the verdicts with and without the changed policies. The reply lacks the live flows, which <c>Flows</c> judges.
     /// </summary>
-    /// <exception cref="IntentException">INVALID_ARGUMENT: a policy cannot be compiled.</exception>
+    /// <exception cref="IntentException">
+    /// INVALID_ARGUMENT: a policy cannot be compiled. FAILED_PRECONDITION: a policy asks for nodes, which are not known.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was ended.</exception>
     public (TryPolicyReply Reply, FlowTrial Flows) Run(
         IReadOnlyList<(PolicyObjectKey Key, PolicyObject? Object)> changes, CancellationToken cancellationToken)
     {
+        if (HasNodePeers(changes) && !HasNodePeers(_objects))
+        {
+            throw new IntentException(
+                IntentError.FailedPrecondition,
+                "no policy of the cluster has peers by nodes, so its nodes are not watched, and what such a peer would select is unknown");
+        }
+
         var compiler = new PolicyCompiler();
         compiler.SetPodRanges([.. _podRanges]);
         var policies = new KubernetesPolicies(compiler);
@@ -70,6 +79,9 @@ internal sealed class PolicyTrial
         return (Reply(difference, before.Endpoints.Count), new FlowTrial(before, compiler.Model, difference.Changed));
     }
 
+    private static bool HasNodePeers(IEnumerable<(PolicyObjectKey Key, PolicyObject? Object)> objects) =>
+        objects.Any(o => o.Object is ClusterPolicyRecord { HasNodePeers: true });
+
     private TryPolicyReply Reply(PolicyDifference difference, int pods)
     {
         var reply = new TryPolicyReply
@@ -80,9 +92,17 @@ internal sealed class PolicyTrial
             EffectsLeftOut = (uint)Math.Max(0, difference.Effects.Count - MaxEffects),
         };
         var names = new Dictionary<PolicyAddress, string>();
+        var nodes = new Dictionary<PolicyAddress, string>();
         foreach (var (_, value) in _objects)
         {
-            if (value is PodRecord { IsHostNetwork: false, IsFinished: false } pod)
+            if (value is NodeRecord node)
+            {
+                foreach (var address in node.Addresses)
+                {
+                    nodes[address] = $"node {node.Name}";
+                }
+            }
+            else if (value is PodRecord { IsHostNetwork: false, IsFinished: false } pod)
             {
                 foreach (var address in pod.Addresses)
                 {
@@ -93,11 +113,12 @@ internal sealed class PolicyTrial
 
         reply.Effects.AddRange(difference.Effects.OrderBy(e => e.Pod, StringComparer.Ordinal).ThenBy(e => e.Direction)
             .ThenBy(e => e.After.IsAllowed).ThenBy(e => e.After.Rule, StringComparer.Ordinal)
-            .Take(MaxEffects).Select(e => Message(e, names)));
+            .Take(MaxEffects).Select(e => Message(e, names, nodes)));
         return reply;
     }
 
-    private static PolicyEffectInfo Message(PolicyEffect effect, Dictionary<PolicyAddress, string> names)
+    private static PolicyEffectInfo Message(
+        PolicyEffect effect, Dictionary<PolicyAddress, string> names, Dictionary<PolicyAddress, string> nodes)
     {
         var message = new PolicyEffectInfo
         {
@@ -114,7 +135,10 @@ internal sealed class PolicyTrial
             message.Others |= !names.ContainsKey(peer.Address);
             if (message.Examples.Count < MaxExamples)
             {
-                message.Examples.Add(names.TryGetValue(peer.Address, out var name) ? $"{name} ({peer.Address})" : peer.Address.ToString());
+                message.Examples.Add(
+                    names.TryGetValue(peer.Address, out var name) || nodes.TryGetValue(peer.Address, out name)
+                        ? $"{name} ({peer.Address})"
+                        : peer.Address.ToString());
             }
         }
 

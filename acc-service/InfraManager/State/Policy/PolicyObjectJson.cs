@@ -15,6 +15,7 @@ internal static class PolicyObjectJson
     public static string Write(PolicyObject value) => value switch
     {
         NamespaceRecord record => JsonSerializer.Serialize(StoredNamespace.Of(record), StoredJson.Default.StoredNamespace),
+        NodeRecord record => JsonSerializer.Serialize(StoredNode.Of(record), StoredJson.Default.StoredNode),
         PodRecord record => JsonSerializer.Serialize(StoredPod.Of(record), StoredJson.Default.StoredPod),
         NetworkPolicyRecord record => JsonSerializer.Serialize(StoredNetworkPolicy.Of(record), StoredJson.Default.StoredNetworkPolicy),
         ClusterPolicyRecord record => JsonSerializer.Serialize(StoredClusterPolicy.Of(record), StoredJson.Default.StoredClusterPolicy),
@@ -29,6 +30,7 @@ internal static class PolicyObjectJson
             PolicyObject record = kind switch
             {
                 PolicyObjectKind.Namespace => Read(text, StoredJson.Default.StoredNamespace).ToRecord(),
+                PolicyObjectKind.Node => Read(text, StoredJson.Default.StoredNode).ToRecord(),
                 PolicyObjectKind.Pod => Read(text, StoredJson.Default.StoredPod).ToRecord(),
                 PolicyObjectKind.NetworkPolicy => Read(text, StoredJson.Default.StoredNetworkPolicy).ToRecord(),
                 PolicyObjectKind.ClusterNetworkPolicy => Read(text, StoredJson.Default.StoredClusterPolicy).ToRecord(),

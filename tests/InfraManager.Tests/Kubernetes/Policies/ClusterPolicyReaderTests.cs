@@ -55,12 +55,12 @@ public sealed class ClusterPolicyReaderTests
     }
 
     [Theory]
-    [InlineData("""{"nodes":{}}""", "peers by nodes are not enforced")]
     [InlineData("""{"domainNames":["example.org"]}""", "peers by domain names are not enforced")]
     [InlineData("""{"later":{}}""", "no kind that is known")]
     [InlineData("null", "no kind that is known")]
     [InlineData("""{"networks":[]}""", "no kind that is known")]
-    [InlineData("""{"namespaces":{},"nodes":{}}""", "peers by nodes are not enforced")]
+    [InlineData("""{"namespaces":{},"nodes":{}}""", "no kind that is known, or more than one")]
+    [InlineData("""{"networks":["10.0.0.0/8"],"nodes":{}}""", "no kind that is known, or more than one")]
     public void A_peer_of_an_unknown_kind_matches_no_accept_and_makes_others_deny_all(string peer, string problem)
     {
         foreach (var (action, expected) in new[] { ("Accept", ""), ("Deny", "deny all"), ("Pass", "deny all") })
@@ -71,6 +71,32 @@ public sealed class ClusterPolicyReaderTests
             Assert.False(read.IsUnreadable);
             Assert.Equal(expected, Rules((ClusterPolicyRecord)read.Record!));
         }
+    }
+
+    [Fact]
+    public void Egress_to_nodes_is_by_their_labels()
+    {
+        var read = Read("""{"tier":"Admin","priority":1,"subject":{"namespaces":{}},"egress":[{"action":"Deny","to":[{"nodes":{"matchLabels":{"a":"b"}}},{"nodes":{}}]}]}""");
+
+        Assert.Equal("", read.Problem);
+        Assert.Equal(
+            [new PolicyPeer { Nodes = Selector("a", "b") }, new PolicyPeer { Nodes = LabelSelector.All }],
+            ((ClusterPolicyRecord)read.Record!).Egress[0].Peers);
+        Assert.True(((ClusterPolicyRecord)read.Record!).HasNodePeers);
+    }
+
+    [Theory]
+    [InlineData("Accept", "")]
+    [InlineData("Deny", "deny all")]
+    public void Ingress_from_nodes_fails_closed(string action, string expected)
+    {
+        var read = Read($$$"""{"tier":"Admin","priority":1,"subject":{"namespaces":{}},"ingress":[{"action":"{{{action}}}","from":[{"nodes":{}}]}]}""");
+
+        Assert.Equal("ClusterNetworkPolicy p: spec.ingress[0].from[0]: peers by nodes are for egress only", read.Problem);
+        Assert.Equal(
+            expected,
+            string.Join(", ", PolicyTranslator.Translate((ClusterPolicyRecord)read.Record!).Rules.Ingress
+                .Select(r => r.Action == PolicyAction.Deny && r.Match == RuleMatch.Any ? "deny all" : "other")));
     }
 
     [Theory]

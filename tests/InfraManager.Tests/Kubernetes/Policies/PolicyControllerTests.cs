@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using ACCOffload.InfraManager.Cluster.Connection;
 using ACCOffload.InfraManager.Cluster.Events;
+using ACCOffload.InfraManager.Cluster.Nodes;
 using ACCOffload.InfraManager.Cluster.Policy;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Policy.Kubernetes;
@@ -19,6 +20,7 @@ public sealed class PolicyControllerTests : IAsyncLifetime
     private readonly CancellationTokenSource _stop = new();
     private ClusterFixture _cluster = null!;
     private ApiServerClient _client = null!;
+    private NodeFeed _nodes = null!;
     private PolicyController _controller = null!;
     private Task _running = Task.CompletedTask;
 
@@ -30,14 +32,16 @@ public sealed class PolicyControllerTests : IAsyncLifetime
     {
         _cluster = await ClusterFixture.StartAsync();
         _client = _cluster.NewClient();
+        _nodes = new NodeFeed(_client, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
         _controller = new PolicyController(
-            _client, _core, _events.Enqueue, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
+            _client, _nodes, _core, _events.Enqueue, _cluster.Options, TimeProvider.System, _cluster.Log.CreateLogger("Kubernetes"));
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _running;
+        await _nodes.DisposeAsync();
         _controller.Dispose();
         _client.Dispose();
         _stop.Dispose();
@@ -55,8 +59,9 @@ public sealed class PolicyControllerTests : IAsyncLifetime
         // What the model has from before a restart goes: the policies first.
         var removed = Intents.SelectMany((i, at) => i.Listed.Select(l => (l.Key, At: at, l.Value.Count))).ToList();
         Assert.All(removed, r => Assert.Equal(0, r.Count));
-        Assert.Equal(4, removed.Select(r => r.Key).Distinct().Count());
-        Assert.True(removed.Where(r => IsPolicy(r.Key)).Max(r => r.At) < removed.Where(r => !IsPolicy(r.Key)).Min(r => r.At));
+        Assert.Equal(5, removed.Select(r => r.Key).Distinct().Count());
+        Assert.True(removed.Where(r => IsPolicy(r.Key)).Max(r => r.At) < removed.Where(r => IsPeer(r.Key)).Min(r => r.At));
+        Assert.Equal(0, Server.CountLists(Kube.Nodes));
         Assert.Equal([.. Enumerable.Repeat(false, Intents.Count - 1), true], Intents.Select(i => i.IsSynced));
         Assert.Equal("", _controller.Problem);
     }
@@ -98,7 +103,7 @@ public sealed class PolicyControllerTests : IAsyncLifetime
         await EventuallyAsync(() => Model().Count == 0 && Server.WatcherCount(Kube.Pods) == 0);
         var last = Intents.Skip(before).ToList();
         Assert.Equal([(Key("NetworkPolicy", "shop/two"), null)], last[0].Changes);
-        Assert.DoesNotContain(last[0].Listed, l => !IsPolicy(l.Key));
+        Assert.DoesNotContain(last[0].Listed, l => IsPeer(l.Key));
         Assert.Equal(
             [PolicyObjectKind.Namespace, PolicyObjectKind.Pod], last.Skip(1).SelectMany(i => i.Listed.Keys).Order());
         Assert.Equal((0, 0), (_controller.GetStatus().Pods, _controller.GetStatus().Namespaces));
@@ -269,7 +274,7 @@ public sealed class PolicyControllerTests : IAsyncLifetime
         Server.HasClusterPolicies = true;
         Server.Put(
             Kube.Namespace("shop"),
-            Kube.ClusterPolicy("guard").With("spec.egress", JsonNode.Parse("""[{"action":"Accept","to":[{"nodes":{}}]}]""")));
+            Kube.ClusterPolicy("guard").With("spec.egress", JsonNode.Parse("""[{"action":"Accept","to":[{"domainNames":["a.example"]}]}]""")));
         await SyncAsync();
 
         Assert.Equal(["Namespace shop", "ClusterNetworkPolicy guard"], Sent().Select(c => c.Key.ToString()));
@@ -282,9 +287,75 @@ public sealed class PolicyControllerTests : IAsyncLifetime
         await EventuallyAsync(() => Model().Count == 0);
     }
 
+    [Fact]
+    public async Task Nodes_are_watched_only_while_a_policy_asks_for_them()
+    {
+        Server.HasClusterPolicies = true;
+        Server.Put(Kube.Namespace("shop"), Kube.Node("node-1", "a").WithAddresses(["192.0.2.1"]), Kube.ClusterPolicy("guard"));
+        await SyncAsync();
+        Assert.Equal(0, Server.CountLists(Kube.Nodes));
+
+        var before = Intents.Count;
+        Server.Put(ToNodes("guard"));
+        await EventuallyAsync(() => Model()[Key("ClusterNetworkPolicy", "guard")] is ClusterPolicyRecord { HasNodePeers: true });
+        Assert.Equal(["Node node-1", "ClusterNetworkPolicy guard"], Sent(before).Select(c => c.Key.ToString()));
+        Assert.Equal(1, _controller.GetStatus().Nodes);
+        Assert.Empty(_events);
+
+        // A node changes with every status report; only its labels and addresses count.
+        before = Intents.Count;
+        for (var i = 0; i < 50; i++)
+        {
+            Server.Put(Kube.Node("node-1", "a").WithAddresses(["192.0.2.1"]).With("status.phase", $"{i}"));
+        }
+
+        Server.Put(Kube.Node("node-1", "b").WithAddresses(["192.0.2.1"]), Kube.Node("node-2", "b").WithAddresses(["192.0.2.2", "fd00::2"]));
+        await EventuallyAsync(() => Model().GetValueOrDefault(Key("Node", "node-2")) is NodeRecord { Addresses.Count: 2 });
+        Assert.Equal(["Node node-1", "Node node-2"], Sent(before).Select(c => c.Key.ToString()));
+
+        Server.Put(Kube.ClusterPolicy("guard"));
+        await EventuallyAsync(() => !Model().Keys.Any(k => k.Kind == PolicyObjectKind.Node) && Server.WatcherCount(Kube.Nodes) == 0);
+        Assert.Equal(0, _controller.GetStatus().Nodes);
+        Assert.Contains(Key("Namespace", "shop"), Model().Keys);
+    }
+
+    [Fact]
+    public async Task Only_a_policy_that_asks_for_nodes_waits_while_they_cannot_be_listed()
+    {
+        var isDown = true;
+        Server.HasClusterPolicies = true;
+        Server.Put(Kube.Namespace("shop"), Kube.NetworkPolicy("shop", "closed"), Kube.Node("node-1", "a").WithAddresses(["192.0.2.1"]));
+        Server.Intercept = async context =>
+        {
+            if (!isDown || context.Request.Path != Kube.Nodes)
+            {
+                return false;
+            }
+
+            await FakeApiServer.FailAsync(context, 403, "Forbidden", "nodes is forbidden");
+            return true;
+        };
+        await SyncAsync();
+        Server.Put(ToNodes("guard"));
+        await EventuallyAsync(() => _controller.Problem.Contains("nodes is forbidden", StringComparison.Ordinal));
+        Server.Put(Kube.Pod("shop", "late", "10.0.0.9"));
+        await HasAsync("Pod shop/late");
+        Assert.DoesNotContain(Key("ClusterNetworkPolicy", "guard"), Model().Keys);
+
+        isDown = false;
+        await HasAsync("ClusterNetworkPolicy guard");
+        await EventuallyAsync(() => _controller.Problem.Length == 0);
+        Assert.Contains(Key("Node", "node-1"), Model().Keys);
+    }
+
+    private static JsonObject ToNodes(string name) =>
+        Kube.ClusterPolicy(name).With("spec.egress", JsonNode.Parse("""[{"action":"Accept","to":[{"nodes":{}}]}]"""));
+
     private static PolicyObjectKey Key(string kind, string name) => new(Enum.Parse<PolicyObjectKind>(kind), name);
 
     private static bool IsPolicy(PolicyObjectKind kind) => kind is PolicyObjectKind.NetworkPolicy or PolicyObjectKind.ClusterNetworkPolicy;
+
+    private static bool IsPeer(PolicyObjectKind kind) => kind is PolicyObjectKind.Namespace or PolicyObjectKind.Pod;
 
     private static Task EventuallyAsync(Func<bool> condition) => Eventually.TrueAsync(condition, () => "");
 

@@ -29,7 +29,14 @@ public sealed class KubernetesWireTests(KubernetesWireTests.Node fixture) : ICla
         await node.SetAsync(first);
         foreach (var pod in test.Pods)
         {
-            await node.AttachAsync(pod, test.Addresses[pod]);
+            if (!test.Hosts.TryGetValue(pod, out var host))
+            {
+                await node.AttachAsync(pod, test.Addresses[pod]);
+            }
+            else if (host == PolicyNode.Name)
+            {
+                await node.AttachHostAsync(pod, test.Addresses[pod]);
+            }
         }
 
         foreach (var (objects, probes) in test.Steps)

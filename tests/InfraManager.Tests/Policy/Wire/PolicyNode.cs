@@ -19,6 +19,9 @@ namespace ACCOffload.InfraManager.Tests.Policy.Wire;
 /// </summary>
 internal sealed class PolicyNode : IAsyncDisposable
 {
+    /// <summary>The node's name.</summary>
+    public const string Name = "node-1";
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private readonly TapTarget _target;
@@ -82,10 +85,12 @@ internal sealed class PolicyNode : IAsyncDisposable
             PodNamespace = space,
             PodName = name,
         };
-        await _programmer.SubmitAsync(TestNode.Attach(spec), default).WaitAsync(Limit);
-        _attached.Add(spec);
-        Pods.Open(key, spec.PortName, spec.Mac, spec.Addresses[0]);
+        await AttachAsync(key, spec, spec.Addresses[0]);
     }
+
+    /// <summary>Attaches the host, where a pod on its network receives what comes to the node's address.</summary>
+    public Task AttachHostAsync(string key, string address) =>
+        AttachAsync(key, TestNode.Host(++_sequence) with { Device = DeviceKind.Tap }, IPAddress.Parse(address));
 
     /// <summary>Leaves neither pods nor objects.</summary>
     public async Task ClearAsync()
@@ -98,6 +103,13 @@ internal sealed class PolicyNode : IAsyncDisposable
 
         _attached.Clear();
         await SetAsync([]);
+    }
+
+    private async Task AttachAsync(string key, EndpointSpec spec, IPAddress address)
+    {
+        await _programmer.SubmitAsync(TestNode.Attach(spec), default).WaitAsync(Limit);
+        _attached.Add(spec);
+        Pods.Open(key, spec.PortName, spec.Mac, address);
     }
 
     public async ValueTask DisposeAsync()

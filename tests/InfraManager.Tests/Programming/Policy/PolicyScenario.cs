@@ -19,6 +19,8 @@ internal sealed class PolicyScenario : IAsyncDisposable
     private const int Remote = 4;
     private static readonly string[] Spaces = ["x", "y"];
     private static readonly string[] Values = ["a", "b"];
+    private static readonly string[] NodeAddresses =
+        ["198.51.100.7", "203.0.113.9", "10.244.0.1", "10.244.0.6", "10.244.0.77", "10.244.1.1"];
 
     private static readonly (byte Protocol, ushort Port)[] Ports =
         [(IpProtocol.Tcp, 80), (IpProtocol.Tcp, 81), (IpProtocol.Tcp, 8080), (IpProtocol.Udp, 80), (IpProtocol.Icmp, 0x0800)];
@@ -60,8 +62,9 @@ internal sealed class PolicyScenario : IAsyncDisposable
             scenario.Note(scenario.Pod(i));
         }
 
+        scenario.Note(scenario.Node());
         scenario._before = scenario._after;
-        await scenario.SubmitAsync([.. scenario._after.Namespaces.Values, .. scenario._after.Pods.Values], isSynced: true);
+        await scenario.SubmitAsync([.. scenario._after.Objects.Values], isSynced: true);
         await scenario.AttachAsync();
         await scenario.AttachAsync();
         return scenario;
@@ -71,7 +74,7 @@ internal sealed class PolicyScenario : IAsyncDisposable
     public async Task ChangeAsync()
     {
         _before = _after;
-        switch (_random.Next(8))
+        switch (_random.Next(12))
         {
             case 0:
                 await AttachAsync();
@@ -86,7 +89,16 @@ internal sealed class PolicyScenario : IAsyncDisposable
                 await SetAsync(Pod(_random.Next(Local + Remote)));
                 break;
             case 5 when _after.Policies.Count > 0:
-                await SetAsync(new PolicyObjectKey(PolicyObjectKind.NetworkPolicy, Any([.. _after.Policies.Keys])), null);
+                await SetAsync(Any(_after.Policies).ObjectKey, null);
+                break;
+            case 6:
+                await SetAsync(Node());
+                break;
+            case 7 when _after.Nodes.Count > 0:
+                await SetAsync(Any(_after.Nodes).ObjectKey, null);
+                break;
+            case 8 or 9:
+                await SetAsync(ClusterPolicy());
                 break;
             default:
                 await SetAsync(Policy());
@@ -186,7 +198,7 @@ internal sealed class PolicyScenario : IAsyncDisposable
         }
 
         var number = Any(free);
-        var pod = _after.Pods.Values.Single(p => p.Name == $"pod-{number}");
+        var pod = _after.Pods.Single(p => p.Name == $"pod-{number}");
         var spec = TestNode.Pod(number, ++_sequence) with { PodNamespace = pod.Namespace, PodUid = pod.Uid };
         _attached.Add(spec);
         await RetryAsync(() => Core.Programmer.SubmitAsync(TestNode.Attach(spec), default));
@@ -206,14 +218,36 @@ internal sealed class PolicyScenario : IAsyncDisposable
 
     private PodRecord Pod(int number)
     {
-        var known = _after.Pods.Values.SingleOrDefault(p => p.Name == $"pod-{number}");
+        var known = _after.Pods.SingleOrDefault(p => p.Name == $"pod-{number}");
+        SequenceOf<ContainerPort> ports = [new("http", IpProtocol.Tcp, Any<ushort>([80, 8080]))];
+        // A pod's labels may change, its ports never do.
         return new PodRecord(
             known?.Namespace ?? Any(Spaces), $"pod-{number}", LabelSet.Of([new("app", Any(Values)), new("tier", Any(Values))]),
-            [PolicyAddress.Of(TestNode.Ip(number))], [new("http", IpProtocol.Tcp, Any<ushort>([80, 8080]))])
+            [PolicyAddress.Of(TestNode.Ip(number))], known?.Ports ?? ports)
         {
             Uid = known?.Uid ?? $"uid-{_uids++}",
             Node = number < Local ? "node-1" : "node-2",
         };
+    }
+
+    /// <summary>A node with some of the addresses that packets go to. Two may have the same, and a pod may have it, too.</summary>
+    private NodeRecord Node() => new(
+        $"node-{1 + _random.Next(3)}", LabelSet.Of([new("zone", Any(Values))]),
+        [.. Many(() => Any(NodeAddresses)).Select(PolicyAddress.Parse).Distinct().Order()]);
+
+    // Of all namespaces: otherwise a namespace's labels would change a pod's own policies and its peers, which is no change in one step.
+    private ClusterPolicyRecord ClusterPolicy() => new(
+        $"cluster-{_random.Next(3)}", _random.Next(2) == 0, _random.Next(3), LabelSelector.All, Selector("app"),
+        [.. ClusterRules(() => Peer("team"))],
+        [.. ClusterRules(() => _random.Next(2) == 0 ? Peer("team") : new PolicyPeer { Nodes = Selector("zone") })]);
+
+    private IEnumerable<ClusterPolicyRule> ClusterRules(Func<PolicyPeer> peer)
+    {
+        for (var i = _random.Next(3); i > 0; i--)
+        {
+            yield return new ClusterPolicyRule(
+                "", Any([PolicyAction.Allow, PolicyAction.Deny, PolicyAction.Pass]), [peer(), .. Many(peer)], [.. Many(Port)]);
+        }
     }
 
     private NetworkPolicyRecord Policy() => new(
@@ -224,16 +258,17 @@ internal sealed class PolicyScenario : IAsyncDisposable
     {
         for (var i = _random.Next(3); i > 0; i--)
         {
-            yield return new NetworkPolicyRule([.. Many(Peer)], [.. Many(Port)]);
+            yield return new NetworkPolicyRule([.. Many(() => Peer())], [.. Many(Port)]);
         }
     }
 
     private IEnumerable<T> Many<T>(Func<T> make) => Enumerable.Range(0, _random.Next(3)).Select(_ => make());
 
-    private PolicyPeer Peer() => _random.Next(4) switch
+    /// <param name="namespaces">The label that selects the namespaces; empty where the policy's own namespace may be meant, too.</param>
+    private PolicyPeer Peer(string namespaces = "") => _random.Next(4) switch
     {
         0 => new PolicyPeer { Nets = [PolicyNet.Parse(Any(["10.244.0.0/16", "10.244.0.0/29", "198.51.100.0/24", "0.0.0.0/0"]))], Except = [.. Many(Net)] },
-        1 => new PolicyPeer { Pods = Selector("tier") },
+        1 => new PolicyPeer { Pods = Selector("tier"), Namespaces = namespaces.Length > 0 ? Selector(namespaces) : null },
         2 => new PolicyPeer { Namespaces = Selector("team") },
         _ => new PolicyPeer { Namespaces = LabelSelector.All, Pods = Selector("app") },
     };
@@ -262,10 +297,10 @@ internal sealed class PolicyScenario : IAsyncDisposable
         var pods = judge.Pods.ToHashSet();
         IPAddress[] peers =
         [
-            .. Enumerable.Range(0, Local + Remote).Select(TestNode.Ip), TestNode.Ip(77), IPAddress.Parse("198.51.100.7"),
+            .. Enumerable.Range(0, Local + Remote).Select(TestNode.Ip), TestNode.Ip(77), TestNode.Ip(78), IPAddress.Parse("198.51.100.7"),
             IPAddress.Parse("203.0.113.9"),
         ];
-        foreach (var pod in _after.Pods.Values.Where(p => p.Node == "node-1" && pods.Contains(p.Addresses[0].ToIPAddress())))
+        foreach (var pod in _after.Pods.Where(p => p.Node == "node-1" && pods.Contains(p.Addresses[0].ToIPAddress())))
         {
             // A pod is not judged for what it sends to itself.
             var others = peers.Where(p => !p.Equals(pod.Addresses[0].ToIPAddress()));

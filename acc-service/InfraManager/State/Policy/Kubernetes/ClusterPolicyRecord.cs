@@ -21,5 +21,8 @@ internal sealed record ClusterPolicyRule(string Name, PolicyAction Action, Seque
 internal sealed record ClusterPolicyRecord(string Name, bool IsBaseline, int Priority, LabelSelector Namespaces, LabelSelector Pods,
     SequenceOf<ClusterPolicyRule> Ingress, SequenceOf<ClusterPolicyRule> Egress) : PolicyObject
 {
+    /// <summary>Whether it asks which nodes there are.</summary>
+    public bool HasNodePeers => Ingress.Concat(Egress).Any(r => r.Peers.Any(p => p.Nodes is not null));
+
     public override PolicyObjectKey ObjectKey => new(PolicyObjectKind.ClusterNetworkPolicy, Name);
 }

@@ -18,6 +18,7 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     private const char GenerationMark = '@';
 
     private readonly PodDirectory _pods = new();
+    private readonly NodeDirectory _nodes = new();
     // By namespace, then by the key of the object.
     private readonly Dictionary<string, Dictionary<string, NetworkPolicyRecord>> _policies = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ClusterPolicyRecord> _clusterPolicies = new(StringComparer.Ordinal);
@@ -45,6 +46,7 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         var concerned = new Concerned();
         var left = new HashSet<PolicyAddress>();
         var changed = new List<PodRecord>();
+        var nodes = new HashSet<PolicyAddress>();
         foreach (var (key, value) in objects)
         {
             switch (key.Kind)
@@ -70,6 +72,9 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
                     }
 
                     break;
+                case PolicyObjectKind.Node:
+                    _nodes.SetNode(key.Name, value as NodeRecord, nodes);
+                    break;
                 case PolicyObjectKind.NetworkPolicy:
                     concerned.Namespaces.Add(PutPolicy(key.Name, value as NetworkPolicyRecord));
                     break;
@@ -82,6 +87,7 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
 
         var changes = new List<RowChange>();
         SetNamespaces(objects, changed, changes);
+        left.UnionWith(SetNodePeers(nodes, changes));
         Select(concerned, translated, changes);
         RemovePeers(left, changed, changes);
         return changes;
@@ -160,11 +166,38 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
     {
         foreach (var address in pod.Addresses)
         {
-            changes.AddRange(compiler.SetPeer(address, membership));
+            changes.AddRange(compiler.SetPeer(address, WithNodes(address, membership)));
         }
     }
 
-    /// <summary>Addresses that pods had: forgets them, or leaves each to another pod that has it, too.</summary>
+    /// <summary>Adds the sets of nodes to those that an address is in because it is a pod's; null if it is neither's.</summary>
+    private PeerMembership? WithNodes(PolicyAddress address, PeerMembership? ofPod) => _nodes.SetsOf(address) is { } sets
+        ? PeerMembership.Of((ofPod?.Sets ?? []).Concat(sets), ofPod?.NamedPorts ?? [])
+        : ofPod;
+
+    /// <summary>Sets the addresses of nodes whose sets may have changed.</summary>
+    /// <returns>Those that no node has any more.</returns>
+    private List<PolicyAddress> SetNodePeers(HashSet<PolicyAddress> addresses, List<RowChange> changes)
+    {
+        var left = new List<PolicyAddress>();
+        foreach (var address in addresses.Order())
+        {
+            if (_nodes.SetsOf(address) is null)
+            {
+                left.Add(address);
+                continue;
+            }
+
+            // What it is in because it is a pod's stays.
+            var now = compiler.Model.Peers.TryFind(address, out var group) ? group.Membership : PeerMembership.None;
+            var ofPod = PeerMembership.Of(now.Sets.Where(s => !NodeSet.IsId(s)), now.NamedPorts);
+            changes.AddRange(compiler.SetPeer(address, WithNodes(address, ofPod)));
+        }
+
+        return left;
+    }
+
+    /// <summary>Addresses that pods or nodes had: forgets them, or leaves each to another pod or node that has it, too.</summary>
     private void RemovePeers(HashSet<PolicyAddress> left, List<PodRecord> changed, List<RowChange> changes)
     {
         foreach (var pod in changed.Where(PodDirectory.IsPeer))
@@ -180,7 +213,7 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
         var holders = _pods.HoldersOf(left);
         foreach (var address in left)
         {
-            changes.AddRange(compiler.SetPeer(address, holders.GetValueOrDefault(address)));
+            changes.AddRange(compiler.SetPeer(address, WithNodes(address, holders.GetValueOrDefault(address))));
         }
     }
 
@@ -279,25 +312,29 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
 
     private void AddSets(IEnumerable<TranslatedPolicy> policies, List<RowChange> changes)
     {
-        var (podSets, portSets) = (new List<PodSet>(), new List<PortNameSet>());
+        var (podSets, portSets, nodeSets) = (new List<PodSet>(), new List<PortNameSet>(), new List<NodeSet>());
         foreach (var policy in policies)
         {
             podSets.AddRange(policy.PodSets.Where(s => Use(s.Id)));
             portSets.AddRange(policy.PortSets.Where(s => Use(s.Id)));
+            nodeSets.AddRange(policy.NodeSets.Where(s => Use(s.Id)));
         }
 
-        if (podSets.Count + portSets.Count == 0)
+        if (podSets.Count + portSets.Count + nodeSets.Count == 0)
         {
             return;
         }
 
-        foreach (var set in podSets.Select(s => s.Id).Concat(portSets.Select(s => s.Id)))
+        foreach (var set in podSets.Select(s => s.Id).Concat(portSets.Select(s => s.Id)).Concat(nodeSets.Select(s => s.Id)))
         {
             changes.AddRange(compiler.SetNets(set, []));
         }
 
         _pods.Add(podSets, portSets);
         SetChangedPeers(changes);
+        var members = new HashSet<PolicyAddress>();
+        _nodes.Add(nodeSets, members);
+        SetNodePeers(members, changes);
     }
 
     /// <returns>Whether no policy has named the set until now.</returns>
@@ -327,6 +364,9 @@ internal sealed class KubernetesPolicies(PolicyCompiler compiler)
 
         _pods.Remove(unused);
         SetChangedPeers(changes);
+        var members = new HashSet<PolicyAddress>();
+        _nodes.Remove(unused, members);
+        SetNodePeers(members, changes);
         foreach (var set in unused)
         {
             changes.AddRange(compiler.SetNets(set, null));

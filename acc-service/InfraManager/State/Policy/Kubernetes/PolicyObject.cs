@@ -7,6 +7,7 @@ internal enum PolicyObjectKind
     Pod = 1,
     NetworkPolicy = 2,
     ClusterNetworkPolicy = 3,
+    Node = 4,
 }
 
 /// <summary>Identifies an object.</summary>

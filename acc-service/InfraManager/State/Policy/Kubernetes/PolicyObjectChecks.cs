@@ -17,6 +17,9 @@ internal static class PolicyObjectChecks
             case ClusterPolicyRecord policy:
                 PolicyChecks.Check(PolicyTranslator.Translate(policy).Rules);
                 break;
+            case NodeRecord { Addresses.Count: > NodeRecord.MaxAddresses } node:
+                throw IntentException.Invalid(
+                    "status.addresses", $"has {node.Addresses.Count} IP addresses, more than {NodeRecord.MaxAddresses}");
         }
     }
 }

@@ -11,6 +11,7 @@ internal sealed class PolicyTranslator
 
     private readonly List<PodSet> _podSets = [];
     private readonly List<PortNameSet> _portSets = [];
+    private readonly List<NodeSet> _nodeSets = [];
     private readonly string _namespace;
 
     private PolicyTranslator(string ownNamespace) => _namespace = ownNamespace;
@@ -43,27 +44,38 @@ internal sealed class PolicyTranslator
         }
 
         var translator = new PolicyTranslator("");
-        return translator.Result(Rules(policy.Ingress, "ingress"), Rules(policy.Egress, "egress"));
+        return translator.Result(
+            Rules(policy.Ingress, "ingress", isEgress: false), Rules(policy.Egress, "egress", isEgress: true));
 
-        IEnumerable<PolicyRule> Rules(SequenceOf<ClusterPolicyRule> rules, string direction) => rules.SelectMany((rule, i) =>
+        IEnumerable<PolicyRule> Rules(SequenceOf<ClusterPolicyRule> rules, string direction, bool isEgress) => rules.SelectMany((rule, i) =>
         {
             CheckPorts(rule.Ports, $"spec.{direction}[{i}].protocols");
             var name = $"ClusterNetworkPolicy {policy.Name} {direction}[{i}]{(rule.Name.Length > 0 ? " " : "")}{rule.Name}";
             // The API wants a kind of peer that an implementation does not know to fail closed, whatever else the rule says.
-            return rule.Peers.Count > 0 && rule.Peers.All(p => p.HasSelector || p.Nets.Count > 0)
+            return rule.Peers.Count > 0 && rule.Peers.All(p => IsKnown(p, isEgress))
                 ? translator.Rules(name, rule.Action, rule.Peers, rule.Ports)
                 : rule.Action == PolicyAction.Allow ? [] : [new PolicyRule(name, PolicyAction.Deny, RuleMatch.Any)];
         });
     }
 
     private TranslatedPolicy Result(IEnumerable<PolicyRule> ingress, IEnumerable<PolicyRule> egress) =>
-        new(new PolicyRules([.. ingress], [.. egress]), [.. _podSets.Distinct()], [.. _portSets.Distinct()]);
+        new(new PolicyRules([.. ingress], [.. egress]), [.. _podSets.Distinct()], [.. _portSets.Distinct()],
+            [.. _nodeSets.Distinct()]);
+
+    private static bool IsKnown(PolicyPeer peer, bool isEgress) => peer.Nodes is null
+        ? peer.HasSelector || peer.Nets.Count > 0
+        : isEgress && !peer.HasSelector && peer.Nets.Count == 0;
 
     private static void CheckPeer(PolicyPeer peer, string field)
     {
         if (peer.HasSelector && peer.Nets.Count > 0)
         {
             throw IntentException.Invalid($"{field}.ipBlock", "excludes selectors");
+        }
+
+        if (peer.Nodes is not null)
+        {
+            throw IntentException.Invalid($"{field}.nodes", "is no peer of a NetworkPolicy");
         }
 
         if (!peer.HasSelector && peer.Nets.Count == 0)
@@ -104,11 +116,13 @@ internal sealed class PolicyTranslator
 
         var sets = peers.Where(p => p.HasSelector).Select(SetOf).Distinct().ToList();
         _podSets.AddRange(sets);
+        var nodes = peers.Where(p => p.Nodes is not null).Select(p => new NodeSet(p.Nodes!)).Distinct().ToList();
+        _nodeSets.AddRange(nodes);
         var nets = peers.Where(p => p.Except.Count == 0).SelectMany(p => p.Nets).ToList();
         var matches = peers.Where(p => p.Except.Count > 0).Select(p => new AddressMatch { Nets = p.Nets, NotNets = p.Except }).ToList();
-        if (sets.Count > 0)
+        if (sets.Count + nodes.Count > 0)
         {
-            matches.Add(new AddressMatch { AnyOf = [.. sets.Select(s => s.Id)] });
+            matches.Add(new AddressMatch { AnyOf = [.. sets.Select(s => s.Id).Concat(nodes.Select(n => n.Id))] });
         }
 
         if (nets.Count > 0)

@@ -12,6 +12,7 @@ namespace ACCOffload.InfraManager.State.Policy.Stored;
     Converters = [typeof(PolicyAddressConverter), typeof(PolicyNetConverter), typeof(LabelSetConverter)])]
 [JsonSerializable(typeof(StoredNamespace))]
 [JsonSerializable(typeof(StoredPod))]
+[JsonSerializable(typeof(StoredNode))]
 [JsonSerializable(typeof(StoredNetworkPolicy))]
 [JsonSerializable(typeof(StoredClusterPolicy))]
 internal sealed partial class StoredJson : JsonSerializerContext;

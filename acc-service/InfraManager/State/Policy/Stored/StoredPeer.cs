@@ -13,6 +13,9 @@ internal sealed record StoredPeer
     [JsonPropertyName("namespaces")]
     public StoredRequirement?[]? Namespaces { get; init; }
 
+    [JsonPropertyName("nodes")]
+    public StoredRequirement?[]? Nodes { get; init; }
+
     [JsonPropertyName("nets")]
     public PolicyNet[]? Nets { get; init; }
 
@@ -23,6 +26,7 @@ internal sealed record StoredPeer
     {
         Pods = StoredRequirement.ListOf(peer.Pods),
         Namespaces = StoredRequirement.ListOf(peer.Namespaces),
+        Nodes = StoredRequirement.ListOf(peer.Nodes),
         Nets = StoredField.ListOf(peer.Nets, n => n),
         Except = StoredField.ListOf(peer.Except, n => n),
     };
@@ -31,6 +35,7 @@ internal sealed record StoredPeer
     {
         Pods = StoredRequirement.Selector(Pods, "peers.pods"),
         Namespaces = StoredRequirement.Selector(Namespaces, "peers.namespaces"),
+        Nodes = StoredRequirement.Selector(Nodes, "peers.nodes"),
         Nets = [.. Nets ?? []],
         Except = [.. Except ?? []],
     };
