@@ -51,6 +51,17 @@ public sealed class ConfigurationTree
         return tree;
     }
 
+    /// <summary>Reads a text without the environment.</summary>
+    /// <param name="name">Stands for the file in errors.</param>
+    /// <param name="text">The text.</param>
+    /// <exception cref="ConfigurationException">It is not a JSON object.</exception>
+    public static ConfigurationTree Parse(string name, byte[] text)
+    {
+        var tree = new ConfigurationTree(name);
+        tree.AddFile(name, text);
+        return tree;
+    }
+
     private static byte[]? ReadFile(string file, bool required)
     {
         try

@@ -10,7 +10,13 @@ internal static class Infrap4dPackage
 
     public static string? Folder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder ? folder : null;
 
+    public static string File => Path.Combine(Folder ?? "", "k8s_dp.pb.bin");
+
+    public static string InfoFile => Path.Combine(Folder ?? "", "p4Info.txt");
+
+    /// <summary>Why a test with it can't run here, or null.</summary>
+    public static string? MissingFiles => Folder is null ? $"needs {Variable}, the folder of release 24.01's package for P4-DPDK" : null;
+
     /// <summary>Why a test with it on a real infrap4d can't run here, or null.</summary>
-    public static string? Missing =>
-        RealNodeTarget.Missing ?? (Folder is null ? $"needs {Variable}, the folder of release 24.01's package for P4-DPDK" : null);
+    public static string? Missing => RealNodeTarget.Missing ?? MissingFiles;
 }

@@ -76,6 +76,30 @@ public sealed class PipelineConfigTests
     }
 
     [Fact]
+    public async Task A_pipeline_without_a_cookie_is_taken_if_it_has_the_same_P4Info()
+    {
+        await using var target = await TestTarget.StartAsync();
+        await using var session = await target.PrimaryAsync();
+        Assert.False(await session.TakeUnmarkedAsync(TestPipeline.Instance, default));
+
+        target.Behaviour.Loaded = new ForwardingPipelineConfig { P4Info = new P4.Config.V1.P4Info() };
+        Assert.False(await session.TakeUnmarkedAsync(TestPipeline.Instance, default));
+        Assert.Null(session.Pipeline);
+
+        target.Behaviour.Loaded = new ForwardingPipelineConfig { P4Info = TestPipeline.Instance.Info };
+        Assert.True(await session.TakeUnmarkedAsync(TestPipeline.Instance, default));
+        Assert.Same(TestPipeline.Instance, session.Pipeline);
+
+        target.Behaviour.Loaded = new ForwardingPipelineConfig
+        {
+            P4Info = TestPipeline.Instance.Info,
+            Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = 1 },
+        };
+        Assert.False(await session.TakeUnmarkedAsync(TestPipeline.Instance, default));
+        Assert.Empty(target.Behaviour.Pushes);
+    }
+
+    [Fact]
     public async Task The_before_push_callback_runs_only_before_a_push()
     {
         await using var target = await TestTarget.StartAsync();

@@ -20,7 +20,7 @@ public sealed class DependencyTests(ITestOutputHelper output)
         ["Api"],
         ["Control"],
         ["Configuration"],
-        ["Monitoring", "Diagnosis"],
+        ["Monitoring", "Diagnosis", "Migration"],
         ["Hosting"],
         ["CommandLine"],
         [""],

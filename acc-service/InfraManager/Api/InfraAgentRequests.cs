@@ -13,6 +13,9 @@ internal static class InfraAgentRequests
     /// <summary>The network name of a 24.01 agent's attachments, since its messages have none.</summary>
     public const string Network = "infra";
 
+    /// <summary>What stands for the network namespace in the key of an attachment that was taken over from a 24.01 manager.</summary>
+    private const string ImportedPrefix = "imported:";
+
     /// <summary>The key of the only host interface.</summary>
     public static AttachmentKey HostKey { get; } = new(Network, "host", "host");
 
@@ -66,6 +69,15 @@ internal static class InfraAgentRequests
     public static AttachmentKey ToKey(string parent, string netns, string interfaceName) =>
         new(Network, Required($"{parent}.netns", netns), Required($"{parent}.interface_name", interfaceName));
 
+    /// <summary>
+    /// The key of a pod that was taken over from a 24.01 manager, which knows only addresses. No path of a namespace begins like this.
+    /// </summary>
+    public static AttachmentKey ImportedKey(IPAddress address) => new(Network, $"{ImportedPrefix}{address}", "eth0");
+
+    /// <summary>Whether the key is one of <see cref="ImportedKey"/>.</summary>
+    public static bool IsImported(AttachmentKey key) =>
+        key.Network == Network && key.ContainerId.StartsWith(ImportedPrefix, StringComparison.Ordinal);
+
     /// <summary>An address with or without a prefix length.</summary>
     /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
     public static IPAddress ToAddress(string field, string text)
@@ -96,7 +108,9 @@ internal static class InfraAgentRequests
         return problem is null ? network : throw IntentException.Invalid(field, $"\"{ConfigurationError.OneLine(text)}\" {problem}");
     }
 
-    private static MacAddress ToMac(string text) =>
+    /// <summary>The MAC address of a request.</summary>
+    /// <exception cref="IntentException">INVALID_ARGUMENT, with the field.</exception>
+    public static MacAddress ToMac(string text) =>
         MacAddress.TryParse(Required("mac_addr", text), out var mac)
             ? mac
             : throw IntentException.Invalid("mac_addr", $"\"{ConfigurationError.OneLine(text)}\" is not a MAC address");

@@ -1,3 +1,4 @@
+using System.Net;
 using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
@@ -103,25 +104,42 @@ internal sealed partial class InfraAgentService(
         }
     }
 
-    /// <summary>Finds an attachment by namespace and interface, or else by address, which is all that the 24.01 manager uses.</summary>
+    /// <summary>
+    /// Finds an attachment by namespace and interface, or else by address, which is all that the 24.01 manager uses. An endpoint that was
+    /// taken over from that manager has no known namespace, so it is found by its address and MAC.
+    /// </summary>
     private AttachmentKey? FindKey(string node, DeleteNetworkRequest request)
     {
         if (request.DelRequest is { Netns.Length: > 0, InterfaceName.Length: > 0 } del)
         {
-            return InfraAgentRequests.ToKey("del_request", del.Netns, del.InterfaceName);
+            var key = InfraAgentRequests.ToKey("del_request", del.Netns, del.InterfaceName);
+            return FindImported(node, request) ?? key;
         }
         if (request.Ipv4Addr.Length == 0)
         {
             throw IntentException.Invalid("del_request", "missing, and ipv4_addr is empty");
         }
 
-        var address = InfraAgentRequests.ToAddress("ipv4_addr", request.Ipv4Addr);
-        return core.Endpoints
-            .Select(v => v.Endpoint.Spec)
-            .FirstOrDefault(s => s.Origin == ApiOrigin.InfraAgent && s.Node == node && s.Kind == EndpointKind.Pod
-                && s.Addresses.Contains(address))
-            ?.Key;
+        return PodAt(node, InfraAgentRequests.ToAddress("ipv4_addr", request.Ipv4Addr))?.Key;
     }
+
+    /// <summary>The key of the imported endpoint that the request is about; null if there is none.</summary>
+    private AttachmentKey? FindImported(string node, DeleteNetworkRequest request)
+    {
+        if (request.Ipv4Addr.Length == 0 || request.MacAddr.Length == 0)
+        {
+            return null;
+        }
+
+        var address = InfraAgentRequests.ToAddress("ipv4_addr", request.Ipv4Addr);
+        var mac = InfraAgentRequests.ToMac(request.MacAddr);
+        return PodAt(node, address) is { } spec && InfraAgentRequests.IsImported(spec.Key) && spec.Mac.Equals(mac) ? spec.Key : null;
+    }
+
+    private EndpointSpec? PodAt(string node, IPAddress address) => core.Endpoints
+        .Select(v => v.Endpoint.Spec)
+        .FirstOrDefault(s => s.Origin == ApiOrigin.InfraAgent && s.Node == node && s.Kind == EndpointKind.Pod
+            && s.Addresses.Contains(address));
 
     [LoggerMessage(EventId = 3011, Level = LogLevel.Information, Message = "Device {Device} now belongs to {Next}; {Previous} was removed")]
     private partial void LogSuperseded(string device, AttachmentKey next, AttachmentKey previous);

@@ -23,6 +23,7 @@ internal static class Commands
             FelixDriverCommand.Create(),
             PrepareCommand.Create(config),
             CertsCommand.Create(config),
+            MigrateCommand.Create(),
             DoctorCommand.Create(config),
             CtlCommand.Create(config),
         };

@@ -38,6 +38,16 @@ internal static class SettingsLoader
         return relevant.Count == 0 ? settings : throw new ConfigurationException(relevant);
     }
 
+    /// <summary>Validates a configuration that is in no file yet; the environment does not count.</summary>
+    /// <param name="name">Stands for the file in errors.</param>
+    /// <param name="text">The configuration.</param>
+    /// <exception cref="ConfigurationException">The configuration is invalid; the exception lists every error.</exception>
+    public static Settings Parse(string name, byte[] text)
+    {
+        var (settings, errors) = Read(ConfigurationTree.Parse(name, text), out _);
+        return errors.Count == 0 ? settings : throw new ConfigurationException(errors);
+    }
+
     /// <summary>Every key and its default as text, for the documentation test.</summary>
     public static IReadOnlyDictionary<string, string> Defaults()
     {

@@ -39,7 +39,7 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         report.Check("API", () => Port(report, "API", settings.Api.Listen, "Api:Listen"));
         if (settings.Api.HealthListen is { } health)
         {
-            report.Check("health", () => Port(report, "health", health, "Api:HealthListen"));
+            report.Check("health", () => Health(report, health));
         }
 
         report.Check("pipeline", () => Pipeline(report));
@@ -130,6 +130,21 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
         report.CheckKeyMode("certificate", api.KeyFile);
     }
 
+    private void Health(DoctorReport report, IPEndPoint listen)
+    {
+        if (AgentHealthPort.IsExpected(settings.Api))
+        {
+            report.Wrong(
+                "health",
+                $"{listen} clashes with the health check of 24.01's agent on this machine, which has port {AgentHealthPort.Number} of "
+                    + "all addresses: the one that starts later fails",
+                AgentHealthPort.Remedy);
+            return;
+        }
+
+        Port(report, "health", listen, "Api:HealthListen");
+    }
+
     private void Port(DoctorReport report, string what, IPEndPoint listen, string key)
     {
         using var socket = new Socket(listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -159,8 +174,11 @@ internal sealed partial class Doctor(Settings settings, TimeProvider time, strin
             }
             else
             {
+                // On a host that has been migrated, its agent is what has this port.
+                var agent = listen.Port == AgentHealthPort.Number ? "; 24.01's agent serves its health check there" : "";
                 report.Wrong(
-                    what, $"{listen} is in use by another program", $"find it with 'ss --listening --tcp --processes', or set {key}");
+                    what, $"{listen} is in use by another program{agent}",
+                    $"find it with 'ss --listening --tcp --processes', or set {key}");
             }
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)

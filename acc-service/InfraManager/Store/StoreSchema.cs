@@ -124,6 +124,9 @@ internal static class StoreSchema
         """,
         // Nodes among the policy objects, and peers by nodes in policies: former versions can read neither.
         "",
+        """
+        ALTER TABLE endpoints ADD COLUMN pointer INTEGER NOT NULL DEFAULT 0;
+        """,
     ];
 
     public static int Version => Migrations.Length;

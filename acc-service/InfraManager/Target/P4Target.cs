@@ -110,6 +110,12 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
             return false;
         }
 
+        // Whoever ran the package before, such as release 24.01's manager, may have pushed it without a cookie.
+        if (!_node.Profile.IsBuiltIn && await _session.TakeUnmarkedAsync(_artifacts.Pipeline, cancellationToken))
+        {
+            return false;
+        }
+
         PipelineCheck check;
         try
         {

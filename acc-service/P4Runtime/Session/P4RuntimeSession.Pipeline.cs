@@ -8,6 +8,8 @@ namespace ACCOffload.P4Runtime.Session;
 
 public sealed partial class P4RuntimeSession
 {
+    private const string FetchingPipeline = "fetching the pipeline";
+
     /// <summary>The P4Runtime version of the target; empty if the target is too old to report it.</summary>
     /// <exception cref="P4RuntimeException">The RPC failed.</exception>
     public async Task<string> GetApiVersionAsync(CancellationToken cancellationToken)
@@ -78,8 +80,44 @@ public sealed partial class P4RuntimeSession
     /// <exception cref="P4RuntimeException">The RPC failed, the target has no pipeline, or its P4Info is unusable.</exception>
     public async Task<(Pipeline Pipeline, ulong Cookie)> FetchPipelineAsync(CancellationToken cancellationToken)
     {
-        const string What = "fetching the pipeline";
-        var live = Connected(What);
+        var config = await GetConfigAsync(cancellationToken);
+        var info = config?.P4Info ?? throw new P4RuntimeException(StatusCode.FailedPrecondition,
+            $"{FetchingPipeline} failed: the target has no pipeline; load the package's pipeline (for example with p4rt-ctl set-pipe)");
+        try
+        {
+            var pipeline = Volatile.Read(ref _pipeline) is { } known && known.Info.Equals(info) ? known : Pipeline.FromP4Info(info);
+            Volatile.Write(ref _pipeline, pipeline);
+            return (pipeline, config.Cookie?.Cookie_ ?? 0);
+        }
+        catch (P4InfoException e)
+        {
+            throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{FetchingPipeline} failed: {e.Message}", e);
+        }
+    }
+
+    /// <summary>
+    /// Takes the target's pipeline for this one if it has the same P4Info and no cookie. The manager of release 24.01 pushes its package
+    /// with cookie 0. Nothing is pushed.
+    /// </summary>
+    /// <returns>Whether it was taken.</returns>
+    /// <exception cref="P4RuntimeException">An RPC failed.</exception>
+    public async Task<bool> TakeUnmarkedAsync(Pipeline pipeline, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(pipeline);
+        if (await GetCookieAsync(cancellationToken) != 0
+            || (await GetConfigAsync(cancellationToken))?.P4Info is not { } info || !info.Equals(pipeline.Info))
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _pipeline, pipeline);
+        return true;
+    }
+
+    /// <summary>The P4Info and the cookie of the target's pipeline; null if it has none.</summary>
+    private async Task<ForwardingPipelineConfig?> GetConfigAsync(CancellationToken cancellationToken)
+    {
+        var live = Connected(FetchingPipeline);
         try
         {
             var request = new GetForwardingPipelineConfigRequest
@@ -87,21 +125,12 @@ public sealed partial class P4RuntimeSession
                 DeviceId = _options.DeviceId,
                 ResponseType = GetForwardingPipelineConfigRequest.Types.ResponseType.P4InfoAndCookie,
             };
-            var reply = await live.Client.GetForwardingPipelineConfigAsync(request, Short(cancellationToken));
-            var info = reply.Config?.P4Info ?? throw new P4RuntimeException(StatusCode.FailedPrecondition,
-                $"{What} failed: the target has no pipeline; load the package's pipeline (for example with p4rt-ctl set-pipe)");
-            var pipeline = Volatile.Read(ref _pipeline) is { } known && known.Info.Equals(info) ? known : Pipeline.FromP4Info(info);
-            Volatile.Write(ref _pipeline, pipeline);
-            return (pipeline, reply.Config.Cookie?.Cookie_ ?? 0);
-        }
-        catch (P4InfoException e)
-        {
-            throw new P4RuntimeException(StatusCode.FailedPrecondition, $"{What} failed: {e.Message}", e);
+            return (await live.Client.GetForwardingPipelineConfigAsync(request, Short(cancellationToken))).Config;
         }
         catch (RpcException e)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            throw RpcFault.ToException(What, e);
+            throw RpcFault.ToException(FetchingPipeline, e);
         }
     }
 

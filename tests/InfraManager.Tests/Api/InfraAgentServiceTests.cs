@@ -1,3 +1,4 @@
+using ACCOffload.InfraManager.Api;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Endpoints;
@@ -140,6 +141,27 @@ public sealed class InfraAgentServiceTests : IAsyncLifetime
             async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest()));
         await AssertRejectedAsync(StatusCode.InvalidArgument, "ipv4_addr: \"zz\" is not an IP address",
             async () => await _client.DeleteNetworkAsync(new DeleteNetworkRequest { Ipv4Addr = "zz" }));
+    }
+
+    // 24.01's database has no namespace; the agent's request has one.
+    [Fact]
+    public async Task DeleteNetwork_finds_an_attachment_taken_over_from_a_24_01_manager()
+    {
+        await _client.CreateNetworkAsync(Requests.CreateNetwork());
+        var spec = Assert.IsType<AttachIntent>(_api.Core.Intents[0]).Spec;
+        var imported = spec with { Key = InfraAgentRequests.ImportedKey(spec.Addresses[0]) };
+        _api.Core.StoredEndpoints.Add(new EndpointView(new Endpoint(1, imported, false), 7, true));
+
+        var request = Requests.DeleteNetwork();
+        request.Ipv4Addr = $"{spec.Addresses[0]}/32";
+        request.MacAddr = spec.Mac.ToString();
+        Assert.True((await _client.DeleteNetworkAsync(request)).Successful);
+        Assert.Equal(imported.Key, Assert.IsType<DetachIntent>(_api.Core.Intents[^1]).Key);
+
+        // A late request about an earlier pod, whose address the pod has now.
+        request.MacAddr = "02:00:00:00:00:77";
+        Assert.True((await _client.DeleteNetworkAsync(request)).Successful);
+        Assert.Equal("/var/run/netns/cni-1", Assert.IsType<DetachIntent>(_api.Core.Intents[^1]).Key.ContainerId);
     }
 
     [Fact]

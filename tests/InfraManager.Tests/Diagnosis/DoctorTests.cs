@@ -84,6 +84,19 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_clash_with_the_health_port_of_a_24_01_agent_is_reported()
+    {
+        const string Clash = "clashes with the health check of 24.01's agent";
+        Set("Api:HealthListen", "127.0.0.1:50096");
+        Assert.DoesNotContain(
+            (await ExamineAsync()).Findings, f => ((string)f!["detail"]!).Contains(Clash, StringComparison.Ordinal));
+        Set("Api:FingerprintRoles", new JsonObject { [new string('A', 64)] = "host:node-1" });
+        await WrongAsync("health", Clash);
+        Set("Api:HealthListen", $"127.0.0.1:{FreePort()}");
+        await FoundAsync("ok", "health", "is free");
+    }
+
+    [Fact]
     public async Task A_missing_port_namespace_is_reported()
     {
         File.Delete(At("ports"));

@@ -48,10 +48,17 @@ internal sealed class PackageHarness : IAsyncDisposable
 
     public P4Target Target => _target!;
 
-    public static async Task<PackageHarness> StartAsync(PipelineProfile profile, P4Info? info, bool wait = true)
+    public string DatabasePath => _folder.At("state.db");
+
+    public static async Task<PackageHarness> StartAsync(PipelineProfile profile, P4Info? info, bool wait = true, bool open = true)
     {
         var harness = new PackageHarness(profile);
         harness.Server = await PackageServer.StartAsync(harness._folder.At("p4.sock"), info);
+        if (!open)
+        {
+            return harness;
+        }
+
         harness.Open();
         if (wait)
         {
@@ -64,7 +71,7 @@ internal sealed class PackageHarness : IAsyncDisposable
     public void Open()
     {
         var endpoint = new TargetEndpoint { Address = Server.Address };
-        _store = SqliteStore.Open(_folder.At("state.db"), NullLogger.Instance);
+        _store = SqliteStore.Open(DatabasePath, NullLogger.Instance);
         _session = new P4RuntimeSession(
             new P4RuntimeSessionOptions
             {

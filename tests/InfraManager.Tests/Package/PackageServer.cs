@@ -42,6 +42,9 @@ internal sealed class PackageServer : IAsyncDisposable
 
     public int Updates { get; private set; }
 
+    /// <summary>All updates that were applied, in order.</summary>
+    public List<P4.V1.Update> Log { get; } = [];
+
     public int Writes { get; private set; }
 
     /// <summary>Refuses all inserts into this table, when set.</summary>
@@ -79,6 +82,15 @@ internal sealed class PackageServer : IAsyncDisposable
         lock (_gate)
         {
             change(_tables!, _info!);
+        }
+    }
+
+    /// <summary>Makes a port that nobody asked for.</summary>
+    public void AddPort(string name, uint number)
+    {
+        lock (_gate)
+        {
+            _ports.Add(name, number);
         }
     }
 
@@ -144,6 +156,7 @@ internal sealed class PackageServer : IAsyncDisposable
             }
 
             _tables!.Apply(update);
+            Log.Add(update);
             return new P4.V1.Error();
         }
         catch (RpcException e)

@@ -80,6 +80,7 @@ public class HostRepairTests
             DROP TABLE policy_objects;
             DROP TABLE policy_sync;
             ALTER TABLE endpoints DROP COLUMN host_ports;
+            ALTER TABLE endpoints DROP COLUMN pointer;
             CREATE TABLE sync_floors (node TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, PRIMARY KEY (node, network)) STRICT, WITHOUT ROWID;
             INSERT INTO sync_floors VALUES ('node-1', '', {epoch}, {sequence}), ('node-1', 'net', {epoch}, {sequence});
             INSERT INTO tombstones VALUES (1, 'net', 'container-3', 'eth0', 'node-1', {epoch}, {sequence});

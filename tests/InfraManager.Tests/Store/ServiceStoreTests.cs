@@ -59,7 +59,7 @@ public sealed class ServiceStoreTests : IDisposable
             using var command = connection.CreateCommand();
             command.CommandText = "DROP TABLE services; DROP TABLE numbers; DROP TABLE snat; DROP TABLE agents; DROP TABLE node_facts; "
                 + "DROP TABLE remote_nodes; DROP TABLE neighbors; DROP TABLE policy_objects; DROP TABLE policy_sync; "
-                + "ALTER TABLE endpoints DROP COLUMN host_ports; "
+                + "ALTER TABLE endpoints DROP COLUMN host_ports; ALTER TABLE endpoints DROP COLUMN pointer; "
                 + "CREATE TABLE sync_floors (node TEXT NOT NULL, network TEXT NOT NULL, epoch INTEGER NOT NULL, sequence INTEGER NOT "
                 + "NULL, PRIMARY KEY (node, network)) STRICT, WITHOUT ROWID; "
                 + "INSERT INTO port_removals (name) VALUES ('acc1'); PRAGMA user_version = 1;";

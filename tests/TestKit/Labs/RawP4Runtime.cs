@@ -65,6 +65,25 @@ public sealed class RawP4Runtime : IAsyncDisposable
         return rows;
     }
 
+    /// <summary>Pushes a pipeline.</summary>
+    public async Task PushAsync(P4.Config.V1.P4Info info, ByteString device, ulong cookie) =>
+        await _client.SetForwardingPipelineConfigAsync(new SetForwardingPipelineConfigRequest
+        {
+            DeviceId = 1,
+            ElectionId = _election,
+            Action = SetForwardingPipelineConfigRequest.Types.Action.VerifyAndCommit,
+            Config = new ForwardingPipelineConfig
+            {
+                P4Info = info,
+                P4DeviceConfig = device,
+                Cookie = new ForwardingPipelineConfig.Types.Cookie { Cookie_ = cookie },
+            },
+        });
+
+    /// <summary>One update of any kind in one Write.</summary>
+    public async Task WriteAsync(Update update) =>
+        await _client.WriteAsync(new WriteRequest { DeviceId = 1, ElectionId = _election, Updates = { update } });
+
     /// <summary>All updates in one Write.</summary>
     public async Task WriteAsync(params (Update.Types.Type Type, TableEntry Row)[] updates)
     {

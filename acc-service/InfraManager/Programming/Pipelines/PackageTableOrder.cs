@@ -27,6 +27,9 @@ internal sealed class PackageTableOrder : TableOrder
         },
     };
 
+    public override bool IsReferredTo(TableSchema table) => NameOf(table) is "pod_gateway_mac_mod_table" or "write_source_ip_table"
+        or "write_dest_ip_table";
+
     public override bool IsBackendTable(TableSchema table) => NameOf(table) is "write_dest_ip_table";
 
     public override bool IsPodRoute(TableSchema table) => NameOf(table) is "ipv4_to_port_table" or "ipv4_to_port_table_tx"

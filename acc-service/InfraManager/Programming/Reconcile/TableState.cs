@@ -241,7 +241,7 @@ internal sealed class TableState(TableOrder order)
                 // Delete a hold only after the row that it stands in for is back.
                 plan.Deferred.Add(update);
             }
-            else if (_formerOwners.TryGetValue(key, out var former) && _owners.ContainsKey(former))
+            else if (_formerOwners.TryGetValue(key, out var former) ? _owners.ContainsKey(former) : order.IsReferredTo(key.Table))
             {
                 plan.Superseded.Add(update);
             }

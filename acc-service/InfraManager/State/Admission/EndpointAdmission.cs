@@ -145,7 +145,8 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
             Remove(superseded);
         }
 
-        var endpoint = new Endpoint(existing?.Id ?? model.Endpoints.NextId(), spec, OwnsPort(spec, existing, context));
+        var endpoint = new Endpoint(
+            existing?.Id ?? model.Endpoints.NextId(), spec, OwnsPort(spec, existing, context), existing?.Pointer ?? 0);
         model.Endpoints.Put(endpoint);
         if (existing is { OwnsPort: true } && model.Endpoints.HolderOfPort(existing.Spec.PortName) is null)
         {
@@ -180,14 +181,23 @@ internal sealed partial class EndpointAdmission(NetworkModel model, NodeSettings
 
     /// <summary>
     /// A 24.01 agent does not report a DEL whose namespace is gone. If it gives the device to the next pod, the old attachment must be
-    /// over.
+    /// over. Where port numbers derive from MAC addresses, an endpoint that was taken over from a 24.01 manager may lack the device's name:
+    /// that manager does not store it.
     /// </summary>
-    private Endpoint? SupersededBy(EndpointSpec spec, Endpoint? self) =>
-        spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && model.Endpoints.HolderOfPort(spec.PortName) is { } holder
-            && holder.Id != self?.Id
-        && holder.Spec is { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } && holder.Spec.Node == spec.Node
-            ? holder
-            : null;
+    private Endpoint? SupersededBy(EndpointSpec spec, Endpoint? self)
+    {
+        if (spec is not { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod })
+        {
+            return null;
+        }
+
+        var holder = model.Endpoints.HolderOfPort(spec.PortName)
+            ?? (node.Devices.PortRule == PortRule.Mac ? model.Endpoints.OtherHolderOf(spec.Mac, self?.Id ?? 0, 0) : null);
+        return holder is { Spec: { Origin: ApiOrigin.InfraAgent, Kind: EndpointKind.Pod } } && holder.Id != self?.Id
+            && holder.Spec.Node == spec.Node
+                ? holder
+                : null;
+    }
 
     private void Remove(Endpoint endpoint)
     {

@@ -59,11 +59,19 @@ internal sealed partial class ServiceAdmission
             return;
         }
 
-        foreach (var service in _model.Services.Values.ToList())
+        // A 24.01 manager numbers without such a limit, and its numbers stay. Their count is limited.
+        var room = package.MaxPointer;
+        foreach (var service in _model.Services.Values.OrderBy(s => s.Id).ToList())
         {
-            if (package.Limit(service.Spec) != service.Spec || PointerPool.Of(service).Any(p => p > package.MaxPointer))
+            var pointers = PointerPool.Of(service).ToList();
+            if (package.Limit(service.Spec) != service.Spec || pointers.Count > room
+                || pointers.Any(p => p is 0 or > ServiceLimits.LargestPointer))
             {
                 _model.Services.Set(service.Key, null);
+            }
+            else
+            {
+                room -= (uint)pointers.Count;
             }
         }
     }

@@ -27,7 +27,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
     [
         "node", "origin", "network", "container_id", "interface_name", "kind", "device", "port_name", "owns_port", "mac",
         "addresses", "mtu",
-        "pod_namespace", "pod_name", "pod_uid", "epoch", "sequence", "host_ports",
+        "pod_namespace", "pod_name", "pod_uid", "epoch", "sequence", "host_ports", "pointer",
     ];
 
     public override string LoadOrder => "id";
@@ -166,7 +166,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
         row.Add(spec.Node).Add((long)spec.Origin).Add(spec.Key.Network).Add(spec.Key.ContainerId).Add(spec.Key.InterfaceName)
             .Add((long)spec.Kind).Add((long)spec.Device).Add(spec.PortName).Add(value.OwnsPort).Add(spec.Mac.Value)
             .Add(string.Join(',', spec.Addresses)).Add(spec.Mtu).Add(spec.PodNamespace).Add(spec.PodName).Add(spec.PodUid)
-            .Add(spec.Epoch).Add(spec.Sequence).Add(string.Join(',', spec.HostPorts.Select(p => p.ToStored())));
+            .Add(spec.Epoch).Add(spec.Sequence).Add(string.Join(',', spec.HostPorts.Select(p => p.ToStored()))).Add(value.Pointer);
     }
 
     protected override (long Key, Endpoint Value) ReadRow(RowReader row)
@@ -197,7 +197,7 @@ internal sealed class EndpointTable(StateJournal journal) : StateTable<long, End
             Sequence = row.UInt64(),
             HostPorts = [.. row.List().Select(HostPort.FromStored)],
         };
-        return (id, new Endpoint(id, spec, ownsPort));
+        return (id, new Endpoint(id, spec, ownsPort, row.UInt32()));
     }
 
     private static Endpoint? Other(Endpoint? holder, Endpoint self) => holder is null || holder.Id == self.Id ? null : holder;

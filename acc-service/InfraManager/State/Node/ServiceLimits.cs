@@ -17,10 +17,16 @@ internal sealed record ServiceLimits
     /// </summary>
     private const int MaxBuckets = 64;
 
+    /// <summary>The largest pointer that fits in both packages' tables, where pointers are 24 bits wide.</summary>
+    public const uint LargestPointer = (1 << 24) - 1;
+
     /// <summary>The package's name, for messages.</summary>
     public required string Name { get; init; }
 
-    /// <summary>The largest pointer to a row of the translation tables; the smallest is 1.</summary>
+    /// <summary>
+    /// The largest pointer to a row of the translation tables that is allocated, and the maximum number of pointers in use; the smallest
+    /// pointer is 1.
+    /// </summary>
     public required uint MaxPointer { get; init; }
 
     /// <summary>Backends are reached by port and MAC address, so backends on other nodes are not supported.</summary>

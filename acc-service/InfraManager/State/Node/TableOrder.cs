@@ -31,6 +31,12 @@ internal abstract class TableOrder
     /// <summary>Whether rows contain service IDs: learned flows may refer to them as soon as the row exists.</summary>
     public virtual bool HasIds(TableSchema table) => false;
 
+    /// <summary>
+    /// Whether rows of other tables may refer to its rows by a number. A row that nobody wants, and that another controller left, is then
+    /// deleted only after those rows have been changed.
+    /// </summary>
+    public virtual bool IsReferredTo(TableSchema table) => false;
+
     /// <summary>Whether rows translate to a backend's address.</summary>
     public abstract bool IsBackendTable(TableSchema table);
 

@@ -17,6 +17,9 @@ internal abstract class StateTable
     /// <summary>The column to sort by when loading; null when the order does not matter.</summary>
     public virtual string? LoadOrder => null;
 
+    /// <summary>Whether it has no rows.</summary>
+    public abstract bool IsEmpty { get; }
+
     /// <summary>Whether there are changes that the database does not have yet.</summary>
     public abstract bool HasUnsaved { get; }
 
@@ -61,6 +64,8 @@ internal abstract class StateTable<TKey, TValue>(StateJournal journal) : StateTa
     private readonly HashSet<TKey> _unsaved = [];
 
     public int Count => _rows.Count;
+
+    public override bool IsEmpty => _rows.Count == 0;
 
     public IReadOnlyCollection<TKey> Keys => _rows.Keys;
 

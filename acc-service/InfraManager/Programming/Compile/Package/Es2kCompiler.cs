@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Model;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Services;
@@ -12,7 +11,8 @@ namespace ACCOffload.InfraManager.Programming.Compile.Package;
 
 /// <summary>
 /// Compiles for the E2100 package of release 24.01; docs/targets.md explains its tables. What 24.01 calls a module pointer, the number of a
-/// row that rewrites headers, is the port number for endpoints, and a service ID for frontends and backends.
+/// row that rewrites headers, is the port number for endpoints (<see cref="State.Endpoints.Endpoint.Pointer"/> for those taken over from a
+/// 24.01 manager), and a service ID for frontends and backends.
 /// </summary>
 internal sealed class Es2kCompiler : ModelCompiler
 {
@@ -77,23 +77,25 @@ internal sealed class Es2kCompiler : ModelCompiler
     public override Entry[]? Compile(OwnerId owner, NetworkModel model, Func<string, uint?> portOf) => owner.Kind switch
     {
         OwnerKind.Endpoint => model.Endpoints.Find(owner.Id) is { } e && portOf(e.Spec.PortName) is { } port
-            ? [.. Endpoint(e.Spec, port, _effective.Of(model))]
+            ? [.. Endpoint(e, port, _effective.Of(model))]
             : null,
         OwnerKind.Service => model.Services.Find((uint)owner.Id) is { } s ? Service(s, model, portOf) : null,
         _ => [.. Node()],
     };
 
-    private IEnumerable<Entry> Endpoint(EndpointSpec spec, uint port, NodeSettings node)
+    private IEnumerable<Entry> Endpoint(Endpoint endpoint, uint port, NodeSettings node)
     {
+        var spec = endpoint.Spec;
+        var pointer = endpoint.Pointer != 0 ? endpoint.Pointer : port;
         // Endpoints that share a port also share the MAC address, and so this row.
-        yield return _gatewayMac.Row([port], "update_src_dst_mac", _node.GatewayMac.Value, spec.Mac.Value);
+        yield return _gatewayMac.Row([pointer], "update_src_dst_mac", _node.GatewayMac.Value, spec.Mac.Value);
         foreach (var ip in PackageAddresses.Of(spec, node))
         {
             yield return _arp.Row([ip], "set_dest_vport", port);
             yield return _receive.Row([ip], "set_dest_vport", port);
             foreach (var table in new[] { _transmit, _transmitTcp, _transmitService })
             {
-                yield return table.Row([ip], "set_dest_mac_vport", port, port);
+                yield return table.Row([ip], "set_dest_mac_vport", port, pointer);
             }
         }
     }
