@@ -10,6 +10,7 @@ using ACCOffload.InfraManager.ControlProtocol;
 using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Hosting;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.RuleCounters;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.Target;
 using ACCOffload.InfraManager.Vports;
@@ -25,7 +26,7 @@ internal sealed class ApiFixture : IAsyncDisposable
 {
     private readonly List<IDisposable> _disposables = [];
     private IProgrammer _core = null!;
-    private ITargetView? _view;
+    private ITargetView _view = null!;
 
     private ApiFixture(TimeProvider time)
     {
@@ -46,6 +47,9 @@ internal sealed class ApiFixture : IAsyncDisposable
     public LogCollector Log { get; } = new();
 
     public ConditionSource Conditions { get; private set; } = null!;
+
+    /// <summary>Reads the counters of policy's rules when asked.</summary>
+    public RuleCounterWatch Counters { get; private set; } = null!;
 
     public Settings Settings { get; private set; } = null!;
 
@@ -68,7 +72,7 @@ internal sealed class ApiFixture : IAsyncDisposable
     {
         var fixture = new ApiFixture(time ?? TimeProvider.System);
         fixture._core = core ?? fixture.Core;
-        fixture._view = view;
+        fixture._view = view ?? fixture.Target;
         fixture.Felix = takesPolicy
             ? new AgentFelix(fixture._core, fixture.Time, fixture.Log.CreateLogger(Features.Felix))
             : null;
@@ -168,6 +172,7 @@ internal sealed class ApiFixture : IAsyncDisposable
             await Felix.DisposeAsync();
         }
 
+        await Counters.DisposeAsync();
         Pki.Dispose();
         Folder.Dispose();
     }
@@ -179,9 +184,10 @@ internal sealed class ApiFixture : IAsyncDisposable
         var guard = new RpcGuard("node-1", new RefusalLog(Time, Log.CreateLogger(Features.Security)), Log.CreateLogger(Features.Control));
         var agents = new AgentLog(Time, Log.CreateLogger(Features.Api));
         Conditions = new ConditionSource(_core);
-        var control = new ControlService(_core, _view ?? Target, () => Target.Ports, tracer, null, null,
+        Counters = new RuleCounterWatch(_core, _view, Time, Log.CreateLogger(Features.Policy));
+        var control = new ControlService(_core, _view, () => Target.Ports, tracer, null, null,
             OwnVport.Of(Settings.Subfunctions, Settings.ArpProxy.Interface, Settings.Node.GatewayMac), Settings.Node, "test target",
-            Conditions, guard, agents, Time);
+            Conditions, guard, agents, Counters, Time);
         Server = new ApiServer(Settings, _core, control, Conditions, agents, Felix, Log, Time);
         Conditions.Add(() => CertificateCondition.Of(Server.Trust, "", Time.GetUtcNow()));
         await Server.StartAsync(CancellationToken.None);

@@ -73,6 +73,17 @@ internal sealed class FakeTargetView : ITargetView
             ? [.. RowCounters.Where(c => c.Key.Table.Id == table.Id)]
             : throw Failure);
 
+    /// <summary>Why the counters of rows cannot be read with them; null if they can.</summary>
+    public P4RuntimeException? NoRowCounters { get; set; }
+
+    public long PipelineLoads { get; set; } = 1;
+
+    public Task<IReadOnlyList<CountedEntry>> ReadCountedRowsAsync(TableSchema table, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<CountedEntry>>((Failure ?? NoRowCounters) is { } failure
+            ? throw failure
+            : [.. Entries.Where(e => e.Table.Id == table.Id).Select(
+                e => new CountedEntry(e, RowCounters.FirstOrDefault(c => c.Key.Equals(e.Key)).Packets))]);
+
     /// <summary>Cells that are not 0, by register and index.</summary>
     public Dictionary<(string Register, long Index), byte[]> Cells { get; } = [];
 

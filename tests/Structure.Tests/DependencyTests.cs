@@ -15,7 +15,7 @@ public sealed class DependencyTests(ITestOutputHelper output)
         ["Store", "Target"],
         ["Programming"],
         ["Security", "Vports", "Arp", "ControlProtocol"],
-        ["Cluster", "Uplink", "Felix"],
+        ["Cluster", "Uplink", "Felix", "RuleCounters"],
         ["Conditions"],
         ["Api"],
         ["Control"],

@@ -14,10 +14,11 @@ internal static class Features
     public const string Host = "Host";
     public const string Kubernetes = "Kubernetes";
     public const string Felix = "Felix";
+    public const string Policy = "Policy";
     public const string ArpProxy = "ArpProxy";
     public const string Uplink = "Uplink";
 
     public static LogFeatures Log { get; } = new(
-        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes, Felix, ArpProxy, Uplink],
+        [Api, Security, Programmer, Target, Store, SoftTarget, Control, Config, Host, Kubernetes, Felix, Policy, ArpProxy, Uplink],
         Host);
 }

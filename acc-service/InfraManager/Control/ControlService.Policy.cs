@@ -20,6 +20,7 @@ internal sealed partial class ControlService
         guard.RunAsync(context, async () =>
         {
             var reply = new GetPolicyReply();
+            await counters.RefreshAsync(context.CancellationToken);
             if (request.Pod.Length == 0)
             {
                 var status = core.Status;
@@ -32,15 +33,21 @@ internal sealed partial class ControlService
                 reply.Summary.Problem = condition.Reason;
                 reply.Summary.NotEnforceable = (uint)(watched?.NotEnforceable ?? 0);
                 reply.Summary.Reasons.AddRange(watched?.Reasons ?? []);
+                if (status.Policy.IsOn)
+                {
+                    PolicyPackets.Add(reply.Summary, counters, time);
+                }
+
                 return reply;
             }
 
-            reply.Pod = await core.AskPolicyAsync(
+            (reply.Pod, var packets) = await core.AskPolicyAsync(
                 policy => policy.FindPod(request.Pod) is { } endpoint
-                    ? PolicyDescription.Of(policy, endpoint)
+                    ? (PolicyDescription.Of(policy, endpoint), PolicyPackets.Of(policy, endpoint))
                     : throw new RpcException(new Status(StatusCode.NotFound, NoPod(
                         request.Pod, PolicyParties.Find(policy, "pod", request.Pod)))),
                 context.CancellationToken);
+            packets.AddTo(reply.Pod, counters);
             var view = core.Endpoints.FirstOrDefault(e => $"{e.Endpoint.Spec.PodNamespace}/{e.Endpoint.Spec.PodName}" == request.Pod);
             reply.Pod.State = view is { Programmed: true } ? "programmed" : "pending";
             return reply;

@@ -5,6 +5,7 @@ using ACCOffload.InfraManager.Arp;
 using ACCOffload.InfraManager.Cluster;
 using ACCOffload.InfraManager.Conditions;
 using ACCOffload.InfraManager.Programming;
+using ACCOffload.InfraManager.RuleCounters;
 using ACCOffload.InfraManager.State.Endpoints;
 using ACCOffload.InfraManager.State.Node;
 using ACCOffload.InfraManager.State.Values;
@@ -34,6 +35,7 @@ internal sealed partial class ControlService(
     ConditionSource conditions,
     RpcGuard guard,
     AgentLog agents,
+    RuleCounterWatch counters,
     TimeProvider time) : ControlBase
 {
     private const int MinFrameBytes = 14;

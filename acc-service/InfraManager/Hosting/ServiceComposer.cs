@@ -10,6 +10,7 @@ using ACCOffload.InfraManager.Felix;
 using ACCOffload.InfraManager.Monitoring;
 using ACCOffload.InfraManager.Programming;
 using ACCOffload.InfraManager.Programming.Reconcile;
+using ACCOffload.InfraManager.RuleCounters;
 using ACCOffload.InfraManager.Security;
 using ACCOffload.InfraManager.State.Admission;
 using ACCOffload.InfraManager.State.Node;
@@ -90,6 +91,8 @@ internal sealed partial class ServiceComposer
         var agentFelix = TakesFelix && _settings.Policy.Source == PolicySource.Agent
             ? _parts.Add(new AgentFelix(programmer, _time, _loggers.CreateLogger(Features.Felix)))
             : null;
+        var counters = _parts.Add(new RuleCounterWatch(programmer, target, _time, _loggers.CreateLogger(Features.Policy)));
+        programmer.VerdictsLeaving += counters.Wake;
         var arp = _settings.ArpProxy.Interface is { } link ? _parts.Add(CreateArpProxy(link, programmer)) : null;
 
         var uplink = _settings.Node.Uplink?.Exception is not null ? CreateUplink(programmer, embedded is not null) : null;
@@ -102,11 +105,13 @@ internal sealed partial class ServiceComposer
         var control = new ControlService(
             programmer, target, () => portWatch.Report, tracer, watch, arp,
             OwnVport.Of(_settings.Subfunctions, _settings.ArpProxy.Interface, _settings.Node.GatewayMac),
-            _settings.Node, name, conditions, guard, agents, _time);
+            _settings.Node, name, conditions, guard, agents, counters, _time);
         var api = _parts.Add(new ApiServer(_settings, programmer, control, conditions, agents, agentFelix, _loggers, _time));
-        AddConditions(conditions, programmer, target, portWatch, session, watch, FelixStatusOf(felix, agentFelix), uplink, api.Trust);
+        var felixStatus = FelixStatusOf(felix, agentFelix);
+        AddConditions(conditions, programmer, target, portWatch, session, watch, felixStatus, uplink, api.Trust);
         await api.StartAsync(cancellationToken);
-        if (ManagerMetrics.Start(_settings, programmer, target, conditions, watch, api.Trust, _loggers, _time) is { } metrics)
+        var sources = new MetricSources(programmer, target, conditions, counters, api.Trust) { Watch = watch, Felix = felixStatus };
+        if (ManagerMetrics.Start(_settings, sources, _loggers, _time) is { } metrics)
         {
             _parts.Add(metrics);
         }
@@ -120,6 +125,11 @@ internal sealed partial class ServiceComposer
         session.Start();
         watch?.Start();
         Start(felix);
+        if (WatchesPolicy || TakesFelix)
+        {
+            counters.Start();
+        }
+
         uplink?.Start();
         if (!ArePortsFixed)
         {
@@ -235,6 +245,11 @@ internal sealed partial class ServiceComposer
             TakesFelix = TakesFelix,
             FelixSource = _settings.Policy.Source == PolicySource.Agent ? "agent" : "felix",
         };
+        if (_settings.Target is { Kind: TargetKind.External, Traits.ReadsRowCounters: false })
+        {
+            options = options with { CountedRows = 0 };
+        }
+
         try
         {
             return new Programmer(_settings.Node, store, target, options, _time, _loggers);

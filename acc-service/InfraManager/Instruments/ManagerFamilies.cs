@@ -5,6 +5,12 @@ namespace ACCOffload.InfraManager.Instruments;
 /// <summary>The metrics of inframanager; docs/metrics.md describes each.</summary>
 internal static class ManagerFamilies
 {
+    /// <summary>The maximum number of rules that <see cref="RulePackets"/> names.</summary>
+    public const int MaxNamedRules = 127;
+
+    /// <summary>The maximum number of rules that <see cref="StagedPackets"/> names.</summary>
+    public const int MaxNamedStagedRules = 63;
+
     public static MetricFamily TargetConnected { get; } = new(
         "accoffload_target_connected", MetricKind.Gauge, "1 while this service is the target's primary controller, else 0.");
 
@@ -94,6 +100,27 @@ internal static class ManagerFamilies
         Buckets = CommonFamilies.Seconds,
     };
 
+    public static MetricFamily PolicyProblems { get; } = new(
+        "accoffload_policy_problems", MetricKind.Gauge, "What of network policy is not enforced as written, by kind.")
+    {
+        Labels = ["kind"],
+        MaxSeries = 4,
+    };
+
+    public static MetricFamily RulePackets { get; } = new(
+        "accoffload_policy_rule_packets", MetricKind.Counter, "Packets by the rule of network policy that decided about them.")
+    {
+        Labels = ["policy", "rule", "direction", "verdict"],
+        MaxSeries = MaxNamedRules + 1,
+    };
+
+    public static MetricFamily StagedPackets { get; } = new(
+        "accoffload_policy_staged_packets", MetricKind.Counter, "Packets that passed and that a rule of a staged policy would drop.")
+    {
+        Labels = ["policy", "rule", "direction"],
+        MaxSeries = MaxNamedStagedRules + 1,
+    };
+
     public static MetricFamily WatchAge { get; } = new(
         "accoffload_watch_age_seconds", MetricKind.Gauge,
         "Time since the last list or event of these objects.")
@@ -108,6 +135,7 @@ internal static class ManagerFamilies
     [
         CommonFamilies.Build, CommonFamilies.Ready, CommonFamilies.Condition, TargetConnected, Drops, Services, TableEntries, TableCapacity,
         Differences, Difference,
-        Writes, WriteSeconds, QueueDepth, AttachSeconds, PolicyPods, PolicySeconds, CommonFamilies.CertificateExpiry, WatchAge,
+        Writes, WriteSeconds, QueueDepth, AttachSeconds, PolicyPods, PolicySeconds, PolicyProblems, RulePackets, StagedPackets,
+        CommonFamilies.CertificateExpiry, WatchAge,
     ];
 }

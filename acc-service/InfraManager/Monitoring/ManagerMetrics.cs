@@ -17,13 +17,13 @@ internal sealed class ManagerMetrics : IAsyncDisposable
     private readonly Meter _meter = new("ACCOffload.InfraManager.Host");
     private readonly ScrapeServer _server;
 
-    private ManagerMetrics(
-        Settings settings, IProgrammer core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust,
-        ILoggerFactory loggers, TimeProvider time)
+    private ManagerMetrics(Settings settings, MetricSources sources, ILoggerFactory loggers, TimeProvider time)
     {
-        var drops = new TargetDrops(target, () => IsConnected(core.Status));
-        Observe(core, target, conditions, drops);
-        if (watch is not null)
+        var (core, trust) = (sources.Core, sources.Trust);
+        var drops = new TargetDrops(sources.Target, () => IsConnected(core.Status));
+        Observe(core, sources.Target, sources.Conditions, drops);
+        ObservePolicy(sources);
+        if (sources.Watch is { } watch)
         {
             ManagerFamilies.WatchAge.Observe(_meter, () => AgesOf(watch, time.GetUtcNow()));
         }
@@ -46,18 +46,12 @@ internal sealed class ManagerMetrics : IAsyncDisposable
 
     /// <summary>Serves metrics on the configured address; null if none is configured.</summary>
     /// <param name="settings">The settings, with the address.</param>
-    /// <param name="core">The programmer.</param>
-    /// <param name="target">The target, with the drop counters.</param>
-    /// <param name="conditions">The conditions of readiness.</param>
-    /// <param name="watch">The cluster watch; null if there is none.</param>
-    /// <param name="trust">The certificate of the API, and the trust for scrapers.</param>
+    /// <param name="sources">What is exported.</param>
     /// <param name="loggers">Creates its loggers.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="ConfigurationException">The address can't be bound.</exception>
-    public static ManagerMetrics? Start(
-        Settings settings, IProgrammer core, ITargetView target, ConditionSource conditions, ClusterWatch? watch, TrustStore trust,
-        ILoggerFactory loggers, TimeProvider time) =>
-        settings.MetricsListen is null ? null : new ManagerMetrics(settings, core, target, conditions, watch, trust, loggers, time);
+    public static ManagerMetrics? Start(Settings settings, MetricSources sources, ILoggerFactory loggers, TimeProvider time) =>
+        settings.MetricsListen is null ? null : new ManagerMetrics(settings, sources, loggers, time);
 
     public async ValueTask DisposeAsync()
     {
@@ -76,15 +70,6 @@ internal sealed class ManagerMetrics : IAsyncDisposable
             var states = core.Services.Values.CountBy(s => s.StateName).ToDictionary();
             return ServiceView.StateNames.Select(n => ManagerFamilies.Services.Measure(states.GetValueOrDefault(n), n));
         });
-        ManagerFamilies.PolicyPods.Observe(_meter, () =>
-        {
-            var policy = core.Status.Policy;
-            return
-            [
-                ManagerFamilies.PolicyPods.Measure(policy.Isolated, "isolated"),
-                ManagerFamilies.PolicyPods.Measure(policy.Pending, "closed"),
-            ];
-        });
         ManagerFamilies.TableCapacity.Observe(
             _meter,
             () => target.Pipeline.Tables.Where(t => !t.IsConst).Select(t => ManagerFamilies.TableCapacity.Measure(t.Size, t.Alias)));
@@ -94,6 +79,28 @@ internal sealed class ManagerMetrics : IAsyncDisposable
             _meter, () => core.Status.Tables.Select(t => ManagerFamilies.Differences.Measure(t.Differences, t.Table)));
         ManagerFamilies.Difference.Observe(
             _meter, () => core.Status.Differences.Select(d => ManagerFamilies.Difference.Measure(1, d.Table, d.Row, d.Kind)));
+    }
+
+    private void ObservePolicy(MetricSources sources)
+    {
+        ManagerFamilies.PolicyPods.Observe(_meter, () =>
+        {
+            var policy = sources.Core.Status.Policy;
+            return
+            [
+                ManagerFamilies.PolicyPods.Measure(policy.Isolated, "isolated"),
+                ManagerFamilies.PolicyPods.Measure(policy.Pending, "closed"),
+            ];
+        });
+        ManagerFamilies.PolicyProblems.Observe(
+            _meter,
+            () =>
+            [
+                ManagerFamilies.PolicyProblems.Measure(sources.NotEnforceable, "not_enforceable"),
+                ManagerFamilies.PolicyProblems.Measure(sources.Core.Status.Policy.Unresolved, "unresolved"),
+            ]);
+        ManagerFamilies.RulePackets.Observe(_meter, sources.Counters.RulePackets);
+        ManagerFamilies.StagedPackets.Observe(_meter, sources.Counters.StagedPackets);
     }
 
     private static bool IsConnected(ProgrammerStatus status) => status.TargetState is not (TargetState.Disconnected or TargetState.Backup);

@@ -8,7 +8,9 @@ namespace ACCOffload.InfraManager.Programming;
 /// <param name="Policies">The policies of the cluster.</param>
 /// <param name="Isolated">The endpoints that a policy selects.</param>
 /// <param name="Pending">The endpoints that are closed because their policy is not known or not on the target.</param>
-internal sealed record PolicyStatus(bool IsOn, bool IsAwaited, bool IsSynced, bool IsFenced, int Policies, int Isolated, int Pending)
+/// <param name="Unresolved">The endpoints whose policies refer to something that does not exist: they keep their former rules.</param>
+internal sealed record PolicyStatus(bool IsOn, bool IsAwaited, bool IsSynced, bool IsFenced, int Policies, int Isolated, int Pending,
+    int Unresolved = 0)
 {
     public static PolicyStatus Off { get; } = new(false, false, false, false, 0, 0, 0);
 }

@@ -79,6 +79,7 @@ internal sealed partial class Programmer
         felix?.Take(_admission.Felix.Taken, Progress);
         if (_policies?.Update(_model, _effective.Of(_model)) is { } change)
         {
+            AnnounceLeaving(change);
             await _device.RealiseAsync(change, _abort.Token);
             _policyRevision++;
             MeasurePolicy(batch);

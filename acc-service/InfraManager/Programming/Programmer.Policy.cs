@@ -4,6 +4,7 @@ using ACCOffload.InfraManager.Instruments;
 using ACCOffload.InfraManager.Programming.Policy;
 using ACCOffload.InfraManager.Programming.Queue;
 using ACCOffload.InfraManager.State.Admission;
+using ACCOffload.InfraManager.State.Policy.Classes;
 using ACCOffload.InfraManager.State.Values;
 
 namespace ACCOffload.InfraManager.Programming;
@@ -15,6 +16,11 @@ internal sealed partial class Programmer
 
     private readonly ConcurrentQueue<PolicyQuestion> _questions = new();
     private long _policyRevision;
+
+    /// <summary>
+    /// Raised by the loop before a change of policy removes rows of verdicts, and their counters with them. Handlers must not block.
+    /// </summary>
+    public event Action? VerdictsLeaving;
 
     public async Task<T> AskPolicyAsync<T>(Func<PolicyInForce, T> question, CancellationToken cancellationToken)
     {
@@ -34,6 +40,18 @@ internal sealed partial class Programmer
         }
 
         return await pending.Answered.WaitAsync(cancellationToken);
+    }
+
+    private void AnnounceLeaving(PolicyChange change)
+    {
+        foreach (var row in change.Rows)
+        {
+            if (row is { Kind: RowChangeKind.Delete, Row: VerdictRow })
+            {
+                VerdictsLeaving?.Invoke();
+                return;
+            }
+        }
     }
 
     private void AnswerQuestions()

@@ -172,6 +172,7 @@ internal sealed partial class Programmer
         var sets = _model.Endpoints.Values.Select(bindings.Of).ToList();
         return new PolicyStatus(
             true, bindings.IsAwaited, bindings.IsSynced, bindings.IsFenced, _policies!.CountOf(_model),
-            sets.Count(s => s.Isolate && !s.ArePending), sets.Count(s => s.ArePending));
+            sets.Count(s => s.Isolate && !s.ArePending), sets.Count(s => s.ArePending),
+            _policies.Compiler.Unresolved.Count);
     }
 }

@@ -264,8 +264,8 @@ internal sealed partial class Programmer : IProgrammer, IAsyncDisposable
         }
 
         LocalPolicies policies = _options.TakesFelix
-            ? new LocalFelixPolicies(_options.FelixSource)
-            : new LocalKubernetesPolicies(_node.Name, _options.AwaitsPolicy);
+            ? new LocalFelixPolicies(_options.FelixSource, _options.CountedRows)
+            : new LocalKubernetesPolicies(_node.Name, _options.AwaitsPolicy, _options.CountedRows);
         policies.Load(_model, _effective.Of(_model));
         _model.Policies = policies.Bindings;
         return policies;

@@ -18,6 +18,9 @@ internal interface ITargetView
     /// <summary>Identifies the compiled pipeline; 0 while it is unknown or has no cookie.</summary>
     ulong Cookie { get; }
 
+    /// <summary>How often this process has loaded the pipeline onto the target. Its tables and counters were empty each time.</summary>
+    long PipelineLoads { get; }
+
     /// <exception cref="P4RuntimeException">The target can't be asked.</exception>
     IAsyncEnumerable<Entry> ReadTableAsync(TableSchema table, CancellationToken cancellationToken);
 
@@ -30,6 +33,10 @@ internal interface ITargetView
 
     /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>
     Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken);
+
+    /// <summary>Reads all entries of a table with their direct counters.</summary>
+    /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>
+    Task<IReadOnlyList<CountedEntry>> ReadCountedRowsAsync(TableSchema table, CancellationToken cancellationToken);
 
     /// <summary>All cells of a register array, by index.</summary>
     /// <exception cref="P4RuntimeException">The target can't be asked; UNIMPLEMENTED where it never can.</exception>

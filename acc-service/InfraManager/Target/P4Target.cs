@@ -29,6 +29,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     private volatile TargetTraits _traits;
     private FetchedPipeline? _fetched;
     private long _poolGeneration = -1;
+    private long _pipelineLoads;
 
     /// <summary>Creates the target. The caller starts and disposes session and client.</summary>
     /// <param name="session">The P4Runtime session, for tables.</param>
@@ -67,6 +68,8 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
     public string PipelineName => _node.Profile.Name;
 
     public ulong Cookie => _artifacts?.Cookie ?? Volatile.Read(ref _fetched)?.Cookie ?? 0;
+
+    public long PipelineLoads => Interlocked.Read(ref _pipelineLoads);
 
     /// <summary>Whether the pool ports exist, together with a pipeline loaded since the target was last reached.</summary>
     private bool HasPool => Interlocked.Read(ref _poolGeneration) == _connection.Generation;
@@ -132,6 +135,7 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
 
         if (check.Pushed)
         {
+            Interlocked.Increment(ref _pipelineLoads);
             LogPushed(_artifacts.Pipeline.Name, _artifacts.Cookie);
         }
 
@@ -157,10 +161,10 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
         _session.ReadCountersAsync(counter, byIndex: !_traits.ReadsWholeCounters, cancellationToken);
 
     public Task<IReadOnlyList<RowCounter>> ReadRowCountersAsync(TableSchema table, CancellationToken cancellationToken) =>
-        _traits.ReadsRowCounters
-        ? _session.ReadRowCountersAsync(table, cancellationToken)
-        : throw new P4RuntimeException(
-            StatusCode.Unimplemented, $"the counters of table {table.Alias} are not available on this target ({_traits.Name})");
+        _traits.ReadsRowCounters ? _session.ReadRowCountersAsync(table, cancellationToken) : throw NoRowCounters(table);
+
+    public Task<IReadOnlyList<CountedEntry>> ReadCountedRowsAsync(TableSchema table, CancellationToken cancellationToken) =>
+        _traits.ReadsRowCounters ? _session.ReadCountedEntriesAsync(table, cancellationToken) : throw NoRowCounters(table);
 
     public Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken) =>
         _traits.ReadsRegisters
@@ -223,6 +227,9 @@ internal sealed partial class P4Target : ITarget, ITargetView, IDisposable
 
         LogPoolReady(_pool.Names.Count);
     }
+
+    private P4RuntimeException NoRowCounters(TableSchema table) => new(
+        StatusCode.Unimplemented, $"the counters of table {table.Alias} are not available on this target ({_traits.Name})");
 
     private string DescribeMissing(List<string> missing) =>
         $"the pipeline can't be pushed: {missing.Count} of the {_pool.Names.Count} Target:Ports {(missing.Count == 1 ? "does" : "do")} "

@@ -154,6 +154,24 @@ public sealed partial class P4RuntimeSession
         return counters;
     }
 
+    /// <summary>Reads a table's entries with their direct counters, in no particular order and from one moment.</summary>
+    /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed or does not fit the pipeline.</exception>
+    public async Task<IReadOnlyList<CountedEntry>> ReadCountedEntriesAsync(TableSchema table, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        var request = new ReadRequest { DeviceId = _options.DeviceId, Role = _options.Role };
+        request.Entities.Add(new Entity { TableEntry = new P4.V1.TableEntry { TableId = table.Id, CounterData = new CounterData() } });
+        var counted = new List<CountedEntry>();
+        await foreach (var entry in ReadRowsAsync(
+            $"reading table {table.Alias} with its counters", WireMethods.ReadCounted(table.Pipeline), static e => e.Entry.Table, [table],
+            request, isAbsence: static _ => false, cancellationToken))
+        {
+            counted.Add(entry);
+        }
+
+        return counted;
+    }
+
     /// <summary>Reads all cells of a register array, by index.</summary>
     /// <exception cref="P4RuntimeException">The Read failed, or the answer is malformed.</exception>
     public async Task<IReadOnlyList<RegisterCell>> ReadRegistersAsync(RegisterSchema register, CancellationToken cancellationToken)

@@ -14,13 +14,21 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
 
     /// <summary>Adds the entries of one message, except default, constant and learned entries.</summary>
     /// <exception cref="WireException">The message is malformed or does not fit the pipeline.</exception>
-    public void Decode(ReadOnlySpan<byte> response, List<Entry> into) => Decode(response, into, null);
+    public void Decode(ReadOnlySpan<byte> response, List<Entry> into) => Decode(response, into, null, null);
 
     /// <summary>Adds the learned entries of one message: those with an idle timeout.</summary>
     /// <exception cref="WireException">The message is malformed or does not fit the pipeline.</exception>
-    public void Decode(ReadOnlySpan<byte> response, List<LearnedEntry> into) => Decode(response, null, into);
+    public void Decode(ReadOnlySpan<byte> response, List<LearnedEntry> into) => Decode(response, null, into, null);
 
-    private void Decode(ReadOnlySpan<byte> response, List<Entry>? own, List<LearnedEntry>? learned)
+    /// <summary>
+    /// Adds the entries of one message with their direct counters, except default, constant and learned entries. An entry without a counter
+    /// has counted nothing.
+    /// </summary>
+    /// <exception cref="WireException">The message is malformed or does not fit the pipeline.</exception>
+    public void Decode(ReadOnlySpan<byte> response, List<CountedEntry> into) => Decode(response, null, null, into);
+
+    private void Decode(
+        ReadOnlySpan<byte> response, List<Entry>? own, List<LearnedEntry>? learned, List<CountedEntry>? counted)
     {
         var reader = new WireReader(response);
         while (reader.Next())
@@ -38,10 +46,11 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
                 {
                     case 2:
                         var times = default(IdleTimes);
-                        if (TableEntry(entity.Bytes(), learned is not null, ref times) is { } entry)
+                        if (TableEntry(entity.Bytes(), learned is not null, ref times, out var counter) is { } entry)
                         {
                             own?.Add(entry);
                             learned?.Add(new LearnedEntry(entry, times.Timeout, times.Idle));
+                            counted?.Add(new CountedEntry(entry, PacketsOf(counter)));
                         }
 
                         break;
@@ -58,9 +67,30 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
         }
     }
 
-    /// <summary>Null for an entry that is not asked for.</summary>
-    private Entry? TableEntry(ReadOnlySpan<byte> message, bool isLearned, ref IdleTimes times)
+    /// <summary>packet_count of a CounterData (p4runtime.proto).</summary>
+    private static long PacketsOf(ReadOnlySpan<byte> message)
     {
+        var packets = 0L;
+        var reader = new WireReader(message);
+        while (reader.Next())
+        {
+            if (reader.Field == 2)
+            {
+                packets = (long)reader.Number();
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        return packets >= 0 ? packets : throw new WireException($"a counter has counted {packets} packets");
+    }
+
+    /// <summary>Null for an entry that is not asked for.</summary>
+    private Entry? TableEntry(ReadOnlySpan<byte> message, bool isLearned, ref IdleTimes times, out ReadOnlySpan<byte> counter)
+    {
+        counter = default;
         uint tableId = 0;
         var priority = 0;
         ReadOnlySpan<byte> actionMessage = default;
@@ -81,6 +111,9 @@ internal sealed partial class EntryDecoder(Pipeline pipeline)
                     break;
                 case 4:
                     priority = (int)reader.Number();
+                    break;
+                case 7:
+                    counter = reader.Bytes();
                     break;
                 case 8 or 13:
                     // Default or constant.

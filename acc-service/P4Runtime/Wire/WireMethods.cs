@@ -34,6 +34,13 @@ internal static class WireMethods
         return Read<LearnedEntry>((payload, entries) => decoder.Decode(payload, entries));
     }
 
+    /// <summary>Read of entries with their direct counters, likewise.</summary>
+    public static Method<ReadRequest, ReadBatch<CountedEntry>> ReadCounted(Pipeline pipeline)
+    {
+        var decoder = new EntryDecoder(pipeline);
+        return Read<CountedEntry>((payload, entries) => decoder.Decode(payload, entries));
+    }
+
     private static Method<ReadRequest, ReadBatch<T>> Read<T>(Action<ReadOnlySpan<byte>, List<T>> decode) => new(
         MethodType.ServerStreaming,
         Service,

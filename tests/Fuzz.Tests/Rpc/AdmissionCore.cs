@@ -19,7 +19,7 @@ internal sealed class AdmissionCore : IProgrammer
 {
     private readonly AdmissionControl _admission;
     private readonly AdmissionContext _context = new();
-    private readonly LocalFelixPolicies _policies = new("agent");
+    private readonly LocalFelixPolicies _policies = new("agent", new ProgrammerOptions().CountedRows);
 
     public AdmissionCore()
     {

@@ -57,15 +57,15 @@ public sealed class CtlPolicyTests : IAsyncLifetime
             ingress: judged by set {set}
               tier Admin
                 ClusterNetworkPolicy guard
-                  deny  ingress[0] no-scans
+                  deny  ingress[0] no-scans  0 packets
                     from 203.0.113.0/24
                 otherwise: pass
               tier NetworkPolicy
                 NetworkPolicy shop/also
                 NetworkPolicy shop/web
-                  allow  ingress[0]
+                  allow  ingress[0]  0 packets
                     from pods app In (client) of shop; TCP 9000-9010, port http of protocol 6
-                otherwise: deny
+                otherwise: deny  0 packets
               after all tiers: allow
             egress: open: no policy selects the pod
 

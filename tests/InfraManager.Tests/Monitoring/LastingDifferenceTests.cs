@@ -122,7 +122,8 @@ public sealed class LastingDifferenceTests : IAsyncLifetime
         var options = new ProgrammerOptions { RetryMin = TimeSpan.FromMilliseconds(5), RetryMax = TimeSpan.FromMilliseconds(50) };
         _programmer = new Programmer(node, _store, _view, options, TimeProvider.System, NullLoggerFactory.Instance);
         var settings = _api.Settings with { MetricsListen = new IPEndPoint(IPAddress.Loopback, 0) };
-        _metrics = ManagerMetrics.Start(settings, _programmer, _view, _api.Conditions, null, _api.Server.Trust, _api.Log, _api.Time);
+        var sources = new MetricSources(_programmer, _view, _api.Conditions, _api.Counters, _api.Server.Trust);
+        _metrics = ManagerMetrics.Start(settings, sources, _api.Log, _api.Time);
         _session.Start();
         _programmer.Start();
     }

@@ -40,7 +40,7 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
         _api.Core.Change = status => status with
         {
             Tables = [new TableCounts("pods", 3, 1)],
-            Policy = new PolicyStatus(true, true, true, false, Policies: 5, Isolated: 2, Pending: 1),
+            Policy = new PolicyStatus(true, true, true, false, Policies: 5, Isolated: 2, Pending: 1, Unresolved: 4),
             Differences = [new RowDifference("pods", "pods dst_ip=10.244.1.2", "different")],
         };
         var scrape = await Scrape.GetAsync(Serve("127.0.0.1"));
@@ -53,6 +53,9 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
             (scrape["accoffload_table_entries{table=\"pods\"}"], scrape["accoffload_reconcile_differences{table=\"pods\"}"]));
         Assert.Equal(
             (2, 1), (scrape["accoffload_policy_pods{state=\"isolated\"}"], scrape["accoffload_policy_pods{state=\"closed\"}"]));
+        Assert.Equal(
+            (0, 4),
+            (scrape["accoffload_policy_problems{kind=\"not_enforceable\"}"], scrape["accoffload_policy_problems{kind=\"unresolved\"}"]));
         Assert.Equal(_api.Target.Pipeline.Table("pods").Size, scrape["accoffload_table_capacity{table=\"pods\"}"]);
         Assert.Equal(1, scrape["accoffload_reconcile_difference_info{table=\"pods\",row=\"pods dst_ip=10.244.1.2\",kind=\"different\"}"]);
         Assert.Equal((3, 0), (scrape["accoffload_drops_total{reason=\"spoofed_mac\"}"], scrape["accoffload_drops_total{reason=\"held\"}"]));
@@ -177,7 +180,8 @@ public sealed class ManagerMetricsTests : IAsyncLifetime
     private int Serve(string address)
     {
         var settings = _api.Settings with { MetricsListen = new IPEndPoint(IPAddress.Parse(address), 0) };
-        _metrics = ManagerMetrics.Start(settings, _api.Core, _api.Target, _api.Conditions, null, _api.Server.Trust, _api.Log, _api.Time)!;
+        var sources = new MetricSources(_api.Core, _api.Target, _api.Conditions, _api.Counters, _api.Server.Trust);
+        _metrics = ManagerMetrics.Start(settings, sources, _api.Log, _api.Time)!;
         return _metrics.Address.Port;
     }
 }

@@ -12,12 +12,16 @@ public sealed class ChangeSequenceTests
 
     private static readonly Gen<int> Seeds = Gen.Int[0, int.MaxValue];
 
-    [Fact]
-    public void After_each_step_every_point_is_judged_as_before_the_change_or_as_after_it() => Seeds.Sample(
+    /// <summary>With rows only to count packets: never, while there are few, always.</summary>
+    public static TheoryData<int> CountedRows => [0, 150, int.MaxValue];
+
+    [Theory]
+    [MemberData(nameof(CountedRows))]
+    public void After_each_step_every_point_is_judged_as_before_the_change_or_as_after_it(int countedRows) => Seeds.Sample(
         seed =>
         {
             // Where rules ask for the endpoint's own sets, a block that holds it and its peers is not one step.
-            var world = CompiledWorld.Complete(seed, hasOwnSets: false);
+            var world = CompiledWorld.Complete(seed, hasOwnSets: false, countedRows);
             for (var i = 0; i < Changes; i++)
             {
                 var packets = Enumerable.Range(0, 80).Select(_ => world.Random.Packet()).ToList();
@@ -47,29 +51,31 @@ public sealed class ChangeSequenceTests
         },
         iter: 4);
 
-    [Fact]
-    public void A_sequence_of_changes_ends_with_the_tables_of_a_fresh_compile() => Seeds.Sample(
+    [Theory]
+    [MemberData(nameof(CountedRows))]
+    public void A_sequence_of_changes_ends_with_the_tables_of_a_fresh_compile(int countedRows) => Seeds.Sample(
         seed =>
         {
-            var world = CompiledWorld.Complete(seed);
+            var world = CompiledWorld.Complete(seed, countedRows: countedRows);
             for (var i = 0; i < Changes; i++)
             {
                 world.Write(world.Change());
                 // An endpoint that keeps its former tables has no fresh ones to compare.
                 if (world.Compiler.Unresolved.Count == 0)
                 {
-                    var (compiler, tables) = Fresh(world.Compiler.Model);
+                    var (compiler, tables) = Fresh(world.Compiler.Model, countedRows);
                     Assert.Equal(CanonicalTables.Of(tables, compiler), CanonicalTables.Of(world.Tables, world.Compiler));
                 }
             }
         },
         iter: 15);
 
-    [Fact]
-    public void After_each_change_the_tables_answer_as_the_evaluator() => Seeds.Sample(
+    [Theory]
+    [MemberData(nameof(CountedRows))]
+    public void After_each_change_the_tables_answer_as_the_evaluator(int countedRows) => Seeds.Sample(
         seed =>
         {
-            var world = CompiledWorld.Complete(seed);
+            var world = CompiledWorld.Complete(seed, countedRows: countedRows);
             for (var i = 0; i < Changes; i++)
             {
                 world.Write(world.Change());
@@ -91,10 +97,29 @@ public sealed class ChangeSequenceTests
         iter: 10);
 
     [Fact]
-    public void When_the_last_endpoint_is_gone_no_row_is_left() => Seeds.Sample(
+    public void Every_packet_is_counted_while_there_are_few_rows_and_else_only_what_differs_has_a_row() => Seeds.Sample(
         seed =>
         {
-            var world = CompiledWorld.Complete(seed);
+            const int Limit = 150;
+            var (world, bare) = (CompiledWorld.Complete(seed, countedRows: Limit), CompiledWorld.Complete(seed));
+            for (var i = 0; i < Changes; i++)
+            {
+                world.Write(world.Change());
+                bare.Write(bare.Change());
+                var groups = world.Compiler.Sets.Count + world.Compiler.Groups.Count;
+                var all = groups * world.Compiler.PortClasses.Count;
+                Assert.Equal(
+                    all <= Limit ? all : bare.Tables.Rows.OfType<VerdictRow>().Count(), world.Tables.Rows.OfType<VerdictRow>().Count());
+            }
+        },
+        iter: 30);
+
+    [Theory]
+    [MemberData(nameof(CountedRows))]
+    public void When_the_last_endpoint_is_gone_no_row_is_left(int countedRows) => Seeds.Sample(
+        seed =>
+        {
+            var world = CompiledWorld.Complete(seed, countedRows: countedRows);
             foreach (var endpoint in RandomWorld.EndpointIds)
             {
                 world.Write(world.Change());
@@ -133,9 +158,9 @@ public sealed class ChangeSequenceTests
         return verdicts;
     }
 
-    private static (PolicyCompiler Compiler, PolicyTables Tables) Fresh(PolicyModel model)
+    private static (PolicyCompiler Compiler, PolicyTables Tables) Fresh(PolicyModel model, int countedRows)
     {
-        var (compiler, tables) = (new PolicyCompiler(), new PolicyTables());
+        var (compiler, tables) = (new PolicyCompiler(null, countedRows), new PolicyTables());
         var changes = new List<RowChange>();
         changes.AddRange(compiler.SetPodRanges(model.PodRanges));
         foreach (var (id, nets) in model.Sets)

@@ -8,18 +8,18 @@ internal sealed class CompiledWorld
 {
     private static readonly PolicyNet[] PodRanges = [PolicyNet.Parse("10.0.0.0/28"), PolicyNet.Parse("fd00::/124")];
 
-    private CompiledWorld(RandomWorld random) => Random = random;
+    private CompiledWorld(RandomWorld random, int countedRows) => (Random, Compiler) = (random, new PolicyCompiler(null, countedRows));
 
     public RandomWorld Random { get; }
 
-    public PolicyCompiler Compiler { get; } = new();
+    public PolicyCompiler Compiler { get; }
 
     public PolicyTables Tables { get; } = new();
 
     /// <summary>A world where everything exists that something refers to.</summary>
-    public static CompiledWorld Complete(int seed, bool hasOwnSets = true)
+    public static CompiledWorld Complete(int seed, bool hasOwnSets = true, int countedRows = 0)
     {
-        var world = new CompiledWorld(new RandomWorld(seed) { HasOwnSets = hasOwnSets });
+        var world = new CompiledWorld(new RandomWorld(seed) { HasOwnSets = hasOwnSets }, countedRows);
         var (random, compiler) = (world.Random, world.Compiler);
         foreach (var set in RandomWorld.SetIds)
         {

@@ -43,6 +43,12 @@ public sealed partial class FaithfulTargetTests
                 _view.ReadRowCountersAsync(_view.Pipeline!.Table(table), default));
             Assert.Equal($"the counters of table {table} are not available on this target (p4-dpdk)", refused.Message);
         }
+
+        var uncounted = await Assert.ThrowsAsync<P4RuntimeException>(() =>
+            _view.ReadCountedRowsAsync(_view.Pipeline!.Table("verdicts"), default));
+        Assert.Equal(
+            (StatusCode.Unimplemented, "the counters of table verdicts are not available on this target (p4-dpdk)"),
+            (uncounted.Code, uncounted.Message));
     }
 
     [Fact]

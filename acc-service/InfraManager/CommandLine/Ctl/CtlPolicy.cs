@@ -84,12 +84,53 @@ internal static class CtlPolicy
             table.Add("unresolved pods", $"{Number(summary.UnresolvedPods)}: {string.Join(", ", summary.Unresolved)}");
         }
 
+        Packets(table, summary);
         table.WriteTo(writer);
+    }
+
+    private static void Packets(TextTable table, PolicySummary summary)
+    {
+        if (summary.CountingProblem.Length > 0)
+        {
+            table.Add("packets", summary.CountingProblem);
+        }
+        else if (summary.Source != "off")
+        {
+            table.Add("packets", $"counted for {Number((ulong)summary.CountedSeconds)} s{(summary.Packets.Count == 0 ? ", none" : "")}");
+        }
+
+        foreach (var total in summary.Packets)
+        {
+            List<string> parts = [];
+            AddPart(parts, total.Allowed, "allowed");
+            AddPart(parts, total.Denied, "denied");
+            AddPart(parts, total.WouldDrop, "would be dropped");
+            var policy = total.Policy.Length > 0 ? total.Policy : "by default";
+            table.Add("", $"{policy}: {(parts.Count > 0 ? string.Join(", ", parts) : "0")}");
+        }
+
+        if (summary.PacketsLeftOut > 0)
+        {
+            table.Add("", $"{Number(summary.PacketsLeftOut)} more policies are not shown");
+        }
+    }
+
+    private static void AddPart(List<string> parts, ulong packets, string what)
+    {
+        if (packets > 0)
+        {
+            parts.Add($"{Number(packets)} {what}");
+        }
     }
 
     private static void Text(TextWriter writer, PodPolicy pod)
     {
         writer.WriteLine($"{pod.Pod}  {string.Join(", ", pod.Addresses)}  {pod.State}");
+        if (pod.CountingProblem.Length > 0)
+        {
+            writer.WriteLine($"packets: {pod.CountingProblem}");
+        }
+
         Text(writer, pod.Ingress);
         Text(writer, pod.Egress);
     }
@@ -103,6 +144,11 @@ internal static class CtlPolicy
             _ => $"judged by set {Number(direction.Set)}{(direction.Reason.Length > 0 ? $"; {direction.Reason}" : "")}",
         };
         writer.WriteLine($"{direction.Direction}: {state}");
+        if (direction.PacketsPods > 1)
+        {
+            writer.WriteLine($"  packets are those of all {Number(direction.PacketsPods)} pods with these rules");
+        }
+
         foreach (var tier in direction.Tiers)
         {
             writer.WriteLine($"  tier {tier.Name}");
@@ -111,7 +157,8 @@ internal static class CtlPolicy
                 writer.WriteLine($"    {policy.Name}{(policy.Staged ? " (staged, not enforced)" : "")}");
                 foreach (var rule in policy.Rules)
                 {
-                    writer.WriteLine($"      {rule.Action}  {Short(rule.Name, policy.Name)}");
+                    var counted = policy.Staged ? WouldDrop(rule.Packets?.Count ?? 0) : Packets(rule.Packets);
+                    writer.WriteLine($"      {rule.Action}  {Short(rule.Name, policy.Name)}{counted}");
                     foreach (var match in rule.Matches)
                     {
                         writer.WriteLine($"        {match}");
@@ -124,12 +171,14 @@ internal static class CtlPolicy
                 }
             }
 
-            writer.WriteLine($"    otherwise: {tier.Default}");
+            var packets = tier.Default == "pass" ? "" : Packets(tier.DefaultPackets);
+            writer.WriteLine($"    otherwise: {tier.Default}{packets}{WouldDrop(tier.WouldDrop)}");
         }
 
         if (direction.Tiers.Count > 0)
         {
-            writer.WriteLine($"  after all tiers: {direction.Default}");
+            var packets = direction.DefaultPackets is { Count: > 0 } some ? Packets(some) : "";
+            writer.WriteLine($"  after all tiers: {direction.Default}{packets}");
         }
 
         if (direction.RulesLeftOut > 0)
@@ -137,6 +186,16 @@ internal static class CtlPolicy
             writer.WriteLine($"  {Number(direction.RulesLeftOut)} more rules are not shown");
         }
     }
+
+    private static string Packets(RulePackets? packets) => packets switch
+    {
+        null => "",
+        { Partial: true, Count: 0 } => "  packets not counted",
+        { Partial: true } => $"  at least {Number(packets.Count)} packets",
+        _ => $"  {Number(packets.Count)} packets",
+    };
+
+    private static string WouldDrop(ulong packets) => packets == 0 ? "" : $"  would drop {Number(packets)} packets";
 
     private static string Reason(DirectionVerdict verdict) =>
         verdict.Closed.Length > 0 ? $"closed: {verdict.Closed}" : verdict.Rule.Length > 0 ? verdict.Rule : "a rule whose name is not known";

@@ -79,6 +79,21 @@ internal static class CtlPolicyJson
         CtlJson.List(json, "reasons", summary.Reasons);
         json.WriteNumber("unresolvedPods", summary.UnresolvedPods);
         CtlJson.List(json, "unresolved", summary.Unresolved);
+        json.WriteString("countingProblem", summary.CountingProblem);
+        json.WriteNumber("countedSeconds", summary.CountedSeconds);
+        json.WriteStartArray("packets");
+        foreach (var total in summary.Packets)
+        {
+            json.WriteStartObject();
+            json.WriteString("policy", total.Policy);
+            json.WriteNumber("allowed", total.Allowed);
+            json.WriteNumber("denied", total.Denied);
+            json.WriteNumber("wouldDrop", total.WouldDrop);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteNumber("packetsLeftOut", summary.PacketsLeftOut);
         json.WriteEndObject();
     }
 
@@ -91,6 +106,7 @@ internal static class CtlPolicyJson
         json.WriteString("state", pod.State);
         Write(json, pod.Ingress);
         Write(json, pod.Egress);
+        json.WriteString("countingProblem", pod.CountingProblem);
         json.WriteEndObject();
     }
 
@@ -106,6 +122,8 @@ internal static class CtlPolicyJson
             json.WriteStartObject();
             json.WriteString("name", tier.Name);
             json.WriteString("default", tier.Default);
+            Write(json, "defaultPackets", tier.DefaultPackets);
+            json.WriteNumber("wouldDrop", tier.WouldDrop);
             json.WriteStartArray("policies");
             foreach (var policy in tier.Policies)
             {
@@ -118,6 +136,8 @@ internal static class CtlPolicyJson
 
         json.WriteEndArray();
         json.WriteString("default", direction.Default);
+        Write(json, "defaultPackets", direction.DefaultPackets);
+        json.WriteNumber("packetsPods", direction.PacketsPods);
         json.WriteNumber("rulesLeftOut", direction.RulesLeftOut);
         json.WriteEndObject();
     }
@@ -135,10 +155,25 @@ internal static class CtlPolicyJson
             json.WriteString("action", rule.Action);
             CtlJson.List(json, "matches", rule.Matches);
             json.WriteNumber("matchesLeftOut", rule.MatchesLeftOut);
+            Write(json, "packets", rule.Packets);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, string name, RulePackets? packets)
+    {
+        if (packets is null)
+        {
+            json.WriteNull(name);
+            return;
+        }
+
+        json.WriteStartObject(name);
+        json.WriteNumber("count", packets.Count);
+        json.WriteBoolean("partial", packets.Partial);
         json.WriteEndObject();
     }
 

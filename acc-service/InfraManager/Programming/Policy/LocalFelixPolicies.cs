@@ -25,8 +25,9 @@ internal sealed class LocalFelixPolicies : LocalPolicies
     private bool _hasHeld;
 
     /// <param name="source">What operators call this source.</param>
-    public LocalFelixPolicies(string source)
-        : base(new PolicyBindings { IsOn = true, IsAwaited = true, MatchesAddresses = true })
+    /// <param name="countedRows">As of <see cref="PolicyCompiler"/>.</param>
+    public LocalFelixPolicies(string source, int countedRows)
+        : base(new PolicyBindings { IsOn = true, IsAwaited = true, MatchesAddresses = true }, countedRows)
     {
         // A pod that Felix does not know is closed, whatever policies there are.
         Bindings.HasPolicies = true;

@@ -20,8 +20,9 @@ internal sealed class LocalKubernetesPolicies : LocalPolicies
 
     /// <param name="node">The name of this node.</param>
     /// <param name="isAwaited">Whether endpoints are dropped until all objects have been listed once.</param>
-    public LocalKubernetesPolicies(string node, bool isAwaited)
-        : base(new PolicyBindings { IsOn = true, IsAwaited = isAwaited })
+    /// <param name="countedRows">As of <see cref="PolicyCompiler"/>.</param>
+    public LocalKubernetesPolicies(string node, bool isAwaited, int countedRows)
+        : base(new PolicyBindings { IsOn = true, IsAwaited = isAwaited }, countedRows)
     {
         _node = node;
         _kubernetes = new KubernetesPolicies(Compiler);

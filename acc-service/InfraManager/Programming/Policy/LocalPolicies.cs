@@ -12,9 +12,11 @@ namespace ACCOffload.InfraManager.Programming.Policy;
 /// The compiled policy of this node's pods, kept equal to its source. Used by the programmer only, after a change is durable: it cannot
 /// undo.
 /// </summary>
-internal abstract class LocalPolicies(PolicyBindings bindings)
+/// <param name="bindings">Which sets apply to which endpoint.</param>
+/// <param name="countedRows">As of <see cref="PolicyCompiler"/>.</param>
+internal abstract class LocalPolicies(PolicyBindings bindings, int countedRows)
 {
-    public PolicyCompiler Compiler { get; } = new();
+    public PolicyCompiler Compiler { get; } = new(countedRows: countedRows);
 
     /// <summary>Changes with the steps of a change, not before.</summary>
     public PolicyBindings Bindings { get; } = bindings;

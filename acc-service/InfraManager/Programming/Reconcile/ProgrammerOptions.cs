@@ -69,6 +69,12 @@ internal sealed record ProgrammerOptions
     /// <summary>How long the programmer may make no progress before it counts as stuck.</summary>
     public TimeSpan StuckAfter { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// Up to how many rows of <c>verdicts</c> there is one for each group and port class, so that all packets are counted by rule. Above,
+    /// only where it decides otherwise than its group does. 0: for a target whose counters cannot be read.
+    /// </summary>
+    public int CountedRows { get; init; } = 8192;
+
     /// <summary>A test hook; see <see cref="CrashPoint"/>.</summary>
     public Action<CrashPoint>? FaultHook { get; init; }
 }

@@ -27,12 +27,14 @@ internal sealed class PolicyCompiler
     private readonly PolicyFlattener _flattener;
     private long _version;
 
-    public PolicyCompiler(PolicyNumbers? numbers = null)
+    /// <param name="numbers">The first numbers of what it compiles; null for the smallest.</param>
+    /// <param name="countedRows">Up to how many rows of <c>verdicts</c> there are rows only to count all packets; 0: none.</param>
+    public PolicyCompiler(PolicyNumbers? numbers = null, int countedRows = 0)
     {
         numbers ??= new PolicyNumbers();
         _peers = new PeerClassifier(Model, _atoms, numbers.PeerClasses);
         _ports = new PortClassifier(numbers.PortClasses);
-        _sets = new SetTable(_atoms, _peers, _ports, numbers.Groups);
+        _sets = new SetTable(_atoms, _peers, _ports, numbers.Groups, countedRows);
         _flattener = new PolicyFlattener(Model, _atoms, _namedPorts, Rules);
     }
 
@@ -103,7 +105,7 @@ internal sealed class PolicyCompiler
 
         Model.Policies.SetOrRemove(id, policy);
         _versions[id] = ++_version;
-        return Rebind(Model.Endpoints.Where(e => Uses(e.Value, id)).Select(e => e.Key));
+        return Balanced(Rebind(Model.Endpoints.Where(e => Uses(e.Value, id)).Select(e => e.Key)));
     }
 
     /// <summary>Sets endpoints and, with null, removes them, as one change.</summary>
@@ -123,7 +125,7 @@ internal sealed class PolicyCompiler
             Model.Endpoints.SetOrRemove(id, policy);
         }
 
-        return Rebind(endpoints.Select(e => e.Id));
+        return Balanced(Rebind(endpoints.Select(e => e.Id)));
     }
 
     /// <inheritdoc cref="SetEndpoints"/>
@@ -155,7 +157,7 @@ internal sealed class PolicyCompiler
         Apply(_peers.Move(address), changes);
         changes.AddRange(Rebind(EndpointsOf(_namedPorts.Remove(former?.NamedPorts ?? []))));
         changes.AddRange(Rebind(Model.Endpoints.Where(e => e.Value.Addresses.Contains(address) && AsksOwn(e.Value)).Select(e => e.Key)));
-        return changes;
+        return Balanced(changes);
     }
 
     /// <summary>
@@ -169,7 +171,7 @@ internal sealed class PolicyCompiler
         if (nets is null)
         {
             Model.Sets.Remove(set);
-            return Rebind(Model.Endpoints.Where(e => UsesSet(e.Value, set)).Select(e => e.Key));
+            return Balanced(Rebind(Model.Endpoints.Where(e => UsesSet(e.Value, set)).Select(e => e.Key)));
         }
 
         Model.Sets[set] = [.. nets.Distinct().Order()];
@@ -181,7 +183,7 @@ internal sealed class PolicyCompiler
 
         changes.AddRange(Rebind(
             isNew ? _unresolved.ToList() : Model.Endpoints.Where(e => AsksOwn(e.Value) && UsesSet(e.Value, set)).Select(e => e.Key)));
-        return changes;
+        return Balanced(changes);
     }
 
     /// <summary>Sets the cluster's pod ranges.</summary>
@@ -194,6 +196,12 @@ internal sealed class PolicyCompiler
             Apply(_peers.MoveNets(atom), changes);
         }
 
+        return Balanced(changes);
+    }
+
+    private List<RowChange> Balanced(List<RowChange> changes)
+    {
+        _sets.Balance(changes);
         return changes;
     }
 

@@ -7,6 +7,6 @@ namespace ACCOffload.InfraManager.State.Policy.Classes;
 /// <param name="WouldDrop">The rule that would drop if staged policies were enforced; 0 for none.</param>
 internal readonly record struct RowVerdict(bool IsAllowed, uint Rule, bool IsLogged, uint WouldDrop)
 {
-    /// <summary>Without what a miss cannot express.</summary>
+    /// <summary>Without what a miss cannot express. (It counts for no rule, either: see <see cref="SetTable"/>.)</summary>
     public RowVerdict ToPlain() => new(IsAllowed, Rule, false, 0);
 }

@@ -7,7 +7,7 @@ namespace ACCOffload.InfraManager.State.Policy.Classes;
 /// Works out what a <see cref="FlatPolicy"/> says about peers of one class, for each port class: from the last tier to the first, from the
 /// last rule to the first.
 /// </summary>
-internal sealed class SetCompiler(FlatPolicy policy, AtomTable atoms, PortClassifier ports)
+internal sealed class SetCompiler(FlatPolicy policy, AtomTable atoms, PortClassifier ports, bool countsAll)
 {
     private readonly int _unknown = atoms.Find(AtomKey.Unknown)?.Id ?? -1;
     private readonly List<(uint Number, HashSet<PortTest> Tests)> _ports = [.. ports.Classes.Select(c => (c.Number, c.Tests.ToHashSet()))];
@@ -43,7 +43,7 @@ internal sealed class SetCompiler(FlatPolicy policy, AtomTable atoms, PortClassi
             verdicts.Add(_ports[i].Number, verdict);
         }
 
-        return GroupFunction.Of(verdicts);
+        return GroupFunction.Of(verdicts, countsAll);
     }
 
     private RowVerdict Decide(int port, HashSet<int> peer, Dictionary<FlatRule, Certainty> certainty, bool withStaged)

@@ -1,14 +1,27 @@
 namespace ACCOffload.InfraManager.State.Policy.Classes;
 
-/// <summary>The sets in force, their groups, and the rows of the group tables and of <c>verdicts</c>.</summary>
-internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassifier ports, uint firstNumber)
+/// <summary>
+/// The sets in force, their groups, and the rows of the group tables and of <c>verdicts</c>. A miss of <c>verdicts</c> counts for no rule:
+/// as long as these are few, there is a row for each group and port class, also for those that the group's number decides alike. Whether
+/// there are follows from the numbers of groups and classes alone, and not from the order of changes.
+/// </summary>
+/// <param name="atoms">The facts that rules ask for.</param>
+/// <param name="peers">The classes of peers.</param>
+/// <param name="ports">The classes of ports.</param>
+/// <param name="firstNumber">The first number of a set or group.</param>
+/// <param name="countedRows">The maximum number of rows of <c>verdicts</c> with which all packets are counted; 0: never.</param>
+internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassifier ports, uint firstNumber, int countedRows)
 {
+    // Within a change, former and new sets are there.
+    private const int TransientFactor = 2;
+
     private const uint Allows = 1;
 
     private readonly Dictionary<SetKey, PolicySet> _sets = [];
     private readonly Dictionary<PolicySet, (SetCompiler Compiler, int Version)> _compilers = [];
     private Dictionary<GroupFunction, PolicyGroup> _groups = [];
     private uint _next = firstNumber;
+    private bool _countsAll = countedRows > 0;
 
     public IReadOnlyCollection<PolicySet> Sets => _sets.Values;
 
@@ -24,7 +37,8 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
     /// <summary>Compiles a set, and adds its rows.</summary>
     public PolicySet Add(SetKey key, FlatPolicy policy, List<RowChange> changes)
     {
-        var compiler = new SetCompiler(policy, atoms, ports);
+        MakeRoom(changes);
+        var compiler = NewCompiler(policy);
         var function = compiler.Judge([]);
         var set = new PolicySet(key, policy, new PolicyGroup(NextNumber(function), function));
         AddVerdicts(set.Own, changes);
@@ -32,7 +46,7 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
         _compilers.Add(set, (compiler, ports.Version));
         foreach (var peerClass in peers.Classes)
         {
-            AddGroup(set, compiler, peerClass, changes);
+            AddGroup(set, peerClass, changes);
         }
 
         return set;
@@ -56,7 +70,7 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
     {
         foreach (var set in _sets.Values)
         {
-            AddGroup(set, CompilerOf(set), peerClass, changes);
+            AddGroup(set, peerClass, changes);
         }
     }
 
@@ -77,6 +91,7 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
             return;
         }
 
+        MakeRoom(changes);
         foreach (var group in AllGroups())
         {
             foreach (var (portClass, origin) in created)
@@ -115,9 +130,65 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
         Rehash();
     }
 
-    private void AddGroup(PolicySet set, SetCompiler compiler, PeerClass peerClass, List<RowChange> changes)
+    /// <summary>At the end of a change: adds the rows that only count, or removes them.</summary>
+    public void Balance(List<RowChange> changes)
     {
-        var function = compiler.Judge(peerClass.Atoms);
+        var countsAll = countedRows > 0 && (long)GroupCount * ports.Classes.Count <= countedRows;
+        if (countsAll == _countsAll)
+        {
+            return;
+        }
+
+        if (!countsAll)
+        {
+            Thin(changes);
+            return;
+        }
+
+        _countsAll = true;
+        foreach (var group in AllGroups())
+        {
+            foreach (var portClass in ports.Classes)
+            {
+                if (group.Function.Fill(portClass.Number))
+                {
+                    changes.Add(RowChange.Insert(new VerdictRow(group.Number, portClass.Number, group.Function.Default)));
+                }
+            }
+        }
+
+        Rehash();
+        _compilers.Clear();
+    }
+
+    /// <summary>Before a group or class is added: never adds far more rows than may stay.</summary>
+    private void MakeRoom(List<RowChange> changes)
+    {
+        if (_countsAll && (GroupCount + 1L) * ports.Classes.Count > (long)TransientFactor * countedRows)
+        {
+            Thin(changes);
+        }
+    }
+
+    private void Thin(List<RowChange> changes)
+    {
+        _countsAll = false;
+        foreach (var group in AllGroups())
+        {
+            foreach (var portClass in group.Function.Thin())
+            {
+                changes.Add(RowChange.Delete(new VerdictRow(group.Number, portClass, group.Function.Default)));
+            }
+        }
+
+        Rehash();
+        _compilers.Clear();
+    }
+
+    private void AddGroup(PolicySet set, PeerClass peerClass, List<RowChange> changes)
+    {
+        MakeRoom(changes);
+        var function = CompilerOf(set).Judge(peerClass.Atoms);
         if (function.Equals(set.Own.Function))
         {
             return;
@@ -152,6 +223,10 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
     private static void RemoveVerdicts(PolicyGroup group, List<RowChange> changes) => changes.AddRange(group.Function.Cells
         .Select(c => RowChange.Delete(new VerdictRow(group.Number, c.Key, c.Value))));
 
+    private int GroupCount => _sets.Count + _groups.Count;
+
+    private SetCompiler NewCompiler(FlatPolicy policy) => new(policy, atoms, ports, _countsAll);
+
     private IEnumerable<PolicyGroup> AllGroups() => _sets.Values.Select(s => s.Own).Concat(_groups.Values);
 
     // A compiler keeps its functions, and these change with the port classes.
@@ -159,7 +234,7 @@ internal sealed class SetTable(AtomTable atoms, PeerClassifier peers, PortClassi
     {
         if (!_compilers.TryGetValue(set, out var known) || known.Version != ports.Version)
         {
-            _compilers[set] = known = (new SetCompiler(set.Policy, atoms, ports), ports.Version);
+            _compilers[set] = known = (NewCompiler(set.Policy), ports.Version);
         }
 
         return known.Compiler;
