@@ -21,8 +21,9 @@ internal static class CommandLine
                 ["status", .. var rest] => Ask(rest, StatusCommand.Run),
                 ["devices", .. var rest] => Ask(rest, DevicesCommand.Run),
                 ["doctor", .. var rest] => DoctorCommand.Run(rest) ?? Fail(Usage, UsageError),
+                ["support-bundle", .. var rest] => SupportBundleCommand.Run(rest) ?? Fail(Usage, UsageError),
                 ["--version"] => Print(Version),
-                ["--help" or "-h" or "help"] => Print(Usage),
+                ["--help" or "-h" or "help"] or [_, "--help" or "-h"] => Print(Usage),
                 _ => Fail(Usage, UsageError),
             };
         }
@@ -44,6 +45,8 @@ internal static class CommandLine
         host-stub devices [--json] [--socket PATH]  device pools, and which attachment has which device
         host-stub doctor [--json] [--config FILE] [--networks DIR] [--plugins DIR:DIR]
                                                     check this host, and show what to do
+        host-stub support-bundle [--output FILE] [--config FILE] [--socket PATH]
+                                                    collect configuration, state and logs, without secrets
         host-stub --version
 
         A container runtime runs it as a CNI plugin, with CNI_COMMAND in the environment.

@@ -14,18 +14,18 @@ internal static class AgentConfigReader
 {
     public const string DefaultFile = "/etc/accoffload/host-stub.json";
 
+    /// <summary>InfraManager's sections, on a machine that is both host and ACC.</summary>
+    public static readonly IReadOnlyList<string> OtherSections =
+    [
+        "Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits", "Kubernetes", "Services", "Policy", "Devices",
+        "ArpProxy", "Subfunctions",
+    ];
+
     private const string NamespaceDirectory = "/run/netns/";
     private const string PathRemedy = "give an absolute path";
     private const string RangeRemedy = "give numbers such as 0-7";
     private const string PortRemedy = "give the name of the port that all share on the target, or \"\" if each has its own";
     private const string MacRemedy = "give keep or random";
-
-    /// <summary>InfraManager's sections, on a machine that is both host and ACC.</summary>
-    private static readonly string[] OtherSections =
-    [
-        "Node", "Api", "Target", "SoftTarget", "Pipeline", "Store", "Control", "Limits", "Kubernetes", "Services", "Policy", "Devices",
-        "ArpProxy", "Subfunctions",
-    ];
 
     /// <exception cref="ConfigurationException">The configuration is not valid; it has an error for each problem.</exception>
     public static AgentConfig Load(string path) => Load(path, Environment.GetEnvironmentVariables());

@@ -25,6 +25,7 @@ internal static class Commands
             CertsCommand.Create(config),
             MigrateCommand.Create(),
             DoctorCommand.Create(config),
+            SupportBundleCommand.Create(config),
             CtlCommand.Create(config),
         };
         root.SetAction((parsed, _) => RunCommand.RunAsync(parsed.GetValue(config)));

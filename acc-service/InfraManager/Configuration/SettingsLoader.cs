@@ -18,7 +18,7 @@ internal static class SettingsLoader
     public const string DefaultFile = "/etc/accoffload/inframanager.json";
 
     /// <summary>The agent's sections. Their environment variables are ignored, because one machine may be both host and ACC.</summary>
-    private static readonly string[] Foreign = ["Acc", "Agent", "Device", "HostInterface", "Mtu"];
+    public static readonly IReadOnlyList<string> Foreign = ["Acc", "Agent", "Device", "HostInterface", "Mtu"];
 
     /// <summary>Reads and validates the configuration.</summary>
     /// <param name="file">The file given with --config; null for the default one, which may be missing.</param>
